@@ -1,0 +1,245 @@
+/* chain.h - the chain as the rest of the program sees it: read, try, sign,
+ * send, follow; the same for EVM JSON-RPC and TRON's HTTP API.
+ *
+ * What the two kinds of chain have in common is all that stands here. A call
+ * is sender, target, coin and calldata; its cost is counted in `units` (gas or
+ * energy) and paid in coin; a signed transaction occupies a `slot`, after which
+ * it can no longer be mined (EVM: its nonce, taken by another transaction;
+ * TRON: its expiration, passed by a final block).
+ *
+ * Rules
+ *   - "Unknown" is never zero: every answer says whether it is known. A node
+ *     that cannot be reached, or talks nonsense, leaves it unknown.
+ *   - Everything is asynchronous. A callback comes exactly once, never before
+ *     the call that asked has returned, on the loop thread; what it points to
+ *     lives until it returns. chain_forget() takes callbacks back.
+ *   - Money moves by CHAIN_FINAL only; CHAIN_LATEST is for showing and for
+ * fees.
+ *   - Coin amounts are in the coin's smallest unit (wei, sun).
+ * Source: docs/protocol.md, sections 4 and 7. Thread: the loop.
+ */
+#ifndef LEDGER_CHAIN_H
+#define LEDGER_CHAIN_H
+
+#include "base/amount.h"
+#include "base/err.h"
+#include "base/ids.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHAIN_MAX_ASKS 4096	 /* questions in one read */
+#define CHAIN_MAX_CODE (1 << 16) /* bytes of code at one address */
+#define CHAIN_MAX_DATA (1 << 17) /* calldata or init code of one call */
+#define CHAIN_MAX_LOGS 2048	 /* events of one transaction */
+#define CHAIN_MAX_RAW (CHAIN_MAX_DATA + 1024)
+#define CHAIN_MAX_FORMS 8 /* signed forms of one transaction, by fee */
+
+struct chain;
+
+enum chain_state {
+	CHAIN_LATEST, /* the newest block; may be undone */
+	CHAIN_FINAL,  /* what the profile's confirmation rule calls final */
+};
+
+/* What can be asked. `c` names a contract, `a` and `b` accounts. */
+enum chain_ask_what {
+	CHAIN_ASK_ID,		 /* number: the chain's id */
+	CHAIN_ASK_COIN,		 /* a: amount of coin */
+	CHAIN_ASK_CODE,		 /* c: data, empty when nothing lies there */
+	CHAIN_ASK_FREE,		 /* c bank, a account: amount */
+	CHAIN_ASK_PAIR,		 /* c bank, a payer, b payee: pair */
+	CHAIN_ASK_BANK_TOKEN,	 /* c bank: address; zero when it is the coin */
+	CHAIN_ASK_TOKEN_BALANCE, /* c token, a owner: amount */
+	CHAIN_ASK_ALLOWANCE,	 /* c token, a owner, b spender: amount,
+				    2^128-1 when it is that or more */
+	CHAIN_ASK_DECIMALS,	 /* c token: number, 0 to 255 */
+	CHAIN_ASK_SYMBOL,	 /* c token: text, printable ASCII */
+};
+
+struct chain_ask {
+	enum chain_ask_what what;
+	struct address c, a, b;
+};
+
+/* One word of the bank, as bank.pair() gives it. */
+struct chain_pair {
+	struct amount paid;    /* ever, never falls */
+	struct amount reserve; /* still locked for the payee */
+	uint32_t until;	       /* Unix s; the payer can release after it */
+};
+
+struct chain_answer {
+	bool known; /* false: all below is meaningless, `why` says why */
+	struct amount amount;
+	struct chain_pair pair;
+	uint64_t number;
+	struct address address;
+	char text[32];
+	const uint8_t *data; /* borrowed until the callback returns */
+	size_t len;
+	char why[120];
+};
+
+/* The block that all answers of a read are true at. */
+struct chain_view {
+	uint64_t block;
+	uint64_t time_s;
+	struct hash32 hash;
+};
+
+/* `e` is NULL or says why nothing at all is known (then n is 0). */
+typedef void chain_read_fn(void *ctx, const struct chain_view *at,
+			   const struct chain_answer *answers, size_t n,
+			   const struct err *e);
+
+struct chain_call {
+	struct address from;
+	struct address to;   /* ignored when `create` */
+	bool create;	     /* data is init code */
+	struct amount value; /* coin sent along */
+	const uint8_t *data; /* copied by whoever keeps it */
+	size_t len;
+};
+
+/* What a call would do and cost, were it mined now. */
+struct chain_trial {
+	bool ok;	       /* false: it would fail, `reason` says why */
+	char reason[96];       /* words; the bank's own errors by name */
+	uint64_t units;	       /* gas or energy, without margin */
+	struct amount fee;     /* coin, expected */
+	struct amount fee_max; /* coin, the most that can be taken */
+	uint8_t ret[32];       /* first word returned; zero when none */
+	bool has_ret;
+};
+
+/* `e`: nothing is known; else `t` is valid, whether t->ok or not. */
+typedef void chain_trial_fn(void *ctx, const struct chain_trial *t,
+			    const struct err *e);
+
+/* One signed form of a transaction. Forms of one transaction share the slot and
+ * the content and differ in the fee, so at most one can ever be mined. */
+struct chain_form {
+	struct hash32 txid;
+	uint64_t slot; /* EVM: nonce. TRON: expiration, Unix ms */
+	struct amount fee_max;
+	const uint8_t *raw; /* the bytes that are sent, and sent again */
+	size_t raw_len;
+};
+
+typedef void chain_form_fn(void *ctx, const struct chain_form *f,
+			   const struct err *e);
+
+enum chain_send_result {
+	CHAIN_SENT,	  /* taken, or known already */
+	CHAIN_SEND_LATER, /* the node is busy, unreachable or behind */
+	CHAIN_SEND_SLOT,  /* slot taken or expired: ask for its fate */
+	CHAIN_SEND_FEE,	  /* the fee is under what the node takes now */
+	CHAIN_SEND_FUNDS, /* the sender has too little coin for value + fee */
+	CHAIN_SEND_NO,	  /* refused for good; `why` says why */
+};
+
+typedef void chain_send_fn(void *ctx, enum chain_send_result r,
+			   const char *why);
+
+struct chain_log {
+	struct address where; /* the contract that wrote it */
+	struct hash32 topics[4];
+	size_t n_topics;
+	const uint8_t *data;
+	size_t len;
+};
+
+enum chain_fate {
+	CHAIN_FATE_UNKNOWN, /* nobody answered, or answers differ */
+	CHAIN_FATE_PENDING, /* not in a block; may still be mined */
+	CHAIN_FATE_MINED,   /* in a block that may be undone */
+	CHAIN_FATE_FINAL,   /* in a final block */
+	CHAIN_FATE_GONE,    /* in no block, and never will be */
+};
+
+/* Valid when MINED or FINAL. */
+struct chain_outcome {
+	struct hash32 txid; /* which form it was */
+	bool ok;	    /* false: it failed; only the fee was spent */
+	uint64_t block;
+	uint64_t units;	   /* gas or energy used */
+	struct amount fee; /* coin paid for it */
+	struct address created;
+	const struct chain_log *logs; /* borrowed until the callback returns */
+	size_t n_logs;
+};
+
+typedef void chain_fate_fn(void *ctx, enum chain_fate fate,
+			   const struct chain_outcome *o);
+
+/* What a backend does; tests put a fake here. Same rules as the functions
+ * below, which are thin checks around these. */
+struct chain_ops {
+	void (*free)(struct chain *ch);
+	void (*forget)(struct chain *ch, void *ctx);
+	void (*read)(struct chain *ch, enum chain_state state,
+		     const struct chain_ask *asks, size_t n, chain_read_fn *cb,
+		     void *ctx);
+	void (*try_call)(struct chain *ch, const struct chain_call *call,
+			 chain_trial_fn *cb, void *ctx);
+	void (*form)(struct chain *ch, const struct chain_call *call,
+		     uint64_t units, const struct chain_form *older,
+		     uint64_t slot_floor, chain_form_fn *cb, void *ctx);
+	void (*send)(struct chain *ch, const uint8_t *raw, size_t len,
+		     chain_send_fn *cb, void *ctx);
+	void (*fate)(struct chain *ch, const struct address *from,
+		     uint64_t slot, const struct hash32 *txids, size_t n,
+		     chain_fate_fn *cb, void *ctx);
+};
+
+struct chain { /* first member of each backend's own struct */
+	const struct chain_ops *ops;
+	const char *units; /* "gas" or "energy" */
+};
+
+/* Drops what is under way without calling back. NULL is a no-op. */
+void chain_free(struct chain *ch);
+
+/* No callback with this ctx comes any more; for an owner that goes away first.
+ * What was already sent to the chain stays sent. */
+void chain_forget(struct chain *ch, void *ctx);
+
+/* Asks n questions (1 to CHAIN_MAX_ASKS) of one and the same block. `asks` is
+ * copied. The callback's e: nobody could be reached (ERR_CHAIN), or too many
+ * questions (ERR_LIMIT). One question that fails leaves its own answer unknown.
+ * With several nodes and CHAIN_FINAL the most cautious answer counts: the
+ * smallest balance, reserve and until, the largest paid; for what has no order
+ * (code, id, token) all must say the same, else it is unknown. */
+void chain_read(struct chain *ch, enum chain_state state,
+		const struct chain_ask *asks, size_t n, chain_read_fn *cb,
+		void *ctx);
+
+/* Runs the call without sending it, on the newest block. */
+void chain_try(struct chain *ch, const struct chain_call *call,
+	       chain_trial_fn *cb, void *ctx);
+
+/* Builds the call as a transaction and has it signed by the signer, which
+ * may refuse (ERR_FUNDS, ERR_STATE). Nothing is sent: the caller stores the
+ * form first. `units` is what chain_try() said; the limit adds a margin.
+ * older: NULL for a fresh slot, at or above `slot_floor` (EVM: one past the
+ * highest nonce that the caller has stored); else the newest form of a
+ * transaction that is stuck: same slot, same content, higher fee.
+ * ERR_LIMIT: the fee would pass the user's maximum. ERR_CHAIN: node trouble. */
+void chain_form_tx(struct chain *ch, const struct chain_call *call,
+		   uint64_t units, const struct chain_form *older,
+		   uint64_t slot_floor, chain_form_fn *cb, void *ctx);
+
+/* Sends stored bytes, to every node that the profile names. Sending the same
+ * bytes again is always safe. */
+void chain_send(struct chain *ch, const uint8_t *raw, size_t len,
+		chain_send_fn *cb, void *ctx);
+
+/* What became of a transaction, given all its forms (1 to CHAIN_MAX_FORMS).
+ * GONE only when the slot has passed in final state. */
+void chain_ask_fate(struct chain *ch, const struct address *from, uint64_t slot,
+		    const struct hash32 *txids, size_t n, chain_fate_fn *cb,
+		    void *ctx);
+
+#endif
