@@ -209,6 +209,8 @@ setup_npm() {
 			"$(node --version 2>&1 | head -n 1)"
 	step 'npm ci (anvil, forge, solc and the cross-checks)' npm-ci \
 		npm --prefix contracts-abi ci --no-audit --no-fund --ignore-scripts
+	step 'npm packages with programs for this system' npm-optional \
+		node scripts/npm-optional.mjs contracts-abi
 	cp $lock $stamp
 }
 
