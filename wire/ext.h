@@ -1,0 +1,50 @@
+/* ext.h - the BEP 10 extension handshake and the extensions we speak.
+ *
+ * The handshake is a bencoded dictionary in extended message 0. We read "m"
+ * (names to message ids), "v", "reqq", "p", "yourip", "upload_only" (BEP 21)
+ * and the opaque values of "sb_pay" and "sb_store"; all else is ignored.
+ * Thread: any.
+ */
+#ifndef WIRE_EXT_H
+#define WIRE_EXT_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Our own message ids: what peers put in the byte after 20 to reach us. */
+enum ext_id { EXT_HANDSHAKE, EXT_SB_PAY, EXT_SB_STORE, EXT_COUNT };
+
+#define EXT_MSG_MAX (16U * 1024U)	/* payload of one extension message */
+#define EXT_HANDSHAKE_MAX (16U * 1024U) /* bencoded bytes */
+#define EXT_CLIENT_MAX 32
+
+struct ext_handshake {
+	/* message id at the other side, 0: it does not speak it */
+	uint8_t id[EXT_COUNT];
+	uint32_t reqq;	    /* 0: not told */
+	uint16_t port;	    /* "p"; 0: not told */
+	uint8_t yourip_len; /* 0, 4 or 16 */
+	uint8_t yourip[16];
+	bool upload_only;
+	char client[EXT_CLIENT_MAX + 1]; /* printable ASCII, others as '?' */
+	/* bencoded values, borrowed; NULL: not there */
+	const uint8_t *sb_pay, *sb_store;
+	size_t sb_pay_len, sb_store_len;
+};
+
+/* "sb_pay"; NULL for EXT_HANDSHAKE. */
+const char *ext_name(enum ext_id id);
+
+/* `in->id[x]` non-zero offers x under our own number (enum ext_id). Returns the
+ * length, 0 when it does not fit. */
+size_t ext_encode(const struct ext_handshake *in, uint8_t *buf, size_t cap);
+/* The views in *out live as long as buf. ERR_PARSE: no dictionary, a known key
+ * of a wrong type or an id over 255; ERR_LIMIT: over EXT_HANDSHAKE_MAX. */
+enum err_code ext_decode(struct ext_handshake *out, const uint8_t *buf,
+			 size_t len, struct err *e);
+
+#endif
