@@ -1,0 +1,67 @@
+#include "contracts-abi/bank.h"
+
+#include "contracts-abi/abi.h"
+
+#include <string.h>
+
+void bank_put_promise(struct wr *w, const struct bank_promise *p)
+{
+	uint8_t total[14];
+
+	if (!amount_to_be14(total, p->total)) {
+		w->bad = true;
+		return;
+	}
+	wr_copy(w, p->payee.bytes, sizeof(p->payee.bytes));
+	wr_copy(w, total, sizeof(total));
+	wr_u32(w, p->until);
+}
+
+bool bank_next_draw(struct rd *r, struct bank_draw *out)
+{
+	uint8_t drawn[14];
+
+	if (r->bad || !r->left)
+		return false;
+	rd_copy(r, out->payer.bytes, sizeof(out->payer.bytes));
+	rd_copy(r, drawn, sizeof(drawn));
+	out->drawn = amount_from_be14(drawn);
+	return !r->bad;
+}
+
+void bank_put_deploy(struct wr *w, const struct address *token)
+{
+	wr_copy(w, bank_creation, BANK_CREATION_LEN);
+	abi_put_address(w, token);
+}
+
+void bank_code_fill(uint8_t out[BANK_RUNTIME_LEN], const struct address *token)
+{
+	memcpy(out, bank_runtime, BANK_RUNTIME_LEN);
+	for (size_t i = 0; i < BANK_TOKEN_AT_COUNT; i++)
+		memcpy(out + bank_token_at[i] + 12, token->bytes,
+		       sizeof(token->bytes));
+}
+
+enum err_code bank_code_check(struct address *token, const uint8_t *code,
+			      size_t len, struct err *e)
+{
+	uint8_t want[BANK_RUNTIME_LEN];
+	struct address t;
+
+	if (len == 0)
+		return err_fail(e, ERR_CHAIN, "no contract at this address");
+	if (len != BANK_RUNTIME_LEN)
+		return err_fail(e, ERR_CHAIN,
+				"not a bank: %zu bytes of code, want %d", len,
+				BANK_RUNTIME_LEN);
+	memcpy(t.bytes, code + bank_token_at[0] + 12, sizeof(t.bytes));
+	bank_code_fill(want, &t);
+	for (size_t i = 0; i < len; i++)
+		if (code[i] != want[i])
+			return err_fail(e, ERR_CHAIN,
+					"not a bank: code differs at byte %zu",
+					i);
+	*token = t;
+	return ERR_NONE;
+}

@@ -1,0 +1,81 @@
+// Compiles src/ with npm's solc into the checked-in artifacts beside this file.
+//   node compile.mjs          write Bank.json and TestToken.json
+//   node compile.mjs --check  exit 1 unless they are what src/ compiles to
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const here = fileURLToPath(new URL('.', import.meta.url));
+export const contracts = ['Bank', 'TestToken'];
+
+// paris: no PUSH0 and no transient storage, which younger chains may lack.
+// No metadata in the bytecode: the same source gives the same code anywhere.
+export const settings = {
+  evmVersion: 'paris',
+  optimizer: { enabled: true, runs: 1000000 },
+  viaIR: true,
+  metadata: { bytecodeHash: 'none', appendCBOR: false },
+};
+
+export function compile(names) {
+  const solc = createRequire(import.meta.url)('solc');
+  const sources = {};
+  for (const name of names)
+    sources[`src/${name}.sol`] = { content: readFileSync(join(here, 'src', `${name}.sol`), 'utf8') };
+  const out = JSON.parse(solc.compile(JSON.stringify({
+    language: 'Solidity',
+    sources,
+    settings: {
+      ...settings,
+      outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object',
+        'evm.deployedBytecode.immutableReferences', 'storageLayout'] } },
+    },
+  })));
+  const errors = (out.errors ?? []).map((e) => e.formattedMessage);
+  if (errors.length) throw new Error(errors.join('\n')); // warnings too
+  const artifacts = {};
+  for (const name of names) {
+    const c = out.contracts[`src/${name}.sol`][name];
+    artifacts[name] = {
+      contract: name,
+      compiler: solc.version(),
+      settings,
+      abi: c.abi,
+      storage: c.storageLayout.storage.map(({ label, slot, offset, type }) => ({ label, slot, offset, type })),
+      // Byte ranges of the deployed bytecode that the constructor fills in.
+      immutables: Object.values(c.evm.deployedBytecode.immutableReferences).flat()
+        .sort((a, b) => a.start - b.start),
+      bytecode: '0x' + c.evm.bytecode.object,
+      deployedBytecode: '0x' + c.evm.deployedBytecode.object,
+    };
+  }
+  return artifacts;
+}
+
+// Writes files, or with --check compares them; names what differs.
+export function publish(files) {
+  const check = process.argv.includes('--check');
+  let stale = 0;
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(here, name);
+    if (!check) {
+      writeFileSync(path, text);
+      continue;
+    }
+    let old = '';
+    try {
+      old = readFileSync(path, 'utf8');
+    } catch { /* a missing file is a stale one */ }
+    if (old !== text) {
+      console.error(`${name} is not what its source makes: run node contracts-abi/${process.argv[1].split('/').pop()}`);
+      stale = 1;
+    }
+  }
+  process.exitCode = stale;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const artifacts = compile(contracts);
+  publish(Object.fromEntries(contracts.map((c) => [`${c}.json`, JSON.stringify(artifacts[c], null, 2) + '\n'])));
+}
