@@ -209,9 +209,7 @@ struct pay_job_state {
 };
 void pay_job_state(const struct pay_job *job, struct pay_job_state *out);
 
-/* ---- sessions
- * ----------------------------------------------------------------
- */
+/* ---- sessions ---- */
 
 enum pay_role { PAY_SELL, PAY_BUY };
 
@@ -246,11 +244,14 @@ enum pay_slot { PAY_SLOT_FREE, PAY_SLOT_PAID };
 void pay_set_slot(struct pay_session *s, enum pay_slot slot);
 
 enum pay_charge { PAY_CHARGE_FREE, PAY_CHARGE_PAID, PAY_CHARGE_HOLD };
-/* Asked right before a block of `len` payload bytes enters the FIFO, from which
- * it is never taken out again. PAID: its price is taken off. FREE: tit-for-tat,
- * nothing taken. HOLD: not covered, leave it where it is; PAY_EV_READY or
- * PAY_EV_RANK follows. May send a meter message first. */
+/* Asked right before a block of `len` payload bytes enters the FIFO. PAID: its
+ * price is taken off. FREE: tit-for-tat, nothing taken. HOLD: not covered,
+ * leave it where it is; PAY_EV_READY or PAY_EV_RANK follows. May send a meter
+ * message first. */
 enum pay_charge pay_charge(struct pay_session *s, uint32_t len, int64_t now_ms);
+/* A block that was charged as paid was not sent after all (unreadable, or
+ * choked before a byte of it left). */
+void pay_uncharge(struct pay_session *s, uint32_t len);
 /* What the choker ranks paid slots by: the bid, order-preserving, while the
  * peer is paid up; 0: not to be put into a paid slot. */
 uint64_t pay_rank(const struct pay_session *s);
@@ -265,9 +266,7 @@ void pay_on_block(struct pay_session *s, uint32_t len, int64_t now_ms);
 /* The seller sent bad data: it is never paid again. */
 void pay_bad_bytes(struct pay_session *s, uint32_t len);
 
-/* ---- looking
- * ------------------------------------------------------------------
- */
+/* ---- looking ---- */
 
 struct pay_view {
 	enum pay_role role;

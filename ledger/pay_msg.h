@@ -56,23 +56,25 @@ enum pay_no { /* on the wire: never renumber */
 #define PAY_NO_LAST PAY_NO_BANNED
 
 struct pay_msg_ask {
+	uint8_t version; /* highest spoken, 1 .. 255 */
 	uint64_t chain_id;
 	struct address bank;
 };
 struct pay_msg_terms {
+	uint8_t version;
 	uint64_t chain_id;
 	struct address bank, payee;
-	struct amount price; /* per GiB, the least it takes */
-	uint32_t step;	     /* bytes: smallest growth of a receipt it likes */
+	struct amount price; /* per GiB, the least it takes; not 0 */
+	uint32_t step;	     /* bytes that a receipt should lead by at least */
 	uint8_t key_sig[RECEIPT_SIG_LEN]; /* over Channel(payee, seal key) */
 };
-struct pay_msg_price { /* BID, OK */
-	struct amount price;
+struct pay_msg_price {	     /* BID, OK */
+	struct amount price; /* not 0 */
 };
 struct pay_msg_no {
 	enum pay_no code;
-	struct amount price; /* PRICE: the floor. EXPOSURE: the limit */
-	char why[PAY_WHY_MAX + 1];
+	struct amount price;	   /* PRICE: the floor. EXPOSURE: the limit */
+	char why[PAY_WHY_MAX + 1]; /* printable ASCII, for people */
 };
 struct pay_msg_receipt {
 	struct receipt r;
