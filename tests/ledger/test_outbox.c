@@ -1,0 +1,526 @@
+#include "ledger/outbox.h"
+#include "tests/check.h"
+#include "tests/ledger/fake_chain.h"
+
+/* A store that remembers, and that fails when told to. */
+struct kept {
+	struct outbox_record r;
+	uint8_t raw[CHAIN_MAX_FORMS][16];
+	bool ended, failed_tx;
+};
+
+struct world {
+	struct fake_chain chain;
+	struct kept kept[8];
+	size_t n;
+	bool store_fails;
+	struct outbox *ob;
+	struct outbox_store store;
+	struct outbox_config cfg;
+	unsigned wakes;
+	int steps[64]; /* enum outbox_step, as told */
+	size_t n_steps;
+	bool book_later; /* on_final does not answer at once */
+	int64_t now;
+};
+
+static enum err_code keep(struct world *w, struct err *e)
+{
+	return w->store_fails ? err_fail(e, ERR_DB, "the disk is full")
+			      : ERR_NONE;
+}
+
+static void keep_form(struct kept *k, const struct chain_form *f)
+{
+	size_t at = k->r.n_forms++;
+
+	k->r.forms[at] = *f;
+	memcpy(k->raw[at], f->raw, 16);
+	k->r.forms[at].raw = k->raw[at];
+}
+
+static enum err_code store_add(void *ctx, struct outbox_record *r,
+			       struct err *e)
+{
+	struct world *w = ctx;
+	struct kept *k = &w->kept[w->n];
+
+	if (keep(w, e) != ERR_NONE)
+		return ERR_DB;
+	r->id = (int64_t)++w->n;
+	k->r = *r;
+	k->r.call.data = NULL;
+	k->r.call.len = 0;
+	k->r.n_forms = 0;
+	keep_form(k, &r->forms[0]);
+	return ERR_NONE;
+}
+
+static enum err_code store_form(void *ctx, int64_t id,
+				const struct chain_form *f, struct err *e)
+{
+	struct world *w = ctx;
+
+	if (keep(w, e) != ERR_NONE)
+		return ERR_DB;
+	keep_form(&w->kept[id - 1], f);
+	return ERR_NONE;
+}
+
+static enum err_code store_end(void *ctx, const struct outbox_record *r,
+			       const struct chain_outcome *o, struct err *e)
+{
+	struct world *w = ctx;
+
+	if (keep(w, e) != ERR_NONE)
+		return ERR_DB;
+	CHECK(!w->kept[r->id - 1].ended, "ended twice");
+	w->kept[r->id - 1].ended = true;
+	w->kept[r->id - 1].failed_tx = o && !o->ok;
+	return ERR_NONE;
+}
+
+static enum err_code store_load(void *ctx, outbox_load_fn *fn, void *fn_ctx,
+				struct err *e)
+{
+	struct world *w = ctx;
+
+	if (keep(w, e) != ERR_NONE)
+		return ERR_DB;
+	for (size_t i = 0; i < w->n; i++)
+		if (!w->kept[i].ended)
+			fn(fn_ctx, &w->kept[i].r);
+	return ERR_NONE;
+}
+
+static void on_wake(void *ctx)
+{
+	((struct world *)ctx)->wakes++;
+}
+
+static void on_final(void *ctx, struct outbox *ob, int64_t id,
+		     const struct outbox_record *r,
+		     const struct chain_outcome *o)
+{
+	struct world *w = ctx;
+
+	(void)r;
+	(void)o;
+	if (!w->book_later)
+		outbox_ended(ob, id, ERR_NONE);
+}
+
+static void on_step(void *ctx, const struct outbox_event *ev)
+{
+	struct world *w = ctx;
+
+	if (w->n_steps < ROWS(w->steps))
+		w->steps[w->n_steps++] = (int)ev->step;
+}
+
+static void start(struct world *w)
+{
+	CHECK(outbox_new(&w->ob, &w->chain.ch, &w->store, &w->cfg, NULL,
+			 NULL) == ERR_NONE,
+	      "start");
+}
+
+static void world_init(struct world *w)
+{
+	*w = (struct world){.now = 1000};
+	fake_chain_init(&w->chain);
+	w->store = (struct outbox_store){.add = store_add,
+					 .add_form = store_form,
+					 .end = store_end,
+					 .load = store_load,
+					 .ctx = w};
+	w->cfg = (struct outbox_config){.poll_ms = 1000,
+					.resend_ms = 5000,
+					.stuck_ms = 60000,
+					.wake = on_wake,
+					.on_final = on_final,
+					.ctx = w};
+	start(w);
+}
+
+static void world_clear(struct world *w)
+{
+	outbox_free(w->ob);
+	CHECK(w->chain.n == 0, "%zu calls left behind", w->chain.n);
+	fake_chain_clear(&w->chain);
+}
+
+/* What a kill -9 leaves: the store and the chain. */
+static void restart(struct world *w)
+{
+	outbox_free(w->ob);
+	w->n_steps = 0;
+	start(w);
+}
+
+static void tick(struct world *w, int64_t later_ms)
+{
+	w->now += later_ms;
+	(void)outbox_tick(w->ob, w->now);
+}
+
+static void submit(struct world *w, enum outbox_kind kind, uint64_t cap)
+{
+	static const uint8_t data[4] = {1, 2, 3, 4};
+	struct chain_call call = {.data = data, .len = sizeof(data)};
+	struct address party = {{7}};
+
+	CHECK(outbox_submit(w->ob, kind, &call, AMOUNT_ZERO, &party,
+			    amount_from_u64(cap), on_step, w, NULL) == ERR_NONE,
+	      "submit");
+}
+
+static bool last_step(const struct world *w, enum outbox_step step)
+{
+	return w->n_steps && w->steps[w->n_steps - 1] == (int)step;
+}
+
+/* Up to stored and handed to a node. */
+static void bring_to_sent(struct world *w)
+{
+	submit(w, OUTBOX_DEPOSIT, 0);
+	tick(w, 0);
+	CHECK(fake_trial(&w->chain, true, 21000, 10), "tried");
+	CHECK(fake_form(&w->chain, 20), "formed");
+	CHECK(last_step(w, OUTBOX_STORED), "stored");
+	CHECK(w->chain.sends == 0, "sent before the turn after the commit");
+	tick(w, 0);
+	CHECK(fake_sent(&w->chain, CHAIN_SENT), "sent");
+	CHECK(last_step(w, OUTBOX_SENT), "told");
+}
+
+static void a_deposit_goes_from_queue_to_final(void)
+{
+	struct world w;
+
+	world_init(&w);
+	bring_to_sent(&w);
+	CHECK(fake_fate(&w.chain, CHAIN_FATE_PENDING, true), "asked");
+	tick(&w, 1000);
+	CHECK(fake_fate(&w.chain, CHAIN_FATE_MINED, true), "asked again");
+	CHECK(last_step(&w, OUTBOX_MINED), "mined");
+	CHECK(!w.kept[0].ended, "mined is not final");
+	tick(&w, 1000);
+	CHECK(fake_fate(&w.chain, CHAIN_FATE_FINAL, true), "asked again");
+	CHECK(last_step(&w, OUTBOX_FINAL), "final");
+	CHECK(w.kept[0].ended && !outbox_open(w.ob, 0), "ended");
+	world_clear(&w);
+}
+
+static void nothing_is_sent_that_is_not_stored(void)
+{
+	struct world w;
+
+	world_init(&w);
+	submit(&w, OUTBOX_DEPOSIT, 0);
+	tick(&w, 0);
+	(void)fake_trial(&w.chain, true, 21000, 10);
+	w.store_fails = true;
+	(void)fake_form(&w.chain, 20);
+	CHECK(last_step(&w, OUTBOX_REFUSED), "refused");
+	tick(&w, 100000);
+	CHECK(w.chain.sends == 0, "sent though the store failed");
+	w.store_fails = false;
+	world_clear(&w);
+}
+
+static void what_cannot_work_is_refused_before_it_is_signed(void)
+{
+	static const struct {
+		const char *name;
+		bool ok, node_gone;
+		uint64_t fee, cap;
+	} rows[] = {
+		{"the trial reverts", false, false, 1, 0},
+		{"the node is gone", true, true, 1, 0},
+		{"the fee is over the cap", true, false, 11, 10},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct world w;
+
+		world_init(&w);
+		submit(&w, OUTBOX_CASH, rows[i].cap);
+		tick(&w, 0);
+		if (rows[i].node_gone)
+			(void)fake_trial_error(&w.chain);
+		else
+			(void)fake_trial(&w.chain, rows[i].ok, 1, rows[i].fee);
+		CHECK(last_step(&w, OUTBOX_REFUSED), "%s", rows[i].name);
+		CHECK(fake_count(&w.chain, FAKE_FORM) == 0, "%s: signed",
+		      rows[i].name);
+		CHECK(w.n == 0, "%s: stored", rows[i].name);
+		world_clear(&w);
+	}
+}
+
+static void the_signer_may_refuse(void)
+{
+	struct world w;
+
+	world_init(&w);
+	submit(&w, OUTBOX_WITHDRAW, 0);
+	tick(&w, 0);
+	(void)fake_trial(&w.chain, true, 1, 1);
+	CHECK(fake_form_error(&w.chain, ERR_FUNDS), "formed");
+	CHECK(last_step(&w, OUTBOX_REFUSED) && w.n == 0, "refused");
+	world_clear(&w);
+}
+
+static void a_restart_sends_the_same_bytes_and_no_others(void)
+{
+	static const struct {
+		const char *name;
+		int sent; /* enum chain_send_result, -1: killed before */
+		enum chain_fate fate;
+	} rows[] = {
+		{"killed between store and send", -1, CHAIN_FATE_PENDING},
+		{"killed after a node took it", CHAIN_SENT, CHAIN_FATE_PENDING},
+		{"killed after it was mined", CHAIN_SENT, CHAIN_FATE_MINED},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct fake_pending p;
+		struct world w;
+
+		world_init(&w);
+		submit(&w, OUTBOX_DEPOSIT, 0);
+		tick(&w, 0);
+		(void)fake_trial(&w.chain, true, 1, 1);
+		(void)fake_form(&w.chain, 20);
+		if (rows[i].sent >= 0) {
+			tick(&w, 0);
+			(void)fake_sent(&w.chain,
+					(enum chain_send_result)rows[i].sent);
+			(void)fake_fate(&w.chain, rows[i].fate, true);
+		}
+		restart(&w);
+		tick(&w, 0);
+		CHECK(fake_count(&w.chain, FAKE_TRY) == 0, "%s: tried again",
+		      rows[i].name);
+		CHECK(fake_take(&w.chain, FAKE_SEND, &p), "%s: not sent",
+		      rows[i].name);
+		CHECK(memcmp(p.raw, w.kept[0].raw[0], 16) == 0,
+		      "%s: other bytes", rows[i].name);
+		p.fn.send(p.ctx, CHAIN_SENT, "");
+		CHECK(fake_fate(&w.chain, CHAIN_FATE_FINAL, true), "%s: asked",
+		      rows[i].name);
+		CHECK(w.kept[0].ended && w.n == 1, "%s: ended", rows[i].name);
+		world_clear(&w);
+	}
+}
+
+static void killed_before_the_store_nothing_happened(void)
+{
+	struct world w;
+
+	world_init(&w);
+	submit(&w, OUTBOX_DEPOSIT, 0);
+	tick(&w, 0);
+	(void)fake_trial(&w.chain, true, 1, 1);
+	restart(&w);
+	tick(&w, 0);
+	CHECK(w.chain.n == 0 && w.chain.sends == 0, "something goes on");
+	world_clear(&w);
+}
+
+static void pending_bytes_are_sent_again_then_raised(void)
+{
+	struct fake_pending p;
+	struct world w;
+
+	world_init(&w);
+	bring_to_sent(&w);
+	(void)fake_fate(&w.chain, CHAIN_FATE_PENDING, true);
+	tick(&w, 4999);
+	CHECK(fake_count(&w.chain, FAKE_SEND) == 0, "too early");
+	(void)fake_fate(&w.chain, CHAIN_FATE_PENDING, true);
+	tick(&w, 1);
+	CHECK(fake_take(&w.chain, FAKE_SEND, &p), "not sent again");
+	p.fn.send(p.ctx, CHAIN_SENT, "");
+	tick(&w, 55000);
+	CHECK(fake_count(&w.chain, FAKE_FORM) == 1, "not raised");
+	CHECK(fake_form(&w.chain, 40), "raised");
+	CHECK(last_step(&w, OUTBOX_RAISED), "told");
+	CHECK(w.kept[0].r.n_forms == 2, "stored before it is sent");
+	CHECK(w.kept[0].r.forms[1].slot == w.kept[0].r.forms[0].slot,
+	      "another slot");
+	(void)fake_sent(&w.chain, CHAIN_SENT); /* of the older form */
+	tick(&w, 0);
+	CHECK(fake_take(&w.chain, FAKE_SEND, &p), "new form not sent");
+	CHECK(p.raw[15] == 40, "the older form was sent");
+	p.fn.send(p.ctx, CHAIN_SENT, "");
+	(void)fake_fate(&w.chain, CHAIN_FATE_UNKNOWN, true);
+	tick(&w, 1000);
+	CHECK(fake_take(&w.chain, FAKE_FATE, &p) && p.n_txids == 2,
+	      "not asked for both forms");
+	world_clear(&w);
+}
+
+static void a_fee_too_low_is_raised_at_once(void)
+{
+	struct world w;
+
+	world_init(&w);
+	submit(&w, OUTBOX_CASH, 0);
+	tick(&w, 0);
+	(void)fake_trial(&w.chain, true, 1, 1);
+	(void)fake_form(&w.chain, 20);
+	tick(&w, 0);
+	(void)fake_sent(&w.chain, CHAIN_SEND_FEE);
+	CHECK(last_step(&w, OUTBOX_TROUBLE), "told");
+	tick(&w, 0);
+	CHECK(fake_form(&w.chain, 30), "raised");
+	world_clear(&w);
+}
+
+static void an_undone_block_sends_it_again(void)
+{
+	struct world w;
+
+	world_init(&w);
+	bring_to_sent(&w);
+	(void)fake_fate(&w.chain, CHAIN_FATE_MINED, true);
+	tick(&w, 1000);
+	(void)fake_fate(&w.chain, CHAIN_FATE_PENDING, true);
+	CHECK(last_step(&w, OUTBOX_UNDONE), "told");
+	tick(&w, 0);
+	CHECK(fake_sent(&w.chain, CHAIN_SENT), "sent again");
+	world_clear(&w);
+}
+
+static void what_every_node_refuses_is_gone(void)
+{
+	struct world w;
+
+	world_init(&w);
+	submit(&w, OUTBOX_CASH, 0);
+	tick(&w, 0);
+	(void)fake_trial(&w.chain, true, 1, 1);
+	(void)fake_form(&w.chain, 20);
+	tick(&w, 0);
+	CHECK(fake_sent(&w.chain, CHAIN_SEND_NO), "sent");
+	CHECK(last_step(&w, OUTBOX_GONE) && w.kept[0].ended, "gone");
+	world_clear(&w);
+}
+
+static void refused_bytes_that_a_node_may_have_stay_open(void)
+{
+	struct world w;
+
+	world_init(&w);
+	bring_to_sent(&w);
+	(void)fake_fate(&w.chain, CHAIN_FATE_PENDING, true);
+	tick(&w, 5000);
+	CHECK(fake_sent(&w.chain, CHAIN_SEND_NO), "sent again");
+	CHECK(last_step(&w, OUTBOX_TROUBLE) && !w.kept[0].ended, "open");
+	restart(&w);
+	tick(&w, 0);
+	CHECK(fake_sent(&w.chain, CHAIN_SEND_NO), "sent after the restart");
+	CHECK(!w.kept[0].ended, "ended though a node may have it");
+	world_clear(&w);
+}
+
+static void a_taken_slot_ends_it_without_harm(void)
+{
+	struct world w;
+
+	world_init(&w);
+	bring_to_sent(&w);
+	CHECK(fake_fate(&w.chain, CHAIN_FATE_GONE, true), "asked");
+	CHECK(last_step(&w, OUTBOX_GONE) && w.kept[0].ended, "gone");
+	world_clear(&w);
+}
+
+static void a_reverted_one_is_final_and_not_ok(void)
+{
+	struct world w;
+
+	world_init(&w);
+	bring_to_sent(&w);
+	CHECK(fake_fate(&w.chain, CHAIN_FATE_FINAL, false), "asked");
+	CHECK(last_step(&w, OUTBOX_FINAL) && w.kept[0].failed_tx, "failed");
+	world_clear(&w);
+}
+
+static void one_at_a_time_is_on_its_way_to_a_block(void)
+{
+	struct world w;
+
+	world_init(&w);
+	bring_to_sent(&w);
+	submit(&w, OUTBOX_CASH, 0);
+	tick(&w, 0);
+	CHECK(fake_count(&w.chain, FAKE_TRY) == 0, "the first is not mined");
+	(void)fake_fate(&w.chain, CHAIN_FATE_MINED, true);
+	tick(&w, 0);
+	CHECK(fake_trial(&w.chain, true, 1, 1), "the first is mined");
+	CHECK(w.chain.pending[w.chain.n - 1].op == FAKE_FORM &&
+		      w.chain.pending[w.chain.n - 1].slot == 1,
+	      "slot floor is one past the first");
+	world_clear(&w);
+}
+
+static void booking_that_fails_is_done_again(void)
+{
+	struct world w;
+
+	world_init(&w);
+	bring_to_sent(&w);
+	w.book_later = true;
+	(void)fake_fate(&w.chain, CHAIN_FATE_FINAL, true);
+	CHECK(!w.kept[0].ended, "ended before it was booked");
+	outbox_ended(w.ob, 1, ERR_DB);
+	tick(&w, 1000);
+	CHECK(fake_fate(&w.chain, CHAIN_FATE_FINAL, true), "asked again");
+	w.store_fails = true;
+	outbox_ended(w.ob, 1, ERR_NONE);
+	CHECK(last_step(&w, OUTBOX_TROUBLE) && !w.kept[0].ended, "disk full");
+	w.store_fails = false;
+	tick(&w, 1000);
+	(void)fake_fate(&w.chain, CHAIN_FATE_FINAL, true);
+	outbox_ended(w.ob, 1, ERR_NONE);
+	CHECK(last_step(&w, OUTBOX_FINAL) && w.kept[0].ended, "ended");
+	world_clear(&w);
+}
+
+static void the_queue_has_a_largest_size(void)
+{
+	struct chain_call call = {0};
+	struct address party = {{0}};
+	struct world w;
+
+	world_init(&w);
+	for (int i = 0; i < OUTBOX_MAX; i++)
+		submit(&w, OUTBOX_CASH, 0);
+	CHECK(outbox_submit(w.ob, OUTBOX_CASH, &call, AMOUNT_ZERO, &party,
+			    AMOUNT_ZERO, NULL, NULL, NULL) == ERR_LIMIT,
+	      "one more");
+	world_clear(&w);
+}
+
+int main(void)
+{
+	a_deposit_goes_from_queue_to_final();
+	nothing_is_sent_that_is_not_stored();
+	what_cannot_work_is_refused_before_it_is_signed();
+	the_signer_may_refuse();
+	a_restart_sends_the_same_bytes_and_no_others();
+	killed_before_the_store_nothing_happened();
+	pending_bytes_are_sent_again_then_raised();
+	a_fee_too_low_is_raised_at_once();
+	an_undone_block_sends_it_again();
+	what_every_node_refuses_is_gone();
+	refused_bytes_that_a_node_may_have_stay_open();
+	a_taken_slot_ends_it_without_harm();
+	a_reverted_one_is_final_and_not_ok();
+	one_at_a_time_is_on_its_way_to_a_block();
+	booking_that_fails_is_done_again();
+	the_queue_has_a_largest_size();
+	return CHECK_EXIT();
+}
