@@ -1,0 +1,70 @@
+/* Parsing never crashes and keeps its promises; what parses is built again into
+ * a torrent of the same content. */
+#include "wire/metainfo.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static void check_path(const char *path)
+{
+	must(path[0] && path[0] != '/' && strlen(path) <= METAINFO_MAX_PATH);
+	for (const char *p = path;;) {
+		size_t n = strcspn(p, "/");
+
+		must(n > 0 && n <= METAINFO_MAX_COMPONENT);
+		must(!(n == 1 && p[0] == '.') &&
+		     !(n == 2 && p[0] == '.' && p[1] == '.'));
+		for (size_t i = 0; i < n; i++)
+			must((unsigned char)p[i] >= 0x20 && p[i] != 0x7f);
+		if (!p[n])
+			return;
+		p += n + 1;
+	}
+}
+
+static void check_promises(const struct metainfo *m)
+{
+	uint64_t sum = 0;
+
+	must(strchr(m->name, '/') == NULL);
+	check_path(m->name);
+	for (uint32_t i = 0; i < m->file_count; i++) {
+		check_path(m->files[i].path);
+		must(m->files[i].offset == sum);
+		sum += m->files[i].length;
+	}
+	must(sum == m->total && sum > 0);
+	must((m->total - 1) / m->piece_length + 1 == m->piece_count);
+	must(metainfo_piece_size(m, m->piece_count - 1) > 0);
+	must(m->pieces >= m->info &&
+	     m->pieces + (size_t)m->piece_count * METAINFO_HASH_LEN <=
+		     m->info + m->info_len);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct metainfo m, again;
+	uint8_t *out;
+	size_t len;
+
+	if (metainfo_parse(&m, data, size, NULL) != ERR_NONE)
+		return 0;
+	check_promises(&m);
+	must(metainfo_build(&out, &len, &m, NULL) == ERR_NONE);
+	must(metainfo_parse(&again, out, len, NULL) == ERR_NONE);
+	must(again.total == m.total && again.file_count == m.file_count &&
+	     again.tracker_count == m.tracker_count &&
+	     strcmp(again.name, m.name) == 0);
+	for (uint32_t i = 0; i < m.file_count; i++)
+		must(strcmp(again.files[i].path, m.files[i].path) == 0);
+	metainfo_clear(&again);
+	metainfo_clear(&m);
+	free(out);
+	return 0;
+}

@@ -1,0 +1,95 @@
+/* metainfo.h - a .torrent file: read into a checked value, and written.
+ *
+ * BEP 3 with announce-list (BEP 12), private (BEP 27), pad files and links
+ * (BEP 47). A hybrid v1+v2 torrent (BEP 52) is used as the v1 torrent that it
+ * also is; one of v2 alone is refused with ERR_STATE and says so.
+ *
+ * What a parsed metainfo promises:
+ *   - paths: relative, '/' between components, each component 1..255 bytes of
+ *     valid UTF-8 without control characters, none "." or ".."; no path twice
+ *     and none is another's directory (pad files apart). Components that are
+ *     empty, "." or "..", or hold '/' or NUL are refused, never mended:
+ *     such a torrent was made to do harm. Other control characters and bytes
+ *     that are no UTF-8 become '_'; "name.utf-8" and "path.utf-8" win.
+ *     Names that differ only in case are different.
+ *   - lengths: their sum is over 0 and needs exactly piece_count pieces.
+ *   - links (attr "l") are left out: they could lead out of the directory.
+ *
+ * Thread: any; a metainfo is a plain value that metainfo_clear() empties.
+ */
+#ifndef WIRE_METAINFO_H
+#define WIRE_METAINFO_H
+
+#include "base/err.h"
+#include "base/ids.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define METAINFO_MAX_BYTES (64U << 20) /* of a .torrent file */
+#define METAINFO_MAX_FILES 100000U
+#define METAINFO_MAX_TRACKERS 64U /* more are ignored */
+#define METAINFO_MAX_URL 2048U	  /* longer ones are ignored */
+#define METAINFO_MAX_COMPONENT 255U
+#define METAINFO_MAX_PATH 2048U
+#define METAINFO_MIN_PIECE 1024U
+#define METAINFO_MAX_PIECE (64U << 20)
+#define METAINFO_HASH_LEN 20U /* SHA-1 */
+
+struct metainfo_file {
+	const char *path; /* below the torrent's directory; for a single file
+			   * its name */
+	uint64_t length;
+	uint64_t offset; /* of its first byte in the torrent's bytes */
+	bool pad;	 /* BEP 47: zeroes, never on the disk */
+};
+
+struct metainfo_tracker {
+	const char *url;
+	uint32_t tier; /* 0 first, counting up; equal: one tier (BEP 12) */
+};
+
+struct metainfo {
+	struct info_hash info_hash;
+	const char *name;
+	bool multi; /* `name` is a directory that holds the files */
+	bool is_private;
+	uint32_t piece_length; /* METAINFO_MIN_PIECE..METAINFO_MAX_PIECE */
+	uint32_t piece_count;
+	uint32_t file_count;
+	uint32_t tracker_count;
+	uint64_t total;	       /* sum of the files' lengths */
+	int64_t creation_date; /* Unix seconds; 0: not stated */
+	const uint8_t *pieces; /* piece_count * METAINFO_HASH_LEN */
+	struct metainfo_file *files;
+	struct metainfo_tracker *trackers;
+	const char *comment;	/* NULL: none */
+	const char *created_by; /* NULL: none */
+	const char *source;	/* in info; NULL: none */
+	const uint8_t *info;	/* the info dictionary as it was found */
+	size_t info_len;
+	void *owned; /* memory behind the pointers above */
+};
+
+/* Fills *out, which keeps nothing of `buf`. ERR_PARSE or ERR_LIMIT name the
+ * field; ERR_STATE: v2 only; ERR_NOMEM. *out is empty on failure. */
+enum err_code metainfo_parse(struct metainfo *out, const uint8_t *buf,
+			     size_t len, struct err *e);
+/* Only for what metainfo_parse() filled; an empty one is a no-op. */
+void metainfo_clear(struct metainfo *m);
+
+/* Bytes in this piece; the last one may be short. index < piece_count. */
+uint32_t metainfo_piece_size(const struct metainfo *m, uint32_t index);
+
+/* Writes a canonical .torrent from the open fields of `m` but info_hash, total,
+ * offsets, info and owned, and reads it back, so that nothing is written that
+ * would not be read: errors are metainfo_parse()'s, and ERR_PARSE for a path
+ * that would come back changed (no UTF-8). *out is malloc'ed. */
+enum err_code metainfo_build(uint8_t **out, size_t *out_len,
+			     const struct metainfo *m, struct err *e);
+
+/* A power of two, 16 KiB..16 MiB, that makes about a thousand pieces. */
+uint32_t metainfo_suggest_piece_length(uint64_t total);
+
+#endif
