@@ -18,6 +18,7 @@
 #define BIP39_PHRASE_MAX 216 /* 24 words of at most 8 letters, with the NUL */
 #define BIP39_ENTROPY_MAX 32
 #define BIP39_SEED_LEN 64
+#define BIP39_PASSPHRASE_MAX 256
 #define BIP39_INPUT_MAX 512 /* a phrase as typed, with its blanks */
 
 /* The i-th word (0 .. 2047). */
@@ -37,8 +38,10 @@ enum err_code bip39_to_entropy(uint8_t out[BIP39_ENTROPY_MAX], size_t *len,
 	__attribute__((warn_unused_result));
 
 /* PBKDF2-HMAC-SHA512, 2,048 rounds, salt "mnemonic" and the given passphrase
- * ("" in seedbank; tests use the BIP's). */
-void bip39_seed(uint8_t out[BIP39_SEED_LEN], const char *phrase,
-		const char *passphrase);
+ * ("" in seedbank; tests use the BIP's). `phrase` as bip39_from_entropy()
+ * spells it. ERR_LIMIT: passphrase over BIP39_PASSPHRASE_MAX bytes. */
+enum err_code bip39_seed(uint8_t out[BIP39_SEED_LEN], const char *phrase,
+			 const char *passphrase, struct err *e)
+	__attribute__((warn_unused_result));
 
 #endif
