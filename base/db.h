@@ -33,6 +33,8 @@ struct db;
 struct db_stmt;
 
 #define DB_BUSY_MS 5000
+/* As cfg.path: no file at all, for tests. Gone with db_close(). */
+#define DB_IN_MEMORY ":memory:"
 
 struct db_cfg {
 	const char *path;

@@ -137,9 +137,14 @@ void book_close(struct book *b);
 struct address book_me(const struct book *b);
 
 bool book_dirty(const struct book *b);
+/* At the end of a turn, once. It also fails when a book_commit_now() of the
+ * same turn did: what others had staged before that is gone. */
 enum err_code book_commit(struct book *b, struct err *e)
 	__attribute__((warn_unused_result));
-void book_rollback(struct book *b);
+/* In the middle of a turn, for who cannot wait (a transaction about to be
+ * sent): everything staged so far becomes durable. */
+enum err_code book_commit_now(struct book *b, struct err *e)
+	__attribute__((warn_unused_result));
 
 /* ---- pairs and receipts ------------------------------------------------ */
 
@@ -202,8 +207,10 @@ enum err_code book_facts_own(struct book *b, const struct amount *free,
 			     const struct amount *coin, uint64_t block,
 			     int64_t now_s, struct err *e)
 	__attribute__((warn_unused_result));
-/* Newest own free balance; false: never read. */
-bool book_own_free(struct book *b, struct amount *free, uint64_t *block);
+/* Our free balance as last read, less what was seen drawn or reserved since;
+ * false: never read. `beyond` (may be NULL): what we promised to all payees and
+ * neither they have drawn nor reserves cover. */
+bool book_own_funds(struct book *b, struct amount *free, struct amount *beyond);
 /* A cash of ours brought less than the receipt was worth: `payer` is trusted no
  * further until `paid` reaches the receipt's amount. */
 enum err_code book_bounced(struct book *b, const struct address *payer,
@@ -228,8 +235,9 @@ struct book_due {
 /* Return false to stop. */
 typedef bool book_due_fn(void *ctx, const struct book_due *d);
 /* The uncashed receipts, most worth first. */
-enum err_code book_due_list(struct book *b, book_due_fn *fn, void *ctx,
-			    struct err *e) __attribute__((warn_unused_result));
+enum err_code book_due_list(struct book *b, int64_t now_s, book_due_fn *fn,
+			    void *ctx, struct err *e)
+	__attribute__((warn_unused_result));
 
 /* ---- transactions ---------------------------------------------------------
  */
@@ -299,6 +307,11 @@ enum err_code book_tx_list(struct book *b, enum book_tx_state state,
 enum err_code book_tx_slot_floor(struct book *b, uint64_t *out, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* True where the bank holds the chain's own coin: fees are then posted as
+ * token. Kept in the book; false at first. */
+enum err_code book_set_coin_is_token(struct book *b, bool is, struct err *e)
+	__attribute__((warn_unused_result));
+
 /* Small facts that must survive: the bank's checked code hash, the account
  * index. `value` up to 4096 bytes. get: *len is the room on entry, the length
  * on return; 0 when the key is not there. ERR_LIMIT: no room. */
@@ -328,7 +341,7 @@ enum err_code book_totals(struct book *b, struct book_totals *out,
 			  struct err *e) __attribute__((warn_unused_result));
 
 typedef bool book_pair_fn(void *ctx, const struct book_pair *p);
-/* Every pair, in order of address. */
+/* Every pair: payers in order of address, then payees that are no payers. */
 enum err_code book_pair_list(struct book *b, book_pair_fn *fn, void *ctx,
 			     struct err *e) __attribute__((warn_unused_result));
 
@@ -361,9 +374,13 @@ enum err_code book_check_chain(struct book *b, const struct book_chain *chain,
 			       unsigned *findings, struct err *e)
 	__attribute__((warn_unused_result));
 
-/* One line a posting: entry, time, kind, account, peer, unit, amount, note.
- * Amounts in units. `peer` and times are written so that a spreadsheet reads
- * no formula. ERR_IO: writing failed. */
+/* A word for each; for people and for the export. */
+const char *book_account_name(enum book_account kind);
+const char *book_entry_name(enum book_entry_kind kind);
+
+/* One line a posting: entry, time (UTC), kind, account, peer (0x...), unit,
+ * amount in units with its sign, transaction (0: none). ERR_IO: writing failed.
+ */
 enum err_code book_export_csv(struct book *b, FILE *out, struct err *e)
 	__attribute__((warn_unused_result));
 

@@ -1,0 +1,528 @@
+/* book_check.c - the book read as a whole: proved, summed up, written out. */
+#include "ledger/book_sum.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+struct check {
+	struct book *b;
+	struct book_db *db;
+	book_finding_fn *fn;
+	void *ctx;
+	unsigned findings;
+	/* the entry or account that is being summed, 0: none yet */
+	int64_t id;
+	struct book_sum sum[3];	     /* per unit, of an entry */
+	struct book_sum total;	     /* of an account */
+	struct book_row_account acc; /* the account */
+};
+
+__attribute__((format(printf, 2, 3))) static void found(struct check *c,
+							const char *fmt, ...)
+{
+	char text[200];
+	va_list ap;
+
+	c->findings++;
+	if (!c->fn)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	c->fn(c->ctx, text);
+}
+
+#define HEX_LEN 43 /* 0x, 40 digits, NUL */
+
+static const char *hex(char out[HEX_LEN], const struct address *a)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	out[0] = '0';
+	out[1] = 'x';
+	for (size_t i = 0; i < sizeof(a->bytes); i++) {
+		out[2 + 2 * i] = digits[a->bytes[i] >> 4];
+		out[3 + 2 * i] = digits[a->bytes[i] & 15];
+	}
+	out[HEX_LEN - 1] = 0;
+	return out;
+}
+
+static const char *units(char buf[AMOUNT_DEC_MAX], struct amount a)
+{
+	return amount_to_dec(buf, a, 0);
+}
+
+static bool same(struct book_sum a, struct book_sum b)
+{
+	return a.neg == b.neg && amount_cmp(a.size, b.size) == 0;
+}
+
+/* ---- sums ---- */
+
+static void end_entry(struct check *c)
+{
+	for (int unit = BOOK_TOKEN; unit <= BOOK_COIN && c->id; unit++)
+		if (!book_sum_zero(c->sum[unit]))
+			found(c, "entry %lld does not sum to zero",
+			      (long long)c->id);
+	memset(c->sum, 0, sizeof(c->sum));
+}
+
+static enum err_code see_entry(void *ctx, const struct book_row_posting *row,
+			       struct err *e)
+{
+	struct check *c = ctx;
+	enum book_unit unit = row->account.unit;
+
+	(void)e;
+	if (row->entry.id != c->id)
+		end_entry(c);
+	c->id = row->entry.id;
+	if ((unit != BOOK_TOKEN && unit != BOOK_COIN) ||
+	    !book_sum_add(&c->sum[unit], c->sum[unit], row->sum))
+		found(c, "entry %lld holds a sum that cannot be",
+		      (long long)row->entry.id);
+	return ERR_NONE;
+}
+
+static void end_account(struct check *c)
+{
+	char who[HEX_LEN];
+
+	if (c->id && !same(c->total, c->acc.balance))
+		found(c,
+		      "account %s of %s: its balance is not its postings' sum",
+		      book_account_name(c->acc.kind), hex(who, &c->acc.peer));
+	c->total = (struct book_sum){0};
+}
+
+static enum err_code see_account(void *ctx, const struct book_row_posting *row,
+				 struct err *e)
+{
+	struct check *c = ctx;
+
+	(void)e;
+	if (row->account.id != c->id)
+		end_account(c);
+	c->id = row->account.id;
+	c->acc = row->account;
+	if (!book_sum_add(&c->total, c->total, row->sum))
+		found(c, "account %lld passes 2^128", (long long)c->id);
+	return ERR_NONE;
+}
+
+static enum err_code check_sums(struct check *c, struct err *e)
+{
+	enum err_code rc;
+
+	c->id = 0;
+	rc = book_db_posting_each(c->db, BOOK_DB_BY_ENTRY, see_entry, c, e);
+	if (rc != ERR_NONE)
+		return rc;
+	end_entry(c);
+	c->id = 0;
+	rc = book_db_posting_each(c->db, BOOK_DB_BY_ACCOUNT, see_account, c, e);
+	if (rc == ERR_NONE)
+		end_account(c);
+	return rc;
+}
+
+/* ---- pairs against their accounts ---- */
+
+static enum err_code balance(struct check *c, enum book_account kind,
+			     const struct address *peer, struct book_sum *out,
+			     struct err *e)
+{
+	struct book_row_account acc = {.kind = kind, .unit = BOOK_TOKEN};
+	enum err_code rc;
+
+	if (peer)
+		acc.peer = *peer;
+	rc = book_db_account(c->db, &acc, false, e);
+	*out = acc.balance;
+	return rc;
+}
+
+/* One balance that a row determines. */
+static enum err_code expect(struct check *c, enum book_account kind,
+			    const struct address *peer, struct book_sum want,
+			    struct err *e)
+{
+	char who[HEX_LEN], is[AMOUNT_DEC_MAX], should[AMOUNT_DEC_MAX];
+	struct book_sum have;
+	enum err_code rc = balance(c, kind, peer, &have, e);
+
+	if (rc == ERR_NONE && !same(have, want))
+		found(c, "%s of %s is %s%s, receipts and bank say %s%s",
+		      book_account_name(kind), hex(who, peer),
+		      have.neg ? "-" : "", units(is, have.size),
+		      want.neg ? "-" : "", units(should, want.size));
+	return rc;
+}
+
+static enum err_code see_in(void *ctx, const struct book_row_in *row,
+			    struct err *e)
+{
+	struct check *c = ctx;
+	const struct book_in *in = &row->in;
+	struct book_sum promised, secured, both;
+	char who[HEX_LEN];
+	enum err_code rc;
+
+	if (in->have && !address_eq(&in->newest.payer, &row->peer))
+		found(c, "the receipt kept for %s is another's",
+		      hex(who, &row->peer));
+	if (in->have && amount_cmp(in->owed, in->newest.amount) > 0)
+		found(c, "%s was served beyond its receipt",
+		      hex(who, &row->peer));
+	rc = balance(c, BOOK_PROMISED, &row->peer, &promised, e);
+	if (rc == ERR_NONE)
+		rc = balance(c, BOOK_SECURED, &row->peer, &secured, e);
+	if (rc != ERR_NONE)
+		return rc;
+	if (!book_sum_add(&both, promised, secured) || promised.neg ||
+	    secured.neg || !same(both, book_sum_of(book_in_uncashed(in))))
+		found(c,
+		      "promised and secured of %s are not its receipt less "
+		      "what the bank paid",
+		      hex(who, &row->peer));
+	if (amount_cmp(secured.size, in->facts.reserve) > 0)
+		found(c, "more is secured than %s has reserved",
+		      hex(who, &row->peer));
+	return expect(c, BOOK_EARNED, &row->peer,
+		      book_sum_minus(book_sum_of(book_in_total(in))), e);
+}
+
+static enum err_code see_out(void *ctx, const struct book_row_out *row,
+			     struct err *e)
+{
+	struct check *c = ctx;
+	const struct book_out *out = &row->out;
+	struct address me = book_me(c->b);
+	struct amount total = book_out_total(out), used;
+	char who[HEX_LEN];
+	enum err_code rc;
+
+	if (out->have && !address_eq(&out->newest.payer, &me))
+		found(c, "the receipt given to %s is not ours",
+		      hex(who, &row->peer));
+	if (!amount_add(&used, out->owed, out->lost) ||
+	    amount_cmp(used, total) > 0)
+		found(c, "more is owed to %s than was promised",
+		      hex(who, &row->peer));
+	rc = expect(c, BOOK_OWED, &row->peer,
+		    book_sum_minus(book_sum_of(
+			    amount_sub_floor(total, out->facts.paid))),
+		    e);
+	if (rc == ERR_NONE)
+		rc = expect(c, BOOK_SPENT, &row->peer, book_sum_of(total), e);
+	if (rc == ERR_NONE)
+		rc = expect(c, BOOK_RESERVED, &row->peer,
+			    book_sum_of(out->facts.reserve), e);
+	return rc;
+}
+
+static bool see_tx(void *ctx, const struct book_tx *tx,
+		   const struct book_tx_form *forms, size_t n)
+{
+	struct check *c = ctx;
+
+	(void)forms;
+	if (!n)
+		found(c, "transaction %lld has no signed bytes",
+		      (long long)tx->id);
+	return true;
+}
+
+enum err_code book_check(struct book *b, book_finding_fn *fn, void *ctx,
+			 unsigned *findings, struct err *e)
+{
+	struct check c = {.b = b, .db = book_tables(b), .fn = fn, .ctx = ctx};
+	enum err_code rc = book_db_sound(c.db, e);
+
+	if (rc == ERR_NONE)
+		rc = check_sums(&c, e);
+	if (rc == ERR_NONE)
+		rc = book_db_in_each(c.db, BOOK_DB_BY_PEER, 0, see_in, &c, e);
+	if (rc == ERR_NONE)
+		rc = book_db_out_each(c.db, see_out, &c, e);
+	if (rc == ERR_NONE)
+		rc = book_db_tx_each(c.db, BOOK_TX_PENDING, 0, see_tx, &c, e);
+	*findings = c.findings;
+	return rc;
+}
+
+/* ---- against the chain ---- */
+
+static void compare(struct check *c, const char *what,
+		    const struct address *peer, struct amount book,
+		    struct amount chain)
+{
+	char who[HEX_LEN], is[AMOUNT_DEC_MAX], should[AMOUNT_DEC_MAX];
+	struct address me = book_me(c->b);
+
+	if (amount_cmp(book, chain) != 0)
+		found(c, "%s of %s: the book has %s, the chain %s", what,
+		      hex(who, peer ? peer : &me), units(is, book),
+		      units(should, chain));
+}
+
+static enum err_code check_pair(struct check *c,
+				const struct book_chain_pair *p, struct err *e)
+{
+	struct book_pair pair;
+	enum err_code rc = book_pair_load(c->b, &pair, &p->peer, e);
+	const struct book_facts *f = p->in ? &pair.in.facts : &pair.out.facts;
+	struct amount signed_for =
+		p->in ? book_in_total(&pair.in) : book_out_total(&pair.out);
+
+	if (rc != ERR_NONE || !p->facts.known)
+		return rc;
+	compare(c, p->in ? "paid by" : "paid to", &p->peer, f->paid,
+		p->facts.paid);
+	compare(c, p->in ? "reserved by" : "reserved for", &p->peer, f->reserve,
+		p->facts.reserve);
+	/* The bank can pay only what was signed; for us as payer more than we
+	 * know of means that the key signs elsewhere too. */
+	if (amount_cmp(p->facts.paid, signed_for) > 0)
+		found(c, "the bank paid more than the book's newest receipt");
+	return ERR_NONE;
+}
+
+enum err_code book_check_chain(struct book *b, const struct book_chain *chain,
+			       book_finding_fn *fn, void *ctx,
+			       unsigned *findings, struct err *e)
+{
+	struct check c = {.b = b, .db = book_tables(b), .fn = fn, .ctx = ctx};
+	struct book_totals t;
+	enum err_code rc = book_totals(b, &t, e);
+
+	if (rc == ERR_NONE && chain->free_known)
+		compare(&c, "free balance", NULL, t.bank, chain->free);
+	if (rc == ERR_NONE && chain->wallet_known)
+		compare(&c, "wallet", NULL, t.wallet, chain->wallet);
+	for (size_t i = 0; i < chain->n_pairs && rc == ERR_NONE; i++)
+		rc = check_pair(&c, &chain->pairs[i], e);
+	*findings = c.findings;
+	return rc;
+}
+
+/* ---- for people ---- */
+
+const char *book_account_name(enum book_account kind)
+{
+	switch (kind) {
+	case BOOK_PROMISED:
+		return "promised";
+	case BOOK_SECURED:
+		return "secured";
+	case BOOK_BANK:
+		return "bank";
+	case BOOK_RESERVED:
+		return "reserved";
+	case BOOK_WALLET:
+		return "wallet";
+	case BOOK_TRANSIT:
+		return "transit";
+	case BOOK_OWED:
+		return "owed";
+	case BOOK_EARNED:
+		return "earned";
+	case BOOK_SPENT:
+		return "spent";
+	case BOOK_FEES:
+		return "fees";
+	case BOOK_OUTSIDE:
+		return "outside";
+	}
+	return "unknown";
+}
+
+const char *book_entry_name(enum book_entry_kind kind)
+{
+	switch (kind) {
+	case BOOK_RECEIPT_IN:
+		return "receipt in";
+	case BOOK_RECEIPT_OUT:
+		return "receipt out";
+	case BOOK_SECURE:
+		return "secure";
+	case BOOK_CASH_IN:
+		return "cash in";
+	case BOOK_CASH_OUT:
+		return "cash out";
+	case BOOK_DEPOSIT:
+		return "deposit";
+	case BOOK_WITHDRAW:
+		return "withdraw";
+	case BOOK_LOCK:
+		return "lock";
+	case BOOK_FEE:
+		return "fee";
+	case BOOK_OBSERVED:
+		return "observed";
+	case BOOK_MOVED:
+		return "moved";
+	}
+	return "unknown";
+}
+
+/* Balances summed over peers. Of an asset that is negative nothing is there;
+ * book_check() and facts_own() say why. */
+static enum err_code add_total(void *ctx, const struct book_row_account *row,
+			       struct err *e)
+{
+	struct book_totals *t = ctx;
+	struct amount size = row->balance.size;
+	struct amount asset = row->balance.neg ? AMOUNT_ZERO : size;
+	struct amount *to = NULL;
+
+	switch (row->kind) {
+	case BOOK_PROMISED:
+		to = &t->promised;
+		break;
+	case BOOK_SECURED:
+		to = &t->secured;
+		break;
+	case BOOK_EARNED:
+		to = &t->final;
+		asset = size;
+		break;
+	case BOOK_SPENT:
+		to = &t->spent;
+		break;
+	case BOOK_OWED:
+		to = &t->owed;
+		asset = size;
+		break;
+	case BOOK_BANK:
+		to = &t->bank;
+		break;
+	case BOOK_RESERVED:
+		to = &t->reserved;
+		break;
+	case BOOK_WALLET:
+		to = row->unit == BOOK_TOKEN ? &t->wallet : NULL;
+		break;
+	case BOOK_FEES:
+		to = &t->fees;
+		break;
+	case BOOK_TRANSIT:
+	case BOOK_OUTSIDE:
+		break;
+	}
+	if (to && !amount_add(to, *to, asset))
+		return err_fail(e, ERR_LIMIT, "book: a total passes 2^128");
+	return ERR_NONE;
+}
+
+enum err_code book_totals(struct book *b, struct book_totals *out,
+			  struct err *e)
+{
+	struct book_db *db = book_tables(b);
+	enum err_code rc;
+
+	memset(out, 0, sizeof(*out));
+	rc = book_db_account_each(db, add_total, out, e);
+	if (rc == ERR_NONE)
+		rc = book_db_count_entries(db, &out->entries, e);
+	/* all that was ever signed to us, less what has not come */
+	out->final = amount_sub_floor(
+		out->final, amount_add_cap(out->promised, out->secured));
+	return rc;
+}
+
+/* Two walks of sorted rows would need a merge; payers and payees are listed
+ * one after the other instead, and a pair of both is given once. */
+struct pair_walk {
+	struct book *b;
+	book_pair_fn *fn;
+	void *ctx;
+	bool stop;
+};
+
+static enum err_code give_payer(void *ctx, const struct book_row_in *row,
+				struct err *e)
+{
+	struct pair_walk *w = ctx;
+	struct book_pair pair = {0};
+	enum err_code rc = ERR_NONE;
+
+	if (w->stop)
+		return rc;
+	rc = book_pair_load(w->b, &pair, &row->peer, e);
+	if (rc == ERR_NONE)
+		w->stop = !w->fn(w->ctx, &pair);
+	return rc;
+}
+
+static enum err_code give_payee(void *ctx, const struct book_row_out *row,
+				struct err *e)
+{
+	struct pair_walk *w = ctx;
+	struct book_row_in in = {.peer = row->peer};
+	struct book_pair pair = {.peer = row->peer, .out = row->out};
+	enum err_code rc = ERR_NONE;
+
+	if (!w->stop)
+		rc = book_db_in_get(book_tables(w->b), &in, e);
+	if (rc == ERR_NONE && !w->stop && !in.found)
+		w->stop = !w->fn(w->ctx, &pair);
+	return rc;
+}
+
+enum err_code book_pair_list(struct book *b, book_pair_fn *fn, void *ctx,
+			     struct err *e)
+{
+	struct pair_walk w = {.b = b, .fn = fn, .ctx = ctx};
+	enum err_code rc = book_db_in_each(book_tables(b), BOOK_DB_BY_PEER, 0,
+					   give_payer, &w, e);
+
+	if (rc == ERR_NONE)
+		rc = book_db_out_each(book_tables(b), give_payee, &w, e);
+	return rc;
+}
+
+static enum err_code write_row(void *ctx, const struct book_row_posting *row,
+			       struct err *e)
+{
+	FILE *out = ctx;
+	time_t t = (time_t)row->entry.time_s;
+	struct tm tm = {0};
+	char when[32] = "", who[HEX_LEN] = "", size[AMOUNT_DEC_MAX];
+
+	if (gmtime_r(&t, &tm))
+		(void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (!address_is_zero(&row->account.peer))
+		(void)hex(who, &row->account.peer);
+	if (fprintf(out, "%lld,%s,%s,%s,%s,%s,%s%s,%lld\n",
+		    (long long)row->entry.id, when,
+		    book_entry_name(row->entry.kind),
+		    book_account_name(row->account.kind), who,
+		    row->account.unit == BOOK_COIN ? "coin" : "token",
+		    row->sum.neg ? "-" : "", units(size, row->sum.size),
+		    (long long)row->entry.tx) < 0) {
+		return err_fail(e, ERR_IO, "writing the book: %s",
+				strerror(errno));
+	}
+	return ERR_NONE;
+}
+
+enum err_code book_export_csv(struct book *b, FILE *out, struct err *e)
+{
+	enum err_code rc;
+
+	if (fputs("entry,time,kind,account,peer,unit,amount,transaction\n",
+		  out) < 0)
+		return err_fail(e, ERR_IO, "writing the book: %s",
+				strerror(errno));
+	rc = book_db_posting_each(book_tables(b), BOOK_DB_BY_ENTRY, write_row,
+				  out, e);
+	if (rc == ERR_NONE && fflush(out) != 0)
+		return err_fail(e, ERR_IO, "writing the book: %s",
+				strerror(errno));
+	return rc;
+}

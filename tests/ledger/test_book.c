@@ -1,0 +1,563 @@
+#include "ledger/book.h"
+#include "tests/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NOW INT64_C(1800000000)
+#define DAY INT64_C(86400)
+
+static const struct address me = {{0xee}};
+
+static struct address who(uint8_t n)
+{
+	struct address a = {{0}};
+
+	a.bytes[0] = 0xaa;
+	a.bytes[19] = n;
+	return a;
+}
+
+static struct amount n(uint64_t v)
+{
+	return amount_from_u64(v);
+}
+
+static struct receipt signed_by(struct address payer, uint64_t amount)
+{
+	struct receipt r = {.payer = payer, .amount = n(amount)};
+
+	memset(r.sig, (int)(amount % 251), sizeof(r.sig));
+	return r;
+}
+
+static struct book *fresh(void)
+{
+	struct book *b = NULL;
+	struct err e = {0};
+
+	CHECK(book_open(&b, ":memory:", &me, &e) == ERR_NONE, "%s", e.msg);
+	return b;
+}
+
+static void tell(void *ctx, const char *what)
+{
+	(void)fprintf(stderr, "  finding in %s: %s\n", (const char *)ctx, what);
+}
+
+static void expect_sound(struct book *b, const char *name)
+{
+	unsigned findings = 99;
+	struct err e = {0};
+
+	CHECK(book_check(b, tell, (void *)(uintptr_t)name, &findings, &e) ==
+		      ERR_NONE,
+	      "%s: %s", name, e.msg);
+	CHECK(findings == 0, "%s: %u findings", name, findings);
+}
+
+static uint64_t low(struct amount a)
+{
+	uint64_t v = 0;
+
+	CHECK(amount_to_u64(&v, a), "over 64 bits");
+	return v;
+}
+
+static enum err_code take(struct book *b, uint8_t payer, uint64_t amount,
+			  int64_t now_s)
+{
+	struct receipt r = signed_by(who(payer), amount);
+
+	return book_receipt_in(b, &r, n(0), 0, now_s, NULL);
+}
+
+static enum err_code give(struct book *b, uint8_t payee, uint64_t amount,
+			  uint64_t owed)
+{
+	struct address a = who(payee);
+	struct book_out out = {
+		.have = true, .newest = signed_by(me, amount), .owed = n(owed)};
+
+	return book_receipt_out(b, &a, &out, NULL, NOW, NULL);
+}
+
+static struct book_facts facts(uint64_t paid, uint64_t reserve, int64_t until,
+			       uint64_t free_balance, uint64_t block)
+{
+	return (struct book_facts){.known = true,
+				   .paid = n(paid),
+				   .reserve = n(reserve),
+				   .until = until,
+				   .free = n(free_balance),
+				   .block = block};
+}
+
+static void expect_totals(struct book *b, const char *name, uint64_t promised,
+			  uint64_t secured, uint64_t final)
+{
+	struct book_totals t;
+
+	CHECK(book_totals(b, &t, NULL) == ERR_NONE, "%s", name);
+	CHECK(low(t.promised) == promised, "%s: promised %llu", name,
+	      (unsigned long long)low(t.promised));
+	CHECK(low(t.secured) == secured, "%s: secured %llu", name,
+	      (unsigned long long)low(t.secured));
+	CHECK(low(t.final) == final, "%s: final %llu", name,
+	      (unsigned long long)low(t.final));
+}
+
+static void receipts_in_only_rise(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t amount;
+		enum err_code want;
+	} rows[] = {
+		{"the first", 100, ERR_NONE},	 {"the same", 100, ERR_STATE},
+		{"lower", 99, ERR_STATE},	 {"higher", 101, ERR_NONE},
+		{"much higher", 5000, ERR_NONE},
+	};
+	struct book *b = fresh();
+	struct address a = who(1);
+	struct book_pair pair;
+
+	for (size_t i = 0; i < ROWS(rows); i++)
+		CHECK(take(b, 1, rows[i].amount, NOW) == rows[i].want, "%s",
+		      rows[i].name);
+	CHECK(book_commit(b, NULL) == ERR_NONE, "commit");
+	CHECK(book_pair_load(b, &pair, &a, NULL) == ERR_NONE, "load");
+	CHECK(pair.in.have && low(pair.in.newest.amount) == 5000, "newest");
+	CHECK(memcmp(pair.in.newest.sig, signed_by(a, 5000).sig, 64) == 0,
+	      "its signature");
+	expect_totals(b, "receipts", 5000, 0, 0);
+	expect_sound(b, "receipts");
+	book_close(b);
+}
+
+static void receipts_of_an_hour_share_an_entry(void)
+{
+	struct book *b = fresh();
+	struct book_totals t;
+
+	for (uint64_t i = 1; i <= 500; i++)
+		CHECK(take(b, 1, i * 10, NOW + (int64_t)i) == ERR_NONE, "take");
+	CHECK(take(b, 1, 6000, NOW + 3600) == ERR_NONE, "an hour on");
+	CHECK(take(b, 2, 70, NOW) == ERR_NONE, "another payer");
+	CHECK(book_totals(b, &t, NULL) == ERR_NONE, "totals");
+	CHECK(t.entries == 3, "%llu entries", (unsigned long long)t.entries);
+	CHECK(low(t.promised) == 6070, "sum");
+	expect_sound(b, "an hour");
+	book_close(b);
+}
+
+static void money_moves_with_what_the_bank_says(void)
+{
+	/* payer 1 has promised 1000; each row is a later read */
+	static const struct {
+		const char *name;
+		uint64_t paid, reserve;
+		int64_t until;
+		uint64_t block, promised, secured, final;
+		enum err_code want;
+	} rows[] = {
+		{"a reserve secures", 0, 300, NOW + 30 * DAY, 10, 700, 300, 0,
+		 ERR_NONE},
+		{"an older read changes nothing", 0, 0, 0, 9, 700, 300, 0,
+		 ERR_NONE},
+		{"a reserve over all of it", 0, 5000, NOW + 30 * DAY, 11, 0,
+		 1000, 0, ERR_NONE},
+		{"a reserve that ends too soon", 0, 5000, NOW + 3 * DAY - 1, 12,
+		 1000, 0, 0, ERR_NONE},
+		{"just long enough", 0, 5000, NOW + 3 * DAY, 13, 0, 1000, 0,
+		 ERR_NONE},
+		{"cashed in part", 400, 4600, NOW + 30 * DAY, 14, 0, 600, 400,
+		 ERR_NONE},
+		{"paid cannot fall", 399, 4600, NOW + 30 * DAY, 15, 0, 600, 400,
+		 ERR_CHAIN},
+		{"cashed", 1000, 4000, NOW + 30 * DAY, 16, 0, 0, 1000,
+		 ERR_NONE},
+		{"another database cashed more", 1500, 3500, NOW + 30 * DAY, 17,
+		 0, 0, 1500, ERR_NONE},
+	};
+	struct book *b = fresh();
+	struct address a = who(1);
+
+	CHECK(take(b, 1, 1000, NOW) == ERR_NONE, "take");
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct book_facts f = facts(rows[i].paid, rows[i].reserve,
+					    rows[i].until, 0, rows[i].block);
+
+		CHECK(book_facts_in(b, &a, &f, BOOK_TO_BANK, NOW, NULL) ==
+			      rows[i].want,
+		      "%s", rows[i].name);
+		expect_totals(b, rows[i].name, rows[i].promised,
+			      rows[i].secured, rows[i].final);
+		expect_sound(b, rows[i].name);
+	}
+	book_close(b);
+}
+
+static void a_reserve_near_its_end_secures_nothing(void)
+{
+	struct book *b = fresh();
+	struct address a = who(1);
+	struct book_facts f = facts(0, 900, NOW + 10 * DAY, 0, 1);
+
+	CHECK(take(b, 1, 1000, NOW) == ERR_NONE, "take");
+	CHECK(book_facts_in(b, &a, &f, BOOK_TO_BANK, NOW, NULL) == ERR_NONE,
+	      "facts");
+	CHECK(book_tick(b, NOW + 7 * DAY, NULL) == ERR_NONE, "tick");
+	expect_totals(b, "3 days before", 100, 900, 0);
+	CHECK(book_tick(b, NOW + 7 * DAY + 1, NULL) == ERR_NONE, "tick");
+	expect_totals(b, "a second later", 1000, 0, 0);
+	expect_sound(b, "ended");
+	book_close(b);
+}
+
+static void what_payees_draw_leaves_reserve_then_balance(void)
+{
+	struct book *b = fresh();
+	struct address a = who(7);
+	struct amount start = n(10000), own, beyond;
+	struct book_totals t;
+	struct book_facts f;
+
+	CHECK(!book_own_funds(b, &own, &beyond), "known before it was read");
+	CHECK(book_facts_own(b, &start, NULL, NULL, 1, NOW, NULL) == ERR_NONE,
+	      "own");
+	CHECK(give(b, 7, 3000, 2500) == ERR_NONE, "give");
+	CHECK(give(b, 7, 2999, 2500) == ERR_STATE, "a lower one was kept");
+	CHECK(book_own_funds(b, &own, &beyond), "funds");
+	CHECK(low(own) == 10000 && low(beyond) == 3000, "nothing drawn yet");
+	f = facts(0, 2000, NOW + DAY, 8000, 2);
+	CHECK(book_facts_out(b, &a, &f, NOW, NULL) == ERR_NONE, "reserve");
+	CHECK(book_own_funds(b, &own, &beyond), "funds");
+	CHECK(low(own) == 8000 && low(beyond) == 1000, "reserved %llu %llu",
+	      (unsigned long long)low(own), (unsigned long long)low(beyond));
+	expect_sound(b, "reserved");
+	f = facts(3000, 0, NOW + DAY, 7000, 3);
+	CHECK(book_facts_out(b, &a, &f, NOW, NULL) == ERR_NONE, "drawn");
+	CHECK(book_own_funds(b, &own, &beyond), "funds");
+	CHECK(low(own) == 7000 && low(beyond) == 0, "drawn: %llu %llu",
+	      (unsigned long long)low(own), (unsigned long long)low(beyond));
+	CHECK(book_totals(b, &t, NULL) == ERR_NONE, "totals");
+	CHECK(low(t.spent) == 3000 && low(t.owed) == 0 && low(t.bank) == 7000,
+	      "totals");
+	expect_sound(b, "drawn");
+	book_close(b);
+}
+
+static void money_through_others_hands_is_found(void)
+{
+	struct book *b = fresh();
+	struct address a = who(1);
+	struct amount own = n(50);
+	struct book_facts f = facts(400, 0, 0, 0, 5);
+	struct book_totals t;
+
+	CHECK(book_facts_own(b, &own, &own, NULL, 1, NOW, NULL) == ERR_NONE,
+	      "own");
+	CHECK(take(b, 1, 400, NOW) == ERR_NONE, "take");
+	CHECK(book_facts_in(b, &a, &f, BOOK_TO_UNKNOWN, NOW, NULL) == ERR_NONE,
+	      "a watchtower cashed");
+	own = n(450);
+	CHECK(book_facts_own(b, &own, NULL, NULL, 5, NOW, NULL) == ERR_NONE,
+	      "own");
+	CHECK(book_totals(b, &t, NULL) == ERR_NONE, "totals");
+	CHECK(low(t.bank) == 450 && low(t.wallet) == 50, "totals");
+	expect_sound(b, "watchtower");
+	book_close(b);
+}
+
+static struct book_tx_form form_of(uint8_t id)
+{
+	static uint8_t raw[300];
+	struct book_tx_form f = {.raw = raw, .raw_len = sizeof(raw)};
+
+	f.txid.bytes[0] = id;
+	f.fee_max = n(id);
+	return f;
+}
+
+struct seen {
+	unsigned n;
+	size_t forms;
+	uint8_t last_id;
+	size_t meta_len;
+};
+
+static bool see(void *ctx, const struct book_tx *tx,
+		const struct book_tx_form *forms, size_t count)
+{
+	struct seen *s = ctx;
+
+	s->n++;
+	s->forms = count;
+	s->last_id = count ? forms[count - 1].txid.bytes[0] : 0;
+	s->meta_len = tx->meta_len;
+	CHECK(count == 0 || forms[0].raw_len == 300, "raw");
+	return true;
+}
+
+static void transactions_are_stored_and_end_once(void)
+{
+	struct book *b = fresh();
+	struct book_tx tx = {.kind = BOOK_TX_DEPOSIT,
+			     .slot = 41,
+			     .amount = n(500),
+			     .meta = (const uint8_t *)"call",
+			     .meta_len = 4};
+	struct book_tx_form f = form_of(1);
+	struct amount wallet = n(600), none = n(0);
+	struct seen s = {0};
+	struct book_totals t;
+	uint64_t slot_floor = 9;
+
+	CHECK(book_tx_slot_floor(b, &slot_floor, NULL) == ERR_NONE, "floor");
+	CHECK(slot_floor == 0, "no slot yet");
+	CHECK(book_facts_own(b, &none, &wallet, &wallet, 1, NOW, NULL) ==
+		      ERR_NONE,
+	      "own");
+	CHECK(book_tx_add(b, &tx, &f, NULL) == ERR_NONE && tx.id > 0, "add");
+	for (uint8_t i = 2; i <= BOOK_TX_FORMS_MAX; i++) {
+		f = form_of(i);
+		CHECK(book_tx_add_form(b, tx.id, &f, NULL) == ERR_NONE, "form");
+	}
+	CHECK(book_tx_add_form(b, tx.id, &f, NULL) == ERR_LIMIT, "a ninth");
+	CHECK(book_tx_list(b, BOOK_TX_PENDING, 0, see, &s, NULL) == ERR_NONE,
+	      "list");
+	CHECK(s.n == 1 && s.forms == 8 && s.last_id == 8 && s.meta_len == 4,
+	      "%u listed, %zu forms", s.n, s.forms);
+	CHECK(book_tx_slot_floor(b, &slot_floor, NULL) == ERR_NONE &&
+		      slot_floor == 42,
+	      "floor");
+	CHECK(book_tx_end(b, tx.id, BOOK_TX_FINAL, 77, n(3), NOW, NULL) ==
+		      ERR_NONE,
+	      "end");
+	CHECK(book_tx_end(b, tx.id, BOOK_TX_FINAL, 77, n(3), NOW, NULL) ==
+		      ERR_STATE,
+	      "booked twice");
+	CHECK(book_tx_add_form(b, tx.id, &f, NULL) == ERR_STATE, "ended");
+	CHECK(book_totals(b, &t, NULL) == ERR_NONE, "totals");
+	CHECK(low(t.bank) == 500 && low(t.wallet) == 100 && low(t.fees) == 3,
+	      "totals");
+	expect_sound(b, "deposit");
+	book_close(b);
+}
+
+static void a_withdrawal_goes_where_it_went(void)
+{
+	static const struct {
+		const char *name;
+		bool to_me, ok;
+		uint64_t bank, wallet;
+	} rows[] = {
+		{"to our wallet", true, true, 300, 200},
+		{"to a cold address", false, true, 300, 0},
+		{"it failed", true, false, 500, 0},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct book *b = fresh();
+		struct book_tx tx = {.kind = BOOK_TX_WITHDRAW,
+				     .amount = n(200),
+				     .to = rows[i].to_me ? me : who(9)};
+		struct book_tx_form f = form_of(1);
+		struct amount bank = n(500);
+		struct book_totals t;
+
+		CHECK(book_facts_own(b, &bank, NULL, NULL, 1, NOW, NULL) ==
+			      ERR_NONE,
+		      "own");
+		CHECK(book_tx_add(b, &tx, &f, NULL) == ERR_NONE, "add");
+		CHECK(book_tx_end(b, tx.id,
+				  rows[i].ok ? BOOK_TX_FINAL : BOOK_TX_FAILED,
+				  5, n(0), NOW, NULL) == ERR_NONE,
+		      "end");
+		CHECK(book_totals(b, &t, NULL) == ERR_NONE, "totals");
+		CHECK(low(t.bank) == rows[i].bank &&
+			      low(t.wallet) == rows[i].wallet,
+		      "%s", rows[i].name);
+		expect_sound(b, rows[i].name);
+		book_close(b);
+	}
+}
+
+struct dues {
+	unsigned n;
+	uint64_t last;
+};
+
+static bool see_due(void *ctx, const struct book_due *d)
+{
+	struct dues *s = ctx;
+	uint64_t v = low(d->uncashed);
+
+	CHECK(v <= s->last, "not by worth");
+	s->last = v;
+	s->n++;
+	return true;
+}
+
+static void settlement_sees_the_most_worth_first(void)
+{
+	struct book *b = fresh();
+	struct address a = who(3);
+	struct book_facts f = facts(900, 0, 0, 0, 1);
+	struct dues s = {.last = UINT64_MAX};
+
+	for (uint8_t i = 1; i <= 5; i++)
+		CHECK(take(b, i, 300 * (uint64_t)i, NOW) == ERR_NONE, "take");
+	CHECK(book_facts_in(b, &a, &f, BOOK_TO_BANK, NOW, NULL) == ERR_NONE,
+	      "payer 3 is cashed");
+	CHECK(book_due_list(b, NOW, see_due, &s, NULL) == ERR_NONE, "list");
+	CHECK(s.n == 4, "%u due", s.n);
+	book_close(b);
+}
+
+static void a_bounce_lasts_until_it_is_made_good(void)
+{
+	struct book *b = fresh();
+	struct address a = who(1);
+	struct book_facts f = facts(600, 0, 0, 0, 2);
+	struct book_pair p;
+
+	CHECK(take(b, 1, 1000, NOW) == ERR_NONE, "take");
+	CHECK(book_facts_in(b, &a, &f, BOOK_TO_BANK, NOW, NULL) == ERR_NONE,
+	      "a part came");
+	CHECK(book_bounced(b, &a, NULL) == ERR_NONE, "bounced");
+	CHECK(book_pair_load(b, &p, &a, NULL) == ERR_NONE && p.in.bounced,
+	      "not marked");
+	f = facts(999, 0, 0, 0, 3);
+	CHECK(book_facts_in(b, &a, &f, BOOK_TO_BANK, NOW, NULL) == ERR_NONE,
+	      "more");
+	CHECK(book_pair_load(b, &p, &a, NULL) == ERR_NONE && p.in.bounced,
+	      "forgiven too early");
+	f = facts(1000, 0, 0, 0, 4);
+	CHECK(book_facts_in(b, &a, &f, BOOK_TO_BANK, NOW, NULL) == ERR_NONE,
+	      "all");
+	CHECK(book_pair_load(b, &p, &a, NULL) == ERR_NONE && !p.in.bounced,
+	      "not forgiven");
+	book_close(b);
+}
+
+static void budgets_and_counts_survive(void)
+{
+	char path[] = "/tmp/seedbank-book-XXXXXX";
+	int fd = mkstemp(path);
+	struct book *b = NULL;
+	struct address a = who(4), other = who(5);
+	struct book_out out = {.have = true,
+			       .newest = signed_by(me, 800),
+			       .owed = n(700),
+			       .owed_rem = 12345,
+			       .lost = n(3),
+			       .bytes = 1 << 20};
+	struct book_job job = {.key = {1, 2, 3}, .spent = n(800)};
+	struct book_pair p;
+
+	CHECK(fd >= 0, "mkstemp");
+	CHECK(book_open(&b, path, &me, NULL) == ERR_NONE, "open");
+	CHECK(book_receipt_out(b, &a, &out, &job, NOW, NULL) == ERR_NONE,
+	      "give");
+	CHECK(book_commit(b, NULL) == ERR_NONE, "commit");
+	CHECK(book_note_set(b, "lost", "x", 1, NULL) == ERR_NONE, "staged");
+	book_close(b); /* without a commit: the note is gone */
+	CHECK(book_open(&b, path, &other, NULL) == ERR_STATE,
+	      "another account's book was opened");
+	CHECK(book_open_readonly(&b, path, NULL) == ERR_NONE, "read only");
+	job.spent = n(0);
+	CHECK(book_job_load(b, &job, NULL) == ERR_NONE && low(job.spent) == 800,
+	      "budget");
+	CHECK(book_pair_load(b, &p, &a, NULL) == ERR_NONE, "load");
+	CHECK(p.out.owed_rem == 12345 && low(p.out.lost) == 3 &&
+		      p.out.bytes == 1 << 20 && !p.out.banned,
+	      "counts");
+	CHECK(take(b, 1, 5, NOW) == ERR_STATE, "a read-only book was changed");
+	{
+		uint8_t buf[8];
+		size_t len = sizeof(buf);
+
+		CHECK(book_note_get(b, "lost", buf, &len, NULL) == ERR_NONE &&
+			      len == 0,
+		      "staged without commit, and there");
+	}
+	expect_sound(b, "read only");
+	book_close(b);
+	(void)close(fd);
+	(void)unlink(path);
+}
+
+static void the_book_is_held_against_the_chain(void)
+{
+	struct book *b = fresh();
+	struct address a = who(1);
+	struct amount own = n(100);
+	struct book_facts f = facts(400, 50, NOW + 9 * DAY, 0, 5);
+	struct book_chain_pair pair = {.peer = a, .in = true, .facts = f};
+	struct book_chain chain = {.free_known = true,
+				   .free = n(500),
+				   .pairs = &pair,
+				   .n_pairs = 1};
+	unsigned findings = 9;
+
+	CHECK(book_facts_own(b, &own, NULL, NULL, 1, NOW, NULL) == ERR_NONE,
+	      "own");
+	CHECK(take(b, 1, 400, NOW) == ERR_NONE, "take");
+	CHECK(book_facts_in(b, &a, &f, BOOK_TO_BANK, NOW, NULL) == ERR_NONE,
+	      "facts");
+	CHECK(book_check_chain(b, &chain, tell, (void *)(uintptr_t) "chain",
+			       &findings, NULL) == ERR_NONE &&
+		      findings == 0,
+	      "%u findings", findings);
+	pair.facts.paid = n(401);
+	chain.free = n(501);
+	CHECK(book_check_chain(b, &chain, NULL, NULL, &findings, NULL) ==
+			      ERR_NONE &&
+		      findings == 3,
+	      "free, paid, and more than signed: %u", findings);
+	book_close(b);
+}
+
+static void the_export_has_a_line_a_posting(void)
+{
+	struct book *b = fresh();
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	CHECK(take(b, 1, 42, NOW) == ERR_NONE, "take");
+	CHECK(book_export_csv(b, f, NULL) == ERR_NONE, "export");
+	(void)fclose(f);
+	CHECK(strcmp(text,
+		     "entry,time,kind,account,peer,unit,amount,transaction\n"
+		     "1,2027-01-15T08:00:00Z,receipt in,promised,0xaa0000000000"
+		     "00000000000000000000000000"
+		     "01,token,42,0\n"
+		     "1,2027-01-15T08:00:00Z,receipt in,earned,0xaa0000000000"
+		     "00000000000000000000000000"
+		     "01,token,-42,0\n") == 0,
+	      "%s", text);
+	free(text);
+	book_close(b);
+}
+
+int main(void)
+{
+	receipts_in_only_rise();
+	receipts_of_an_hour_share_an_entry();
+	money_moves_with_what_the_bank_says();
+	a_reserve_near_its_end_secures_nothing();
+	what_payees_draw_leaves_reserve_then_balance();
+	money_through_others_hands_is_found();
+	transactions_are_stored_and_end_once();
+	a_withdrawal_goes_where_it_went();
+	settlement_sees_the_most_worth_first();
+	a_bounce_lasts_until_it_is_made_good();
+	budgets_and_counts_survive();
+	the_book_is_held_against_the_chain();
+	the_export_has_a_line_a_posting();
+	return CHECK_EXIT();
+}
