@@ -1,0 +1,325 @@
+"""stage.py - what the demo and the benches put on stage: a network of its own,
+a tracker, a chain, and processes that are gone when the script is.
+
+Standard library only. Nothing here is part of seedbank itself.
+"""
+
+import ctypes
+import hashlib
+import http.server
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+class Failed(Exception):
+    """Ends the script with one line."""
+
+
+# --- a network of our own -----------------------------------------------------
+
+def enter_namespace(addresses):
+    """Starts this script again in a network namespace that has `addresses` on
+    its loopback device. Returns their list; where neither root nor a user
+    namespace may make one, as many addresses of 127.0.0.0/8, and False.
+
+    Loopback alone would do for seedbank, but transmission refuses 127.x."""
+    if os.environ.get("SEEDBANK_STAGE") == "in":
+        run = lambda *a: subprocess.run(a, check=True)
+        run("ip", "link", "set", "lo", "up")
+        for a in addresses:
+            run("ip", "addr", "add", a + "/24", "dev", "lo")
+        return addresses, True
+    flags = ["-n"] if os.geteuid() == 0 else ["-U", "-r", "-n"]
+    probe = ["unshare", *flags, "sh", "-c",
+             "ip link set lo up && ip addr add 10.77.0.9/24 dev lo"]
+    if (not shutil.which("ip") or not shutil.which("unshare") or
+            subprocess.run(probe, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL).returncode != 0):
+        return ["127.0.0.%d" % (i + 1) for i in range(len(addresses))], False
+    os.environ["SEEDBANK_STAGE"] = "in"
+    sys.stdout.flush()
+    os.execvp("unshare", ["unshare", *flags, sys.executable, *sys.argv])
+
+
+def free_port(address):
+    with socket.socket() as s:
+        s.bind((address, 0))
+        return s.getsockname()[1]
+
+
+# --- processes ----------------------------------------------------------------
+
+_prctl = ctypes.CDLL(None).prctl
+PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent():
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def cpu_seconds(pid):
+    """User and system time of a live process with all its threads, in
+    nanosecond resolution: its CPU clock (see clock_getcpuclockid(3))."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+class Process:
+    def __init__(self, name, argv, log, env=None, cwd=None, stdin=None,
+                 stdout=None):
+        self.name = name
+        self.log = log
+        with open(log, "ab") as f:
+            self.popen = subprocess.Popen(
+                argv, stdin=stdin or subprocess.DEVNULL, stdout=stdout or f,
+                stderr=f, env=env, cwd=cwd, preexec_fn=_die_with_parent)
+        self.pid = self.popen.pid
+        self.usage = None
+        self.status = None
+
+    def poll(self):
+        """Exit status, or None while it runs. wait4 gives us its rusage, which
+        Popen would drop."""
+        if self.status is None:
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+            if pid:
+                self._ended(status, usage)
+        return self.status
+
+    def wait(self, seconds):
+        end = time.monotonic() + seconds
+        while self.poll() is None:
+            if time.monotonic() > end:
+                raise Failed("%s did not end within %d s (%s)" %
+                             (self.name, seconds, self.log))
+            time.sleep(0.005)
+        return self.status
+
+    def _ended(self, status, usage):
+        self.status = self.popen.returncode = os.waitstatus_to_exitcode(status)
+        self.usage = usage
+
+    def cpu_total(self):
+        return self.usage.ru_utime + self.usage.ru_stime
+
+    def memory_kib(self, field):
+        with open("/proc/%d/status" % self.pid) as f:
+            for line in f:
+                if line.startswith(field + ":"):
+                    return int(line.split()[1])
+        raise Failed("no %s of %s" % (field, self.name))
+
+    def stop(self, seconds=10):
+        if self.poll() is not None:
+            return self.status
+        os.kill(self.pid, signal.SIGTERM)
+        end = time.monotonic() + seconds
+        while self.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait(10)
+        return self.status
+
+
+class Stage:
+    """Processes and their logs; leaving the `with` ends them, last first."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.processes = []
+        os.makedirs(directory, exist_ok=True)
+
+    def __enter__(self):
+        for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(s, self._interrupted)
+        return self
+
+    def __exit__(self, *_):
+        for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(s, signal.SIG_IGN)
+        for p in reversed(self.processes):
+            p.stop()
+
+    @staticmethod
+    def _interrupted(number, _frame):
+        raise Failed("interrupted (%s)" % signal.Signals(number).name)
+
+    def spawn(self, name, argv, **kw):
+        p = Process(name, argv, os.path.join(self.directory, name + ".log"),
+                    **kw)
+        self.processes.append(p)
+        return p
+
+    def forget(self, process):
+        process.stop()
+        self.processes.remove(process)
+
+
+def wait_for(what, seconds, check, *alive):
+    """Polls until check() is true; a process in `alive` that ends meanwhile
+    ends the waiting too."""
+    end = time.monotonic() + seconds
+    while True:
+        result = check()
+        if result:
+            return result
+        for p in alive:
+            if p.poll() is not None:
+                raise Failed("%s ended with %s while waiting for %s (%s)" %
+                             (p.name, p.status, what, p.log))
+        if time.monotonic() > end:
+            raise Failed("no %s within %d s" % (what, seconds))
+        time.sleep(0.02)
+
+
+def accepts(address, port):
+    with socket.socket() as s:
+        s.settimeout(1)
+        return s.connect_ex((address, port)) == 0
+
+
+# --- torrents and a tracker ---------------------------------------------------
+
+def bencode(v):
+    if isinstance(v, int):
+        return b"i%de" % v
+    if isinstance(v, str):
+        v = v.encode()
+    if isinstance(v, bytes):
+        return b"%d:%s" % (len(v), v)
+    if isinstance(v, list):
+        return b"l" + b"".join(map(bencode, v)) + b"e"
+    return b"d" + b"".join(
+        bencode(k) + bencode(v[k]) for k in sorted(v)) + b"e"
+
+
+def make_torrent(path, out, piece_length=MIB, announce=None):
+    """A v1 torrent of one file."""
+    pieces = []
+    with open(path, "rb") as f:
+        while piece := f.read(piece_length):
+            pieces.append(hashlib.sha1(piece).digest())
+    torrent = {"info": {
+        "length": os.path.getsize(path), "name": os.path.basename(path),
+        "piece length": piece_length, "pieces": b"".join(pieces)}}
+    if announce:
+        torrent["announce"] = announce
+    with open(out, "wb") as f:
+        f.write(bencode(torrent))
+    return hashlib.sha1(bencode(torrent["info"])).hexdigest()
+
+
+class Tracker:
+    """Answers announces with everybody else who announced. Nothing expires:
+    it lives for one run."""
+
+    def __init__(self, address):
+        tracker = self
+        self.peers = {}  # info hash -> {(ip, port): left}
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                tracker._answer(self)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer((address, 0), Handler)
+        self.url = "http://%s:%d/announce" % (address,
+                                              self.server.server_port)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def _answer(self, request):
+        query = urllib.parse.parse_qs(
+            urllib.parse.urlsplit(request.path).query, encoding="latin-1")
+        swarm = self.peers.setdefault(query["info_hash"][0], {})
+        # the address that was announced wins: peers in one namespace all
+        # come from the same one
+        me = (query.get("ip", [request.client_address[0]])[0],
+              int(query["port"][0]))
+        others = b"".join(
+            socket.inet_aton(ip) + struct.pack(">H", port)
+            for ip, port in swarm if (ip, port) != me)
+        if query.get("event") == ["stopped"]:
+            swarm.pop(me, None)
+        else:
+            swarm[me] = int(query.get("left", ["0"])[0])
+        body = bencode({"interval": 60, "min interval": 5, "peers": others})
+        request.send_response(200)
+        request.send_header("Content-Type", "text/plain")
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+    def know(self, info_hash_hex, address, port):
+        self.peers.setdefault(bytes.fromhex(info_hash_hex).decode("latin-1"),
+                              {})[(address, port)] = 0
+
+
+# --- a chain ------------------------------------------------------------------
+
+def anvil_program():
+    arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine)
+    path = "%s/contracts-abi/node_modules/@foundry-rs/anvil-linux-%s/bin/anvil" \
+        % (TOP, arch)
+    if not os.access(path, os.X_OK):
+        raise Failed("anvil is not there: run scripts/setup demo")
+    return path
+
+
+class Chain:
+    def __init__(self, stage, address, *options):
+        self.port = free_port(address)
+        self.url = "http://%s:%d" % (address, self.port)
+        # no proxy, whatever the environment says: this is our own machine
+        self.opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}))
+        self.process = stage.spawn(
+            "anvil", [anvil_program(), "--host", address, "--port",
+                      str(self.port), *options])
+        wait_for("answer from anvil", 30,
+                 lambda: accepts(address, self.port), self.process)
+
+    def call(self, method, *params):
+        request = urllib.request.Request(
+            self.url, json.dumps({"jsonrpc": "2.0", "id": 1, "method": method,
+                                  "params": params}).encode(),
+            {"Content-Type": "application/json"})
+        with self.opener.open(request, timeout=30) as answer:
+            out = json.load(answer)
+        if "error" in out:
+            raise Failed("%s: %s" % (method, out["error"].get("message")))
+        return out["result"]
+
+
+# --- files --------------------------------------------------------------------
+
+def make_file(path, size):
+    """Random bytes, made 1 MiB at a time; the same size is made only once."""
+    if os.path.exists(path) and os.path.getsize(path) == size:
+        return
+    with open(path, "wb") as f:
+        left = size
+        while left:
+            n = min(left, MIB)
+            f.write(os.urandom(n))
+            left -= n
+
+
+def same(a, b):
+    return subprocess.run(["cmp", "-s", a, b]).returncode == 0
+
