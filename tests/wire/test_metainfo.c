@@ -341,13 +341,13 @@ static void trackers_stand_in_tiers(void)
 static void a_thousand_trackers_are_cut(void)
 {
 	static char in[16384];
-	size_t n = (size_t)snprintf(in, sizeof(in), "d13:announce-listl");
+	size_t n = (size_t)snprintf(in, sizeof(in), "d13:announce-listll");
 	struct metainfo m;
 	struct err e = {0};
 
 	for (int i = 0; i < 1000; i++)
-		n += (size_t)snprintf(in + n, sizeof(in) - n, "l6:url%03de", i);
-	(void)snprintf(in + n, sizeof(in) - n, "e4:infod" SINGLE "ee");
+		n += (size_t)snprintf(in + n, sizeof(in) - n, "6:url%03d", i);
+	(void)snprintf(in + n, sizeof(in) - n, "ee4:infod" SINGLE "ee");
 	CHECK(parse(&m, in, &e) == ERR_NONE, "%s", e.msg);
 	CHECK(m.tracker_count == METAINFO_MAX_TRACKERS, "%u", m.tracker_count);
 	metainfo_clear(&m);

@@ -1,0 +1,108 @@
+#include "base/hash.h"
+#include "base/rng.h"
+#include "tests/check.h"
+
+#include <string.h>
+
+static void hex(char *out, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		(void)snprintf(out + 2 * i, 3, "%02x", p[i]);
+}
+
+/* FIPS 180-4 examples, and the empty message. */
+static void published_vectors_hold(void)
+{
+	static const struct {
+		const char *text, *sha1, *sha256;
+	} rows[] = {
+		{"", "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+		 "e3b0c44298fc1c149afbf4c8996fb924"
+		 "27ae41e4649b934ca495991b7852b855"},
+		{"abc", "a9993e364706816aba3e25717850c26c9cd0d89d",
+		 "ba7816bf8f01cfea414140de5dae2223"
+		 "b00361a396177a9cb410ff61f20015ad"},
+		{"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+		 "84983e441c3bd26ebaae4aa1f95129e5e54670f1",
+		 "248d6a61d20638b8e5c026930c3e6039"
+		 "a33ce45964ff2167f6ecedd419db06c1"},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		uint8_t d1[SHA1_LEN], d256[SHA256_LEN];
+		char text[65];
+		size_t len = strlen(rows[i].text);
+
+		sha1_once(d1, rows[i].text, len);
+		hex(text, d1, sizeof(d1));
+		CHECK(strcmp(text, rows[i].sha1) == 0, "%s", text);
+		sha256_once(d256, rows[i].text, len);
+		hex(text, d256, sizeof(d256));
+		CHECK(strcmp(text, rows[i].sha256) == 0, "%s", text);
+	}
+}
+
+static void a_stream_in_parts_is_the_whole(void)
+{
+	struct rng rng = rng_seeded(1);
+	uint8_t data[5000], whole[32], parts[32];
+
+	rng_fill(&rng, data, sizeof(data));
+	for (int turn = 0; turn < 50; turn++) {
+		struct sha256 s;
+		size_t at = 0;
+
+		sha256_init(&s);
+		while (at < sizeof(data)) {
+			size_t n = rng_below(&rng, 300);
+
+			if (n > sizeof(data) - at)
+				n = sizeof(data) - at;
+			sha256_update(&s, data + at, n);
+			at += n;
+		}
+		sha256_final(&s, parts);
+		sha256_once(whole, data, sizeof(data));
+		CHECK(memcmp(whole, parts, 32) == 0, "turn %d", turn);
+	}
+}
+
+/* Whatever the lengths are, also when a stream stands inside a block. */
+static void a_pair_is_two_streams(void)
+{
+	struct rng rng = rng_seeded(2);
+	static uint8_t a[70000], b[70000];
+	uint8_t want[SHA1_LEN], got[SHA1_LEN];
+
+	rng_fill(&rng, a, sizeof(a));
+	rng_fill(&rng, b, sizeof(b));
+	for (int turn = 0; turn < 200; turn++) {
+		size_t head = turn % 4 ? 0 : rng_below(&rng, 200);
+		size_t len = 0, parts = 1 + rng_below(&rng, 4);
+		struct sha1 sa, sb;
+
+		sha1_init(&sa);
+		sha1_init(&sb);
+		sha1_update(&sa, a, head);
+		while (parts--) {
+			size_t n = rng_below(&rng, 16000);
+
+			sha1_update_pair(&sa, a + head + len, &sb, b + len, n);
+			len += n;
+		}
+		sha1_final(&sa, got);
+		sha1_once(want, a, head + len);
+		CHECK(memcmp(want, got, SHA1_LEN) == 0, "a, turn %d", turn);
+		sha1_final(&sb, got);
+		sha1_once(want, b, len);
+		CHECK(memcmp(want, got, SHA1_LEN) == 0, "b, turn %d", turn);
+	}
+}
+
+int main(void)
+{
+	published_vectors_hold();
+	a_stream_in_parts_is_the_whole();
+	a_pair_is_two_streams();
+	return CHECK_EXIT();
+}
