@@ -224,6 +224,27 @@ static void the_next_of_a_tier_stands_in(void)
 	tracker_free(t);
 }
 
+static void who_answers_moves_to_the_front(void)
+{
+	static const char *const urls[] = {"0 http://a", "0 http://b",
+					   "0 http://c"};
+	struct tracker *t = make(urls, 3);
+	char first, second, third;
+
+	tracker_start(t, T0);
+	first = due(t, T0)[0];
+	bad(t, 0, T0);
+	second = due(t, T0)[0];
+	good(t, 0, T0); /* now second, first, third */
+	CHECK(due(t, T0 + 600 * S)[0] == second, "kept");
+	bad(t, 0, T0 + 600 * S);
+	CHECK(due(t, T0 + 600 * S)[0] == first, "then the first");
+	bad(t, 0, T0 + 600 * S);
+	third = due(t, T0 + 600 * S)[0];
+	CHECK(third != first && third != second, "then the third");
+	tracker_free(t);
+}
+
 static void each_tier_is_announced_to(void)
 {
 	static const char *const urls[] = {"1 http://b", "0 http://a",
@@ -459,6 +480,7 @@ int main(void)
 	completed_is_not_lost_to_a_failure();
 	back_off_doubles_to_half_an_hour();
 	the_next_of_a_tier_stands_in();
+	who_answers_moves_to_the_front();
 	each_tier_is_announced_to();
 	intervals_are_bounded();
 	failures_are_named_and_waited_out();
