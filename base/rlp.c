@@ -52,8 +52,13 @@ void rlp_amount(struct wr *w, struct amount v)
 
 void rlp_list(struct wr *w, const uint8_t *items, size_t len)
 {
-	head(w, 0xc0, len);
+	rlp_list_head(w, len);
 	wr_copy(w, items, len);
+}
+
+void rlp_list_head(struct wr *w, size_t len)
+{
+	head(w, 0xc0, len);
 }
 
 struct address rlp_create_address(const struct address *from, uint64_t nonce)

@@ -24,6 +24,9 @@ void rlp_number(struct wr *w, const uint8_t *be, size_t len);
 /* The list whose items are already encoded in `items`. */
 void rlp_list(struct wr *w, const uint8_t *items, size_t len);
 
+/* Its prefix alone, for items that are len bytes. */
+void rlp_list_head(struct wr *w, size_t len);
+
 /* Where a contract that `from` creates with its transaction number `nonce`
  * lies: keccak256(rlp([from, nonce])), last 20 bytes. */
 struct address rlp_create_address(const struct address *from, uint64_t nonce);

@@ -403,6 +403,88 @@ enum err_code evm_get_data(uint8_t **out, size_t *len, size_t max,
 	return ERR_NONE;
 }
 
+/* --------------------------------------------------------------- ABI words */
+
+enum err_code evm_get_word(uint8_t out[32], const json_t *v, struct err *e)
+{
+	return evm_get_bytes(out, 32, v, e);
+}
+
+bool evm_word_amount(struct amount *out, const uint8_t word[32])
+{
+	static const uint8_t zero[16];
+
+	if (memcmp(word, zero, sizeof(zero)) != 0)
+		return false;
+	*out = amount_from_be16(word + 16);
+	return true;
+}
+
+enum err_code evm_get_pair(struct chain_pair *out, const json_t *v,
+			   struct err *e)
+{
+	uint8_t words[96];
+	struct amount paid, reserve, until;
+	uint64_t seconds;
+	enum err_code rc = evm_get_bytes(words, sizeof(words), v, e);
+
+	if (rc != ERR_NONE)
+		return rc;
+	if (!evm_word_amount(&paid, words) ||
+	    !evm_word_amount(&reserve, words + 32) ||
+	    !evm_word_amount(&until, words + 64) || !amount_fits112(paid) ||
+	    !amount_fits112(reserve) || !amount_to_u64(&seconds, until) ||
+	    seconds > UINT32_MAX)
+		return err_fail(e, ERR_PARSE, "a pair out of range");
+	*out = (struct chain_pair){paid, reserve, (uint32_t)seconds};
+	return ERR_NONE;
+}
+
+/* Offset 32, length, characters: the one ABI form of a single string. */
+static bool abi_string(const uint8_t *data, size_t len, const uint8_t **s,
+		       size_t *n)
+{
+	struct amount offset, count;
+	uint64_t off, cnt;
+
+	if (len < 64 || !evm_word_amount(&offset, data) ||
+	    !amount_to_u64(&off, offset) || off != 32 ||
+	    !evm_word_amount(&count, data + 32) ||
+	    !amount_to_u64(&cnt, count) || cnt > len - 64)
+		return false;
+	*s = data + 64;
+	*n = (size_t)cnt;
+	return true;
+}
+
+enum err_code evm_get_symbol(char *out, size_t cap, const json_t *v,
+			     struct err *e)
+{
+	uint8_t buf[256];
+	const uint8_t *s = buf;
+	size_t len, n;
+
+	if (!json_is_string(v) ||
+	    !evm_unhex(buf, &len, sizeof(buf), json_string_value(v)))
+		return err_fail(e, ERR_PARSE, "%s, want a symbol", kind(v));
+	if (len == 32) {
+		for (n = 0; n < 32 && buf[n]; n++)
+			;
+	} else if (!abi_string(buf, len, &s, &n)) {
+		return err_fail(e, ERR_PARSE, "%zu bytes that are no symbol",
+				len);
+	}
+	if (n == 0 || n >= cap)
+		return err_fail(e, ERR_PARSE, "a symbol of %zu characters", n);
+	for (size_t i = 0; i < n; i++)
+		if (s[i] < '!' || s[i] > '~')
+			return err_fail(e, ERR_PARSE,
+					"a symbol that is not plain ASCII");
+	memcpy(out, s, n);
+	out[n] = 0;
+	return ERR_NONE;
+}
+
 /* ------------------------------------------------------- blocks and fees */
 
 /* Adds which field it was to the reason below it. */
@@ -652,4 +734,35 @@ enum chain_send_result evm_send_meaning(int64_t code, const char *message)
 	if (code == -32603 || code == -32005)
 		return CHAIN_SEND_LATER;
 	return CHAIN_SEND_NO;
+}
+
+static void revert_string(char *out, size_t cap, const uint8_t *data,
+			  size_t len)
+{
+	const uint8_t *s;
+	size_t n, used = 0;
+
+	if (!abi_string(data, len, &s, &n)) {
+		(void)snprintf(out, cap, "a reason that cannot be read");
+		return;
+	}
+	for (size_t i = 0; i < n && used + 1 < cap; i++)
+		out[used++] = s[i] >= ' ' && s[i] <= '~' ? (char)s[i] : '?';
+	out[used] = 0;
+}
+
+void evm_revert_words(char *out, size_t cap, const uint8_t *data, size_t len)
+{
+	static const uint8_t error_string[4] = {0x08, 0xc3, 0x79, 0xa0};
+	static const uint8_t panic[4] = {0x4e, 0x48, 0x7b, 0x71};
+
+	if (len < 4)
+		(void)snprintf(out, cap, "reverted without a reason");
+	else if (memcmp(data, error_string, 4) == 0)
+		revert_string(out, cap, data + 4, len - 4);
+	else if (memcmp(data, panic, 4) == 0 && len == 36)
+		(void)snprintf(out, cap, "panic 0x%02x", data[35]);
+	else
+		(void)snprintf(out, cap, "error 0x%02x%02x%02x%02x", data[0],
+			       data[1], data[2], data[3]);
 }

@@ -6,7 +6,8 @@
  *     requests queued in one turn of the loop go out in one write, and the
  *     signer answers what it reads at once with one fsync at most.
  *   - signer_call() asks and waits: for commands, and for start-up. It is
- *     refused (ERR_STATE) while asked requests wait for their answer.
+ *     refused (ERR_STATE) while asked requests wait for their answer, and in a
+ *     callback.
  *   - When the signer dies every waiting request and every later one gets
  *     ERR_IO, "the signer has stopped". It is never restarted silently: its
  *     keys are gone, the passphrase must come again.

@@ -1,0 +1,155 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum err_code read_all(int fd, const char *path, uint8_t *buf,
+			      size_t cap, size_t *len, struct err *e)
+{
+	uint8_t extra;
+
+	*len = 0;
+	for (;;) {
+		bool full = *len == cap;
+		ssize_t n = full ? read(fd, &extra, 1)
+				 : read(fd, buf + *len, cap - *len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_fail(e, ERR_IO, "cannot read %s: %s", path,
+					strerror(errno));
+		if (n == 0)
+			return ERR_NONE;
+		if (full)
+			return err_fail(e, ERR_LIMIT, "%s: more than %zu bytes",
+					path, cap);
+		*len += (size_t)n;
+	}
+}
+
+static enum err_code check_mode(int fd, const char *path, bool secret,
+				struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return err_fail(e, ERR_IO, "cannot look at %s: %s", path,
+				strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return err_fail(e, ERR_STATE, "%s: not a regular file", path);
+	if (secret && (st.st_mode & 077))
+		return err_fail(e, ERR_STATE,
+				"%s: others may read it (mode %03o): run "
+				"chmod 600 on it",
+				path, (unsigned)st.st_mode & 0777U);
+	return ERR_NONE;
+}
+
+enum err_code file_read(const char *path, bool secret, uint8_t *buf, size_t cap,
+			size_t *len, struct err *e)
+{
+	/* O_NONBLOCK: a FIFO put there must not hold the program */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	enum err_code code;
+
+	if (fd < 0)
+		return err_fail(e, ERR_IO, "cannot open %s: %s", path,
+				strerror(errno));
+	code = check_mode(fd, path, secret, e);
+	if (code == ERR_NONE)
+		code = read_all(fd, path, buf, cap, len, e);
+	(void)close(fd);
+	return code;
+}
+
+enum err_code file_sync_dir(const char *path, struct err *e)
+{
+	char dir[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 0;
+	int fd, failed;
+
+	if (n >= sizeof(dir))
+		return err_fail(e, ERR_IO, "%s: path too long", path);
+	if (slash && n == 0)
+		n = 1; /* the root itself */
+	memcpy(dir, slash ? path : ".", slash ? n : 1);
+	dir[slash ? n : 1] = '\0';
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	failed = fd < 0 || fsync(fd) != 0;
+	if (failed)
+		(void)err_fail(e, ERR_IO, "cannot sync %s: %s", dir,
+			       strerror(errno));
+	if (fd >= 0)
+		(void)close(fd);
+	return failed ? ERR_IO : ERR_NONE;
+}
+
+static bool write_all(int fd, const uint8_t *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		data += n;
+		len -= (size_t)n;
+	}
+	return fsync(fd) == 0;
+}
+
+/* One step, and with RENAME_NOREPLACE only if nothing has the name yet. */
+static enum err_code place(const char *tmp, const char *path, unsigned flags,
+			   struct err *e)
+{
+	if (renameat2(AT_FDCWD, tmp, AT_FDCWD, path, flags) == 0)
+		return file_sync_dir(path, e);
+	if (errno == EEXIST)
+		return err_fail(e, ERR_STATE,
+				"%s: is there already, and is not overwritten",
+				path);
+	return err_fail(e, ERR_IO, "cannot make %s: %s", path, strerror(errno));
+}
+
+static enum err_code write_beside(const char *path, const uint8_t *data,
+				  size_t len, unsigned flags, struct err *e)
+{
+	char tmp[PATH_MAX];
+	int n = snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path);
+	int fd = n > 0 && n < (int)sizeof(tmp) ? mkostemp(tmp, O_CLOEXEC) : -1;
+	enum err_code code = ERR_NONE;
+
+	if (fd < 0)
+		return err_fail(e, ERR_IO, "cannot write beside %s: %s", path,
+				strerror(errno));
+	if (!write_all(fd, data, len))
+		code = err_fail(e, ERR_IO, "cannot write %s: %s", path,
+				strerror(errno));
+	(void)close(fd);
+	if (code == ERR_NONE)
+		code = place(tmp, path, flags, e);
+	if (code != ERR_NONE)
+		(void)unlink(tmp);
+	return code;
+}
+
+enum err_code file_create(const char *path, const uint8_t *data, size_t len,
+			  struct err *e)
+{
+	return write_beside(path, data, len, RENAME_NOREPLACE, e);
+}
+
+enum err_code file_replace(const char *path, const uint8_t *data, size_t len,
+			   struct err *e)
+{
+	return write_beside(path, data, len, 0, e);
+}

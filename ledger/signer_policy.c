@@ -1,0 +1,229 @@
+#include "ledger/signer_policy.h"
+
+#include "base/bytes.h"
+#include "base/keccak.h"
+#include "contracts-abi/abi.h"
+#include "contracts-abi/bank.h"
+#include "contracts-abi/bank_abi.h"
+#include "contracts-abi/token_abi.h"
+
+#include <string.h>
+
+#define DAY_S 86400
+
+static bool is_own(const struct signer_rules *rules, const struct address *a)
+{
+	return !address_is_zero(a) &&
+	       (address_eq(a, &rules->own[0]) || address_eq(a, &rules->own[1]));
+}
+
+static bool may_receive(const struct signer_rules *rules,
+			const struct address *a)
+{
+	for (size_t i = 0; i < rules->cold_len; i++)
+		if (address_eq(a, &rules->cold[i]) && !address_is_zero(a))
+			return true;
+	return is_own(rules, a);
+}
+
+static enum err_code malformed(const char *method, struct err *e)
+{
+	return err_fail(e, ERR_PARSE, "signer: malformed calldata of %s",
+			method);
+}
+
+static enum err_code no_coin(const struct signer_tx_evm *tx, struct err *e)
+{
+	if (!amount_is_zero(tx->value))
+		return err_fail(e, ERR_STATE,
+				"signer: coin is sent along only with a "
+				"deposit of coin");
+	return ERR_NONE;
+}
+
+static enum err_code check_deposit(const struct signer_rules *rules,
+				   const struct signer_tx_evm *tx, struct rd *r,
+				   struct err *e)
+{
+	struct address account = abi_get_address(r);
+	struct amount amount = abi_get_amount(r, 112);
+	bool coin = address_is_zero(&rules->domain.token);
+
+	if (!rd_done(r))
+		return malformed("deposit", e);
+	if (!is_own(rules, &account))
+		return err_fail(e, ERR_STATE,
+				"signer: a deposit goes to an own account "
+				"only");
+	if (!coin)
+		return no_coin(tx, e);
+	if (amount_cmp(tx->value, amount) != 0)
+		return err_fail(e, ERR_STATE,
+				"signer: a deposit of coin sends what it says");
+	return ERR_NONE;
+}
+
+static enum err_code check_withdraw(const struct signer_rules *rules,
+				    const struct signer_tx_evm *tx,
+				    struct rd *r, struct err *e)
+{
+	struct address to = abi_get_address(r);
+
+	(void)abi_get_amount(r, 112);
+	if (!rd_done(r))
+		return malformed("withdraw", e);
+	if (!may_receive(rules, &to))
+		return err_fail(e, ERR_STATE,
+				"signer: withdraw only to an own account or "
+				"one of the cold addresses");
+	return no_coin(tx, e);
+}
+
+/* Another's receipts may be cashed for it, as any watchtower does: then the
+ * bank itself lets nobody but the payee have the money. */
+static enum err_code check_cash(const struct signer_rules *rules,
+				const struct signer_tx_evm *tx, struct rd *r,
+				struct err *e)
+{
+	struct address payee = abi_get_address(r), to = abi_get_address(r);
+	const uint8_t *receipts;
+	size_t len;
+
+	abi_get_offset(r, 3);
+	receipts = abi_get_tail(r, &len);
+	if (!receipts || !rd_done(r) || len == 0 || len % BANK_RECEIPT_LEN)
+		return malformed("cash", e);
+	if (!address_is_zero(&to) && !address_eq(&to, &payee) &&
+	    !(is_own(rules, &payee) && may_receive(rules, &to)))
+		return err_fail(e, ERR_STATE,
+				"signer: cash only inside the bank, to the "
+				"payee or to one of the cold addresses");
+	return no_coin(tx, e);
+}
+
+static enum err_code check_reserve(const struct signer_rules *rules,
+				   const struct signer_tx_evm *tx, struct rd *r,
+				   struct err *e)
+{
+	const int64_t last =
+		rules->now_s + (int64_t)rules->reserve_days * DAY_S;
+	const uint8_t *promises;
+	size_t len;
+
+	abi_get_offset(r, 1);
+	promises = abi_get_tail(r, &len);
+	if (!promises || !rd_done(r) || len == 0 || len % BANK_PROMISE_LEN)
+		return malformed("reserve", e);
+	for (size_t at = 0; at < len; at += BANK_PROMISE_LEN) {
+		struct rd until = rd_from(promises + at + 34, 4);
+
+		if ((int64_t)rd_u32(&until) > last)
+			return err_fail(e, ERR_FUNDS,
+					"signer: a reserve ends at most %u "
+					"days ahead",
+					rules->reserve_days);
+	}
+	return no_coin(tx, e);
+}
+
+static enum err_code check_release(const struct signer_rules *rules,
+				   const struct signer_tx_evm *tx, struct rd *r,
+				   struct err *e)
+{
+	struct address payer = abi_get_address(r), payee = abi_get_address(r);
+
+	if (!rd_done(r))
+		return malformed("release", e);
+	if (!is_own(rules, &payer) && !is_own(rules, &payee))
+		return err_fail(e, ERR_STATE,
+				"signer: neither side of this reserve is an "
+				"own account");
+	return no_coin(tx, e);
+}
+
+static enum err_code check_bank(const struct signer_rules *rules,
+				const struct signer_tx_evm *tx, struct err *e)
+{
+	struct rd r = rd_from(tx->data, tx->data_len);
+
+	switch (rd_u32(&r)) {
+	case BANK_SEL_DEPOSIT:
+		return check_deposit(rules, tx, &r, e);
+	case BANK_SEL_WITHDRAW:
+		return check_withdraw(rules, tx, &r, e);
+	case BANK_SEL_CASH:
+		return check_cash(rules, tx, &r, e);
+	case BANK_SEL_RESERVE:
+		return check_reserve(rules, tx, &r, e);
+	case BANK_SEL_RELEASE:
+		return check_release(rules, tx, &r, e);
+	}
+	return err_fail(e, ERR_STATE,
+			"signer: not a method of the bank that is signed");
+}
+
+static enum err_code check_token(const struct signer_rules *rules,
+				 const struct signer_tx_evm *tx, struct err *e)
+{
+	struct rd r = rd_from(tx->data, tx->data_len);
+	uint32_t selector = rd_u32(&r);
+	struct address spender = abi_get_address(&r);
+
+	if (selector != ERC20_SEL_APPROVE)
+		return err_fail(e, ERR_STATE,
+				"signer: of the token only approve is signed");
+	(void)abi_get_amount(&r, 112);
+	if (!rd_done(&r))
+		return malformed("approve", e);
+	if (!address_eq(&spender, &rules->domain.bank))
+		return err_fail(e, ERR_STATE,
+				"signer: approve only for the pinned bank");
+	return no_coin(tx, e);
+}
+
+static enum err_code check_create(const struct signer_rules *rules,
+				  const struct signer_tx_evm *tx, struct err *e)
+{
+	struct hash32 code;
+
+	if (rules->pinned)
+		return err_fail(e, ERR_STATE,
+				"signer: a bank is pinned: no more contracts "
+				"are made");
+	if (!rules->deploy_allowed)
+		return err_fail(e, ERR_STATE,
+				"signer: making a contract was not allowed");
+	code = keccak256(tx->data, tx->data_len);
+	if (tx->chain_id != rules->deploy.chain_id ||
+	    memcmp(&code, &rules->deploy.code, sizeof(code)) != 0)
+		return err_fail(e, ERR_STATE,
+				"signer: another contract or chain than was "
+				"allowed");
+	return no_coin(tx, e);
+}
+
+enum err_code signer_policy_check(const struct signer_rules *rules,
+				  const struct signer_tx_evm *tx, struct err *e)
+{
+	if (amount_cmp(tx->tip, tx->max_fee) > 0 ||
+	    (tx->style == SIGNER_TX_LEGACY && !amount_is_zero(tx->tip)))
+		return err_fail(e, ERR_PARSE,
+				"signer: the tip is over the whole price");
+	if (tx->create)
+		return check_create(rules, tx, e);
+	if (!rules->pinned)
+		return err_fail(e, ERR_STATE,
+				"signer: no bank is pinned yet: nothing is "
+				"signed");
+	if (tx->chain_id != rules->domain.chain_id)
+		return err_fail(e, ERR_STATE,
+				"signer: chain %llu is not the pinned one",
+				(unsigned long long)tx->chain_id);
+	if (address_eq(&tx->to, &rules->domain.bank))
+		return check_bank(rules, tx, e);
+	if (!address_is_zero(&rules->domain.token) &&
+	    address_eq(&tx->to, &rules->domain.token))
+		return check_token(rules, tx, e);
+	return err_fail(e, ERR_STATE,
+			"signer: neither the pinned bank nor its token");
+}

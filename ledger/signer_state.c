@@ -1,0 +1,924 @@
+#include "ledger/signer_state.h"
+
+#include "base/bytes.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CELL 128
+#define SLOT (2 * CELL)
+#define SUM_AT 112
+#define SUM_LEN 16
+#define SLICES 64
+#define SLOTS_MAX (1 + SIGNER_STATE_ROWS)
+#define INDEX_LEN 16384U /* a power of two, twice the rows */
+
+enum cell_type { CELL_NONE, CELL_HEAD, CELL_PAIR, CELL_ACCOUNT };
+
+/* What all slots have: which twin is the newer, and whether it is behind. */
+struct twin {
+	uint64_t seq; /* of the newer; 0: never written */
+	uint8_t newer;
+	bool dirty;
+};
+
+struct head {
+	struct twin twin;
+	uint32_t day;
+	bool torn; /* the day's limits count as spent */
+	struct amount promised;
+	struct amount ceiling; /* on disk; at least `promised` */
+	struct amount fees;
+	uint32_t rows; /* slots behind the head known to be durable */
+	bool pinned;
+	struct signer_domain domain;
+};
+
+/* CELL_PAIR: payer and payee. CELL_ACCOUNT: payer is the account, payee zero,
+ * base its newest nonce, floor that transaction's fee. CELL_NONE: free. */
+struct row {
+	struct twin twin;
+	enum cell_type type;
+	struct address payer, payee;
+	uint32_t day;		/* the last on which anything was promised */
+	struct amount base;	/* promised before that day */
+	struct amount floor;	/* promised at least; what the disk says */
+	struct amount promised; /* at least `floor` */
+};
+
+struct signer_state {
+	int fd;
+	bool broken;
+	bool dirty; /* some twin is */
+	struct head head;
+	struct row *rows;
+	uint32_t rows_len, rows_cap;
+	uint32_t index[INDEX_LEN]; /* row + 1, open addressing */
+	uint8_t index_key[crypto_shorthash_KEYBYTES];
+	char path[SIGNER_PATH_MAX + 1];
+};
+
+/* ---- cells */
+
+static void cell_sum(uint8_t out[SUM_LEN], const uint8_t cell[CELL],
+		     uint32_t slot)
+{
+	uint8_t in[SUM_AT + 4];
+	struct wr w = wr_into(in, sizeof(in));
+
+	wr_copy(&w, cell, SUM_AT);
+	wr_u32(&w, slot); /* a cell copied to another place is not valid */
+	(void)crypto_generichash(out, SUM_LEN, in, sizeof(in), NULL, 0);
+}
+
+static void wr_amount(struct wr *w, struct amount a)
+{
+	uint8_t be[16];
+
+	amount_to_be16(be, a);
+	wr_copy(w, be, sizeof(be));
+}
+
+static struct amount rd_amount(struct rd *r)
+{
+	uint8_t be[16];
+
+	rd_copy(r, be, sizeof(be));
+	return amount_from_be16(be);
+}
+
+static void head_encode(uint8_t cell[CELL], const struct head *h)
+{
+	struct wr w = wr_into(cell, SUM_AT);
+
+	memset(cell, 0, CELL);
+	wr_u8(&w, CELL_HEAD);
+	wr_u64(&w, h->twin.seq);
+	wr_u32(&w, h->day);
+	wr_u8(&w, h->torn);
+	wr_amount(&w, h->ceiling);
+	wr_amount(&w, h->fees);
+	wr_u32(&w, h->rows);
+	wr_u8(&w, h->pinned);
+	wr_u64(&w, h->domain.chain_id);
+	wr_copy(&w, h->domain.bank.bytes, sizeof(h->domain.bank.bytes));
+	wr_copy(&w, h->domain.token.bytes, sizeof(h->domain.token.bytes));
+}
+
+static bool head_decode(struct head *h, const uint8_t cell[CELL])
+{
+	struct rd r = rd_from(cell, SUM_AT);
+	uint8_t type = rd_u8(&r);
+
+	h->twin.seq = rd_u64(&r);
+	h->day = rd_u32(&r);
+	h->torn = rd_u8(&r) != 0;
+	h->ceiling = h->promised = rd_amount(&r);
+	h->fees = rd_amount(&r);
+	h->rows = rd_u32(&r);
+	h->pinned = rd_u8(&r) != 0;
+	h->domain.chain_id = rd_u64(&r);
+	rd_copy(&r, h->domain.bank.bytes, sizeof(h->domain.bank.bytes));
+	rd_copy(&r, h->domain.token.bytes, sizeof(h->domain.token.bytes));
+	return !r.bad && type == CELL_HEAD && h->rows < SLOTS_MAX;
+}
+
+static void row_encode(uint8_t cell[CELL], const struct row *row)
+{
+	struct wr w = wr_into(cell, SUM_AT);
+
+	memset(cell, 0, CELL);
+	wr_u8(&w, (uint8_t)row->type);
+	wr_u64(&w, row->twin.seq);
+	wr_copy(&w, row->payer.bytes, sizeof(row->payer.bytes));
+	wr_copy(&w, row->payee.bytes, sizeof(row->payee.bytes));
+	wr_u32(&w, row->day);
+	wr_amount(&w, row->base);
+	wr_amount(&w, row->floor);
+}
+
+static bool row_decode(struct row *row, const uint8_t cell[CELL])
+{
+	struct rd r = rd_from(cell, SUM_AT);
+	uint8_t type = rd_u8(&r);
+
+	row->twin.seq = rd_u64(&r);
+	rd_copy(&r, row->payer.bytes, sizeof(row->payer.bytes));
+	rd_copy(&r, row->payee.bytes, sizeof(row->payee.bytes));
+	row->day = rd_u32(&r);
+	row->base = rd_amount(&r);
+	row->floor = row->promised = rd_amount(&r);
+	row->type = type == CELL_PAIR ? CELL_PAIR : CELL_ACCOUNT;
+	return !r.bad && (type == CELL_PAIR || type == CELL_ACCOUNT);
+}
+
+static enum err_code unwritable(struct signer_state *s, struct err *e)
+{
+	int os = errno;
+
+	s->broken = true;
+	return err_fail(e, ERR_IO,
+			"signer: cannot write %s (%s): nothing is "
+			"signed until a restart",
+			s->path, strerror(os));
+}
+
+/* Writes over the older twin; the newer stays whole until this one is. */
+static bool cell_write(const struct signer_state *s, uint32_t slot,
+		       struct twin *t, uint8_t cell[CELL])
+{
+	uint8_t where = t->newer ^ 1U;
+	off_t at = (off_t)slot * SLOT + (off_t)where * CELL;
+
+	cell_sum(cell + SUM_AT, cell, slot);
+	if (pwrite(s->fd, cell, CELL, at) != CELL)
+		return false;
+	t->newer = where;
+	t->dirty = false;
+	return true;
+}
+
+/* A slot whose first cell was torn holds nothing yet. */
+static bool slot_wipe(const struct signer_state *s, uint32_t slot,
+		      struct twin *t)
+{
+	static const uint8_t zeros[SLOT];
+
+	*t = (struct twin){.newer = 1};
+	return pwrite(s->fd, zeros, SLOT, (off_t)slot * SLOT) == SLOT;
+}
+
+enum err_code signer_state_flush(struct signer_state *s, struct err *e)
+{
+	uint8_t cell[CELL];
+
+	if (s->broken)
+		return err_fail(e, ERR_IO,
+				"signer: %s could not be written before",
+				s->path);
+	if (!s->dirty)
+		return ERR_NONE;
+	for (uint32_t i = 0; i < s->rows_len; i++) {
+		struct row *row = &s->rows[i];
+
+		if (!row->twin.dirty)
+			continue;
+		row->twin.seq++;
+		row_encode(cell, row);
+		if (row->type == CELL_NONE
+			    ? !slot_wipe(s, i + 1, &row->twin)
+			    : !cell_write(s, i + 1, &row->twin, cell))
+			return unwritable(s, e);
+	}
+	if (s->head.twin.dirty) {
+		s->head.twin.seq++;
+		head_encode(cell, &s->head);
+		if (!cell_write(s, 0, &s->head.twin, cell))
+			return unwritable(s, e);
+	}
+	if (fdatasync(s->fd) != 0)
+		return unwritable(s, e);
+	s->head.rows = s->rows_len; /* the next head will say it */
+	s->dirty = false;
+	return ERR_NONE;
+}
+
+/* ---- rows by account */
+
+static uint32_t *index_find(struct signer_state *s, enum cell_type type,
+			    const struct address *payer,
+			    const struct address *payee)
+{
+	uint8_t key[41], hash[crypto_shorthash_BYTES];
+	uint32_t at = 0;
+
+	key[0] = (uint8_t)type;
+	memcpy(key + 1, payer->bytes, 20);
+	memcpy(key + 21, payee->bytes, 20);
+	(void)crypto_shorthash(hash, key, sizeof(key), s->index_key);
+	memcpy(&at, hash, sizeof(at));
+	for (;; at++) { /* ends: at most half of the places are taken */
+		uint32_t *place = &s->index[at & (INDEX_LEN - 1)];
+		const struct row *row = *place ? &s->rows[*place - 1] : NULL;
+
+		if (!row ||
+		    (row->type == type && address_eq(&row->payer, payer) &&
+		     address_eq(&row->payee, payee)))
+			return place;
+	}
+}
+
+/* An account that is twice in the file: refused, or the later one dropped. */
+static bool index_build(struct signer_state *s, bool lossy)
+{
+	memset(s->index, 0, sizeof(s->index));
+	for (uint32_t i = 0; i < s->rows_len; i++) {
+		struct row *row = &s->rows[i];
+		uint32_t *place;
+
+		if (row->type == CELL_NONE)
+			continue;
+		place = index_find(s, row->type, &row->payer, &row->payee);
+		if (*place && !lossy)
+			return false;
+		if (*place)
+			row->type = CELL_NONE;
+		else
+			*place = i + 1;
+	}
+	return true;
+}
+
+static bool rows_grow(struct signer_state *s, uint32_t want)
+{
+	uint32_t cap = s->rows_cap ? s->rows_cap : 16;
+	struct row *rows;
+
+	while (cap < want)
+		cap *= 2;
+	if (cap > s->rows_cap) {
+		rows = realloc(s->rows, cap * sizeof(*rows));
+		if (!rows)
+			return false;
+		s->rows = rows;
+		s->rows_cap = cap;
+	}
+	memset(s->rows + s->rows_len, 0,
+	       (want - s->rows_len) * sizeof(*s->rows));
+	s->rows_len = want;
+	return true;
+}
+
+/* The row that has slept longest, or NULL when every one was used today. */
+static struct row *oldest(struct signer_state *s)
+{
+	struct row *found = NULL;
+
+	for (uint32_t i = 0; i < s->rows_len; i++) {
+		struct row *row = &s->rows[i];
+
+		if (row->type == CELL_PAIR && row->day < s->head.day &&
+		    (!found || row->day < found->day))
+			found = row;
+	}
+	return found;
+}
+
+/* A payee that made room is as unknown as a new one: its whole amount would
+ * count again, until signer_state_adopt(). */
+static enum err_code row_new(struct signer_state *s, struct row **out,
+			     struct err *e)
+{
+	if (s->rows_len < SIGNER_STATE_ROWS) {
+		if (!rows_grow(s, s->rows_len + 1))
+			return err_fail(e, ERR_NOMEM, "signer: no memory");
+		*out = &s->rows[s->rows_len - 1];
+		return ERR_NONE;
+	}
+	*out = oldest(s);
+	if (!*out)
+		return err_fail(e, ERR_LIMIT,
+				"signer: %d payees today, no more before 00:00 "
+				"UTC",
+				SIGNER_STATE_ROWS);
+	return ERR_NONE;
+}
+
+static void touch(struct signer_state *s, struct twin *t)
+{
+	t->dirty = true;
+	s->dirty = true;
+}
+
+static struct row *row_find(struct signer_state *s, enum cell_type type,
+			    const struct address *payer,
+			    const struct address *payee)
+{
+	uint32_t place = *index_find(s, type, payer, payee);
+
+	return place ? &s->rows[place - 1] : NULL;
+}
+
+static enum err_code row_get(struct signer_state *s, struct row **out,
+			     enum cell_type type, const struct address *payer,
+			     const struct address *payee, struct err *e)
+{
+	struct row *row = row_find(s, type, payer, payee);
+	enum err_code code = ERR_NONE;
+
+	if (!row) {
+		code = row_new(s, &row, e);
+		if (code != ERR_NONE)
+			return code;
+		*row = (struct row){.twin = row->twin,
+				    .type = type,
+				    .payer = *payer,
+				    .payee = *payee,
+				    .day = s->head.day};
+		touch(s, &row->twin);
+		(void)index_build(s, false);
+	}
+	*out = row;
+	return ERR_NONE;
+}
+
+/* ---- days and limits */
+
+static void turn_day(struct signer_state *s, uint32_t day)
+{
+	struct head *h = &s->head;
+
+	if (day <= h->day)
+		return;
+	h->day = day;
+	h->torn = false;
+	h->promised = h->ceiling = h->fees = AMOUNT_ZERO;
+	touch(s, &h->twin);
+}
+
+static struct amount slice_of(struct amount limit)
+{
+	struct amount slice = AMOUNT_ZERO;
+
+	(void)!amount_mul_div(&slice, NULL, limit, 1, 0, SLICES);
+	return slice;
+}
+
+static enum err_code spent(const struct signer_state *s, const char *what,
+			   struct err *e)
+{
+	if (s->head.torn)
+		return err_fail(e, ERR_FUNDS,
+				"signer: %s was torn by a crash, so today's "
+				"limits count as spent until 00:00 UTC",
+				s->path);
+	return err_fail(e, ERR_FUNDS, "signer: over %s", what);
+}
+
+/* Checks a rise of what one payee is promised and says what the day's sum
+ * would be. */
+static enum err_code check_rise(const struct signer_state *s,
+				const struct signer_limits *l,
+				const struct row *row, struct amount amount,
+				struct amount *sum, struct err *e)
+{
+	struct amount base =
+		row->day == s->head.day ? row->base : row->promised;
+	struct amount rise = amount_sub_floor(amount, row->promised);
+
+	if (s->head.torn)
+		return spent(s, "", e);
+	if (amount_cmp(amount_sub_floor(amount, base), l->payee_per_day) > 0)
+		return spent(s, "the limit of a day to one payee", e);
+	*sum = amount_add_cap(s->head.promised, rise);
+	if (amount_cmp(*sum, l->total_per_day) > 0)
+		return spent(s, "the limit of a day to all payees", e);
+	return ERR_NONE;
+}
+
+static void count_rise(struct signer_state *s, const struct signer_limits *l,
+		       struct row *row, struct amount amount, struct amount sum)
+{
+	struct head *h = &s->head;
+
+	if (row->day != h->day) {
+		row->day = h->day;
+		row->base = row->promised;
+		touch(s, &row->twin);
+	}
+	row->promised = amount;
+	if (amount_cmp(amount_sub_floor(amount, row->floor),
+		       slice_of(l->payee_per_day)) > 0)
+		touch(s, &row->twin);
+	if (row->twin.dirty)
+		row->floor = amount;
+	h->promised = sum;
+	if (amount_cmp(sum, h->ceiling) > 0) {
+		h->ceiling = amount_min(
+			amount_add_cap(sum, slice_of(l->total_per_day)),
+			l->total_per_day);
+		touch(s, &h->twin);
+	}
+}
+
+enum err_code signer_state_promise(struct signer_state *s,
+				   const struct signer_limits *l, uint32_t day,
+				   const struct address *payer,
+				   const struct address *payee,
+				   struct amount amount, struct err *e)
+{
+	struct row fresh = {
+		.type = CELL_PAIR, .payer = *payer, .payee = *payee};
+	struct row *row;
+	struct amount sum;
+	enum err_code code;
+
+	turn_day(s, day);
+	row = row_find(s, CELL_PAIR, payer, payee);
+	if (row && amount_cmp(amount, row->promised) < 0)
+		return err_fail(e, ERR_STATE,
+				"signer: more was promised to this payee "
+				"before: an amount never falls");
+	if (row && amount_cmp(amount, row->promised) == 0)
+		return ERR_NONE;
+	fresh.day = s->head.day;
+	code = check_rise(s, l, row ? row : &fresh, amount, &sum, e);
+	if (code == ERR_NONE && !row) /* no row for what is refused */
+		code = row_get(s, &row, CELL_PAIR, payer, payee, e);
+	if (code == ERR_NONE)
+		count_rise(s, l, row, amount, sum);
+	return code;
+}
+
+enum err_code signer_state_adopt(struct signer_state *s, uint32_t day,
+				 const struct address *payer,
+				 const struct address *payee,
+				 struct amount amount, struct err *e)
+{
+	struct row *row;
+	enum err_code code;
+	bool known;
+
+	turn_day(s, day);
+	known = row_find(s, CELL_PAIR, payer, payee) != NULL;
+	code = row_get(s, &row, CELL_PAIR, payer, payee, e);
+	if (code != ERR_NONE || amount_cmp(amount, row->promised) <= 0)
+		return code;
+	/* A known payee's base stays: what the receipt is ahead of us may be of
+	 * today, and must go on counting. */
+	if (!known)
+		row->base = amount;
+	else if (row->day != s->head.day)
+		row->base = row->promised;
+	row->day = s->head.day;
+	row->floor = row->promised = amount;
+	touch(s, &row->twin);
+	return ERR_NONE;
+}
+
+enum err_code signer_state_fee(struct signer_state *s,
+			       const struct signer_limits *l, uint32_t day,
+			       const struct address *account, uint64_t nonce,
+			       struct amount fee, struct err *e)
+{
+	static const struct address nobody;
+	struct amount number = amount_from_u64(nonce), counted = AMOUNT_ZERO;
+	struct amount sum;
+	enum err_code code;
+	struct row *row;
+
+	turn_day(s, day);
+	if (amount_cmp(fee, l->fee_per_tx) > 0)
+		return err_fail(e, ERR_FUNDS,
+				"signer: over the limit of one transaction's "
+				"fee");
+	code = row_get(s, &row, CELL_ACCOUNT, account, &nobody, e);
+	if (code != ERR_NONE)
+		return code;
+	if (amount_cmp(row->base, number) == 0)
+		counted = row->floor; /* only one of the two can be mined */
+	sum = amount_add_cap(s->head.fees, amount_sub_floor(fee, counted));
+	if (s->head.torn || amount_cmp(sum, l->fee_per_day) > 0)
+		return spent(s, "the limit of a day's fees", e);
+	row->base = number;
+	row->floor = row->promised = amount_max(fee, counted);
+	touch(s, &row->twin);
+	s->head.fees = sum;
+	touch(s, &s->head.twin);
+	return ERR_NONE;
+}
+
+bool signer_state_domain(const struct signer_state *s,
+			 struct signer_domain *out)
+{
+	if (s->head.pinned)
+		*out = s->head.domain;
+	return s->head.pinned;
+}
+
+enum err_code signer_state_pin(struct signer_state *s,
+			       const struct signer_domain *d, struct err *e)
+{
+	struct signer_domain *own = &s->head.domain;
+
+	if (!s->head.pinned) {
+		*own = *d;
+		s->head.pinned = true;
+		touch(s, &s->head.twin);
+		return ERR_NONE;
+	}
+	if (own->chain_id != d->chain_id || !address_eq(&own->bank, &d->bank) ||
+	    !address_eq(&own->token, &d->token))
+		return err_fail(e, ERR_STATE,
+				"signer: %s is pinned to another bank (chain "
+				"%llu): another bank takes another --home",
+				s->path, (unsigned long long)own->chain_id);
+	return ERR_NONE;
+}
+
+void signer_state_sums(const struct signer_state *s, uint32_t *day,
+		       struct amount *promised, struct amount *fees)
+{
+	*day = s->head.day;
+	*promised = s->head.promised;
+	*fees = s->head.fees;
+}
+
+int signer_state_fd(const struct signer_state *s)
+{
+	return s->fd;
+}
+
+/* ---- the file */
+
+enum cell_is { CELL_EMPTY, CELL_GOOD, CELL_BAD };
+
+static enum cell_is cell_look(const uint8_t cell[CELL], uint32_t slot)
+{
+	uint8_t sum[SUM_LEN];
+
+	if (sodium_is_zero(cell, CELL))
+		return CELL_EMPTY;
+	cell_sum(sum, cell, slot);
+	return memcmp(sum, cell + SUM_AT, SUM_LEN) == 0 ? CELL_GOOD : CELL_BAD;
+}
+
+static uint64_t cell_seq(const uint8_t cell[CELL])
+{
+	struct rd r = rd_from(cell + 1, 8);
+
+	return rd_u64(&r);
+}
+
+/* Which cell of a slot counts. What is said of the rest: `torn` when a twin is
+ * bad and the other is not. False: both are bad, or the same age. */
+static bool slot_pick(const uint8_t slot_bytes[SLOT], uint32_t slot,
+		      const uint8_t **cell, struct twin *t, bool *torn)
+{
+	const uint8_t *a = slot_bytes, *b = slot_bytes + CELL;
+	enum cell_is is_a = cell_look(a, slot), is_b = cell_look(b, slot);
+
+	*cell = NULL;
+	*t = (struct twin){.newer = 1};
+	*torn = is_a == CELL_BAD || is_b == CELL_BAD;
+	if (is_a == CELL_BAD && is_b == CELL_BAD)
+		return false;
+	if (is_a == CELL_GOOD && is_b == CELL_GOOD &&
+	    cell_seq(a) == cell_seq(b))
+		return false;
+	if (is_a == CELL_GOOD &&
+	    (is_b != CELL_GOOD || cell_seq(a) > cell_seq(b)))
+		*cell = a;
+	else if (is_b == CELL_GOOD)
+		*cell = b;
+	if (*cell)
+		*t = (struct twin){.seq = cell_seq(*cell), .newer = *cell == b};
+	return true;
+}
+
+/* Reads one slot of a row; false when it is beyond help. */
+static bool row_load(struct row *row, const uint8_t bytes[SLOT], uint32_t slot,
+		     bool *torn)
+{
+	const uint8_t *cell;
+	struct twin t;
+	bool good = slot_pick(bytes, slot, &cell, &t, torn);
+
+	memset(row, 0, sizeof(*row));
+	if (good && cell)
+		good = row_decode(row, cell);
+	row->twin = t;
+	row->twin.dirty = *torn; /* written anew once loaded */
+	return good;
+}
+
+static bool head_load(struct head *h, const uint8_t bytes[SLOT], bool *torn)
+{
+	const uint8_t *cell;
+	struct twin t;
+	bool good = slot_pick(bytes, 0, &cell, &t, torn);
+
+	memset(h, 0, sizeof(*h));
+	good = good && cell && head_decode(h, cell);
+	h->twin = t;
+	return good;
+}
+
+static enum err_code damaged(const struct signer_state *s, const char *what,
+			     struct err *e)
+{
+	return err_fail(e, ERR_STATE,
+			"signer: %s is damaged (%s): nothing is signed; see "
+			"`seedbank wallet repair-state`",
+			s->path, what);
+}
+
+/* With `lossy` what cannot be read is left out instead of refused. `file` has
+ * whole slots, zeros behind its end. */
+static enum err_code load(struct signer_state *s, const uint8_t *file,
+			  uint32_t slots, bool lossy, bool *torn, struct err *e)
+{
+	bool one = false;
+
+	*torn = false;
+	if (slots < 1 || !head_load(&s->head, file, torn)) {
+		if (!lossy)
+			return damaged(s, "its head", e);
+		s->head = (struct head){.twin = {.newer = 1}};
+	}
+	if (!lossy && slots < 1 + s->head.rows)
+		return damaged(s, "cut short", e);
+	if (slots > 1 && !rows_grow(s, slots - 1))
+		return err_fail(e, ERR_NOMEM, "signer: no memory");
+	for (uint32_t i = 1; i < slots; i++) {
+		struct row *row = &s->rows[i - 1];
+		bool good = row_load(row, file + (size_t)i * SLOT, i, &one);
+
+		if (row->type == CELL_NONE && i <= s->head.rows)
+			good = false; /* it was durable once */
+		if (!good && !lossy)
+			return damaged(s, "a payee's cells", e);
+		if (!good)
+			*row = (struct row){.twin = {.newer = 1}};
+		*torn |= one;
+	}
+	if (!index_build(s, lossy))
+		return damaged(s, "a payee twice", e);
+	return ERR_NONE;
+}
+
+static enum err_code read_file(struct signer_state *s, uint8_t **file,
+			       uint32_t *slots, struct err *e)
+{
+	struct stat st;
+	size_t len, room, at = 0;
+
+	if (fstat(s->fd, &st) != 0)
+		return err_fail(e, ERR_IO, "signer: cannot look at %s",
+				s->path);
+	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)SLOTS_MAX * SLOT)
+		return damaged(s, "not a state file", e);
+	if (st.st_mode & 022)
+		return err_fail(e, ERR_STATE,
+				"signer: others may write %s: run chmod 600 on "
+				"it",
+				s->path);
+	len = (size_t)st.st_size;
+	room = (len + SLOT - 1) / SLOT * SLOT;
+	*file = calloc(1, room + 1);
+	if (!*file)
+		return err_fail(e, ERR_NOMEM, "signer: no memory");
+	while (at < len) {
+		ssize_t n = pread(s->fd, *file + at, len - at, (off_t)at);
+
+		if (n <= 0)
+			return err_fail(e, ERR_IO, "signer: cannot read %s",
+					s->path);
+		at += (size_t)n;
+	}
+	*slots = (uint32_t)(room / SLOT);
+	return ERR_NONE;
+}
+
+static enum err_code make_fresh(const char *path, uint32_t day, struct err *e)
+{
+	struct head h = {.twin = {.seq = 1}, .day = day};
+	uint8_t cell[CELL];
+	struct err why = {0};
+	enum err_code code;
+
+	head_encode(cell, &h);
+	cell_sum(cell + SUM_AT, cell, 0);
+	code = file_create(path, cell, sizeof(cell), &why);
+	if (code != ERR_NONE && code != ERR_STATE) /* another one was first */
+		return err_fail(e, code, "signer: %s", why.msg);
+	return ERR_NONE;
+}
+
+/* The descriptor and the lock; ERR_IO with ENOENT when there is no file. */
+static enum err_code open_locked(struct signer_state *s, struct err *e)
+{
+	s->fd = open(s->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (s->fd < 0)
+		return err_fail(e, ERR_IO, "signer: cannot open %s: %s",
+				s->path, strerror(errno));
+	if (flock(s->fd, LOCK_EX | LOCK_NB) != 0)
+		return err_fail(e, ERR_STATE,
+				"signer: another seedbank process uses %s",
+				s->path);
+	return ERR_NONE;
+}
+
+static void drop(struct signer_state *s)
+{
+	if (s->fd >= 0)
+		(void)close(s->fd);
+	free(s->rows);
+	free(s);
+}
+
+static struct signer_state *alloc(const char *path, struct err *e)
+{
+	struct signer_state *s = calloc(1, sizeof(*s));
+
+	if (!s || strlen(path) >= sizeof(s->path)) {
+		free(s);
+		(void)err_fail(e, ERR_NOMEM, "signer: no memory");
+		return NULL;
+	}
+	s->fd = -1;
+	memcpy(s->path, path, strlen(path) + 1);
+	randombytes_buf(s->index_key, sizeof(s->index_key));
+	return s;
+}
+
+static enum err_code open_and_load(struct signer_state *s, uint32_t day,
+				   struct err *e)
+{
+	uint8_t *file = NULL;
+	uint32_t slots = 0;
+	bool torn = false;
+	enum err_code code = ERR_NONE;
+
+	if (access(s->path, F_OK) != 0 && errno == ENOENT)
+		code = make_fresh(s->path, day, e);
+	if (code == ERR_NONE)
+		code = open_locked(s, e);
+	if (code == ERR_NONE)
+		code = read_file(s, &file, &slots, e);
+	if (code == ERR_NONE)
+		code = load(s, file, slots, false, &torn, e);
+	free(file);
+	if (code != ERR_NONE)
+		return code;
+	turn_day(s, day);
+	if (!torn)
+		return ERR_NONE;
+	s->head.torn = true;
+	touch(s, &s->head.twin);
+	return signer_state_flush(s, e);
+}
+
+enum err_code signer_state_open(struct signer_state **out, const char *path,
+				uint32_t day, struct err *e)
+{
+	struct signer_state *s = alloc(path, e);
+	enum err_code code;
+
+	if (!s)
+		return ERR_NOMEM;
+	code = open_and_load(s, day, e);
+	if (code != ERR_NONE) {
+		drop(s);
+		return code;
+	}
+	*out = s;
+	return ERR_NONE;
+}
+
+void signer_state_close(struct signer_state *s)
+{
+	if (!s)
+		return;
+	for (uint32_t i = 0; i < s->rows_len; i++) {
+		struct row *row = &s->rows[i];
+
+		if (amount_cmp(row->floor, row->promised) == 0)
+			continue;
+		row->floor = row->promised;
+		touch(s, &row->twin);
+	}
+	if (amount_cmp(s->head.ceiling, s->head.promised) != 0) {
+		s->head.ceiling = s->head.promised;
+		touch(s, &s->head.twin);
+	}
+	/* what is promised is on disk already: a failure only wastes limits */
+	(void)!signer_state_flush(s, NULL);
+	drop(s);
+}
+
+/* ---- repair */
+
+/* A new file of every row that is left, all in their first cells. */
+static uint8_t *rebuild(struct signer_state *s, uint32_t day, size_t *len)
+{
+	uint8_t *file = calloc(1 + (size_t)s->rows_len, SLOT);
+	uint32_t slot = 0;
+
+	if (!file)
+		return NULL;
+	for (uint32_t i = 0; i < s->rows_len; i++) {
+		uint8_t *cell;
+
+		if (s->rows[i].type == CELL_NONE)
+			continue;
+		cell = file + (size_t)++slot * SLOT;
+		row_encode(cell, &s->rows[i]);
+		cell_sum(cell + SUM_AT, cell, slot);
+	}
+	s->head.day = s->head.day > day ? s->head.day : day;
+	s->head.torn = true;
+	s->head.rows = slot;
+	s->head.twin.seq++;
+	head_encode(file, &s->head);
+	cell_sum(file + SUM_AT, file, 0);
+	*len = (1 + (size_t)slot) * SLOT;
+	return file;
+}
+
+static enum err_code replace(struct signer_state *s, uint32_t day,
+			     struct err *e)
+{
+	char aside[SIGNER_PATH_MAX + 16];
+	size_t len;
+	uint8_t *file = rebuild(s, day, &len);
+	enum err_code code;
+
+	if (!file)
+		return err_fail(e, ERR_NOMEM, "signer: no memory");
+	(void)snprintf(aside, sizeof(aside), "%s.damaged", s->path);
+	if (link(s->path, aside) != 0)
+		code = err_fail(e, errno == EEXIST ? ERR_STATE : ERR_IO,
+				"cannot keep the damaged file as %s: %s", aside,
+				strerror(errno));
+	else
+		code = file_replace(s->path, file, len, e);
+	free(file);
+	return code;
+}
+
+enum err_code signer_state_repair(const char *path, uint32_t day, struct err *e)
+{
+	struct signer_state *s = alloc(path, e);
+	uint8_t *file = NULL;
+	uint32_t slots = 0;
+	bool torn;
+	enum err_code code;
+
+	if (!s)
+		return ERR_NOMEM;
+	code = open_locked(s, e);
+	if (code == ERR_NONE)
+		code = read_file(s, &file, &slots, e);
+	if (code == ERR_NONE) {
+		if (load(s, file, slots, false, &torn, NULL) == ERR_NONE)
+			code = err_fail(e, ERR_STATE,
+					"%s is whole: nothing to repair", path);
+		s->rows_len = 0;
+	}
+	if (code == ERR_NONE)
+		code = load(s, file, slots, true, &torn, e);
+	if (code == ERR_NONE)
+		code = replace(s, day, e);
+	free(file);
+	drop(s);
+	return code;
+}

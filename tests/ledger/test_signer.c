@@ -1,0 +1,554 @@
+/* The process itself, played by its parent: unlocking, the domain, one flush a
+ * batch, limits over restarts, the end. Rules and limits in detail are in
+ * test_signer_policy.c and test_signer_state.c. */
+#include "base/clock.h"
+#include "base/eip712.h"
+#include "base/keccak.h"
+#include "contracts-abi/bank_abi.h"
+#include "ledger/keystore.h"
+#include "ledger/signer_client.h"
+#include "tests/base/vec.h"
+#include "tests/check.h"
+#include "tests/ledger/scratch.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#define PHRASE \
+	"abandon abandon abandon abandon abandon abandon abandon abandon " \
+	"abandon abandon abandon about"
+#define PASS "a passphrase"
+
+static struct scratch dir;
+
+static struct address address_of(uint8_t fill)
+{
+	struct address a;
+
+	memset(a.bytes, fill, sizeof(a.bytes));
+	return a;
+}
+
+static struct signer_domain domain(void)
+{
+	return (struct signer_domain){.chain_id = 199,
+				      .bank = address_of(0xba),
+				      .token = address_of(0x70)};
+}
+
+static const char *key_file(bool raw)
+{
+	const struct keystore_cost cheap = {.passes = 1, .mem_kib = 64};
+	const char *path = scratch_path(&dir, raw ? "raw.key" : "phrase.key");
+	struct keystore *ks = NULL;
+	struct err e = {0};
+
+	if (access(path, F_OK) == 0)
+		return path;
+	CHECK((raw ? keystore_from_hex(&ks,
+				       "46464646464646464646464646464646464646"
+				       "46464646464646464646464646",
+				       &e)
+		   : keystore_from_phrase(&ks, PHRASE, &e)) == ERR_NONE,
+	      "%s", e.msg);
+	CHECK(keystore_save(ks, path, PASS, cheap, &e) == ERR_NONE, "%s",
+	      e.msg);
+	keystore_free(ks);
+	return path;
+}
+
+static struct signer_client *start(struct loop *l)
+{
+	struct signer_proc proc;
+	struct err e = {0};
+	struct signer_client *c;
+
+	if (signer_fork(&proc, &e) != ERR_NONE)
+		abort();
+	c = signer_client_new(l, &proc, &e);
+	if (!c)
+		abort();
+	return c;
+}
+
+static struct signer_request unlock_of(const char *key, const char *state)
+{
+	return (struct signer_request){
+		.type = SIGNER_UNLOCK,
+		.u.unlock = {.key_path = key,
+			     .state_path = state,
+			     .passphrase = PASS,
+			     .kind = ADDRESS_EVM,
+			     .index = {0, 1},
+			     .limits = {.payee_per_day = amount_from_u64(6400),
+					.total_per_day = amount_from_u64(10000),
+					.fee_per_tx = amount_from_u64(1000000),
+					.fee_per_day = amount_from_u64(1500000),
+					.reserve_days = 30}},
+	};
+}
+
+/* Asks and waits; says what came when it is not what was wanted. */
+static struct signer_reply call(struct signer_client *c, const char *name,
+				const struct signer_request *q,
+				enum err_code want, const char *says)
+{
+	struct signer_reply r = {0};
+	struct err e = {0};
+	enum err_code got = signer_call(c, &r, q, &e);
+
+	CHECK(got == want, "%s: got %d (%s)", name, got, e.msg);
+	CHECK(strstr(e.msg, says), "%s: says \"%s\"", name, e.msg);
+	return r;
+}
+
+static struct signer_client *start_pinned(const char *state)
+{
+	struct signer_client *c = start(NULL);
+	struct signer_request q = unlock_of(key_file(false), state);
+
+	(void)call(c, "unlock", &q, ERR_NONE, "");
+	q = (struct signer_request){.type = SIGNER_PIN, .u.pin = domain()};
+	(void)call(c, "pin", &q, ERR_NONE, "");
+	return c;
+}
+
+static struct signer_request receipt(uint8_t payee, uint64_t amount)
+{
+	struct signer_domain d = domain();
+	struct address a = address_of(payee);
+
+	return signer_receipt_request(&d, SIGNER_BANDWIDTH, &a,
+				      amount_from_u64(amount));
+}
+
+static void nothing_is_done_before_the_passphrase(void)
+{
+	static const enum signer_type rows[] = {
+		SIGNER_ADDRESS, SIGNER_PIN,   SIGNER_ALLOW_DEPLOY,
+		SIGNER_RECEIPT, SIGNER_ADOPT, SIGNER_TX_EVM,
+	};
+	struct signer_client *c = start(NULL);
+	struct signer_request q = {.type = SIGNER_STATUS};
+	struct signer_reply r = call(c, "status", &q, ERR_NONE, "");
+
+	CHECK(!r.u.status.unlocked && !r.u.status.pinned, "a fresh signer");
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		q = (struct signer_request){.type = rows[i]};
+		(void)call(c, "locked", &q, ERR_STATE, "locked");
+	}
+	signer_client_free(c);
+}
+
+static void unlocking_refuses_what_it_cannot_trust(void)
+{
+	static const char junk[] = "this is no key file";
+	const char *bad = scratch_path(&dir, "junk.key");
+	struct signer_client *c = start(NULL);
+	struct signer_request q;
+	struct signer_reply r;
+
+	scratch_write(bad, junk, sizeof(junk));
+	q = unlock_of(bad, scratch_path(&dir, "unlock.state"));
+	(void)call(c, "not a key file", &q, ERR_PARSE, "not a seedbank key");
+	q = unlock_of(scratch_path(&dir, "none.key"), "x");
+	(void)call(c, "no key file", &q, ERR_IO, "none.key");
+	q = unlock_of(key_file(false), scratch_path(&dir, "unlock.state"));
+	q.u.unlock.passphrase = "another";
+	(void)call(c, "wrong passphrase", &q, ERR_SIG, "wrong passphrase");
+	q.u.unlock.passphrase = PASS;
+	q.u.unlock.index[1] = 0;
+	(void)call(c, "one account for both", &q, ERR_STATE, "of their own");
+	q.u.unlock.index[1] = 1;
+	scratch_write(scratch_path(&dir, "unlock.state"), junk, sizeof(junk));
+	(void)call(c, "damaged state", &q, ERR_STATE, "repair-state");
+	(void)unlink(scratch_path(&dir, "unlock.state"));
+	r = call(c, "after all that", &q, ERR_NONE, "");
+	CHECK(r.u.unlocked.can_store, "a phrase can store");
+	CHECK(vec_is(r.u.unlocked.account[0].bytes, 20,
+		     "9858effd232b4033e47d90003d41ec34ecaeda94"),
+	      "bandwidth account");
+	CHECK(vec_is(r.u.unlocked.account[1].bytes, 20,
+		     "6fac4d18c912343bf86fa7049364dd4e424ab9c0"),
+	      "storage account");
+	(void)call(c, "twice", &q, ERR_STATE, "already");
+	signer_client_free(c);
+}
+
+static void a_raw_key_pays_but_does_not_store(void)
+{
+	struct signer_client *c = start(NULL);
+	struct signer_request q =
+		unlock_of(key_file(true), scratch_path(&dir, "raw.state"));
+	struct signer_reply r = call(c, "unlock", &q, ERR_NONE, "");
+
+	CHECK(!r.u.unlocked.can_store, "can store");
+	CHECK(vec_is(r.u.unlocked.account[0].bytes, 20,
+		     "9d8a62f656a8d1615c1294fd71e9cfb3e4855a4f"),
+	      "account");
+	q = (struct signer_request){.type = SIGNER_ADDRESS,
+				    .u.purpose = SIGNER_STORAGE};
+	(void)call(c, "storage account", &q, ERR_STATE, "recovery phrase");
+	signer_client_free(c);
+}
+
+static void receipts_are_for_the_pinned_bank_only(void)
+{
+	struct signer_client *c = start(NULL);
+	struct signer_request q =
+		unlock_of(key_file(false), scratch_path(&dir, "domain.state"));
+	struct address payer, who;
+	struct signer_reply r = call(c, "unlock", &q, ERR_NONE, "");
+	struct signer_domain d = domain();
+	struct hash32 sep = eip712_domain(d.chain_id, &d.bank), digest;
+
+	payer = r.u.unlocked.account[0];
+	q = receipt(1, 100);
+	(void)call(c, "before the pin", &q, ERR_STATE, "no bank is pinned");
+	q = (struct signer_request){.type = SIGNER_PIN, .u.pin = d};
+	(void)call(c, "pin", &q, ERR_NONE, "");
+	(void)call(c, "pin again", &q, ERR_NONE, "");
+	q.u.pin.bank = address_of(0xbb);
+	(void)call(c, "pin another", &q, ERR_STATE, "another bank");
+	q = receipt(1, 100);
+	q.u.receipt.chain_id = 1;
+	(void)call(c, "another chain", &q, ERR_STATE, "pinned bank only");
+	q = receipt(1, 100);
+	q.u.receipt.bank = address_of(0xbb);
+	(void)call(c, "another bank", &q, ERR_STATE, "pinned bank only");
+	q = receipt(0, 100);
+	(void)call(c, "payee is nobody", &q, ERR_STATE, "nobody");
+	q = receipt(1, 100);
+	r = call(c, "the pinned one", &q, ERR_NONE, "");
+	digest = eip712_receipt(&sep, &payer, &q.u.receipt.payee,
+				q.u.receipt.amount);
+	CHECK(sig64_recover(&who, &digest, &r.u.sig, NULL) == ERR_NONE &&
+		      address_eq(&who, &payer),
+	      "signed by the bandwidth account");
+	q = (struct signer_request){.type = SIGNER_ALLOW_DEPLOY};
+	(void)call(c, "deploy after pinning", &q, ERR_STATE, "pinned");
+	signer_client_free(c);
+}
+
+static void restarts_reset_nothing(void)
+{
+	const char *state = scratch_path(&dir, "restart.state");
+	uint32_t day = (uint32_t)(clock_unix_s() / 86400);
+	struct signer_client *c = start_pinned(state);
+	struct signer_request q = receipt(1, 6000);
+	struct signer_reply r;
+
+	(void)call(c, "most of the day", &q, ERR_NONE, "");
+	q = receipt(1, 5999);
+	(void)call(c, "less than before", &q, ERR_STATE, "never falls");
+	signer_client_free(c);
+
+	c = start_pinned(state);
+	q = receipt(1, 5999);
+	(void)call(c, "less, after a restart", &q, ERR_STATE, "never falls");
+	q = receipt(1, 6000);
+	(void)call(c, "the same again", &q, ERR_NONE, "");
+	q = receipt(1, 6401);
+	(void)call(c, "over the payee's day", &q, ERR_FUNDS, "one payee");
+	q = receipt(2, 4001);
+	(void)call(c, "over the whole day", &q, ERR_FUNDS, "all payees");
+	q = receipt(2, 4000);
+	(void)call(c, "exactly the whole day", &q, ERR_NONE, "");
+	q = (struct signer_request){.type = SIGNER_STATUS};
+	r = call(c, "status", &q, ERR_NONE, "");
+	CHECK(amount_cmp(r.u.status.promised, amount_from_u64(10000)) == 0 ||
+		      r.u.status.day != day,
+	      "the day's sum");
+	signer_client_free(c);
+}
+
+static void a_second_signer_is_kept_out(void)
+{
+	const char *state = scratch_path(&dir, "shared.state");
+	struct signer_client *a = start_pinned(state), *b = start(NULL);
+	struct signer_request q = unlock_of(key_file(false), state);
+
+	(void)call(b, "the same state", &q, ERR_STATE, "another seedbank");
+	signer_client_free(a);
+	(void)call(b, "once it is free", &q, ERR_NONE, "");
+	signer_client_free(b);
+}
+
+static void adopting_takes_our_own_signature_only(void)
+{
+	struct signer_client *c =
+		start_pinned(scratch_path(&dir, "adopt-a.state"));
+	struct signer_request q = receipt(1, 5000);
+	struct signer_reply r = call(c, "sign", &q, ERR_NONE, "");
+	struct signer_request adopt = {
+		.type = SIGNER_ADOPT,
+		.u.adopt = {.payee = address_of(1),
+			    .amount = amount_from_u64(5000),
+			    .sig = r.u.sig}};
+
+	signer_client_free(c);
+	c = start_pinned(scratch_path(&dir, "adopt-b.state"));
+	adopt.u.adopt.amount = amount_from_u64(5001);
+	(void)call(c, "another amount", &adopt, ERR_SIG, "never signed");
+	adopt.u.adopt.amount = amount_from_u64(5000);
+	adopt.u.adopt.payee = address_of(2);
+	(void)call(c, "another payee", &adopt, ERR_SIG, "never signed");
+	adopt.u.adopt.payee = address_of(1);
+	(void)call(c, "our own", &adopt, ERR_NONE, "");
+	q = receipt(1, 4999);
+	(void)call(c, "below what was adopted", &q, ERR_STATE, "never falls");
+	q = receipt(1, 5000 + 6400);
+	(void)call(c, "a whole day's rise above it", &q, ERR_NONE, "");
+	signer_client_free(c);
+}
+
+static void transactions_are_checked_and_signed(void)
+{
+	struct signer_client *c = start_pinned(scratch_path(&dir, "tx.state"));
+	uint8_t data[BANK_DEPOSIT_LEN];
+	struct wr w = wr_into(data, sizeof(data));
+	struct address own;
+	struct signer_request q;
+	struct signer_reply r;
+
+	vec(own.bytes, 20, "9858effd232b4033e47d90003d41ec34ecaeda94");
+	bank_enc_deposit(&w, &own, amount_from_u64(5));
+	q = (struct signer_request){.type = SIGNER_TX_EVM,
+				    .u.tx = {.style = SIGNER_TX_1559,
+					     .chain_id = 199,
+					     .nonce = 7,
+					     .max_fee = amount_from_u64(10),
+					     .tip = amount_from_u64(1),
+					     .gas = 90000,
+					     .to = address_of(0xba),
+					     .data = data,
+					     .data_len = sizeof(data)}};
+	r = call(c, "deposit", &q, ERR_NONE, "");
+	CHECK(r.u.tx.raw_len > 100 && r.u.tx.raw[0] == 2, "typed bytes");
+	q.u.tx.max_fee = amount_from_u64(12);
+	(void)call(c, "over a transaction's fee", &q, ERR_FUNDS,
+		   "one transaction");
+	q.u.tx.nonce = 8;
+	q.u.tx.max_fee = amount_from_u64(10);
+	(void)call(c, "over a day's fees", &q, ERR_FUNDS, "day's fees");
+	q.u.tx.nonce = 7;
+	q.u.tx.max_fee = amount_from_u64(11);
+	(void)call(c, "the same nonce for more", &q, ERR_NONE, "");
+	q.u.tx.to = address_of(0xbb);
+	(void)call(c, "another contract", &q, ERR_STATE, "neither");
+	signer_client_free(c);
+}
+
+static void one_contract_is_made_before_the_pin(void)
+{
+	static const uint8_t code[] = {0x60, 0x00, 0x60, 0x00, 0xf3};
+	struct signer_client *c = start(NULL);
+	struct signer_request q =
+		unlock_of(key_file(false), scratch_path(&dir, "make.state"));
+	struct signer_request make = {.type = SIGNER_TX_EVM,
+				      .u.tx = {.style = SIGNER_TX_LEGACY,
+					       .chain_id = 199,
+					       .max_fee = amount_from_u64(1),
+					       .gas = 100000,
+					       .create = true,
+					       .data = code,
+					       .data_len = sizeof(code)}};
+
+	(void)call(c, "unlock", &q, ERR_NONE, "");
+	(void)call(c, "not allowed yet", &make, ERR_STATE, "not allowed");
+	q = (struct signer_request){
+		.type = SIGNER_ALLOW_DEPLOY,
+		.u.deploy = {.chain_id = 199,
+			     .code = keccak256(code, sizeof(code))}};
+	(void)call(c, "allow", &q, ERR_NONE, "");
+	(void)call(c, "the allowed one", &make, ERR_NONE, "");
+	make.u.tx.data_len--;
+	(void)call(c, "another one", &make, ERR_STATE, "another contract");
+	make.u.tx.data_len++;
+	q = (struct signer_request){.type = SIGNER_PIN, .u.pin = domain()};
+	(void)call(c, "pin", &q, ERR_NONE, "");
+	(void)call(c, "after the pin", &make, ERR_STATE, "no more contracts");
+	signer_client_free(c);
+}
+
+/* ---- on the loop */
+
+struct asked {
+	struct loop *loop;
+	struct signer_client *c;
+	unsigned good, refused, dead, in_order;
+	unsigned next, want;
+};
+
+struct one {
+	struct asked *all;
+	unsigned number;
+};
+
+static void on_reply(void *ctx, const struct signer_reply *r,
+		     const struct err *e)
+{
+	struct one *one = ctx;
+	struct asked *all = one->all;
+
+	all->in_order += one->number == all->next++;
+	all->good += r != NULL;
+	all->refused += e && e->code == ERR_STATE;
+	all->dead += e && e->code == ERR_IO;
+	if (all->next == all->want)
+		loop_stop(all->loop);
+}
+
+static void a_batch_is_answered_in_order(void)
+{
+	enum { N = 300 };
+	static struct one ones[N];
+	struct asked all = {.loop = loop_new(NULL), .want = N};
+	struct signer_request q =
+		unlock_of(key_file(false), scratch_path(&dir, "batch.state"));
+	struct signer_reply r;
+	struct err e = {0};
+
+	all.c = start(all.loop);
+	(void)call(all.c, "unlock", &q, ERR_NONE, "");
+	q = (struct signer_request){.type = SIGNER_PIN, .u.pin = domain()};
+	(void)call(all.c, "pin", &q, ERR_NONE, "");
+	for (unsigned i = 0; i < N; i++) {
+		/* every tenth asks for less than the one before */
+		q = receipt(1, i % 10 == 9 ? i - 1 : i + 1);
+		ones[i] = (struct one){&all, i};
+		CHECK(signer_ask(all.c, &q, on_reply, &ones[i], &e) == ERR_NONE,
+		      "ask %u: %s", i, e.msg);
+	}
+	CHECK(signer_call(all.c, &r, &q, NULL) == ERR_STATE,
+	      "a call while others wait");
+	loop_run(all.loop);
+	CHECK(all.in_order == N, "%u in order", all.in_order);
+	CHECK(all.good == N - N / 10 && all.refused == N / 10,
+	      "%u good, %u refused", all.good, all.refused);
+	signer_client_free(all.c);
+	loop_free(all.loop);
+}
+
+static void when_it_dies_all_who_wait_are_told(void)
+{
+	enum { N = 5 };
+	static struct one ones[N];
+	struct asked all = {.loop = loop_new(NULL), .want = N};
+	struct signer_request q = {.type = SIGNER_STATUS};
+	struct signer_proc proc;
+	struct err e = {0};
+
+	CHECK(signer_fork(&proc, &e) == ERR_NONE, "%s", e.msg);
+	all.c = signer_client_new(all.loop, &proc, &e);
+	(void)kill(proc.pid, SIGKILL);
+	for (unsigned i = 0; i < N; i++) {
+		ones[i] = (struct one){&all, i};
+		CHECK(signer_ask(all.c, &q, on_reply, &ones[i], &e) == ERR_NONE,
+		      "%s", e.msg);
+	}
+	loop_run(all.loop);
+	CHECK(all.dead == N && all.in_order == N, "%u told", all.dead);
+	CHECK(signer_ask(all.c, &q, on_reply, &ones[0], &e) == ERR_IO,
+	      "asked the dead");
+	signer_client_free(all.c);
+	loop_free(all.loop);
+}
+
+static void who_forgets_is_not_called(void)
+{
+	static struct one ones[2];
+	struct asked all = {.loop = loop_new(NULL), .want = 1};
+	struct signer_request q = {.type = SIGNER_STATUS};
+
+	all.c = start(all.loop);
+	for (unsigned i = 0; i < 2; i++) {
+		ones[i] = (struct one){&all, 0};
+		CHECK(signer_ask(all.c, &q, on_reply, &ones[i], NULL) ==
+			      ERR_NONE,
+		      "ask");
+	}
+	signer_forget(all.c, &ones[0]);
+	loop_run(all.loop);
+	CHECK(all.good == 1, "%u called", all.good);
+	signer_client_free(all.c);
+	loop_free(all.loop);
+}
+
+static void the_queue_is_bounded(void)
+{
+	struct loop *l = loop_new(NULL);
+	struct signer_client *c = start(l);
+	struct signer_request q = {.type = SIGNER_STATUS};
+	unsigned n = 0;
+	struct err e = {0};
+
+	while (n < 2 * SIGNER_ASK_MAX &&
+	       signer_ask(c, &q, on_reply, NULL, &e) == ERR_NONE)
+		n++;
+	CHECK(n == SIGNER_ASK_MAX && e.code == ERR_LIMIT, "%u taken: %s", n,
+	      e.msg);
+	signer_client_free(c); /* drops them without a call */
+	loop_free(l);
+}
+
+/* ---- its end */
+
+static void it_ends_with_its_parent(void)
+{
+	struct signer_proc proc;
+	int status = -1;
+
+	CHECK(signer_fork(&proc, NULL) == ERR_NONE, "fork");
+	(void)kill(proc.pid, SIGINT); /* a terminal's ^C is for the parent */
+	(void)kill(proc.pid, SIGTERM);
+	(void)close(proc.fd);
+	CHECK(waitpid(proc.pid, &status, 0) == proc.pid && WIFEXITED(status) &&
+		      WEXITSTATUS(status) == 0,
+	      "status %x", (unsigned)status);
+}
+
+static void nonsense_ends_it(void)
+{
+	static const uint8_t frames[][16] = {
+		{0xff, 0xff, 0xff, 0xff},	   /* an absurd length */
+		{0, 0, 0, 5, 99, 0, 0, 0, 1},	   /* no such type */
+		{0, 0, 0, 6, 2, 0, 0, 0, 1, 0xaa}, /* a byte too many */
+	};
+
+	for (size_t i = 0; i < ROWS(frames); i++) {
+		struct signer_proc proc;
+		int status = -1;
+
+		CHECK(signer_fork(&proc, NULL) == ERR_NONE, "fork");
+		CHECK(write(proc.fd, frames[i], sizeof(frames[i])) ==
+			      sizeof(frames[i]),
+		      "row %zu", i);
+		CHECK(waitpid(proc.pid, &status, 0) == proc.pid &&
+			      WIFEXITED(status) && WEXITSTATUS(status) == 1,
+		      "row %zu: status %x", i, (unsigned)status);
+		(void)close(proc.fd);
+	}
+}
+
+int main(void)
+{
+	scratch_make(&dir);
+	nothing_is_done_before_the_passphrase();
+	unlocking_refuses_what_it_cannot_trust();
+	a_raw_key_pays_but_does_not_store();
+	receipts_are_for_the_pinned_bank_only();
+	restarts_reset_nothing();
+	a_second_signer_is_kept_out();
+	adopting_takes_our_own_signature_only();
+	transactions_are_checked_and_signed();
+	one_contract_is_made_before_the_pin();
+	a_batch_is_answered_in_order();
+	when_it_dies_all_who_wait_are_told();
+	who_forgets_is_not_called();
+	the_queue_is_bounded();
+	it_ends_with_its_parent();
+	nonsense_ends_it();
+	scratch_remove(&dir);
+	return CHECK_EXIT();
+}
