@@ -41,12 +41,21 @@ struct hash32 eip712_domain(uint64_t chain_id, const struct address *bank)
 	return keccak256(words, sizeof(words));
 }
 
+static struct hash32 signing_hash(const struct hash32 *domain,
+				  const struct hash32 *what)
+{
+	uint8_t signing[2 + 64] = {0x19, 0x01};
+
+	memcpy(signing + 2, domain->bytes, 32);
+	memcpy(signing + 34, what->bytes, 32);
+	return keccak256(signing, sizeof(signing));
+}
+
 struct hash32 eip712_receipt(const struct hash32 *domain,
 			     const struct address *payer,
 			     const struct address *payee, struct amount amount)
 {
 	uint8_t words[4][32] = {{0}};
-	uint8_t signing[2 + 64] = {0x19, 0x01};
 	struct hash32 h;
 
 	memcpy(words[0], receipt_type, 32);
@@ -54,7 +63,19 @@ struct hash32 eip712_receipt(const struct hash32 *domain,
 	put_address(words[2], payee);
 	amount_to_be16(words[3] + 16, amount);
 	h = keccak256(words, sizeof(words));
-	memcpy(signing + 2, domain->bytes, 32);
-	memcpy(signing + 34, h.bytes, 32);
-	return keccak256(signing, sizeof(signing));
+	return signing_hash(domain, &h);
+}
+
+struct hash32 eip712_channel(const struct hash32 *domain,
+			     const struct address *payee, const uint8_t key[32])
+{
+	static const char type[] = "Channel(address payee,bytes32 key)";
+	uint8_t words[3][32] = {{0}};
+	struct hash32 h = keccak256(type, sizeof(type) - 1);
+
+	memcpy(words[0], h.bytes, 32);
+	put_address(words[1], payee);
+	memcpy(words[2], key, 32);
+	h = keccak256(words, sizeof(words));
+	return signing_hash(domain, &h);
 }

@@ -22,4 +22,11 @@ struct hash32 eip712_receipt(const struct hash32 *domain,
 			     const struct address *payer,
 			     const struct address *payee, struct amount amount);
 
+/* Channel(address payee,bytes32 key): `payee` says that the X25519 key is its
+ * own (docs/protocol.md, sb_pay), so that nobody in the middle can be paid in
+ * its name. No contract reads it. */
+struct hash32 eip712_channel(const struct hash32 *domain,
+			     const struct address *payee,
+			     const uint8_t key[32]);
+
 #endif

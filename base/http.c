@@ -320,15 +320,6 @@ static bool add_headers(struct http_request *r, const struct http_ask *ask)
 			return false;
 		r->headers = more;
 	}
-	/* without this curl waits a second for "100 Continue" on long bodies */
-	if (ask->body) {
-		struct curl_slist *more =
-			curl_slist_append(r->headers, "Expect:");
-
-		if (!more)
-			return false;
-		r->headers = more;
-	}
 	return true;
 }
 
@@ -342,7 +333,6 @@ static bool set_limits(struct http_request *r, const struct http_ask *ask)
 
 	bad |= curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	bad |= curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	bad |= curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 	bad |= curl_easy_setopt(c, CURLOPT_PROXY, "");
 	bad |= curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION,
 				ask->max_redirects ? 1L : 0L);

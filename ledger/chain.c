@@ -1,5 +1,11 @@
 #include "ledger/chain.h"
 
+#include "contracts-abi/bank_abi.h"
+#include "contracts-abi/token_abi.h"
+
+#include <stdio.h>
+#include <string.h>
+
 void chain_free(struct chain *ch)
 {
 	if (ch)
@@ -42,4 +48,203 @@ void chain_ask_fate(struct chain *ch, const struct address *from, uint64_t slot,
 		    void *ctx)
 {
 	ch->ops->fate(ch, from, slot, txids, n, cb, ctx);
+}
+
+size_t chain_ask_calldata(uint8_t buf[CHAIN_ASK_DATA],
+			  const struct chain_ask *ask)
+{
+	struct wr w = wr_into(buf, CHAIN_ASK_DATA);
+
+	switch (ask->what) {
+	case CHAIN_ASK_ID:
+	case CHAIN_ASK_COIN:
+	case CHAIN_ASK_CODE:
+		return 0;
+	case CHAIN_ASK_FREE:
+		bank_enc_free(&w, &ask->a);
+		break;
+	case CHAIN_ASK_PAIR:
+		bank_enc_pair(&w, &ask->a, &ask->b);
+		break;
+	case CHAIN_ASK_BANK_TOKEN:
+		bank_enc_token(&w);
+		break;
+	case CHAIN_ASK_TOKEN_BALANCE:
+		erc20_enc_balance_of(&w, &ask->a);
+		break;
+	case CHAIN_ASK_ALLOWANCE:
+		erc20_enc_allowance(&w, &ask->a, &ask->b);
+		break;
+	case CHAIN_ASK_DECIMALS:
+		erc20_enc_decimals(&w);
+		break;
+	case CHAIN_ASK_SYMBOL:
+		erc20_enc_symbol(&w);
+		break;
+	}
+	return wr_len(&w);
+}
+
+static enum err_code read_pair(struct chain_answer *out, const uint8_t *data,
+			       size_t len, struct err *e)
+{
+	struct bank_pair p;
+	enum err_code rc = bank_ret_pair(&p, data, len, e);
+
+	if (rc == ERR_NONE)
+		out->pair = (struct chain_pair){p.paid, p.held, p.until};
+	return rc;
+}
+
+static enum err_code read_decimals(struct chain_answer *out,
+				   const uint8_t *data, size_t len,
+				   struct err *e)
+{
+	uint8_t decimals = 0;
+	enum err_code rc = erc20_ret_decimals(&decimals, data, len, e);
+
+	out->number = decimals;
+	return rc;
+}
+
+static enum err_code read_return(struct chain_answer *out,
+				 enum chain_ask_what what, const uint8_t *data,
+				 size_t len, struct err *e)
+{
+	switch (what) {
+	case CHAIN_ASK_ID:
+	case CHAIN_ASK_COIN:
+	case CHAIN_ASK_CODE:
+		break;
+	case CHAIN_ASK_FREE:
+		return bank_ret_free(&out->amount, data, len, e);
+	case CHAIN_ASK_PAIR:
+		return read_pair(out, data, len, e);
+	case CHAIN_ASK_BANK_TOKEN:
+		return bank_ret_token(&out->address, data, len, e);
+	case CHAIN_ASK_TOKEN_BALANCE:
+		return erc20_ret_balance_of(&out->amount, data, len, e);
+	case CHAIN_ASK_ALLOWANCE:
+		return erc20_ret_allowance(&out->amount, data, len, e);
+	case CHAIN_ASK_DECIMALS:
+		return read_decimals(out, data, len, e);
+	case CHAIN_ASK_SYMBOL:
+		return erc20_ret_symbol(out->text, data, len, e);
+	}
+	return err_fail(e, ERR_STATE, "no call answers this");
+}
+
+void chain_ask_answer(struct chain_answer *out, const struct chain_ask *ask,
+		      const uint8_t *data, size_t len)
+{
+	struct err e = {0};
+
+	*out = (struct chain_answer){0};
+	if (len == 0)
+		(void)err_fail(&e, ERR_CHAIN, "no such contract there");
+	else if (read_return(out, ask->what, data, len, &e) == ERR_NONE)
+		out->known = true;
+	(void)snprintf(out->why, sizeof(out->why), "%s", e.msg);
+}
+
+/* True when both say the same. */
+static bool take_less(struct amount *into, struct amount other)
+{
+	bool same = amount_cmp(*into, other) == 0;
+
+	*into = amount_min(*into, other);
+	return same;
+}
+
+static bool merge_pair(struct chain_pair *into, const struct chain_pair *other)
+{
+	bool same = amount_cmp(into->paid, other->paid) == 0;
+
+	into->paid = amount_max(into->paid, other->paid);
+	same = take_less(&into->reserve, other->reserve) && same;
+	same = into->until == other->until && same;
+	if (other->until < into->until)
+		into->until = other->until;
+	return same;
+}
+
+/* For what has no order: the same, or unknown. */
+static bool must_match(struct chain_answer *into, bool same)
+{
+	if (same)
+		return true;
+	into->known = false;
+	(void)snprintf(into->why, sizeof(into->why), "nodes differ");
+	return false;
+}
+
+bool chain_answer_merge(struct chain_answer *into,
+			const struct chain_answer *other,
+			enum chain_ask_what what)
+{
+	if (!other->known)
+		return true;
+	if (!into->known) {
+		*into = *other;
+		return true;
+	}
+	switch (what) {
+	case CHAIN_ASK_COIN:
+	case CHAIN_ASK_FREE:
+	case CHAIN_ASK_TOKEN_BALANCE:
+	case CHAIN_ASK_ALLOWANCE:
+		return take_less(&into->amount, other->amount);
+	case CHAIN_ASK_PAIR:
+		return merge_pair(&into->pair, &other->pair);
+	case CHAIN_ASK_CODE:
+		return must_match(into, into->len == other->len &&
+						memcmp(into->data, other->data,
+						       into->len) == 0);
+	case CHAIN_ASK_ID:
+	case CHAIN_ASK_DECIMALS:
+		return must_match(into, into->number == other->number);
+	case CHAIN_ASK_BANK_TOKEN:
+		return must_match(into,
+				  address_eq(&into->address, &other->address));
+	case CHAIN_ASK_SYMBOL:
+		return must_match(into, strcmp(into->text, other->text) == 0);
+	}
+	return true;
+}
+
+static void revert_string(char *out, size_t cap, const uint8_t *data,
+			  size_t len)
+{
+	struct rd r = rd_from(data, len);
+	const uint8_t *s;
+	size_t n, used = 0;
+
+	abi_get_offset(&r, 1);
+	s = abi_get_tail(&r, &n);
+	if (!s || !rd_done(&r)) {
+		(void)snprintf(out, cap, "a reason that cannot be read");
+		return;
+	}
+	for (size_t i = 0; i < n && used + 1 < cap; i++)
+		out[used++] = s[i] >= ' ' && s[i] <= '~' ? (char)s[i] : '?';
+	out[used] = 0;
+}
+
+void chain_revert_words(char *out, size_t cap, const uint8_t *data, size_t len)
+{
+	static const uint8_t error_string[4] = {0x08, 0xc3, 0x79, 0xa0};
+	static const uint8_t panic[4] = {0x4e, 0x48, 0x7b, 0x71};
+	const char *name = bank_error_name(data, len);
+
+	if (name)
+		(void)snprintf(out, cap, "%s", name);
+	else if (len < 4)
+		(void)snprintf(out, cap, "reverted without a reason");
+	else if (memcmp(data, error_string, 4) == 0)
+		revert_string(out, cap, data + 4, len - 4);
+	else if (memcmp(data, panic, 4) == 0 && len == 36)
+		(void)snprintf(out, cap, "panic 0x%02x", data[35]);
+	else
+		(void)snprintf(out, cap, "error 0x%02x%02x%02x%02x", data[0],
+			       data[1], data[2], data[3]);
 }

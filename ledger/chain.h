@@ -24,6 +24,7 @@
 #include "base/amount.h"
 #include "base/err.h"
 #include "base/ids.h"
+#include "contracts-abi/abi.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -76,10 +77,10 @@ struct chain_answer {
 	struct chain_pair pair;
 	uint64_t number;
 	struct address address;
-	char text[32];
+	char text[ABI_TEXT_MAX];
 	const uint8_t *data; /* borrowed until the callback returns */
 	size_t len;
-	char why[120];
+	char why[160];
 };
 
 /* The block that all answers of a read are true at. */
@@ -241,5 +242,27 @@ void chain_send(struct chain *ch, const uint8_t *raw, size_t len,
 void chain_ask_fate(struct chain *ch, const struct address *from, uint64_t slot,
 		    const struct hash32 *txids, size_t n, chain_fate_fn *cb,
 		    void *ctx);
+
+/* ---- shared by the backends ---------------------------------------------- */
+
+#define CHAIN_ASK_DATA 68 /* the longest calldata of a question */
+
+/* Calldata of the view call that answers a question; 0: none does (id, coin,
+ * code are asked in other ways). */
+size_t chain_ask_calldata(uint8_t buf[CHAIN_ASK_DATA],
+			  const struct chain_ask *ask);
+/* Reads what that call returned. A malformed or empty return leaves the answer
+ * unknown, with `why`. */
+void chain_ask_answer(struct chain_answer *out, const struct chain_ask *ask,
+		      const uint8_t *data, size_t len);
+/* One answer out of two nodes' (CHAIN_FINAL), the more cautious into `into`.
+ * False: they differ, for the log; where there is no order it is then
+ * unknown. An unknown answer yields to a known one. */
+bool chain_answer_merge(struct chain_answer *into,
+			const struct chain_answer *other,
+			enum chain_ask_what what);
+/* Data of a reverted call in words: Error(string), Panic(uint256), one of the
+ * bank's own errors by name, else its first four bytes. */
+void chain_revert_words(char *out, size_t cap, const uint8_t *data, size_t len);
 
 #endif

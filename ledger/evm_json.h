@@ -85,17 +85,6 @@ enum err_code evm_get_data(uint8_t **out, size_t *len, size_t max,
  * or more than cap bytes. */
 bool evm_unhex(uint8_t *out, size_t *len, size_t cap, const char *s);
 
-/* ABI words of eth_call results. */
-enum err_code evm_get_word(uint8_t out[32], const json_t *v, struct err *e);
-/* False when the word is 2^128 or more. */
-bool evm_word_amount(struct amount *out, const uint8_t word[32]);
-/* paid, reserve (each below 2^112) and until (below 2^32) of bank.pair(). */
-enum err_code evm_get_pair(struct chain_pair *out, const json_t *v,
-			   struct err *e);
-/* symbol(): an ABI string, or the 32 bytes that some old tokens answer. */
-enum err_code evm_get_symbol(char *out, size_t cap, const json_t *v,
-			     struct err *e);
-
 struct evm_block {
 	uint64_t number, time_s, gas_limit;
 	struct hash32 hash;
@@ -126,9 +115,5 @@ void evm_receipt_clear(struct evm_receipt *r);
 /* What a node means by refusing eth_sendRawTransaction. Nodes agree on no
  * codes, so their words are matched: geth, anvil (reth), Bor, Erigon. */
 enum chain_send_result evm_send_meaning(int64_t code, const char *message);
-
-/* "execution reverted" data in words: Error(string), Panic(uint256), or one of
- * the bank's own errors by name; else the selector in hex. */
-void evm_revert_words(char *out, size_t cap, const uint8_t *data, size_t len);
 
 #endif

@@ -9,10 +9,10 @@ static void read_values(const json_t *v, unsigned question)
 	static const struct hash32 txid;
 	struct evm_receipt receipt;
 	struct evm_block block;
-	struct chain_pair pair;
 	struct amount amount;
 	uint8_t *data = NULL;
-	char symbol[32];
+	uint8_t word[32];
+	char words[32];
 	bool found;
 	size_t len;
 
@@ -28,21 +28,17 @@ static void read_values(const json_t *v, unsigned question)
 		evm_receipt_clear(&receipt);
 		break;
 	case 2:
-		if (evm_get_pair(&pair, v, NULL) == ERR_NONE &&
-		    (!amount_fits112(pair.paid) ||
-		     !amount_fits112(pair.reserve)))
-			abort();
+		(void)evm_get_tip(&amount, v, NULL);
 		break;
 	case 3:
-		(void)evm_get_symbol(symbol, sizeof(symbol), v, NULL);
-		(void)evm_get_tip(&amount, v, NULL);
+		(void)evm_get_bytes(word, sizeof(word), v, NULL);
 		break;
 	case 4:
 		(void)evm_get_amount(&amount, v, NULL);
 		break;
 	case 5:
 		if (evm_get_data(&data, &len, 1024, v, NULL) == ERR_NONE) {
-			evm_revert_words(symbol, sizeof(symbol), data, len);
+			chain_revert_words(words, sizeof(words), data, len);
 			free(data);
 		}
 		break;

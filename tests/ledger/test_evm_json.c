@@ -268,82 +268,6 @@ static void data_has_exact_or_bounded_length(void)
 	}
 }
 
-static void pairs_stay_within_their_bits(void)
-{
-	static const struct {
-		const char *name, *text;
-		bool good;
-	} rows[] = {
-		{"all zero", "\"0x" W0 W0 W0 "\"", true},
-		{"paid is 2^112",
-		 "\"0x000000000000000000000000000000000001000000000000000000"
-		 "0000000000" W0 W0 "\"",
-		 false},
-		{"until is 2^32",
-		 "\"0x" W0 W0 "00000000000000000000000000000000000000000000000"
-		 "00000000100000000\"",
-		 false},
-		{"two words", "\"0x" W0 W0 "\"", false},
-		{"four words", "\"0x" W0 W0 W0 W0 "\"", false},
-		{"empty: no bank there", "\"0x\"", false},
-	};
-
-	for (size_t i = 0; i < ROWS(rows); i++) {
-		json_t *v = json(rows[i].text);
-		struct chain_pair p;
-
-		CHECK((evm_get_pair(&p, v, NULL) == ERR_NONE) == rows[i].good,
-		      "%s", rows[i].name);
-		json_decref(v);
-	}
-}
-
-#define WORD_32 \
-	"0000000000000000000000000000000000000000000000000000000000000020"
-#define WORD_4 \
-	"0000000000000000000000000000000000000000000000000000000000000004"
-#define WORD_HUGE \
-	"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
-#define TEST_PADDED \
-	"5445535400000000000000000000000000000000000000000000000000000000"
-
-static void symbols_are_short_plain_words(void)
-{
-	static const struct {
-		const char *name, *text, *want;
-	} rows[] = {
-		{"an ABI string", "\"0x" WORD_32 WORD_4 TEST_PADDED "\"",
-		 "TEST"},
-		{"32 bytes as old tokens say it", "\"0x" TEST_PADDED "\"",
-		 "TEST"},
-		{"empty", "\"0x" WORD_32 W0 "\"", NULL},
-		{"a length beyond the data",
-		 "\"0x" WORD_32 WORD_32 "54455354\"", NULL},
-		{"a length of 2^256", "\"0x" WORD_32 WORD_HUGE TEST_PADDED "\"",
-		 NULL},
-		{"an offset elsewhere", "\"0x" WORD_4 WORD_4 TEST_PADDED "\"",
-		 NULL},
-		{"control characters",
-		 "\"0x1b5b324a000000000000000000000000000000000000000000000000"
-		 "00000000\"",
-		 NULL},
-		{"nothing", "\"0x\"", NULL},
-	};
-
-	for (size_t i = 0; i < ROWS(rows); i++) {
-		json_t *v = json(rows[i].text);
-		char out[32] = "";
-		bool good =
-			evm_get_symbol(out, sizeof(out), v, NULL) == ERR_NONE;
-
-		CHECK(good == (rows[i].want != NULL), "%s", rows[i].name);
-		if (good && rows[i].want)
-			CHECK(strcmp(out, rows[i].want) == 0, "%s: %s",
-			      rows[i].name, out);
-		json_decref(v);
-	}
-}
-
 #define BLOCK_HEAD \
 	"{\"number\":\"0x10\",\"timestamp\":\"0x65\",\"gasLimit\":" \
 	"\"0x1c9c380\""
@@ -527,37 +451,6 @@ static void refusals_to_send_are_understood(void)
 		      "%s", rows[i].message);
 }
 
-static void revert_data_is_put_in_words(void)
-{
-	static const struct {
-		const char *name, *hex, *want;
-	} rows[] = {
-		{"Error(string)", "0x08c379a0" WORD_32 WORD_4 TEST_PADDED,
-		 "TEST"},
-		{"Error with a length that lies",
-		 "0x08c379a0" WORD_32 WORD_HUGE, "cannot be read"},
-		{"Panic",
-		 "0x4e487b71"
-		 "0000000000000000000000000000000000000000000000000000000000000"
-		 "0"
-		 "11",
-		 "panic 0x11"},
-		{"nothing", "0x", "without a reason"},
-		{"an unknown error", "0x12345678", "0x12345678"},
-	};
-
-	for (size_t i = 0; i < ROWS(rows); i++) {
-		uint8_t data[256];
-		char out[96];
-		size_t len;
-
-		CHECK(evm_unhex(data, &len, sizeof(data), rows[i].hex), "%s",
-		      rows[i].name);
-		evm_revert_words(out, sizeof(out), data, len);
-		CHECK(strstr(out, rows[i].want), "%s: %s", rows[i].name, out);
-	}
-}
-
 int main(void)
 {
 	requests_are_json_rpc();
@@ -566,12 +459,9 @@ int main(void)
 	errors_carry_code_words_and_revert_data();
 	quantities_are_strict_and_bounded();
 	data_has_exact_or_bounded_length();
-	pairs_stay_within_their_bits();
-	symbols_are_short_plain_words();
 	blocks_need_their_fields();
 	the_tip_is_the_middle_one();
 	receipts_are_checked_field_by_field();
 	refusals_to_send_are_understood();
-	revert_data_is_put_in_words();
 	return CHECK_EXIT();
 }

@@ -339,6 +339,7 @@ static void pending_bytes_are_sent_again_then_raised(void)
 	(void)fake_fate(&w.chain, CHAIN_FATE_PENDING, true);
 	tick(&w, 4999);
 	CHECK(fake_count(&w.chain, FAKE_SEND) == 0, "too early");
+	CHECK(fake_count(&w.chain, FAKE_FORM) == 0, "raised too early");
 	(void)fake_fate(&w.chain, CHAIN_FATE_PENDING, true);
 	tick(&w, 1);
 	CHECK(fake_take(&w.chain, FAKE_SEND, &p), "not sent again");

@@ -1,0 +1,746 @@
+#include "ledger/chain_evm.h"
+
+#include "ledger/evm_fee.h"
+#include "ledger/evm_op.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SPARE_OPS 4
+
+static struct chain_evm *evm(struct chain *ch)
+{
+	return (struct chain_evm *)(void *)ch;
+}
+
+/* --------------------------------------------------------------- operations */
+
+static void op_destroy(struct op *op)
+{
+	for (size_t i = 0; i < EVM_MAX_NODES; i++)
+		evm_batch_clear(&op->legs[i].batch);
+	loop_timer_free(op->later);
+	free(op);
+}
+
+static void on_later(void *ctx)
+{
+	struct op *op = ctx;
+
+	op_fail(op, &op->s.why);
+}
+
+static struct op *op_make(struct chain_evm *ce)
+{
+	struct op *op = calloc(1, sizeof(*op));
+	bool good = op != NULL;
+
+	if (!op)
+		return NULL;
+	op->ce = ce;
+	op->later = loop_timer_new(ce->loop, on_later, op);
+	good = op->later != NULL;
+	for (size_t i = 0; i < EVM_MAX_NODES && good; i++) {
+		op->legs[i].op = op;
+		good = evm_batch_init(&op->legs[i].batch, ce->rpc, NULL) ==
+		       ERR_NONE;
+	}
+	if (good)
+		return op;
+	op_destroy(op);
+	return NULL;
+}
+
+struct op *op_new(struct chain *ch, enum op_kind kind, void *ctx)
+{
+	struct chain_evm *ce = evm(ch);
+	struct op *op = ce->spares;
+
+	if (op) {
+		ce->spares = op->next;
+		ce->n_spares--;
+	} else {
+		op = op_make(ce);
+	}
+	if (!op) {
+		log_line(ce->log, LOG_ERROR, "chain", "out-of-memory op=%d",
+			 (int)kind);
+		return NULL;
+	}
+	op->s = (struct op_state){.kind = kind, .ctx = ctx};
+	op->next = ce->ops;
+	ce->ops = op;
+	return op;
+}
+
+void op_unlink(struct op *op)
+{
+	struct op **at = &op->ce->ops;
+
+	while (*at && *at != op)
+		at = &(*at)->next;
+	if (*at)
+		*at = op->next;
+}
+
+void op_free(struct op *op)
+{
+	struct chain_evm *ce = op->ce;
+
+	op_unlink(op);
+	for (size_t i = 0; i < EVM_MAX_NODES; i++)
+		evm_batch_cancel(&op->legs[i].batch);
+	loop_timer_cancel(op->later);
+	if (op->s.kind == OP_READ) {
+		evm_read_clear(op);
+		free(op->s.u.read.asks);
+	} else if (op->s.kind == OP_FATE) {
+		evm_fate_clear(op);
+	} else if (op->s.kind == OP_FORM) {
+		if (op->s.u.form.signing)
+			ce->signer.forget(ce->signer.ctx, op);
+		free(op->s.u.form.older);
+	}
+	free(op->s.data);
+	for (size_t i = 0; i < EVM_MAX_NODES; i++) {
+		memset(&op->legs[i].u, 0, sizeof(op->legs[i].u));
+		op->legs[i].why = (struct err){0};
+	}
+	op->s = (struct op_state){.kind = OP_TRY};
+	if (ce->n_spares >= SPARE_OPS) {
+		op_destroy(op);
+		return;
+	}
+	op->next = ce->spares;
+	ce->spares = op;
+	ce->n_spares++;
+}
+
+void op_fail_later(struct op *op, enum err_code code, const char *what)
+{
+	op->s.why = (struct err){0};
+	(void)err_fail(&op->s.why, code, "%s", what);
+	loop_timer_set(op->later, 0);
+}
+
+void op_fail(struct op *op, const struct err *e)
+{
+	const struct op_state *s = &op->s;
+
+	op_unlink(op);
+	switch (s->kind) {
+	case OP_READ:
+		s->fn.read(s->ctx, NULL, NULL, 0, e);
+		break;
+	case OP_TRY:
+		s->fn.trial(s->ctx, NULL, e);
+		break;
+	case OP_FORM:
+		s->fn.form(s->ctx, NULL, e);
+		break;
+	case OP_SEND:
+		s->fn.send(s->ctx, CHAIN_SEND_LATER, e->msg);
+		break;
+	case OP_FATE:
+		s->fn.fate(s->ctx, CHAIN_FATE_UNKNOWN, NULL);
+		break;
+	}
+	op_free(op);
+}
+
+static bool keep_bytes(uint8_t **out, const uint8_t *p, size_t len)
+{
+	*out = malloc(len + 1);
+	if (!*out)
+		return false;
+	if (len)
+		memcpy(*out, p, len);
+	return true;
+}
+
+bool op_keep_call(struct op *op, const struct chain_call *call)
+{
+	if (!keep_bytes(&op->s.data, call->data, call->len))
+		return false;
+	op->s.data_len = call->len;
+	op->s.call = *call;
+	op->s.call.data = op->s.data;
+	return true;
+}
+
+/* -------------------------------------------------------------------- legs */
+
+void leg_begin(struct leg *leg, size_t node)
+{
+	leg->node = node;
+	leg->why = (struct err){0};
+	evm_batch_begin(&leg->batch, node);
+}
+
+void leg_send(struct leg *leg, evm_batch_fn *fn)
+{
+	evm_batch_send(&leg->batch, fn, leg);
+}
+
+void leg_blame(struct leg *leg, const char *method, const struct err *what)
+{
+	leg->why = (struct err){0};
+	evm_rpc_blame(leg->op->ce->rpc, leg->node, method, what, &leg->why);
+}
+
+bool leg_done(struct leg *leg)
+{
+	if (leg->why.code != ERR_NONE)
+		leg->op->s.why = leg->why;
+	return --leg->op->s.waiting == 0;
+}
+
+void leg_add_block(struct leg *leg, const char *tag, uint64_t number)
+{
+	struct evm_text *t = evm_batch_add(&leg->batch, "eth_getBlockByNumber");
+
+	if (tag)
+		evm_text_str(t, tag);
+	else
+		evm_text_quantity(t, number);
+	evm_text_str(t, ",false");
+}
+
+void leg_add_final(struct leg *leg)
+{
+	leg_add_block(leg, "\"latest\"", 0);
+	if (leg->op->ce->cfg.finalized)
+		leg_add_block(leg, "\"finalized\"", 0);
+}
+
+enum err_code leg_read_final(struct leg *leg, uint64_t *head, uint64_t *final,
+			     size_t *used, const struct evm_reply *r,
+			     struct err *e)
+{
+	const struct chain_evm_config *cfg = &leg->op->ce->cfg;
+	struct evm_block newest, tagged;
+	bool found = false;
+
+	*used = cfg->finalized ? 2 : 1;
+	if (!r->answers[0].result)
+		(void)err_fail(e, ERR_CHAIN, "%s", r->answers[0].message);
+	else if (evm_get_block(&newest, &found, r->answers[0].result, e) ==
+			 ERR_NONE &&
+		 !found)
+		(void)err_fail(e, ERR_CHAIN, "no newest block");
+	if (!found) {
+		leg_blame(leg, "eth_getBlockByNumber", e);
+		return e->code;
+	}
+	*head = newest.number;
+	*final = newest.number > cfg->depth ? newest.number - cfg->depth : 0;
+	found = false;
+	/* refused or null: this node knows no such tag, the depth counts */
+	if (cfg->finalized && r->answers[1].result &&
+	    evm_get_block(&tagged, &found, r->answers[1].result, e) !=
+		    ERR_NONE) {
+		leg_blame(leg, "eth_getBlockByNumber", e);
+		return e->code;
+	}
+	if (found)
+		*final = tagged.number < *head ? tagged.number : *head;
+	return ERR_NONE;
+}
+
+/* For what one node is asked, then the next: true when another was begun. */
+static bool next_node(struct leg *leg, void (*start)(struct op *op))
+{
+	struct op *op = leg->op;
+
+	op->s.why = leg->why;
+	if (++op->s.place >= evm_rpc_nodes(op->ce->rpc))
+		return false;
+	start(op);
+	return true;
+}
+
+/* ------------------------------------------------------------------- trials */
+
+static void add_fee(struct leg *leg)
+{
+	struct evm_text *t;
+
+	leg_add_block(leg, "\"latest\"", 0);
+	t = evm_batch_add(&leg->batch, "eth_feeHistory");
+	evm_text_str(t, "\"0x5\",\"latest\",[50]");
+	(void)evm_batch_add(&leg->batch, "eth_gasPrice");
+}
+
+static bool read_fee(struct leg *leg, struct evm_fee *fee,
+		     const struct evm_answer *answers)
+{
+	struct err e = {0};
+	const char *method;
+
+	if (evm_fee_read(fee, &method, answers, leg->op->ce->cfg.legacy_fees,
+			 &e) == ERR_NONE)
+		return true;
+	leg_blame(leg, method, &e);
+	return false;
+}
+
+/* Refused because of the node, not because of the call? */
+static bool nodes_fault(const struct evm_answer *a)
+{
+	return a->code == -32600 || a->code == -32601 || a->code == -32602 ||
+	       a->code == -32005 || a->code == 429;
+}
+
+static void say_reverted(struct chain_trial *t, const struct evm_answer *a)
+{
+	uint8_t data[512];
+	size_t len;
+
+	t->ok = false;
+	if (a->revert && evm_unhex(data, &len, sizeof(data), a->revert) && len)
+		chain_revert_words(t->reason, sizeof(t->reason), data, len);
+	else
+		(void)snprintf(t->reason, sizeof(t->reason), "%.90s",
+			       a->message);
+}
+
+static void read_first_word(struct chain_trial *t, const json_t *v)
+{
+	uint8_t *data = NULL;
+	size_t len = 0;
+
+	if (evm_get_data(&data, &len, CHAIN_MAX_CODE, v, NULL) == ERR_NONE &&
+	    len >= sizeof(t->ret)) {
+		memcpy(t->ret, data, sizeof(t->ret));
+		t->has_ret = true;
+	}
+	free(data);
+}
+
+/* The call's answer (none for a creation), the estimate, the fee. */
+static enum err_code read_trial(struct leg *leg, struct chain_trial *t,
+				const struct evm_reply *r, struct err *e)
+{
+	const struct evm_answer *a = r->answers;
+	bool create = leg->op->s.call.create;
+	const struct evm_answer *gas = create ? a : a + 1;
+	struct evm_fee fee;
+
+	*t = (struct chain_trial){.ok = true};
+	if (!create && !a->result)
+		say_reverted(t, a);
+	else if (!gas->result)
+		say_reverted(t, gas);
+	if (!t->ok)
+		return nodes_fault(!create && !a->result ? a : gas)
+			       ? err_fail(e, ERR_CHAIN, "%s", t->reason)
+			       : ERR_NONE;
+	if (!create)
+		read_first_word(t, a->result);
+	if (evm_get_u64(&t->units, gas->result, e) != ERR_NONE) {
+		leg_blame(leg, "eth_estimateGas", e);
+		return e->code;
+	}
+	if (!read_fee(leg, &fee, gas + 1))
+		return err_fail(e, leg->why.code, "%s", leg->why.msg);
+	if (evm_fee_of(&t->fee, evm_fee_now(&fee), t->units, e) != ERR_NONE)
+		return e->code;
+	return evm_fee_of(&t->fee_max, fee.max,
+			  evm_fee_gas(t->units, fee.block_limit), e);
+}
+
+static void try_start(struct op *op);
+
+static void on_trial(void *ctx, const struct evm_reply *r, const struct err *e)
+{
+	struct leg *leg = ctx;
+	struct op *op = leg->op;
+	struct chain_trial t;
+	struct err why = {0};
+
+	if (e)
+		leg->why = *e;
+	else if (read_trial(leg, &t, r, &why) != ERR_NONE)
+		leg->why = why;
+	if (leg->why.code != ERR_NONE) {
+		if (!next_node(leg, try_start))
+			op_fail(op, &op->s.why);
+		return;
+	}
+	op_unlink(op);
+	op->s.fn.trial(op->s.ctx, &t, NULL);
+	op_free(op);
+}
+
+static void try_start(struct op *op)
+{
+	struct leg *leg = &op->legs[0];
+	struct evm_text *t;
+
+	leg_begin(leg, evm_rpc_order(op->ce->rpc, op->s.place));
+	if (!op->s.call.create) {
+		t = evm_batch_add(&leg->batch, "eth_call");
+		evm_text_call(t, &op->s.call);
+		evm_text_str(t, ",\"latest\"");
+	}
+	evm_text_call(evm_batch_add(&leg->batch, "eth_estimateGas"),
+		      &op->s.call);
+	add_fee(leg);
+	leg_send(leg, on_trial);
+}
+
+/* -------------------------------------------------------------------- forms */
+
+static void on_signed(void *ctx, const struct signer_reply *r,
+		      const struct err *e)
+{
+	struct op *op = ctx;
+	struct chain_form f;
+
+	op->s.u.form.signing = false;
+	if (e) {
+		op_fail(op, e);
+		return;
+	}
+	f = (struct chain_form){.txid = r->u.tx.hash,
+				.slot = op->s.u.form.slot,
+				.fee_max = op->s.u.form.fee_max,
+				.raw = r->u.tx.raw,
+				.raw_len = r->u.tx.raw_len};
+	op_unlink(op);
+	op->s.fn.form(op->s.ctx, &f, NULL);
+	op_free(op);
+}
+
+static enum err_code sign(struct op *op, const struct evm_fee *fee,
+			  struct err *e)
+{
+	struct chain_evm *ce = op->ce;
+	const struct chain_call *call = &op->s.call;
+	struct signer_tx_evm tx = {
+		.purpose = address_eq(&call->from, &ce->signer.accounts[0])
+				   ? SIGNER_BANDWIDTH
+				   : SIGNER_STORAGE,
+		.style = fee->legacy ? SIGNER_TX_LEGACY : SIGNER_TX_1559,
+		.chain_id = evm_rpc_chain_id(ce->rpc),
+		.nonce = op->s.u.form.slot,
+		.max_fee = fee->max,
+		.tip = fee->tip,
+		.gas = evm_fee_gas(op->s.u.form.units, fee->block_limit),
+		.create = call->create,
+		.to = call->create ? (struct address){{0}} : call->to,
+		.value = call->value,
+		.data = call->data,
+		.data_len = call->len};
+	enum err_code rc;
+
+	rc = evm_fee_of(&op->s.u.form.fee_max, fee->max, tx.gas, e);
+	if (rc != ERR_NONE)
+		return rc;
+	if (!amount_is_zero(ce->cfg.max_fee) &&
+	    amount_cmp(op->s.u.form.fee_max, ce->cfg.max_fee) > 0)
+		return err_fail(e, ERR_LIMIT,
+				"the fee could pass the limit that is set");
+	rc = ce->signer.ask(ce->signer.ctx, &tx, on_signed, op, e);
+	op->s.u.form.signing = rc == ERR_NONE;
+	return rc;
+}
+
+/* The next nonce: what the chain has seen of ours, pending or not, and never
+ * one that is stored already. */
+static enum err_code read_nonce(struct leg *leg, const struct evm_answer *a,
+				struct err *e)
+{
+	uint64_t latest = 0, pending = 0;
+
+	for (size_t i = 0; i < 2; i++)
+		if (!a[i].result)
+			return err_fail(e, ERR_CHAIN, "%s", a[i].message);
+	if (evm_get_u64(&latest, a[0].result, e) != ERR_NONE ||
+	    evm_get_u64(&pending, a[1].result, e) != ERR_NONE)
+		return e->code;
+	if (pending > latest && pending - latest > EVM_MAX_PENDING)
+		return err_fail(e, ERR_CHAIN, "%llu pending transactions",
+				(unsigned long long)(pending - latest));
+	if (pending > leg->op->s.u.form.slot)
+		leg->op->s.u.form.slot = pending;
+	if (latest > leg->op->s.u.form.slot)
+		leg->op->s.u.form.slot = latest;
+	return ERR_NONE;
+}
+
+static void form_start(struct op *op);
+
+static enum err_code read_form(struct leg *leg, struct evm_fee *fee,
+			       const struct evm_reply *r, struct err *e)
+{
+	struct op *op = leg->op;
+
+	if (!read_fee(leg, fee, r->answers))
+		return err_fail(e, leg->why.code, "%s", leg->why.msg);
+	if (op->s.u.form.older)
+		return ERR_NONE;
+	if (read_nonce(leg, r->answers + EVM_FEE_ASKS, e) != ERR_NONE) {
+		leg_blame(leg, "eth_getTransactionCount", e);
+		return e->code;
+	}
+	return ERR_NONE;
+}
+
+static void on_form(void *ctx, const struct evm_reply *r, const struct err *e)
+{
+	struct leg *leg = ctx;
+	struct op *op = leg->op;
+	struct err why = {0};
+	struct evm_fee fee;
+
+	if (e)
+		leg->why = *e;
+	else if (read_form(leg, &fee, r, &why) != ERR_NONE)
+		leg->why = why;
+	if (leg->why.code != ERR_NONE) {
+		if (!next_node(leg, form_start))
+			op_fail(op, &op->s.why);
+		return;
+	}
+	if ((op->s.u.form.older &&
+	     evm_fee_raise(&fee, op->s.u.form.older, op->s.u.form.older_len,
+			   &why) != ERR_NONE) ||
+	    sign(op, &fee, &why) != ERR_NONE)
+		op_fail(op, &why);
+}
+
+static void form_start(struct op *op)
+{
+	struct leg *leg = &op->legs[0];
+	struct evm_text *t;
+
+	leg_begin(leg, evm_rpc_order(op->ce->rpc, op->s.place));
+	add_fee(leg);
+	for (int i = 0; i < 2 && !op->s.u.form.older; i++) {
+		t = evm_batch_add(&leg->batch, "eth_getTransactionCount");
+		evm_text_hex(t, op->s.call.from.bytes, 20);
+		evm_text_str(t, i ? ",\"pending\"" : ",\"latest\"");
+	}
+	leg_send(leg, on_form);
+}
+
+/* -------------------------------------------------------------------- sends */
+
+static void on_sent(void *ctx, const struct evm_reply *r, const struct err *e)
+{
+	struct leg *leg = ctx;
+	struct op *op = leg->op;
+	enum chain_send_result best = CHAIN_SEND_NO;
+	struct err why = {0};
+	uint8_t txid[32];
+
+	leg->u.sent = CHAIN_SEND_LATER;
+	if (e) {
+		leg->why = *e;
+	} else if (!r->answers[0].result) {
+		leg->u.sent = evm_send_meaning(r->answers[0].code,
+					       r->answers[0].message);
+		if (leg->u.sent != CHAIN_SENT)
+			(void)err_fail(&leg->why, ERR_CHAIN, "%s: %s",
+				       evm_rpc_name(op->ce->rpc, leg->node),
+				       r->answers[0].message);
+	} else if (evm_get_bytes(txid, sizeof(txid), r->answers[0].result,
+				 &why) == ERR_NONE) {
+		leg->u.sent = CHAIN_SENT;
+	} else {
+		leg_blame(leg, "eth_sendRawTransaction", &why);
+	}
+	if (!leg_done(leg))
+		return;
+	/* in the order of chain.h: one that took it is enough, and only when
+	 * all refuse it for good is it refused */
+	for (struct leg *l = op->legs; l < op->legs + op->s.n_legs; l++) {
+		static const int rank[] = {
+			[CHAIN_SENT] = 0,	[CHAIN_SEND_SLOT] = 1,
+			[CHAIN_SEND_FEE] = 2,	[CHAIN_SEND_FUNDS] = 3,
+			[CHAIN_SEND_LATER] = 4, [CHAIN_SEND_NO] = 5};
+
+		if (rank[l->u.sent] < rank[best])
+			best = l->u.sent;
+	}
+	op_unlink(op);
+	op->s.fn.send(op->s.ctx, best, op->s.why.msg);
+	op_free(op);
+}
+
+/* ------------------------------------------------------------ struct chain */
+
+static void evm_free(struct chain *ch)
+{
+	struct chain_evm *ce = evm(ch);
+
+	while (ce->ops)
+		op_free(ce->ops);
+	while (ce->spares) {
+		struct op *op = ce->spares;
+
+		ce->spares = op->next;
+		op_destroy(op);
+	}
+	evm_rpc_free(ce->rpc);
+	free(ce);
+}
+
+static void evm_forget(struct chain *ch, void *ctx)
+{
+	struct op *next;
+
+	for (struct op *op = evm(ch)->ops; op; op = next) {
+		next = op->next;
+		if (op->s.ctx == ctx)
+			op_free(op);
+	}
+}
+
+static void evm_do_read(struct chain *ch, enum chain_state state,
+			const struct chain_ask *asks, size_t n,
+			chain_read_fn *cb, void *ctx)
+{
+	struct op *op = op_new(ch, OP_READ, ctx);
+
+	if (!op)
+		return;
+	op->s.fn.read = cb;
+	op->s.u.read.state = state;
+	if (n < 1 || n > CHAIN_MAX_ASKS) {
+		op_fail_later(op, ERR_LIMIT, "too many questions");
+		return;
+	}
+	op->s.u.read.asks = calloc(n, sizeof(*asks));
+	if (!op->s.u.read.asks) {
+		op_fail_later(op, ERR_NOMEM, "no memory");
+		return;
+	}
+	memcpy(op->s.u.read.asks, asks, n * sizeof(*asks));
+	op->s.u.read.n = n;
+	evm_read(op);
+}
+
+static void evm_do_try(struct chain *ch, const struct chain_call *call,
+		       chain_trial_fn *cb, void *ctx)
+{
+	struct op *op = op_new(ch, OP_TRY, ctx);
+
+	if (!op)
+		return;
+	op->s.fn.trial = cb;
+	if (!op_keep_call(op, call))
+		op_fail_later(op, ERR_NOMEM, "no memory");
+	else
+		try_start(op);
+}
+
+static void evm_do_form(struct chain *ch, const struct chain_call *call,
+			uint64_t units, const struct chain_form *older,
+			uint64_t slot_floor, chain_form_fn *cb, void *ctx)
+{
+	struct chain_evm *ce = evm(ch);
+	struct op *op = op_new(ch, OP_FORM, ctx);
+
+	if (!op)
+		return;
+	op->s.fn.form = cb;
+	op->s.u.form.units = units;
+	op->s.u.form.slot = older ? older->slot : slot_floor;
+	if (!address_eq(&call->from, &ce->signer.accounts[0]) &&
+	    !address_eq(&call->from, &ce->signer.accounts[1])) {
+		op_fail_later(op, ERR_STATE, "not an account of this wallet");
+		return;
+	}
+	if (older) {
+		op->s.u.form.older_len = older->raw_len;
+		if (!keep_bytes(&op->s.u.form.older, older->raw,
+				older->raw_len)) {
+			op_fail_later(op, ERR_NOMEM, "no memory");
+			return;
+		}
+	}
+	if (!op_keep_call(op, call))
+		op_fail_later(op, ERR_NOMEM, "no memory");
+	else
+		form_start(op);
+}
+
+static void evm_do_send(struct chain *ch, const uint8_t *raw, size_t len,
+			chain_send_fn *cb, void *ctx)
+{
+	struct op *op = op_new(ch, OP_SEND, ctx);
+
+	if (!op)
+		return;
+	op->s.fn.send = cb;
+	op->s.n_legs = evm_rpc_nodes(op->ce->rpc);
+	op->s.waiting = op->s.n_legs;
+	for (size_t i = 0; i < op->s.n_legs; i++) {
+		leg_begin(&op->legs[i], i);
+		evm_text_hex(evm_batch_add(&op->legs[i].batch,
+					   "eth_sendRawTransaction"),
+			     raw, len);
+		leg_send(&op->legs[i], on_sent);
+	}
+}
+
+static void evm_do_fate(struct chain *ch, const struct address *from,
+			uint64_t slot, const struct hash32 *txids, size_t n,
+			chain_fate_fn *cb, void *ctx)
+{
+	struct op *op = op_new(ch, OP_FATE, ctx);
+
+	if (!op)
+		return;
+	op->s.fn.fate = cb;
+	op->s.u.fate.from = *from;
+	op->s.u.fate.slot = slot;
+	op->s.u.fate.n = n < CHAIN_MAX_FORMS ? n : CHAIN_MAX_FORMS;
+	memcpy(op->s.u.fate.txids, txids, op->s.u.fate.n * sizeof(txids[0]));
+	evm_fate(op);
+}
+
+enum err_code chain_evm_new(struct chain **out, struct loop *loop,
+			    struct http *http, const struct evm_signer *signer,
+			    const struct chain_evm_config *cfg, struct log *log,
+			    struct err *e)
+{
+	static const struct chain_ops ops = {.free = evm_free,
+					     .forget = evm_forget,
+					     .read = evm_do_read,
+					     .try_call = evm_do_try,
+					     .form = evm_do_form,
+					     .send = evm_do_send,
+					     .fate = evm_do_fate};
+	struct chain_evm *ce = calloc(1, sizeof(*ce));
+	enum err_code rc;
+
+	if (!ce)
+		return err_fail(e, ERR_NOMEM, "no memory");
+	*ce = (struct chain_evm){.chain = {.ops = &ops, .units = "gas"},
+				 .loop = loop,
+				 .signer = *signer,
+				 .cfg = *cfg,
+				 .log = log};
+	rc = evm_rpc_new(&ce->rpc, loop, http, &cfg->rpc, log, e);
+	if (rc != ERR_NONE) {
+		free(ce);
+		return rc;
+	}
+	while (ce->n_spares < SPARE_OPS) {
+		struct op *op = op_make(ce);
+
+		if (!op) {
+			evm_free(&ce->chain);
+			return err_fail(e, ERR_NOMEM, "no memory");
+		}
+		op->next = ce->spares;
+		ce->spares = op;
+		ce->n_spares++;
+	}
+	*out = &ce->chain;
+	return ERR_NONE;
+}

@@ -1,0 +1,56 @@
+/* chain_evm.h - the chain behind EVM JSON-RPC.
+ *
+ * Makes a struct chain (chain.h) over one to EVM_MAX_NODES nodes. Final reads
+ * and a transaction's fate are asked of all nodes, and the most cautious answer
+ * counts; the rest is asked of the node that failed least, then of the next.
+ * Slots are nonces: at or above the chain's own pending count, so that two
+ * programs that share a key do not tread on each other's transactions.
+ *
+ * Which block is final, by the profile: the one that nodes call "finalized", or
+ * a number of blocks under the newest; where a node knows no finalized block
+ * the number decides.
+ * Source: Ethereum execution API; EIP-155, EIP-1559. Thread: the loop.
+ */
+#ifndef LEDGER_CHAIN_EVM_H
+#define LEDGER_CHAIN_EVM_H
+
+#include "ledger/chain.h"
+#include "ledger/evm_rpc.h"
+#include "ledger/signer_client.h"
+
+/* Nonces that may be pending before ours; more is not believed. */
+#define EVM_MAX_PENDING 64
+/* Blocks that nodes may lie apart before the log says so. */
+#define EVM_MAX_LAG 256
+
+/* Who signs: the signer, or a fake. */
+struct evm_signer {
+	/* As signer_ask(): fn once, later; or an error now and never fn. */
+	enum err_code (*ask)(void *ctx, const struct signer_tx_evm *tx,
+			     signer_reply_fn *fn, void *fn_ctx, struct err *e);
+	void (*forget)(void *ctx, void *fn_ctx);
+	void *ctx;
+	/* The accounts that it signs for, by purpose; zero: has none. */
+	struct address accounts[2];
+};
+
+struct chain_evm_config {
+	struct evm_rpc_config rpc;
+	bool finalized;	       /* ask for the "finalized" block */
+	uint64_t depth;	       /* blocks under the newest, if not or in vain */
+	bool legacy_fees;      /* one gas price even where EIP-1559 is */
+	struct amount max_fee; /* of one transaction, coin; zero: the signer's
+				  own limit alone */
+};
+
+/* http, signer's ctx and log are borrowed and outlive the chain. */
+enum err_code chain_evm_new(struct chain **out, struct loop *loop,
+			    struct http *http, const struct evm_signer *signer,
+			    const struct chain_evm_config *cfg, struct log *log,
+			    struct err *e);
+
+/* An evm_signer that is the signer process. */
+struct evm_signer evm_signer_process(struct signer_client *client,
+				     const struct address accounts[2]);
+
+#endif

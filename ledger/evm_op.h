@@ -1,0 +1,136 @@
+/* evm_op.h - operations of the EVM backend: what its files share, nobody else.
+ *
+ * An operation talks with one node or with all, a `leg` each, and ends by
+ * calling back once. It leaves the list of those under way before it calls
+ * back, so that the callback may forget its ctx. Thread: the loop.
+ */
+#ifndef LEDGER_EVM_OP_H
+#define LEDGER_EVM_OP_H
+
+#include "ledger/chain_evm.h"
+
+struct op;
+
+/* One operation's talk with one node. */
+struct leg {
+	struct op *op;
+	struct evm_batch batch;
+	size_t node;
+	bool good; /* has answered all that it was asked so far */
+	union {
+		struct {
+			struct evm_block at; /* the block that was read */
+			uint64_t final;	     /* newest block that counts */
+			struct chain_answer *answers; /* heap */
+			size_t answered;
+		} read;
+		struct {
+			struct evm_receipt receipt;
+			enum chain_fate fate;
+			uint64_t final;
+			bool slot_passed;
+		} fate;
+		enum chain_send_result sent;
+	} u;
+	struct err why;
+};
+
+enum op_kind { OP_READ, OP_TRY, OP_FORM, OP_SEND, OP_FATE };
+
+/* All of an operation that is new each time. */
+struct op_state {
+	enum op_kind kind;
+	union {
+		chain_read_fn *read;
+		chain_trial_fn *trial;
+		chain_form_fn *form;
+		chain_send_fn *send;
+		chain_fate_fn *fate;
+	} fn;
+	void *ctx;
+	size_t n_legs, waiting;
+	size_t place;	/* where nodes are asked one after another */
+	struct err why; /* newest failure */
+	struct chain_call call;
+	uint8_t *data; /* heap: calldata, or the raw bytes to send */
+	size_t data_len;
+	union {
+		struct {
+			enum chain_state state;
+			struct chain_ask *asks; /* heap */
+			size_t n;
+			uint64_t target; /* the block to read at */
+		} read;
+		struct {
+			uint64_t units, slot; /* floor, or the slot to keep */
+			uint8_t *older;	      /* heap; NULL: a fresh slot */
+			size_t older_len;
+			struct amount fee_max;
+			bool signing;
+		} form;
+		struct {
+			struct address from;
+			uint64_t slot;
+			struct hash32 txids[CHAIN_MAX_FORMS];
+			size_t n;
+		} fate;
+	} u;
+};
+
+struct op {
+	struct chain_evm *ce;
+	struct op *next;
+	struct loop_timer *later;
+	struct leg legs[EVM_MAX_NODES];
+	struct op_state s;
+};
+
+struct chain_evm {
+	struct chain chain; /* first */
+	struct evm_rpc *rpc;
+	struct loop *loop;
+	struct evm_signer signer;
+	struct chain_evm_config cfg;
+	struct log *log;
+	struct op *ops;	   /* under way */
+	struct op *spares; /* made ahead, so that lack of memory can be told */
+	size_t n_spares;
+};
+
+/* A fresh operation; NULL only when memory and spares are out, which is logged:
+ * the callback is then lost. */
+struct op *op_new(struct chain *ch, enum op_kind kind, void *ctx);
+/* Takes it off the list: its callback is about to be called. */
+void op_unlink(struct op *op);
+void op_free(struct op *op);
+/* Calls op_fail() from the loop. */
+void op_fail_later(struct op *op, enum err_code code, const char *what);
+/* Calls back with the error and frees it. */
+void op_fail(struct op *op, const struct err *e);
+/* Copies the call and its data. False: no memory. */
+bool op_keep_call(struct op *op, const struct chain_call *call);
+
+/* Begins a batch to the leg's node. */
+void leg_begin(struct leg *leg, size_t node);
+/* Sends it; fn's ctx is the leg. */
+void leg_send(struct leg *leg, evm_batch_fn *fn);
+/* The node said nonsense to `method`. */
+void leg_blame(struct leg *leg, const char *method, const struct err *what);
+/* The leg has ended. True when it was the last of its operation. */
+bool leg_done(struct leg *leg);
+
+/* eth_getBlockByNumber of a tag or a number, without transactions. */
+void leg_add_block(struct leg *leg, const char *tag, uint64_t number);
+/* The newest block that is final, out of the answers to "latest" and, where
+ * the profile says so, "finalized". */
+void leg_add_final(struct leg *leg);
+enum err_code leg_read_final(struct leg *leg, uint64_t *head, uint64_t *final,
+			     size_t *used, const struct evm_reply *r,
+			     struct err *e);
+
+void evm_read(struct op *op);
+void evm_read_clear(struct op *op);
+void evm_fate(struct op *op);
+void evm_fate_clear(struct op *op);
+
+#endif

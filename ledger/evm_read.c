@@ -1,0 +1,339 @@
+#include "ledger/evm_op.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Questions in one batch, beside the chain id and the block. */
+#define ASKS_PER_BATCH (EVM_MAX_BATCH - 2)
+
+static void start(struct op *op);
+
+void evm_read_clear(struct op *op)
+{
+	for (size_t i = 0; i < op->s.n_legs; i++) {
+		struct chain_answer *list = op->legs[i].u.read.answers;
+
+		for (size_t k = 0; list && k < op->s.u.read.n; k++)
+			free((void *)(uintptr_t)list[k].data);
+		free(list);
+		op->legs[i].u.read.answers = NULL;
+	}
+}
+
+/* ----------------------------------------------------- the end of a read */
+
+static void name_difference(struct op *op, const struct leg *leg, size_t ask)
+{
+	log_line(op->ce->log, LOG_WARN, "chain",
+		 "differs node=%s question=%d block=%llu",
+		 evm_rpc_name(op->ce->rpc, leg->node),
+		 (int)op->s.u.read.asks[ask].what,
+		 (unsigned long long)op->s.u.read.target);
+}
+
+/* All that the other nodes said goes into the first one's answers. */
+static void merge(struct op *op, struct leg *into)
+{
+	for (struct leg *leg = into + 1; leg < op->legs + op->s.n_legs; leg++) {
+		bool told = false;
+
+		if (!leg->good)
+			continue;
+		for (size_t i = 0; i < op->s.u.read.n; i++) {
+			struct chain_answer *a = &into->u.read.answers[i];
+			struct chain_answer *b = &leg->u.read.answers[i];
+			const uint8_t *own = a->data;
+
+			if (!chain_answer_merge(a, b,
+						op->s.u.read.asks[i].what) &&
+			    !told) {
+				name_difference(op, leg, i);
+				told = true;
+			}
+			if (a->data != own) { /* taken over whole */
+				b->data = own;
+			}
+		}
+	}
+}
+
+static void finish(struct op *op)
+{
+	struct leg *leg = op->legs;
+	struct chain_view at;
+
+	while (leg < op->legs + op->s.n_legs && !leg->good)
+		leg++;
+	if (leg == op->legs + op->s.n_legs) {
+		op_fail(op, &op->s.why);
+		return;
+	}
+	merge(op, leg);
+	at = (struct chain_view){.block = leg->u.read.at.number,
+				 .time_s = leg->u.read.at.time_s,
+				 .hash = leg->u.read.at.hash};
+	op_unlink(op);
+	op->s.fn.read(op->s.ctx, &at, leg->u.read.answers, op->s.u.read.n,
+		      NULL);
+	op_free(op);
+}
+
+/* CHAIN_LATEST asks one node after another until one answers. */
+static void ended(struct leg *leg)
+{
+	struct op *op = leg->op;
+
+	if (!leg_done(leg))
+		return;
+	if (!leg->good && op->s.u.read.state == CHAIN_LATEST &&
+	    ++op->s.place < evm_rpc_nodes(op->ce->rpc)) {
+		evm_read_clear(op);
+		start(op);
+		return;
+	}
+	finish(op);
+}
+
+/* -------------------------------------------------------------- questions */
+
+static void add_ask(struct leg *leg, const struct chain_ask *ask)
+{
+	uint8_t data[CHAIN_ASK_DATA];
+	size_t len = chain_ask_calldata(data, ask);
+	struct evm_text *t;
+
+	if (len) {
+		t = evm_batch_add(&leg->batch, "eth_call");
+		evm_text_str(t, "{\"to\":");
+		evm_text_hex(t, ask->c.bytes, sizeof(ask->c.bytes));
+		evm_text_str(t, ",\"data\":");
+		evm_text_hex(t, data, len);
+		evm_text_str(t, "},");
+	} else if (ask->what == CHAIN_ASK_ID) {
+		(void)evm_batch_add(&leg->batch, "eth_chainId");
+		return;
+	} else {
+		bool code = ask->what == CHAIN_ASK_CODE;
+
+		t = evm_batch_add(&leg->batch,
+				  code ? "eth_getCode" : "eth_getBalance");
+		evm_text_hex(t, code ? ask->c.bytes : ask->a.bytes, 20);
+		evm_text_str(t, ",");
+	}
+	evm_text_quantity(t, leg->op->s.u.read.target);
+}
+
+static enum err_code read_plain(struct chain_answer *a,
+				enum chain_ask_what what, const json_t *v,
+				struct err *e)
+{
+	uint8_t *code = NULL;
+	enum err_code rc;
+
+	if (what == CHAIN_ASK_ID)
+		return evm_get_u64(&a->number, v, e);
+	if (what == CHAIN_ASK_COIN)
+		return evm_get_amount(&a->amount, v, e);
+	rc = evm_get_data(&code, &a->len, CHAIN_MAX_CODE, v, e);
+	a->data = code;
+	return rc;
+}
+
+static enum err_code read_call(struct chain_answer *a,
+			       const struct chain_ask *ask, const json_t *v,
+			       struct err *e)
+{
+	uint8_t *data = NULL;
+	size_t len = 0;
+	enum err_code rc = evm_get_data(&data, &len, 4096, v, e);
+
+	if (rc == ERR_NONE)
+		chain_ask_answer(a, ask, data, len);
+	free(data);
+	return rc;
+}
+
+/* A node's refusal leaves one answer unknown; nonsense is its own fault. */
+static enum err_code read_answer(struct leg *leg, struct chain_answer *a,
+				 const struct chain_ask *ask,
+				 const struct evm_answer *from)
+{
+	uint8_t none[CHAIN_ASK_DATA];
+	bool call = chain_ask_calldata(none, ask) > 0;
+	struct err e = {0};
+
+	*a = (struct chain_answer){0};
+	if (!from->result) {
+		(void)snprintf(a->why, sizeof(a->why), "%s: %s",
+			       evm_rpc_name(leg->op->ce->rpc, leg->node),
+			       from->message);
+		return ERR_NONE;
+	}
+	if (call)
+		(void)read_call(a, ask, from->result, &e);
+	else
+		a->known =
+			read_plain(a, ask->what, from->result, &e) == ERR_NONE;
+	if (e.code != ERR_NONE)
+		leg_blame(leg, call ? "eth_call" : "eth_get", &e);
+	return e.code;
+}
+
+static void ask_some(struct leg *leg);
+
+static bool read_at(struct leg *leg, const struct evm_answer *a)
+{
+	struct err e = {0};
+	bool found = false;
+
+	if (!a->result)
+		(void)err_fail(&e, ERR_CHAIN, "%s", a->message);
+	else
+		(void)evm_get_block(&leg->u.read.at, &found, a->result, &e);
+	if (e.code == ERR_NONE &&
+	    (!found || leg->u.read.at.number != leg->op->s.u.read.target))
+		(void)err_fail(&e, ERR_CHAIN, "block %llu is not there",
+			       (unsigned long long)leg->op->s.u.read.target);
+	if (e.code == ERR_NONE)
+		return true;
+	leg_blame(leg, "eth_getBlockByNumber", &e);
+	return false;
+}
+
+static void on_some(void *ctx, const struct evm_reply *r, const struct err *e)
+{
+	struct leg *leg = ctx;
+	struct op *op = leg->op;
+
+	if (e) {
+		leg->why = *e;
+		ended(leg);
+		return;
+	}
+	if (!read_at(leg, &r->answers[0])) {
+		ended(leg);
+		return;
+	}
+	for (size_t i = 1; i < r->n; i++) {
+		size_t at = leg->u.read.answered++;
+
+		if (read_answer(leg, &leg->u.read.answers[at],
+				&op->s.u.read.asks[at],
+				&r->answers[i]) != ERR_NONE) {
+			ended(leg);
+			return;
+		}
+	}
+	if (leg->u.read.answered < op->s.u.read.n) {
+		ask_some(leg);
+		return;
+	}
+	leg->good = true;
+	ended(leg);
+}
+
+static void ask_some(struct leg *leg)
+{
+	const struct op_state *s = &leg->op->s;
+	size_t n = s->u.read.n - leg->u.read.answered;
+
+	if (n > ASKS_PER_BATCH)
+		n = ASKS_PER_BATCH;
+	leg_begin(leg, leg->node);
+	leg_add_block(leg, NULL, s->u.read.target);
+	for (size_t i = 0; i < n; i++)
+		add_ask(leg, &s->u.read.asks[leg->u.read.answered + i]);
+	leg_send(leg, on_some);
+}
+
+/* ------------------------------------------------------ which block to read */
+
+/* The lowest that a node calls final: all can read it, and none can be led to a
+ * newer one by another's lie. */
+static void choose_block(struct op *op)
+{
+	uint64_t low = UINT64_MAX, high = 0;
+	size_t good = 0;
+
+	for (struct leg *l = op->legs; l < op->legs + op->s.n_legs; l++) {
+		if (!l->good)
+			continue;
+		good++;
+		if (l->u.read.final < low)
+			low = l->u.read.final;
+		if (l->u.read.final > high)
+			high = l->u.read.final;
+	}
+	if (good && high - low > EVM_MAX_LAG)
+		log_line(op->ce->log, LOG_WARN, "chain",
+			 "lag lowest=%llu highest=%llu",
+			 (unsigned long long)low, (unsigned long long)high);
+	op->s.u.read.target = low;
+	op->s.waiting = good;
+}
+
+static void on_head(void *ctx, const struct evm_reply *r, const struct err *e)
+{
+	struct leg *leg = ctx;
+	struct op *op = leg->op;
+	uint64_t head, final;
+	struct err why = {0};
+	size_t used;
+
+	if (e) {
+		leg->why = *e;
+	} else if (leg_read_final(leg, &head, &final, &used, r, &why) ==
+		   ERR_NONE) {
+		leg->good = true;
+		leg->u.read.final =
+			op->s.u.read.state == CHAIN_FINAL ? final : head;
+	}
+	if (op->s.waiting > 1) {
+		(void)leg_done(leg);
+		return;
+	}
+	choose_block(op);
+	if (op->s.waiting == 0) {
+		op->s.waiting = 1;
+		ended(leg);
+		return;
+	}
+	for (struct leg *l = op->legs; l < op->legs + op->s.n_legs; l++) {
+		if (!l->good)
+			continue;
+		l->good = false;
+		ask_some(l);
+	}
+}
+
+static void start(struct op *op)
+{
+	bool all = op->s.u.read.state == CHAIN_FINAL;
+
+	op->s.n_legs = all ? evm_rpc_nodes(op->ce->rpc) : 1;
+	op->s.waiting = op->s.n_legs;
+	for (size_t i = 0; i < op->s.n_legs; i++) {
+		struct leg *leg = &op->legs[i];
+
+		memset(&leg->u, 0, sizeof(leg->u));
+		leg->good = false;
+		leg->u.read.answers =
+			calloc(op->s.u.read.n, sizeof(struct chain_answer));
+		if (!leg->u.read.answers) {
+			op_fail_later(op, ERR_NOMEM, "no memory");
+			return;
+		}
+	}
+	for (size_t i = 0; i < op->s.n_legs; i++) {
+		leg_begin(&op->legs[i],
+			  all ? i : evm_rpc_order(op->ce->rpc, op->s.place));
+		leg_add_final(&op->legs[i]);
+		leg_send(&op->legs[i], on_head);
+	}
+}
+
+void evm_read(struct op *op)
+{
+	start(op);
+}
