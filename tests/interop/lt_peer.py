@@ -1,0 +1,81 @@
+"""lt_peer.py LISTEN-IP:PORT DIR TORRENT... - libtorrent with its own settings
+(so with encryption where the other side wants it), but no DHT, PEX, LSD, port
+mapping or uTP: trackers alone bring it together with others.
+
+Says "ready" when all torrents are checked, "complete" when it has all bytes of
+all of them and they are on disk. Ends on SIGTERM, saying goodbye to trackers.
+"""
+
+import signal
+import sys
+
+import libtorrent as lt
+
+DONE = False
+
+
+def stop(*_):
+    global DONE
+    DONE = True
+
+
+def session(listen):
+    off = ("enable_dht", "enable_lsd", "enable_upnp", "enable_natpmp",
+           "enable_incoming_utp", "enable_outgoing_utp")
+    settings = {name: False for name in off}
+    settings.update({
+        "listen_interfaces": listen,
+        "outgoing_interfaces": listen.split(":")[0],
+        "allow_multiple_connections_per_ip": True,
+        "validate_https_trackers": False,
+        "ssrf_mitigation": False,
+        "min_reconnect_time": 1,
+        "alert_mask": lt.alert.category_t.status_notification |
+        lt.alert.category_t.storage_notification |
+        lt.alert.category_t.tracker_notification |
+        lt.alert.category_t.connect_notification |
+        lt.alert.category_t.error_notification,
+    })
+    return lt.session(settings)
+
+
+def add(s, torrent, directory):
+    params = lt.add_torrent_params()
+    params.ti = lt.torrent_info(torrent)
+    params.save_path = directory
+    params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+    return s.add_torrent(params)
+
+
+def main():
+    listen, directory, *torrents = sys.argv[1:]
+    signal.signal(signal.SIGTERM, stop)
+    s = session(listen)
+    handles = [add(s, t, directory) for t in torrents]
+    flushed, ready, complete = set(), False, False
+    while not DONE:
+        s.wait_for_alert(200)
+        for a in s.pop_alerts():
+            print(a.what(), a.message(), file=sys.stderr, flush=True)
+            if isinstance(a, lt.torrent_finished_alert):
+                a.handle.flush_cache()
+            if isinstance(a, lt.cache_flushed_alert):
+                flushed.add(a.handle.info_hash())
+        states = [h.status() for h in handles]
+        if not ready and all(
+                str(x.state) in ("downloading", "finished", "seeding")
+                for x in states):
+            ready = True
+            print("ready", flush=True)
+        if not complete and len(flushed) == len(handles) and all(
+                x.is_seeding for x in states):
+            complete = True
+            print("complete", flush=True)
+    s.pause()  # announces `stopped`
+    for _ in range(10):
+        s.wait_for_alert(200)
+        if any(isinstance(a, lt.tracker_reply_alert) for a in s.pop_alerts()):
+            break
+
+
+main()

@@ -1,0 +1,462 @@
+#!/usr/bin/env python3
+"""swap.py - seedbank and other BitTorrent clients swap files, each as seeder and
+as leecher, and the files are compared byte for byte.
+
+Two torrents in every run: one file, and a directory with files of odd sizes, an
+empty one, a nested one and one with a name beyond ASCII. With libtorrent on the
+other side also a hybrid v1+v2 torrent with pad files. A tracker brings them
+together (--peer in one row); it writes down what it was told, and a seeder must
+have said left=0, a leecher `completed`, both `stopped`.
+
+All is in a network namespace of its own. Where none can be made: 127.0.0.x, and
+without transmission, which refuses that.
+
+usage: swap.py [--seedbank PROGRAM] [--pairs SEEDER:LEECHER,...] [--keep]
+clients: seedbank, transmission, aria2, libtorrent
+"""
+
+import argparse
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+import stage  # noqa: E402
+from stage import Failed, wait_for  # noqa: E402
+
+LT_PYTHON = "/usr/bin/python3"  # libtorrent comes from the distribution
+TRANSFER_S = 90
+START_S = 60
+
+
+# --- what is swapped ------------------------------------------------------------
+
+def write(path, size):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as f:
+        f.write(os.urandom(size))
+
+
+CONTENTS = {
+    "single": {"single.bin": 6 * stage.MIB + 12345},
+    "multi": {
+        "multi/a/one.bin": 3 * stage.MIB + 1,
+        "multi/a/b/two.bin": 100000,
+        "multi/empty": 0,
+        "multi/n\u00e0me \u2603.txt": 10,
+        "multi/z.bin": 2 * stage.MIB,
+    },
+    "hybrid": {
+        "hybrid/one.bin": 1 * stage.MIB + 7,
+        "hybrid/two.bin": 70000,
+        "hybrid/three.bin": 1 * stage.MIB,
+    },
+}
+
+
+def make_hybrid(directory, out, announce):
+    """By libtorrent; v1 and v2 in one, with pad files between."""
+    code = """if 1:
+        import libtorrent as lt, os, sys
+        directory, out, announce = sys.argv[1:]
+        fs = lt.file_storage()
+        lt.add_files(fs, directory)
+        t = lt.create_torrent(fs, 65536)
+        t.add_tracker(announce)
+        lt.set_piece_hashes(t, os.path.dirname(directory))
+        open(out, "wb").write(lt.bencode(t.generate()))
+    """
+    subprocess.run([LT_PYTHON, "-c", code, directory, out, announce],
+                   check=True)
+
+
+def make_multi(source, names, out, announce, piece_length=32768):
+    data = b""
+    files = []
+    for name in names:
+        with open(os.path.join(source, name), "rb") as f:
+            content = f.read()
+        data += content
+        files.append({"length": len(content), "path": name.split("/")[1:]})
+    pieces = b"".join(
+        stage.hashlib.sha1(data[i:i + piece_length]).digest()
+        for i in range(0, len(data), piece_length))
+    with open(out, "wb") as f:
+        f.write(stage.bencode({"announce": announce, "info": {
+            "files": files, "name": names[0].split("/")[0],
+            "piece length": piece_length, "pieces": pieces}}))
+
+
+def make_contents(directory, announce):
+    """Files below source/, and a .torrent of each content."""
+    source = os.path.join(directory, "source")
+    torrents = {}
+    for content, files in CONTENTS.items():
+        for name, size in files.items():
+            write(os.path.join(source, name), size)
+        out = torrents[content] = os.path.join(directory,
+                                               content + ".torrent")
+        if content == "single":
+            stage.make_torrent(os.path.join(source, "single.bin"), out, 65536,
+                               announce)
+        elif content == "multi":
+            make_multi(source, list(files), out, announce)
+        elif Libtorrent().missing() is None:
+            make_hybrid(os.path.join(source, "hybrid"), out, announce)
+        else:
+            del torrents[content]
+    return source, torrents
+
+
+def compare(source, out, contents, empty=True):
+    for content in contents:
+        for name, size in CONTENTS[content].items():
+            if not size and not empty:
+                continue
+            if not stage.same(os.path.join(source, name),
+                              os.path.join(out, name)):
+                raise Failed("%s differs or is missing in %s" % (name, out))
+
+
+class Tracker(stage.Tracker):
+    """Remembers what each port said."""
+
+    def __init__(self, address):
+        self.said = {}  # port -> [(event, left)]
+        super().__init__(address)
+
+    def _answer(self, request):
+        query = stage.urllib.parse.parse_qs(
+            stage.urllib.parse.urlsplit(request.path).query,
+            encoding="latin-1")
+        if "port" not in query:  # a scrape
+            request.send_error(404)
+            return
+        self.said.setdefault(int(query["port"][0]), []).append(
+            (query.get("event", [""])[0], int(query["left"][0])))
+        super()._answer(request)
+
+
+# --- the clients ----------------------------------------------------------------
+
+class Client:
+    """One side of a run: `torrents` at once, all on `address`.
+
+    start() returns when it listens; seeders have then checked their files.
+    complete() is true when all is there and on disk."""
+
+    hybrid = False
+    makes_empty_files = True
+
+    def __init__(self, program=None):
+        self.program = program
+        self.processes = []
+
+    def missing(self):
+        return None if shutil.which(self.program) else self.program
+
+    def stop(self):
+        for p in self.processes:
+            self.run.stage.forget(p)
+
+    def spawn(self, name, argv, **kw):
+        p = self.run.stage.spawn("%s-%s" % (self.run.name, name), argv, **kw)
+        self.processes.append(p)
+        return p
+
+    def listening(self, port, p):
+        wait_for("listening " + p.name, START_S,
+                 lambda: stage.accepts(self.address, port), p)
+
+
+class Seedbank(Client):
+    hybrid = True
+
+    def start(self, role):
+        for content, torrent in self.run.torrents.items():
+            port = self.run.port(self.address)
+            home = os.path.join(self.run.directory, "home-%s-%s" %
+                                (role, content))
+            argv = [self.program, "--home", home]
+            if role == "seed":
+                argv += ["seed", self.directory, "--torrent", torrent]
+            else:
+                argv += ["get", torrent, "--out", self.directory,
+                         "--seed-time", "0"]
+                for peer in self.run.peers:
+                    argv += ["--peer", peer]
+            p = self.spawn("seedbank-" + content, argv + [
+                "--listen", "%s:%d" % (self.address, port)])
+            p.port, p.role = port, role
+            if role == "seed":
+                self.listening(port, p)
+
+    def complete(self):
+        return all(p.poll() is not None for p in self.processes)
+
+    def stop(self):
+        """A leecher has ended by itself, a seeder ends well when asked; both
+        have told the tracker."""
+        for p in self.processes:
+            status = p.status if p.role == "leech" else p.stop(20)
+            if status != 0:
+                raise Failed("%s ended with %s (%s)" % (p.name, status, p.log))
+            said = self.run.tracker.said.get(p.port, [])
+            events = [event for event, _ in said]
+            want = ["started"] + ["completed"] * (p.role == "leech") + \
+                ["stopped"]
+            if [e for e in events if e] != want:
+                raise Failed("%s told the tracker %s, not %s" %
+                             (p.name, events, want))
+            if p.role == "seed" and any(left for _, left in said):
+                raise Failed("%s has all but said left=%s" % (p.name, said))
+            if p.role == "leech" and said[-1][1] != 0:
+                raise Failed("%s ended with left=%d" % (p.name, said[-1][1]))
+        super().stop()
+
+
+class Aria2(Client):
+    OPTIONS = ["--enable-dht=false", "--enable-dht6=false",
+               "--bt-enable-lpd=false", "--enable-peer-exchange=false",
+               "--console-log-level=notice", "--summary-interval=0",
+               "--show-console-readout=false", "--no-conf",
+               "--bt-tracker-interval=1"]
+
+    def start(self, role):
+        for content, torrent in self.run.torrents.items():
+            port = self.run.port(self.address)
+            options = ["--seed-time=0"] if role == "leech" else [
+                "--check-integrity=true", "--seed-ratio=0.0"]
+            p = self.spawn("aria2-" + content, [
+                self.program, *self.OPTIONS, *options,
+                "--listen-port=%d" % port, "--dir=" + self.directory,
+                "--interface=" + self.address,
+                "--bt-external-ip=" + self.address, torrent])
+            self.listening(port, p)
+
+    def complete(self):
+        ended = [p.poll() for p in self.processes]
+        if any(ended):
+            raise Failed("aria2 ended with %s" % ended)
+        return None not in ended
+
+
+class Libtorrent(Client):
+    hybrid = True
+
+    def __init__(self):
+        super().__init__(LT_PYTHON)
+
+    def missing(self):
+        ok = shutil.which(self.program) and subprocess.run(
+            [self.program, "-c", "import libtorrent"],
+            capture_output=True).returncode == 0
+        return None if ok else "libtorrent of " + self.program
+
+    def start(self, role):
+        port = self.run.port(self.address)
+        said = os.path.join(self.run.directory, "libtorrent-said-" + role)
+        with open(said, "wb") as f:
+            p = self.spawn("libtorrent", [
+                self.program, os.path.join(HERE, "lt_peer.py"),
+                "%s:%d" % (self.address, port), self.directory,
+                *self.run.torrents.values()], stdout=f)
+        self.said = said
+        wait_for("ready libtorrent", START_S, lambda: self._says("ready"), p)
+        if role == "seed":
+            wait_for("libtorrent seeding", START_S, self.complete, p)
+
+    def _says(self, word):
+        with open(self.said) as f:
+            return word in f.read().split()
+
+    def complete(self):
+        return self._says("complete")
+
+
+class Transmission(Client):
+    makes_empty_files = False
+
+    def start(self, role):
+        port = self.run.port(self.address)
+        self.rpc_port = self.run.port(self.address)
+        self.session = ""
+        p = self.spawn("transmission", [
+            self.program, "-f", "-g",
+            os.path.join(self.run.directory, "transmission-" + role),
+            "--no-dht", "--no-lpd", "--no-utp", "--no-portmap",
+            "--bind-address-ipv4", self.address, "-P", str(port),
+            "-p", str(self.rpc_port), "-r", self.address,
+            "--allowed", "*", "--no-auth", "-w", self.directory])
+        wait_for("transmission's RPC", START_S,
+                 lambda: stage.accepts(self.address, self.rpc_port), p)
+        for torrent in self.run.torrents.values():
+            with open(torrent, "rb") as f:
+                self._rpc("torrent-add", {
+                    "metainfo": base64.b64encode(f.read()).decode(),
+                    "download-dir": self.directory})
+        self.listening(port, p)
+        if role == "seed":
+            wait_for("transmission seeding", START_S, self.complete, p)
+
+    def _rpc(self, method, arguments):
+        """Once more when it asks for its session id (409)."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        for _ in range(2):
+            request = urllib.request.Request(
+                "http://%s:%d/transmission/rpc" % (self.address,
+                                                   self.rpc_port),
+                json.dumps({"method": method,
+                            "arguments": arguments}).encode(),
+                {"X-Transmission-Session-Id": self.session})
+            try:
+                with opener.open(request, timeout=30) as answer:
+                    out = json.load(answer)
+            except urllib.error.HTTPError as e:
+                if e.code != 409:
+                    raise Failed("transmission: " + str(e)) from e
+                self.session = e.headers["X-Transmission-Session-Id"]
+                continue
+            if out["result"] != "success":
+                raise Failed("transmission: %s: %s" % (method, out["result"]))
+            return out["arguments"]
+        raise Failed("transmission gives no session id")
+
+    def complete(self):
+        torrents = self._rpc("torrent-get", {
+            "fields": ["status", "leftUntilDone", "percentDone"]})["torrents"]
+        return len(torrents) == len(self.run.torrents) and all(
+            t["status"] == 6 and t["percentDone"] == 1 for t in torrents)
+
+
+# --- the runs -------------------------------------------------------------------
+
+class Run:
+    def __init__(self, st, name, directory, torrents, tracker, peers=()):
+        self.stage = st
+        self.name = name
+        self.directory = directory
+        self.torrents = torrents
+        self.tracker = tracker
+        self.peers = list(peers)
+        self.ports = set()
+
+    def port(self, address):
+        while (port := stage.free_port(address)) in self.ports:
+            pass
+        self.ports.add(port)
+        return port
+
+
+def swap(run, seeder, leecher, source, addresses):
+    out = os.path.join(run.directory, "out")
+    os.makedirs(out)
+    # the seeder works in a copy: what it does to its files must not help us
+    own = os.path.join(run.directory, "seed")
+    shutil.copytree(source, own)
+    for client, address, directory in ((seeder, addresses[0], own),
+                                       (leecher, addresses[1], out)):
+        client.run, client.address, client.directory = run, address, directory
+    seeder.start("seed")
+    began = time.monotonic()
+    leecher.start("leech")
+    wait_for("complete download", TRANSFER_S, leecher.complete,
+             *seeder.processes)
+    took = time.monotonic() - began
+    leecher.stop()
+    seeder.stop()
+    compare(source, out, run.torrents, leecher.makes_empty_files)
+    compare(own, source, run.torrents)
+    return took
+
+
+def default_pairs(clients):
+    others = [name for name in clients if name != "seedbank"]
+    return [pair for name in others
+            for pair in ("%s:seedbank" % name, "seedbank:%s" % name)] + \
+        ["seedbank:seedbank"]
+
+
+def arguments():
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("--seedbank", default=os.path.join(
+        stage.TOP, "build", "release", "seedbank"))
+    p.add_argument("--pairs")
+    p.add_argument("--keep", action="store_true",
+                   help="leave files and logs where they are")
+    return p.parse_args()
+
+
+def main():
+    args = arguments()
+    addresses, own_network = stage.enter_namespace(
+        ["10.77.0.1", "10.77.0.2"])
+    makers = {
+        "seedbank": lambda: Seedbank(args.seedbank),
+        "libtorrent": Libtorrent,
+        "aria2": lambda: Aria2("aria2c"),
+        "transmission": lambda: Transmission("transmission-daemon"),
+    }
+    for name in list(makers):
+        missing = makers[name]().missing()
+        if not missing and name == "transmission" and not own_network:
+            missing = "network namespace: it refuses 127.0.0.x"
+        if missing:
+            print("without %s: no %s" % (name, missing), flush=True)
+            del makers[name]
+    pairs = args.pairs.split(",") if args.pairs else default_pairs(makers)
+    if not args.pairs and len(pairs) < 3:
+        return 77  # nobody to swap with
+    directory = tempfile.mkdtemp(prefix="seedbank-interop.")
+    try:
+        with stage.Stage(os.path.join(directory, "log")) as st:
+            tracker = Tracker(addresses[0])
+            source, torrents = make_contents(directory, tracker.url)
+            for pair in pairs:
+                seeder, leecher = (makers[n]() for n in pair.split(":"))
+                fit = {c: t for c, t in torrents.items() if c != "hybrid" or
+                       (seeder.hybrid and leecher.hybrid)}
+                run = Run(st, pair.replace(":", "-"),
+                          os.path.join(directory, pair.replace(":", "-")),
+                          fit, tracker)
+                took = swap(run, seeder, leecher, source, addresses)
+                print("%-26s ok: %s in %.1f s" % (
+                    pair.replace(":", " -> "), ", ".join(fit), took),
+                    flush=True)
+                tracker.peers.clear()
+                shutil.rmtree(run.directory)
+    except Failed:
+        show_logs(os.path.join(directory, "log"))
+        raise
+    finally:
+        if args.keep:
+            print("kept: " + directory)
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+    return 0
+
+
+def show_logs(directory):
+    """The end of each log, newest last; without --keep they are gone after."""
+    logs = [os.path.join(directory, name) for name in os.listdir(directory)]
+    for log in sorted(logs, key=os.path.getmtime)[-4:]:
+        with open(log, errors="replace") as f:
+            lines = f.read().splitlines()[-15:]
+        print("--- %s\n%s" % (os.path.basename(log), "\n".join(lines)),
+              file=sys.stderr)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (Failed, KeyError) as e:
+        sys.exit("swap: %s" % e)
