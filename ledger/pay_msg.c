@@ -16,7 +16,7 @@ enum field {
 	F_VERSION, /* uint8_t, 1 .. 255 */
 	F_CHAIN,   /* uint64_t, 1 .. 2^63-1 */
 	F_BYTES,   /* uint64_t, 0 .. PAY_BYTES_MAX */
-	F_STEP,	   /* uint32_t, 1 .. PAY_STEP_MAX */
+	F_STEP,	   /* uint32_t, 1 .. PAY_STEP_MIN */
 	F_CODE,	   /* enum pay_no, not NONE */
 	F_BOOL,
 	F_AMOUNT,
@@ -173,7 +173,7 @@ static bool get_field(const struct slot *slot, struct ben v, void *at)
 		*(uint64_t *)at = (uint64_t)n;
 		return true;
 	case F_STEP:
-		if (!get_int(v, 1, PAY_STEP_MAX, &n))
+		if (!get_int(v, 1, PAY_STEP_MIN, &n))
 			return false;
 		*(uint32_t *)at = (uint32_t)n;
 		return true;
@@ -297,7 +297,7 @@ static bool put_field(struct wr *w, const struct shape *shape,
 	case F_BYTES:
 		return put_int(w, *(const uint64_t *)at, 0, PAY_BYTES_MAX);
 	case F_STEP:
-		return put_int(w, *(const uint32_t *)at, 1, PAY_STEP_MAX);
+		return put_int(w, *(const uint32_t *)at, 1, PAY_STEP_MIN);
 	case F_CODE:
 		code = *(const enum pay_no *)at;
 		return put_int(w, (uint64_t)code, 1, PAY_NO_LAST);

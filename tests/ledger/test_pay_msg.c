@@ -73,7 +73,7 @@ static const struct row {
 	 ERR_PARSE},
 	{"a step over the most",
 	 ROW("d4:bank" A20 "5:chaini1e5:payee" A20 "5:price" M14 "3:sig" S64
-	     "4:stepi8388609e1:t5:terms1:vi1ee"),
+	     "4:stepi262145e1:t5:terms1:vi1ee"),
 	 ERR_PARSE},
 	{"a bid", ROW("d5:price" M14 "1:t3:bide"), ERR_NONE},
 	{"a bid of nothing", ROW("d5:price" Z14 "1:t3:bide"), ERR_PARSE},

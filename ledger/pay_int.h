@@ -1,0 +1,231 @@
+/* pay_int.h - what pay.c, pay_sell.c and pay_buy.c share; nobody else includes
+ * it. State tables: ledger/DESIGN.md. */
+#ifndef LEDGER_PAY_INT_H
+#define LEDGER_PAY_INT_H
+
+#include "ledger/pay.h"
+
+#define PAY_BUCKETS 1024U
+#define PAY_NETS 1024U
+#define PAY_BLOCK 16384U /* bytes: what "paid up" must at least cover */
+
+/* Times in ms. */
+#define PAY_FACTS_MS 30000    /* between reads of one pair */
+#define PAY_FLUSH_MS 10000    /* counts without receipt go into the book */
+#define PAY_HOLD_MS 3000      /* a held block waits, then the slot is lost */
+#define PAY_RAISE_MS 10000    /* choked so long: bid more */
+#define PAY_STALL_MS 20000    /* unchoked, paid, and nothing comes */
+#define PAY_IDLE_MS 60000     /* choked at our highest bid, and paid */
+#define PAY_ASK_MS 60000      /* before asking again, doubled up to */
+#define PAY_ASK_MAX_MS 600000 /* this */
+#define PAY_RETRY_MS 10000    /* signer, book or funds said no */
+#define PAY_SILENT_MS 30000   /* no answer to a receipt: say it again */
+#define PAY_DROP_MS 600000    /* a seller that was dropped is left alone */
+#define PAY_FLOOR_MS 5000     /* how long a first receipt waits for `paid` */
+
+/* Blocks of each step that only a first receipt on a new connection may take:
+ * it must be above all before, and yet no more than a step may be ahead. */
+#define PAY_PROOFS 4
+#define PAY_NEW_SELLERS 4	  /* without history at a time, per job */
+#define PAY_RISK_DIV 100	  /* of the budget on them */
+#define PAY_RISK_LOST_DIV 10	  /* of the budget lost to them, and no more */
+#define PAY_SINKS_MAX 3		  /* receipts below the held one, a session */
+#define PAY_MSGS_PER_S 200	  /* taken from one peer, with that burst */
+#define PAY_METER_SLACK (1 << 20) /* bytes: blocks charged, then withdrawn */
+#define PAY_BLIND_MAX 16 /* payers served before their balance is read */
+#define PAY_TRUST_DIV 4	 /* of what a payer paid is trusted on top */
+#define PAY_LOSS_DIV 64	 /* of what a payee delivered may get lost */
+#define PAY_RAISE_DIV 8	 /* a bid rises by this part */
+#define PAY_FACTS_PER_TICK 16
+
+enum pay_pending { PENDING_NONE, PENDING_SIGN, PENDING_COMMIT };
+
+/* One other address; all sessions with it share this. */
+struct pay_pair {
+	struct pay_pair *next; /* of its bucket */
+	struct address peer;
+	struct pay_pair *wait_next; /* of those that wait for the commit */
+	bool waits;
+	struct pay_session *sessions;
+	int64_t facts_in_ms, facts_out_ms; /* asked; INT64_MIN: never */
+
+	/* it pays us: in.newest is durable, in.owed runs ahead of the book */
+	struct book_in in;
+	bool in_dirty; /* owed moved since it was stored */
+	bool staged;   /* `next_in` waits for its commit */
+	struct receipt next_in;
+	struct amount bump; /* that next_in adds to owed */
+	bool blind;	    /* holds one of PAY_BLIND_MAX places */
+
+	/* we pay it: out.newest is durable, the counts run ahead */
+	struct book_out out;
+	bool out_dirty;
+	bool dropped; /* took money and did not serve */
+	int64_t dropped_ms;
+	bool adopting;	    /* next_out is one that the payee held */
+	struct amount soft; /* of owed: adopted, perhaps not served */
+	enum pay_pending pending;
+	struct receipt next_out;
+	struct amount delta;	     /* that next_out adds */
+	struct amount delta_beyond;  /* of it, on our free balance */
+	struct pay_job *pending_job; /* NULL: adopted, or the job is gone */
+	struct pay_session *pending_session;
+	int64_t retry_ms;
+	int64_t second; /* now_ms / 1000 of `bytes_now` */
+	uint64_t bytes_now, bytes_last;
+};
+
+enum sell_state { SELL_QUIET, SELL_TOLD, SELL_AGREED };
+
+enum buy_state {
+	BUY_OFF,     /* nothing asked, or nothing left to pay with */
+	BUY_ASKED,   /* ask is out */
+	BUY_BIDDING, /* terms known, first bid is out */
+	BUY_HELLO,   /* bid taken; our newest receipt is out */
+	BUY_PAYING,
+	BUY_STOPPED, /* not this seller */
+};
+
+struct pay_session {
+	struct pay_session *next, *prev;
+	struct pay *p;
+	enum pay_role role;
+	void *ctx;
+	bool dead;
+	uint8_t net[6]; /* /24 or /48 with its family */
+	uint8_t seal_key[32];
+	struct pay_pair *pair; /* once the other side is known */
+	struct pay_session *pair_next;
+	struct amount bid; /* agreed, per GiB; zero: none */
+	uint64_t paid_bytes, free_bytes;
+	unsigned tokens; /* messages that may still come */
+	int64_t tokens_ms;
+
+	struct {
+		enum sell_state state;
+		enum pay_slot slot;
+		bool proved; /* brought a receipt above all before */
+		bool await;  /* its receipt waits for the commit */
+		bool brings; /* and proves the session when it is stored */
+		bool metered;
+		struct amount price;	  /* of the last meter message */
+		struct amount charged_at; /* of the last that charged */
+		bool hold, told_hold;
+		int64_t hold_ms;
+		struct amount cap;	  /* highest bid ever agreed here */
+		struct amount told_limit; /* last EXPOSURE */
+		bool limited;		  /* told_limit stands */
+		unsigned sinks;
+		uint64_t rank; /* last told */
+	} sell;
+
+	struct {
+		enum buy_state state;
+		struct pay_job *job;
+		struct amount floor;   /* of its terms */
+		struct amount ceiling; /* highest price it may meter */
+		struct amount bid_out; /* bid not answered yet; zero: none */
+		bool proved;	       /* a receipt above all before was sent */
+		bool metered, held;
+		struct amount price;
+		struct amount limit; /* of its last ack */
+		bool limit_known;
+		bool choked, interested;
+		int64_t since_ms; /* choke state or last block */
+		int64_t raised_ms;
+		int64_t retry_ms; /* ask or hello again at; 0: no */
+		int64_t ask_wait_ms;
+		int64_t terms_ms;
+		int64_t sent_ms;     /* newest receipt; 0: acknowledged */
+		int64_t ack_took_ms; /* 0: not measured */
+		struct amount sent;  /* highest amount sent on this session */
+	} buy;
+};
+
+struct pay_job {
+	struct pay_job *next;
+	struct pay *p;
+	struct pay_job_config cfg;
+	struct amount spent, pending;
+	struct amount lost_new; /* to sellers without history */
+	uint64_t paid_bytes;
+	bool gone, funds_told;
+};
+
+struct pay_net {
+	uint8_t net[6];
+	unsigned asks;
+};
+
+struct pay {
+	struct pay_config cfg;
+	struct pay_host host;
+	struct pay_book book;
+	struct log *log;
+	int64_t now_ms, now_s;
+	struct pay_pair *buckets[PAY_BUCKETS];
+	unsigned n_pairs, n_sessions, n_jobs, n_blind;
+	unsigned evict; /* bucket where the search goes on */
+	struct pay_session *sessions;
+	struct pay_pair *waiting;
+	struct pay_job *jobs;
+	struct pay_net nets[PAY_NETS];
+	unsigned n_nets, asks;
+	int64_t asks_minute;
+	int64_t flush_ms;
+	unsigned facts_left;	      /* of this tick */
+	struct amount pending_beyond; /* sum of delta_beyond */
+};
+
+/* ---- pay.c ---- */
+
+/* NULL: out of memory, or PAY_PAIRS_MAX are busy, or the book fails (e). */
+struct pay_pair *pay_pair_get(struct pay *p, const struct address *peer,
+			      struct err *e);
+/* The session turns out to be with this other address. */
+void pay_pair_join(struct pay_session *s, struct pay_pair *pair);
+/* Something of the pair was staged; its _committed() follows. */
+void pay_wait_commit(struct pay *p, struct pay_pair *pair);
+void pay_send(struct pay_session *s, const struct pay_msg *m);
+void pay_send_no(struct pay_session *s, enum pay_no code, struct amount price,
+		 const char *why);
+void pay_tell(struct pay_session *s, enum pay_event_kind kind,
+	      struct amount amount, enum pay_no code, const char *text);
+/* Asks for a read of the pair, unless that was done a moment ago. */
+void pay_ask_facts(struct pay *p, struct pay_pair *pair, bool in);
+/* Price of `bytes`, rounded up: at least 1 unit unless bytes is 0. */
+struct amount pay_cost_up(struct amount per_gib, uint64_t bytes);
+/* Adds the exact price to a running sum; false (nothing changed) when it would
+ * pass `most`. */
+bool pay_cost_add(struct amount *sum, uint64_t *rem, struct amount per_gib,
+		  uint64_t bytes, struct amount most);
+bool pay_ask_allowed(struct pay *p, const uint8_t net[6]);
+
+/* ---- pay_sell.c ---- */
+
+enum err_code pay_sell_receive(struct pay_session *s, const struct pay_msg *m,
+			       struct err *e);
+void pay_sell_committed(struct pay *p, struct pay_pair *pair, bool ok);
+void pay_sell_tick(struct pay_session *s);
+void pay_sell_leave(struct pay_session *s);
+void pay_sell_floor(struct pay_session *s);
+/* Facts, trust or receipts changed what this payer may be served. */
+void pay_sell_review(struct pay *p, struct pay_pair *pair);
+/* Prepaid, countable and not served. */
+struct amount pay_sell_credit(const struct pay *p, const struct pay_pair *pair);
+
+/* ---- pay_buy.c ---- */
+
+void pay_buy_start(struct pay_session *s);
+enum err_code pay_buy_receive(struct pay_session *s, const struct pay_msg *m,
+			      struct err *e);
+void pay_buy_committed(struct pay *p, struct pay_pair *pair, bool ok);
+void pay_buy_tick(struct pay_session *s);
+void pay_buy_leave(struct pay_session *s);
+/* Sends the next receipt if it is due and we may. */
+void pay_buy_pump(struct pay_session *s);
+void pay_buy_job_gone(struct pay_job *job);
+/* Promised and not arrived. */
+struct amount pay_buy_ahead(const struct pay_pair *pair);
+
+#endif
