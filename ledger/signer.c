@@ -231,6 +231,25 @@ static enum err_code do_receipt(struct signer *s,
 	return ERR_NONE;
 }
 
+static enum err_code do_channel(const struct signer *s,
+				const struct signer_channel *q,
+				struct sig64 *out, struct err *e)
+{
+	const struct address *payee = &s->own[q->purpose];
+	enum err_code code = has_account(s, q->purpose, e);
+	struct hash32 digest;
+	struct ecc_sig sig;
+
+	if (code == ERR_NONE)
+		code = check_domain(s, q->chain_id, &q->bank, e);
+	if (code != ERR_NONE)
+		return code;
+	digest = eip712_channel(&s->separator, payee, q->key);
+	sig = ecc_sign(s->ecc, &s->secret->key[q->purpose], &digest);
+	*out = sig64_pack(&sig);
+	return ERR_NONE;
+}
+
 static enum err_code do_adopt(struct signer *s, const struct signer_adopt *q,
 			      struct err *e)
 {
@@ -321,6 +340,8 @@ static enum err_code answer(struct signer *s, const struct signer_request *q,
 		return do_adopt(s, &q->u.adopt, e);
 	case SIGNER_TX_EVM:
 		return do_tx(s, &q->u.tx, &p->u.tx, e);
+	case SIGNER_CHANNEL:
+		return do_channel(s, &q->u.channel, &p->u.sig, e);
 	}
 	return err_fail(e, ERR_PARSE, "signer: not a request");
 }

@@ -7,7 +7,8 @@
  *   - Until SIGNER_UNLOCK it holds no key. Unlocking opens the key file and the
  *     state file, derives the accounts, and then shuts the door behind itself:
  *     signer_sandbox_enter(). What stays open is the socket and the state file.
- *   - It signs two things: an EIP-712 receipt of the pinned bank, and a chain
+ *   - It signs three things: an EIP-712 receipt of the pinned bank, its word
+ *     that a seal key is its own (EIP-712 Channel, same domain), and a chain
  *     transaction that it decodes, checks and encodes itself. Never bytes.
  *   - Its limits are its own. What they count is on disk (signer_state.h)
  *     before the answer leaves, so a restart resets none of them.

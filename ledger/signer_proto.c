@@ -214,6 +214,22 @@ static void get_adopt(struct rd *r, struct signer_adopt *q)
 	rd_copy(r, q->sig.bytes, sizeof(q->sig.bytes));
 }
 
+static void put_channel(struct wr *w, const struct signer_channel *q)
+{
+	wr_u8(w, (uint8_t)q->purpose);
+	wr_u64(w, q->chain_id);
+	put_address(w, &q->bank);
+	wr_copy(w, q->key, sizeof(q->key));
+}
+
+static void get_channel(struct rd *r, struct signer_channel *q)
+{
+	q->purpose = get_purpose(r);
+	q->chain_id = rd_u64(r);
+	get_address(r, &q->bank);
+	rd_copy(r, q->key, sizeof(q->key));
+}
+
 static void put_tx(struct wr *w, const struct signer_tx_evm *t)
 {
 	if (t->data_len > SIGNER_DATA_MAX ||
@@ -284,6 +300,9 @@ static void put_request(struct wr *w, const struct signer_request *q)
 	case SIGNER_TX_EVM:
 		put_tx(w, &q->u.tx);
 		return;
+	case SIGNER_CHANNEL:
+		put_channel(w, &q->u.channel);
+		return;
 	}
 	w->bad = true;
 }
@@ -315,6 +334,9 @@ static void get_request(struct rd *r, struct signer_request *q,
 		return;
 	case SIGNER_TX_EVM:
 		get_tx(r, &q->u.tx);
+		return;
+	case SIGNER_CHANNEL:
+		get_channel(r, &q->u.channel);
 		return;
 	}
 	r->bad = true;
@@ -363,6 +385,7 @@ static void put_answer(struct wr *w, const struct signer_reply *p)
 	case SIGNER_ADOPT:
 		return;
 	case SIGNER_RECEIPT:
+	case SIGNER_CHANNEL:
 		wr_copy(w, p->u.sig.bytes, sizeof(p->u.sig.bytes));
 		return;
 	case SIGNER_TX_EVM:
@@ -395,6 +418,7 @@ static void get_answer(struct rd *r, struct signer_reply *p)
 	case SIGNER_ADOPT:
 		return;
 	case SIGNER_RECEIPT:
+	case SIGNER_CHANNEL:
 		rd_copy(r, p->u.sig.bytes, sizeof(p->u.sig.bytes));
 		return;
 	case SIGNER_TX_EVM:
@@ -452,7 +476,8 @@ static bool frame_open(struct rd *r, enum signer_type *type, uint32_t *id,
 	t = rd_u8(r);
 	*id = rd_u32(r);
 	*type = (enum signer_type)t;
-	return t >= SIGNER_UNLOCK && t <= SIGNER_TX_EVM;
+	return (t >= SIGNER_UNLOCK && t <= SIGNER_TX_EVM) ||
+	       t == SIGNER_CHANNEL;
 }
 
 size_t signer_request_encode(const struct signer_request *q, uint32_t id,

@@ -43,6 +43,7 @@ enum signer_type {
 	SIGNER_ADOPT = 7,
 	SIGNER_TX_EVM = 8,
 	/* 9 is kept for the typed TRON transaction. */
+	SIGNER_CHANNEL = 10,
 };
 
 /* Which of the owner's accounts. A key file made from a raw key has only the
@@ -94,6 +95,14 @@ struct signer_receipt {
 	struct amount amount; /* cumulative, below 2^112 */
 };
 
+/* Our account's word that an X25519 key is its own, see eip712_channel(). */
+struct signer_channel {
+	enum signer_purpose purpose;
+	uint64_t chain_id;
+	struct address bank;
+	uint8_t key[32];
+};
+
 /* A receipt that this account signed earlier and that a payee gave back. */
 struct signer_adopt {
 	enum signer_purpose purpose;
@@ -132,6 +141,7 @@ struct signer_request {
 		struct signer_deploy deploy;
 		struct signer_receipt receipt;
 		struct signer_adopt adopt;
+		struct signer_channel channel;
 		struct signer_tx_evm tx;
 	} u;
 };

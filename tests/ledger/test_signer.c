@@ -127,6 +127,7 @@ static void nothing_is_done_before_the_passphrase(void)
 	static const enum signer_type rows[] = {
 		SIGNER_ADDRESS, SIGNER_PIN,   SIGNER_ALLOW_DEPLOY,
 		SIGNER_RECEIPT, SIGNER_ADOPT, SIGNER_TX_EVM,
+		SIGNER_CHANNEL,
 	};
 	struct signer_client *c = start(NULL);
 	struct signer_request q = {.type = SIGNER_STATUS};
@@ -227,6 +228,30 @@ static void receipts_are_for_the_pinned_bank_only(void)
 	      "signed by the bandwidth account");
 	q = (struct signer_request){.type = SIGNER_ALLOW_DEPLOY};
 	(void)call(c, "deploy after pinning", &q, ERR_STATE, "pinned");
+	signer_client_free(c);
+}
+
+static void a_seal_key_is_vouched_for_in_the_pinned_domain(void)
+{
+	struct signer_client *c =
+		start_pinned(scratch_path(&dir, "channel.state"));
+	struct signer_domain d = domain();
+	struct hash32 sep = eip712_domain(d.chain_id, &d.bank), digest;
+	struct signer_request q = {
+		.type = SIGNER_CHANNEL,
+		.u.channel = {.chain_id = d.chain_id, .bank = d.bank}};
+	struct address own, who;
+	struct signer_reply r;
+
+	memset(q.u.channel.key, 0x5e, sizeof(q.u.channel.key));
+	r = call(c, "channel", &q, ERR_NONE, "");
+	vec(own.bytes, 20, "9858effd232b4033e47d90003d41ec34ecaeda94");
+	digest = eip712_channel(&sep, &own, q.u.channel.key);
+	CHECK(sig64_recover(&who, &digest, &r.u.sig, NULL) == ERR_NONE &&
+		      address_eq(&who, &own),
+	      "signed by the bandwidth account");
+	q.u.channel.bank = address_of(0xbb);
+	(void)call(c, "another bank", &q, ERR_STATE, "pinned bank only");
 	signer_client_free(c);
 }
 
@@ -538,6 +563,7 @@ int main(void)
 	unlocking_refuses_what_it_cannot_trust();
 	a_raw_key_pays_but_does_not_store();
 	receipts_are_for_the_pinned_bank_only();
+	a_seal_key_is_vouched_for_in_the_pinned_domain();
 	restarts_reset_nothing();
 	a_second_signer_is_kept_out();
 	adopting_takes_our_own_signature_only();
