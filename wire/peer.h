@@ -94,7 +94,8 @@ struct wire_addr peer_addr(const struct peer *p);
 bool peer_outgoing(const struct peer *p);
 /* False until the handshake has come. */
 bool peer_id(const struct peer *p, struct peer_id *out);
-/* A number that no other peer of this process has or had; never 0. */
+/* A number that no other peer of this swarm has or had; 0 before the swarm is
+ * known. */
 uint64_t peer_serial(const struct peer *p);
 
 /* `bytes` were just received; spans of it are kept by reference where needed.

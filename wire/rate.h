@@ -25,12 +25,14 @@ struct rate;
 
 struct rate_flow { /* embedded in its owner; zero + rate_flow_init() */
 	struct rate_flow *next, *prev; /* in the waiting list */
+	struct rate_flow *wake_next;
 	enum rate_dir dir;
 	enum rate_class class;
 	uint64_t weight; /* paid class; at least 1 */
 	int64_t credit;	 /* bytes */
 	bool waiting;
-	/* Credit came; called from rate_tick(). May call rate_take(). */
+	/* Credit came; called from rate_tick(). May call rate_take(), must not
+	 * clear other flows. */
 	void (*wake)(void *ctx, int64_t now_ms);
 	void *ctx;
 };
@@ -49,9 +51,11 @@ void rate_set_free_share(struct rate *r, unsigned of_256);
 
 void rate_flow_init(struct rate_flow *f, enum rate_dir dir,
 		    void (*wake)(void *ctx, int64_t now_ms), void *ctx);
-/* Leaves the list. */
+/* Leaves the list. r may be NULL, here and below. */
 void rate_flow_clear(struct rate *r, struct rate_flow *f);
-void rate_flow_set(struct rate_flow *f, enum rate_class class, uint64_t weight);
+/* weight 0 counts as 1. r may be NULL. */
+void rate_flow_set(struct rate *r, struct rate_flow *f, enum rate_class class,
+		   uint64_t weight);
 
 /* May the flow move bytes now? Yes: the caller moves them and then calls
  * rate_spend(). No: it waits and wake() comes. r NULL: always. */

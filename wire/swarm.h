@@ -62,9 +62,8 @@ struct swarm_ops {
 	/* Called right before a block of `len` bytes is queued for output. */
 	enum swarm_charge (*charge)(void *ctx, struct peer *p, uint32_t len,
 				    enum peer_slot slot);
-	/* A block that was charged as paid could not be read after all, or the
-	 * peer was choked or left before a byte of it was given to
-	 * peer_output(). */
+	/* The peer left before any byte of a block that was charged as paid
+	 * went out. */
 	void (*uncharge)(void *ctx, struct peer *p, uint32_t len);
 	/* A requested block arrived whole, wanted still or cancelled. */
 	void (*block_received)(void *ctx, struct peer *p, uint32_t len,
@@ -93,7 +92,7 @@ struct swarm_ops {
 struct swarm_cfg {
 	struct info_hash info_hash;
 	struct peer_id self;
-	uint32_t pieces;
+	uint32_t pieces;    /* 0: a connection without content (renting) */
 	uint32_t piece_len; /* bytes, of all pieces but the last */
 	uint64_t total_len;
 	const uint8_t *have;  /* BEP 3 bitfield, copied; NULL: nothing */
@@ -108,6 +107,10 @@ struct swarm_cfg {
 	size_t sb_pay_len;
 	const uint8_t *sb_store;
 	size_t sb_store_len;
+	/* 16 KiB buffers for blocks that come in crumbs; node-wide, outlives
+	 * the spans given to ops->write. NULL: the swarm makes its own; then
+	 * the store must be done with all spans before swarm_free(). */
+	struct cbuf_pool *blocks;
 	struct rate *rate; /* node-wide, outlives the swarm; NULL: no limits */
 	struct rng rng;	   /* for choices and fingerprints */
 	struct log *log;   /* may be NULL */
@@ -146,8 +149,8 @@ void swarm_peer_close(struct peer *p, enum peer_close why, const char *text);
 const uint8_t *peer_ext_sent(const struct peer *p, size_t *len);
 const uint8_t *peer_ext_received(const struct peer *p, size_t *len);
 
-/* Does what is due (choking, timeouts, haves, keep-alives, limits) and returns
- * when to be called next at the latest. Cheap when nothing is due. */
+/* Does what is due (choking, timeouts, haves, keep-alives) and returns when to
+ * be called next at the latest. Cheap when nothing is due. */
 int64_t swarm_tick(struct swarm *s, int64_t now_ms);
 
 /* Answer to SWARM_READ_LATER. `data` NULL: failed. The reference passes. */

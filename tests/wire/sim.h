@@ -1,0 +1,600 @@
+/* sim.h - a little world for swarm tests: nodes with a store in memory, joined
+ * by byte pipes that cut where they like, under a clock that we turn.
+ *
+ * Nothing here sleeps or draws real randomness: a seed replays a run.
+ */
+#ifndef TESTS_WIRE_SIM_H
+#define TESTS_WIRE_SIM_H
+
+#include "tests/check.h"
+#include "wire/bits.h"
+#include "wire/picker.h"
+#include "wire/swarm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SIM_NODES 16
+#define SIM_CONNS 64
+#define SIM_LATER 4096
+#define SIM_STEP_MS 10
+
+struct sim;
+
+struct sim_later {
+	uint64_t cookie;
+	uint32_t piece, offset, len;
+};
+
+struct sim_node {
+	struct sim *sim;
+	unsigned index;
+	struct swarm *s;
+	struct rate *rate;
+	uint8_t *data;
+	/* behaviour */
+	bool liar;	  /* every block it serves has a wrong byte */
+	bool lies_some;	  /* only of even blocks */
+	bool reads_later; /* answers reads a step later */
+	bool checks_later;
+	bool mute;     /* its output never leaves: a peer that hangs */
+	uint64_t hold; /* charge: bytes after which it says HOLD */
+	enum swarm_charge charge_as;
+	/* what happened */
+	struct sim_later later[SIM_LATER];
+	unsigned n_later;
+	uint32_t checks[SIM_LATER];
+	unsigned n_checks;
+	uint64_t charged, uncharged, held, received, unwanted;
+	unsigned banned, ready, gone, completed, failed, verified;
+	uint64_t banned_serial;
+	unsigned closes, bad_closes;
+	enum peer_close last_close;
+	uint8_t ext_got[64];
+	size_t ext_got_len;
+	unsigned ext_msgs;
+	unsigned most_slots;
+};
+
+struct sim_end {
+	struct sim *sim;
+	unsigned conn, side;
+	struct sim_node *node;
+	struct peer *p;
+	bool wants_write, closed, read_paused;
+	uint8_t *buf; /* bytes under way to the other side */
+	size_t len, cap;
+	uint64_t sent;
+};
+
+struct sim {
+	struct sim_node nodes[SIM_NODES];
+	unsigned n_nodes;
+	struct sim_end ends[SIM_CONNS][2];
+	unsigned n_conns;
+	int64_t now;
+	struct rng rng;
+	uint8_t *truth;
+	uint32_t pieces, piece_len;
+	uint64_t total;
+	struct cbuf_pool *pool;
+	int64_t step_ms;
+	size_t pipe_max; /* bytes that a pipe holds */
+	size_t per_step; /* bytes that a pipe moves in a step */
+	bool chop;	 /* feed in random pieces, down to one byte */
+	bool no_owner;	 /* feed without a counted buffer */
+};
+
+static uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)
+{
+	if (piece + 1 < sim->pieces)
+		return sim->piece_len;
+	return (uint32_t)(sim->total - (uint64_t)sim->piece_len * piece);
+}
+
+/* ---- the store ------------------------------------------------------------
+ */
+
+static bool sim_lies(const struct sim_node *n, uint32_t offset)
+{
+	return n->liar || (n->lies_some && offset / PICKER_BLOCK % 2 == 0);
+}
+
+static struct span sim_load(struct sim_node *n, uint32_t piece, uint32_t offset,
+			    uint32_t len)
+{
+	struct cbuf *b = cbuf_get(n->sim->pool);
+	bool have = false;
+	size_t bytes;
+	const uint8_t *bits = swarm_have(n->s, &bytes);
+
+	have = bits_get(bits, piece);
+	memcpy(b->data, n->data + (uint64_t)piece * n->sim->piece_len + offset,
+	       len);
+	if (have && sim_lies(n, offset))
+		b->data[len / 2] ^= 0x55;
+	return (struct span){b, b->data, len};
+}
+
+static enum swarm_read sim_read(void *ctx, uint32_t piece, uint32_t offset,
+				uint32_t len, uint32_t ahead, struct span *out,
+				uint64_t cookie)
+{
+	struct sim_node *n = ctx;
+
+	CHECK(ahead >= len && offset + ahead <= sim_piece_bytes(n->sim, piece),
+	      "read %u+%u ahead %u", offset, len, ahead);
+	if (n->reads_later && n->n_later < SIM_LATER) {
+		n->later[n->n_later++] =
+			(struct sim_later){cookie, piece, offset, len};
+		return SWARM_READ_LATER;
+	}
+	*out = sim_load(n, piece, offset, len);
+	return SWARM_READ_NOW;
+}
+
+static void sim_write(void *ctx, uint32_t piece, uint32_t offset,
+		      const struct span *spans, size_t n_spans)
+{
+	struct sim_node *n = ctx;
+	uint64_t at = (uint64_t)piece * n->sim->piece_len + offset;
+	size_t sum = 0;
+
+	CHECK(n_spans >= 1 && n_spans <= 4, "%zu spans", n_spans);
+	for (size_t i = 0; i < n_spans; i++) {
+		memcpy(n->data + at + sum, spans[i].p, spans[i].len);
+		sum += spans[i].len;
+	}
+	CHECK(offset + sum <= sim_piece_bytes(n->sim, piece) &&
+		      (sum == PICKER_BLOCK ||
+		       offset + sum == sim_piece_bytes(n->sim, piece)),
+	      "block of %zu at %u", sum, offset);
+}
+
+static void sim_verdict(struct sim_node *n, uint32_t piece)
+{
+	uint64_t at = (uint64_t)piece * n->sim->piece_len;
+
+	if (memcmp(n->data + at, n->sim->truth + at,
+		   sim_piece_bytes(n->sim, piece)) == 0)
+		swarm_piece_verified(n->s, n->sim->now, piece);
+	else
+		swarm_piece_failed(n->s, n->sim->now, piece);
+}
+
+static void sim_piece_complete(void *ctx, uint32_t piece)
+{
+	struct sim_node *n = ctx;
+
+	if (n->checks_later)
+		n->checks[n->n_checks++] = piece;
+	else
+		sim_verdict(n, piece);
+}
+
+static void sim_piece_done(void *ctx, uint32_t piece, bool ok)
+{
+	struct sim_node *n = ctx;
+
+	(void)piece;
+	n->verified += ok;
+	n->failed += !ok;
+}
+
+static void sim_complete(void *ctx)
+{
+	((struct sim_node *)ctx)->completed++;
+}
+
+static enum swarm_charge sim_charge(void *ctx, struct peer *p, uint32_t len,
+				    enum peer_slot slot)
+{
+	struct sim_node *n = ctx;
+
+	(void)p;
+	CHECK(slot != PEER_SLOT_NONE, "charged without a slot");
+	if (n->hold && n->charged + len > n->hold) {
+		n->held++;
+		return WIRE_HOLD;
+	}
+	n->charged += len;
+	return n->charge_as;
+}
+
+static void sim_uncharge(void *ctx, struct peer *p, uint32_t len)
+{
+	(void)p;
+	((struct sim_node *)ctx)->uncharged += len;
+}
+
+static void sim_block_received(void *ctx, struct peer *p, uint32_t len,
+			       bool wanted)
+{
+	struct sim_node *n = ctx;
+
+	(void)p;
+	n->received += len;
+	n->unwanted += wanted ? 0 : len;
+}
+
+static void sim_ext_message(void *ctx, struct peer *p, enum ext_id ext,
+			    const uint8_t *bytes, size_t len)
+{
+	struct sim_node *n = ctx;
+
+	(void)p;
+	(void)ext;
+	n->ext_msgs++;
+	n->ext_got_len = len < sizeof(n->ext_got) ? len : sizeof(n->ext_got);
+	memcpy(n->ext_got, bytes, n->ext_got_len);
+}
+
+static void sim_ready(void *ctx, struct peer *p, const struct ext_handshake *x)
+{
+	(void)p;
+	(void)x;
+	((struct sim_node *)ctx)->ready++;
+}
+
+static void sim_gone(void *ctx, struct peer *p)
+{
+	(void)p;
+	((struct sim_node *)ctx)->gone++;
+}
+
+static void sim_choked(void *ctx, struct peer *p, bool choked)
+{
+	(void)ctx;
+	(void)p;
+	(void)choked;
+}
+
+static void sim_slot(void *ctx, struct peer *p, enum peer_slot slot)
+{
+	(void)ctx;
+	(void)p;
+	(void)slot;
+}
+
+static void sim_banned(void *ctx, struct peer *p, uint64_t serial,
+		       const struct wire_addr *addr)
+{
+	struct sim_node *n = ctx;
+
+	(void)p;
+	n->banned++;
+	n->banned_serial = serial;
+	CHECK(addr->port != 0, "banned without an address");
+}
+
+static const struct swarm_ops sim_ops = {
+	.read = sim_read,
+	.write = sim_write,
+	.piece_complete = sim_piece_complete,
+	.piece_done = sim_piece_done,
+	.complete = sim_complete,
+	.charge = sim_charge,
+	.uncharge = sim_uncharge,
+	.block_received = sim_block_received,
+	.ext_message = sim_ext_message,
+	.peer_ready = sim_ready,
+	.peer_gone = sim_gone,
+	.peer_choked = sim_choked,
+	.peer_slot = sim_slot,
+	.peer_banned = sim_banned,
+};
+
+/* ---- the pipes
+ * ---------------------------------------------------------------- */
+
+static void sim_want_write(void *user)
+{
+	((struct sim_end *)user)->wants_write = true;
+}
+
+static void sim_want_read(void *user)
+{
+	((struct sim_end *)user)->read_paused = false;
+}
+
+static void sim_close(void *user, enum peer_close why, const char *text)
+{
+	struct sim_end *end = user;
+
+	(void)text;
+	CHECK(!end->closed, "closed twice");
+	end->closed = true;
+	if (end->node) {
+		end->node->closes++;
+		end->node->bad_closes += why >= PEER_CLOSE_BAD_FIRST;
+		end->node->last_close = why;
+	}
+}
+
+static const struct peer_io sim_io = {sim_want_write, sim_want_read, sim_close};
+
+static void sim_init(struct sim *sim, uint64_t seed, uint32_t pieces,
+		     uint32_t piece_len, uint32_t last)
+{
+	memset(sim, 0, sizeof(*sim));
+	sim->rng = rng_seeded(seed);
+	sim->now = 1000000;
+	sim->pieces = pieces;
+	sim->piece_len = piece_len;
+	sim->total = (uint64_t)(pieces - 1) * piece_len + last;
+	sim->truth = malloc(sim->total);
+	rng_fill(&sim->rng, sim->truth, sim->total);
+	sim->pool = cbuf_pool_new(256 * 1024, 100000, 64);
+	sim->step_ms = SIM_STEP_MS;
+	sim->pipe_max = 1024 * 1024;
+	sim->per_step = 512 * 1024;
+}
+
+static struct sim_node *sim_add(struct sim *sim, bool seed)
+{
+	struct sim_node *n = &sim->nodes[sim->n_nodes];
+	uint8_t *have = calloc(1, bits_bytes(sim->pieces));
+	struct swarm_cfg cfg = {
+		.pieces = sim->pieces,
+		.piece_len = sim->piece_len,
+		.total_len = sim->total,
+		.have = have,
+		.rng = rng_seeded(100 + sim->n_nodes),
+		.listen_port = 6881,
+		.sb_pay = (const uint8_t *)"de",
+		.sb_pay_len = 2,
+		.ops = &sim_ops,
+		.ctx = n,
+	};
+	struct err e = {0};
+
+	memset(&cfg.info_hash, 0x11, sizeof(cfg.info_hash));
+	memset(&cfg.self, (int)('a' + sim->n_nodes), sizeof(cfg.self));
+	n->sim = sim;
+	n->index = sim->n_nodes++;
+	n->charge_as = WIRE_FREE;
+	n->data = calloc(1, sim->total);
+	n->rate = rate_new();
+	cfg.rate = n->rate;
+	if (seed) {
+		memcpy(n->data, sim->truth, sim->total);
+		for (uint32_t i = 0; i < sim->pieces; i++)
+			bits_set(have, i);
+	}
+	CHECK(swarm_new(&n->s, &cfg, sim->now, &e) == ERR_NONE, "%s", e.msg);
+	free(have);
+	return n;
+}
+
+static struct swarm *sim_find(void *ctx, const struct info_hash *hash)
+{
+	struct sim_node *n = ctx;
+
+	return info_hash_eq(hash, swarm_info_hash(n->s)) ? n->s : NULL;
+}
+
+/* a connects to b; returns the connection's number. */
+static unsigned sim_connect(struct sim *sim, struct sim_node *a,
+			    struct sim_node *b)
+{
+	unsigned c = sim->n_conns++;
+	struct sim_node *nodes[2] = {a, b};
+
+	for (unsigned side = 0; side < 2; side++) {
+		struct sim_end *end = &sim->ends[c][side];
+		struct peer_cfg cfg = {.io = &sim_io, .user = end};
+
+		memset(end, 0, sizeof(*end));
+		end->sim = sim;
+		end->conn = c;
+		end->side = side;
+		end->node = nodes[side];
+		cfg.addr.ip[15] = (uint8_t)(1 + nodes[1 - side]->index);
+		cfg.addr.port = 6881;
+		end->p = side == 0 ? swarm_connect(a->s, &cfg, sim->now)
+				   : swarm_accept(sim_find, b, &cfg, sim->now);
+		CHECK(end->p != NULL, "no peer");
+	}
+	return c;
+}
+
+static void sim_pull(struct sim *sim, struct sim_end *end)
+{
+	struct iovec iov[34];
+	size_t bytes, n, room, took = 0;
+
+	if (!end->p || end->closed || !end->wants_write || end->node->mute)
+		return;
+	room = end->len < sim->pipe_max ? sim->pipe_max - end->len : 0;
+	while (room && !end->closed &&
+	       (n = peer_output(end->p, sim->now, iov, 34, &bytes)) > 0) {
+		size_t want = bytes < room ? bytes : room;
+
+		if (sim->chop && want > 1)
+			want = 1 + rng_below(&sim->rng, (uint32_t)want);
+		if (end->len + want > end->cap) {
+			end->cap = (end->len + want) * 2;
+			end->buf = realloc(end->buf, end->cap);
+		}
+		took = 0;
+		for (size_t i = 0; i < n && took < want; i++) {
+			size_t part = iov[i].iov_len < want - took
+					      ? iov[i].iov_len
+					      : want - took;
+
+			memcpy(end->buf + end->len + took, iov[i].iov_base,
+			       part);
+			took += part;
+		}
+		end->len += want;
+		end->sent += want;
+		room -= want;
+		peer_sent(end->p, sim->now, want);
+	}
+	if (room)
+		end->wants_write = false;
+}
+
+static void sim_feed(struct sim *sim, struct peer *p, const uint8_t *bytes,
+		     size_t len)
+{
+	struct cbuf *b;
+
+	if (sim->no_owner) {
+		peer_feed(p, sim->now, (struct span){NULL, bytes, len});
+		return;
+	}
+	b = cbuf_get(sim->pool);
+	memcpy(b->data, bytes, len);
+	peer_feed(p, sim->now, (struct span){b, b->data, len});
+	cbuf_unref(b);
+}
+
+/* Delivers what `from` has sent to `to`. */
+static void sim_push(struct sim *sim, struct sim_end *from, struct sim_end *to)
+{
+	size_t budget = sim->per_step, done = 0;
+
+	while (done < from->len && budget && to->p && !to->closed) {
+		size_t quota = peer_read_quota(to->p, sim->now);
+		size_t n = from->len - done;
+
+		if (n > budget)
+			n = budget;
+		if (n > quota)
+			n = quota;
+		if (n > 256 * 1024)
+			n = 256 * 1024;
+		if (n == 0)
+			break;
+		if (sim->chop && rng_below(&sim->rng, 4) == 0)
+			n = 1 + rng_below(&sim->rng, n < 40 ? (uint32_t)n : 40);
+		else if (sim->chop)
+			n = 1 + rng_below(&sim->rng, (uint32_t)n);
+		sim_feed(sim, to->p, from->buf + done, n);
+		done += n;
+		budget -= n;
+	}
+	if (!to->p || to->closed)
+		done = from->len;
+	from->len -= done;
+	if (from->len)
+		memmove(from->buf, from->buf + done, from->len);
+}
+
+static void sim_reap(struct sim *sim, unsigned c)
+{
+	struct sim_end *a = &sim->ends[c][0], *b = &sim->ends[c][1];
+
+	for (unsigned side = 0; side < 2; side++) {
+		struct sim_end *end = &sim->ends[c][side];
+
+		if (end->closed && end->p) {
+			peer_free(end->p);
+			end->p = NULL;
+		}
+	}
+	/* the other side sees the end once it has read all there was */
+	if (!a->p && b->p && a->len == 0) {
+		peer_free(b->p);
+		b->p = NULL;
+	}
+	if (!b->p && a->p && b->len == 0) {
+		peer_free(a->p);
+		a->p = NULL;
+	}
+}
+
+static void sim_hangup(struct sim *sim, unsigned c)
+{
+	for (unsigned side = 0; side < 2; side++) {
+		peer_free(sim->ends[c][side].p);
+		sim->ends[c][side].p = NULL;
+	}
+}
+
+static void sim_answer_later(struct sim *sim, struct sim_node *n)
+{
+	unsigned n_later = n->n_later, n_checks = n->n_checks;
+
+	n->n_later = 0;
+	n->n_checks = 0;
+	/* last first: answers need not come in order */
+	while (n_later > 0) {
+		struct sim_later l = n->later[--n_later];
+		struct span data = sim_load(n, l.piece, l.offset, l.len);
+
+		swarm_read_done(n->s, sim->now, l.cookie, &data);
+	}
+	for (unsigned i = 0; i < n_checks; i++)
+		sim_verdict(n, n->checks[i]);
+}
+
+static void sim_step(struct sim *sim)
+{
+	sim->now += sim->step_ms;
+	for (unsigned i = 0; i < sim->n_nodes; i++) {
+		(void)rate_tick(sim->nodes[i].rate, sim->now);
+		(void)swarm_tick(sim->nodes[i].s, sim->now);
+		sim_answer_later(sim, &sim->nodes[i]);
+	}
+	for (unsigned c = 0; c < sim->n_conns; c++) {
+		sim_pull(sim, &sim->ends[c][0]);
+		sim_pull(sim, &sim->ends[c][1]);
+		sim_push(sim, &sim->ends[c][0], &sim->ends[c][1]);
+		sim_push(sim, &sim->ends[c][1], &sim->ends[c][0]);
+	}
+	for (unsigned c = 0; c < sim->n_conns; c++)
+		sim_reap(sim, c);
+}
+
+static bool sim_has_all(const struct sim_node *n)
+{
+	struct swarm_stats st;
+
+	swarm_stats_get(n->s, &st);
+	return st.left == 0;
+}
+
+/* Runs until node n has everything, or `ms` have passed. */
+static bool sim_until(struct sim *sim, const struct sim_node *n, int64_t ms)
+{
+	int64_t end = sim->now + ms;
+
+	while (sim->now < end && !sim_has_all(n))
+		sim_step(sim);
+	return sim_has_all(n);
+}
+
+static void sim_run(struct sim *sim, int64_t ms)
+{
+	int64_t end = sim->now + ms;
+
+	while (sim->now < end)
+		sim_step(sim);
+}
+
+static bool sim_data_right(const struct sim_node *n)
+{
+	return memcmp(n->data, n->sim->truth, n->sim->total) == 0;
+}
+
+static void sim_free(struct sim *sim)
+{
+	for (unsigned c = 0; c < sim->n_conns; c++) {
+		sim_hangup(sim, c);
+		free(sim->ends[c][0].buf);
+		free(sim->ends[c][1].buf);
+	}
+	for (unsigned i = 0; i < sim->n_nodes; i++) {
+		swarm_free(sim->nodes[i].s);
+		rate_free(sim->nodes[i].rate);
+		free(sim->nodes[i].data);
+	}
+	CHECK(cbuf_pool_in_use(sim->pool) == 0, "%u buffers were not returned",
+	      cbuf_pool_in_use(sim->pool));
+	cbuf_pool_free(sim->pool);
+	free(sim->truth);
+}
+
+#endif
