@@ -18,14 +18,13 @@ export const settings = {
   metadata: { bytecodeHash: 'none', appendCBOR: false },
 };
 
-export function compile(names) {
+// The artifact of one contract, from this text of its source.
+export function compileSource(name, content) {
   const solc = createRequire(import.meta.url)('solc');
-  const sources = {};
-  for (const name of names)
-    sources[`src/${name}.sol`] = { content: readFileSync(join(here, 'src', `${name}.sol`), 'utf8') };
+  const file = `src/${name}.sol`;
   const out = JSON.parse(solc.compile(JSON.stringify({
     language: 'Solidity',
-    sources,
+    sources: { [file]: { content } },
     settings: {
       ...settings,
       outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object',
@@ -34,23 +33,19 @@ export function compile(names) {
   })));
   const errors = (out.errors ?? []).map((e) => e.formattedMessage);
   if (errors.length) throw new Error(errors.join('\n')); // warnings too
-  const artifacts = {};
-  for (const name of names) {
-    const c = out.contracts[`src/${name}.sol`][name];
-    artifacts[name] = {
-      contract: name,
-      compiler: solc.version(),
-      settings,
-      abi: c.abi,
-      storage: c.storageLayout.storage.map(({ label, slot, offset, type }) => ({ label, slot, offset, type })),
-      // Byte ranges of the deployed bytecode that the constructor fills in.
-      immutables: Object.values(c.evm.deployedBytecode.immutableReferences).flat()
-        .sort((a, b) => a.start - b.start),
-      bytecode: '0x' + c.evm.bytecode.object,
-      deployedBytecode: '0x' + c.evm.deployedBytecode.object,
-    };
-  }
-  return artifacts;
+  const c = out.contracts[file][name];
+  return {
+    contract: name,
+    compiler: solc.version(),
+    settings,
+    abi: c.abi,
+    storage: c.storageLayout.storage.map(({ label, slot, offset, type }) => ({ label, slot, offset, type })),
+    // Byte ranges of the deployed bytecode that the constructor fills in.
+    immutables: Object.values(c.evm.deployedBytecode.immutableReferences).flat()
+      .sort((x, y) => x.start - y.start),
+    bytecode: '0x' + c.evm.bytecode.object,
+    deployedBytecode: '0x' + c.evm.deployedBytecode.object,
+  };
 }
 
 // Writes files, or with --check compares them; names what differs.
@@ -76,6 +71,7 @@ export function publish(files) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const artifacts = compile(contracts);
-  publish(Object.fromEntries(contracts.map((c) => [`${c}.json`, JSON.stringify(artifacts[c], null, 2) + '\n'])));
+  const text = (name) => readFileSync(join(here, 'src', `${name}.sol`), 'utf8');
+  publish(Object.fromEntries(contracts.map((name) =>
+    [`${name}.json`, JSON.stringify(compileSource(name, text(name)), null, 2) + '\n'])));
 }
