@@ -44,6 +44,14 @@ step() {
 	die "failed: $step_name (all of it in ${step_log#"$top"/})"
 }
 
+# The distribution's own Python: one put before it on PATH may lack modules.
+system_python() {
+	for python in /usr/bin/python3 "$(command -v python3)"; do
+		[ -x "$python" ] && break
+	done
+	echo "$python"
+}
+
 jobs_count() {
 	nproc 2>/dev/null || echo 2
 }

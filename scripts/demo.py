@@ -1,0 +1,390 @@
+"""demo.py FILE [--json] - the play that scripts/demo puts on; see there.
+
+All parties are separate processes with an address and a home directory of their
+own. The leechers do not know each other, so what each gets comes from the one
+seeder. Rates are taken from what lies on the disk, gas from the chain, so the
+table does not rest on seedbank's own word.
+"""
+
+import decimal
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import stage
+from stage import Failed, MIB, wait_for
+
+WORK = os.path.join(stage.TOP, "build", "demo")
+BIN = os.path.join(stage.TOP, "build", "release")
+UPLOAD_CAP = "8MiB"
+PRICE = "1"  # tokens per GiB, the seeder's floor
+BIDS = {"payer": "4", "second payer": "2"}
+DEPOSIT = "5"
+BUDGET = "2"
+COIN = 10**18
+
+quiet_json = False
+
+
+def say(text):
+    print("== " + text, flush=True)
+
+
+class Node:
+    """A home directory, an address, and the commands run with them."""
+
+    def __init__(self, name, address, chain=None):
+        self.name, self.address = name, address
+        self.home = os.path.join(WORK, "run", name.replace(" ", "-"))
+        self.passphrase = self.home + ".passphrase"
+        self.chain = chain
+        self.account = None
+        os.makedirs(self.home, mode=0o700)
+
+    def argv(self, *words):
+        return [os.path.join(BIN, "seedbank"), "--home", self.home, "--json",
+                *words]
+
+    def run(self, *words, wallet=True):
+        if wallet and self.account:
+            words += ("--passphrase-file", self.passphrase)
+        done = subprocess.run(self.argv(*words), capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=120)
+        if done.returncode != 0:
+            raise Failed("%s: seedbank %s: %s" % (
+                self.name, " ".join(words[:2]),
+                (done.stderr or done.stdout).strip()))
+        return json.loads(done.stdout) if done.stdout.strip() else {}
+
+    def make_wallet(self):
+        with open(self.passphrase, "w") as f:
+            os.fchmod(f.fileno(), 0o600)
+            f.write("a passphrase of %s\n" % self.name)
+        made = self.run("wallet", "new", "--passphrase-file", self.passphrase,
+                        wallet=False)
+        self.account = made["address"]
+        # the chain's coin, for fees; on a real chain one buys it
+        self.chain.call("anvil_setBalance", self.account, hex(10 * COIN))
+
+    def configure(self, **settings):
+        for name, value in settings.items():
+            self.run("config", name.replace("_", "-"), value, wallet=False)
+
+    def get(self, st, torrent, peer, *options):
+        out = os.path.join(self.home, "files")
+        argv = self.argv("get", torrent, "--out", out, "--listen",
+                         self.address + ":6881", "--peer", peer, *options)
+        p = st.spawn(self.name.replace(" ", "-"), argv)
+        return Leecher(self.name, p, out)
+
+
+class Leecher:
+    def __init__(self, name, process, out):
+        self.name, self.process, self.out = name, process, out
+        self.began = time.monotonic()
+        self.seconds = None
+        self.window = None  # bytes when the first payer was done
+
+    def bytes_on_disk(self):
+        total = 0
+        for folder, _, files in os.walk(self.out):
+            for f in files:
+                try:
+                    total += os.stat(os.path.join(folder, f)).st_blocks * 512
+                except FileNotFoundError:  # renamed when complete
+                    pass
+        return total
+
+    def look(self, size):
+        """Notes the end; a leecher that fails ends the demo."""
+        if self.seconds is not None:
+            return
+        if self.process.poll() is not None:
+            if self.process.status != 0:
+                raise Failed("%s ended with %d (%s)" % (
+                    self.name, self.process.status, self.process.log))
+            self.seconds = time.monotonic() - self.began
+
+
+class Transmission(Leecher):
+    """An unmodified client; it runs on as a seeder, so it is done when the
+    file has its last name and all its bytes."""
+
+    def __init__(self, st, address, torrent, name):
+        home = os.path.join(WORK, "run", "transmission")
+        out = os.path.join(home, "files")
+        os.makedirs(out)
+        settings = {
+            "dht-enabled": False, "lpd-enabled": False, "pex-enabled": False,
+            "utp-enabled": False, "port-forwarding-enabled": False,
+            "encryption": 0, "preallocation": 0, "peer-port": 6881,
+            "bind-address-ipv4": address, "rpc-enabled": False,
+            "download-dir": out, "watch-dir": os.path.join(home, "watch"),
+            "watch-dir-enabled": True, "rename-partial-files": True,
+            "incomplete-dir-enabled": False}
+        os.makedirs(settings["watch-dir"])
+        with open(os.path.join(home, "settings.json"), "w") as f:
+            json.dump(settings, f)
+        shutil.copy(torrent, settings["watch-dir"])
+        p = st.spawn("transmission", ["transmission-daemon", "-f", "-g", home])
+        super().__init__("transmission", p, out)
+        self.done = os.path.join(out, name)
+        self.first_byte = None
+
+    def look(self, size):
+        if self.process.poll() is not None:
+            raise Failed("transmission ended (%s)" % self.process.log)
+        if self.first_byte is None and self.bytes_on_disk():
+            self.first_byte = self.began = time.monotonic()
+        if (self.seconds is None and os.path.exists(self.done) and
+                self.bytes_on_disk() >= size):
+            self.seconds = time.monotonic() - self.began
+
+
+def tokens(text):
+    return decimal.Decimal(text)
+
+
+# --- the acts -----------------------------------------------------------------
+
+def open_bank(chain, seeder, payers):
+    """Wallets, contracts, test tokens and deposits."""
+    say("wallets for the seeder and the payers")
+    for node in (seeder, *payers):
+        node.make_wallet()
+        node.configure(rpc=chain.url)
+    say("deploying a test token and the bank; the code on chain is compared "
+        "with the artifact")
+    made = seeder.run("contract", "deploy", "--test-token")
+    for node in (seeder, *payers):
+        node.configure(bank=made["bank"], token=made["token"])
+    for node in payers:
+        say("%s: %s test tokens, all deposited in the bank" % (
+            node.name, DEPOSIT))
+        node.run("contract", "mint", DEPOSIT)
+        node.run("deposit", DEPOSIT)
+    return made["bank"]
+
+
+def start_seeder(st, seeder, data, torrent):
+    daemon = st.spawn("seedbankd", [
+        os.path.join(BIN, "seedbankd"), "--home", seeder.home, "--listen",
+        seeder.address + ":6881", "--limit-up", UPLOAD_CAP, "--price", PRICE,
+        "--passphrase-file", seeder.passphrase])
+    wait_for("seedbankd", 20, lambda: os.path.exists(
+        os.path.join(seeder.home, "api.sock")), daemon)
+    # with a daemon there, `seed` hands over to it; the daemon goes on when
+    # this client ends
+    client = st.spawn("seed", seeder.argv("seed", data, "--torrent", torrent))
+
+    def seeding():
+        torrents = seeder.run("list", wallet=False)["torrents"]
+        return torrents and torrents[0]["state"] == "seeding"
+    wait_for("seeding", 60, seeding, daemon, client)
+    return daemon
+
+
+def report(leechers, size, paying, began):
+    words = []
+    for l in leechers:
+        share = min(100, 100 * l.bytes_on_disk() // size)
+        words.append("%s %s" % (l.name, "done" if l.seconds is not None
+                                else "%d %%" % share))
+    print("   %3.0f s  %s" % (time.monotonic() - began, "   ".join(words)),
+          flush=True)
+
+
+def play(st, leechers, payer, size):
+    """Until all have all. What each has when the first payer is done is the
+    fair comparison: later the free ones have the whole upload to themselves."""
+    began = last = time.monotonic()
+    while any(l.seconds is None for l in leechers):
+        time.sleep(0.1)
+        for l in leechers:
+            l.look(size)
+        now = time.monotonic()
+        if payer.seconds is not None and payer.window is None:
+            for l in leechers:
+                l.window = min(size, l.bytes_on_disk()) - l.at_start
+                l.window_s = payer.seconds
+        if now - last >= 3:
+            last = now
+            report(leechers, size, payer, began)
+        if now - began > 300:
+            raise Failed("not complete after 300 s")
+    report(leechers, size, payer, began)
+
+
+def chain_facts(chain, txids, bank):
+    """Gas, receipts and tokens, read from the chain and not from seedbank. The
+    bank's event Cashed holds the total, then 34 bytes for each receipt."""
+    gas = receipts = total = 0
+    for txid in txids:
+        r = chain.call("eth_getTransactionReceipt", txid)
+        if r["status"] != "0x1":
+            raise Failed("the settlement was reverted")
+        gas += int(r["gasUsed"], 16)
+        for log in r["logs"]:
+            data = bytes.fromhex(log["data"][2:])
+            if log["address"].lower() == bank.lower() and len(data) >= 96:
+                total += int.from_bytes(data[:32], "big")
+                receipts += int.from_bytes(data[64:96], "big") // 34
+    return gas, receipts, total
+
+
+def settle(chain, bank, seeder, payers):
+    say("settling: all receipts in one transaction")
+    settled = seeder.run("settle", "--all", wallet=False)
+    txids = [b["txid"] for b in settled["batches"]]
+    gas, receipts, total = chain_facts(chain, txids, bank)
+    say("proving the books against themselves and against the chain")
+    seeder.run("ledger", "check", wallet=False)
+    for node in payers:
+        node.run("ledger", "check")
+    return {"transactions": len(txids), "receipts": receipts, "gas": gas,
+            "cashed": decimal.Decimal(total) / COIN}
+
+
+def table(leechers, size, money, spent, earned):
+    rate = lambda b, s: "%.2f" % (b / MIB / s)
+    print("\n%-14s %12s %16s %18s %12s" % (
+        "", "MiB", "MiB/s, whole", "MiB/s while the", "paid"))
+    print("%-14s %12s %16s %18s %12s" % (
+        "", "", "download", "payer loaded", "tokens"))
+    for l in leechers:
+        print("%-14s %12.1f %16s %18s %12s" % (
+            l.name, size / MIB, rate(size, l.seconds),
+            rate(l.window, l.window_s), "%.6f" % spent.get(l.name, 0)))
+    print("\nseeder earned   %.6f tokens by its book, %.6f by the chain" % (
+        earned, money["cashed"]))
+    print("settlement      %d receipts in %d transaction%s, %d gas, %d a "
+          "receipt" % (money["receipts"], money["transactions"],
+                       "" if money["transactions"] == 1 else "s",
+                       money["gas"], money["gas"] // money["receipts"]))
+    print("books           agree with themselves and with the chain\n")
+
+
+def perform(st, path, addresses, isolated):
+    run = os.path.join(WORK, "run")
+    shutil.rmtree(run, ignore_errors=True)
+    os.makedirs(os.path.join(run, "seed"))
+    name = os.path.basename(path)
+    data = os.path.join(run, "seed", name)
+    try:
+        os.link(path, data)
+    except OSError:
+        shutil.copy(path, data)
+    size = os.path.getsize(data)
+    say("the file: %s, %.1f MiB" % (name, size / MIB))
+    torrent = os.path.join(run, name + ".torrent")
+    info_hash = stage.make_torrent(data, torrent)
+    chain = stage.Chain(st, addresses[0])
+    seeder = Node("seeder", addresses[0], chain)
+    payers = [Node(n, a, chain) for n, a in zip(BIDS, addresses[1:3])]
+    bank = open_bank(chain, seeder, payers)
+    say("a seeder with its upload capped at %s a second; a quarter of it is "
+        "always kept for those who do not pay" % UPLOAD_CAP)
+    start_seeder(st, seeder, os.path.dirname(data), torrent)
+    peer = addresses[0] + ":6881"
+    leechers = []
+    if isolated:
+        leechers.append(start_transmission(st, addresses, data, info_hash))
+    free = Node("free rider", addresses[3])
+    payers_at_work = [
+        node.get(st, torrent, peer, "--bid", BIDS[node.name], "--budget",
+                 BUDGET, "--passphrase-file", node.passphrase)
+        for node in payers]
+    leechers = [*payers_at_work, free.get(st, torrent, peer), *leechers]
+    for l in leechers:
+        l.at_start = l.bytes_on_disk()
+    say("two payers (bids %s and %s tokens a GiB), a free rider%s" % (
+        *BIDS.values(), " and transmission" if isolated else ""))
+    play(st, leechers, payers_at_work[0], size)
+    for l in leechers:
+        if not stage.same(data, os.path.join(l.out, name)):
+            raise Failed("%s: the bytes differ" % l.name)
+    say("all complete, equal byte for byte")
+    spent = {n.name: spent_by(n) for n in payers}
+    money = settle(chain, bank, seeder, payers)
+    earned = earned_by(seeder)
+    table(leechers, size, money, spent, earned)
+    return outcome(leechers, size, money, spent, earned, isolated)
+
+
+def start_transmission(st, addresses, data, info_hash):
+    """It takes 10 to 15 s until it connects, and finds peers by a tracker
+    only; ours knows the seeder."""
+    say("transmission, which takes a while to connect")
+    tracker = stage.Tracker(addresses[0])
+    tracker.know(info_hash, addresses[0], 6881)
+    torrent = os.path.join(WORK, "run", "announce.torrent")
+    stage.make_torrent(data, torrent, announce=tracker.url)
+    t = Transmission(st, addresses[4], torrent, os.path.basename(data))
+
+    def has_begun():
+        t.look(1 << 62)
+        return t.first_byte
+    wait_for("first byte at transmission", 60, has_begun, t.process)
+    return t
+
+
+def spent_by(node):
+    return tokens(node.run("status")["spent"])
+
+
+def earned_by(node):
+    return tokens(node.run("status", wallet=False)["earned"])
+
+
+def outcome(leechers, size, money, spent, earned, isolated):
+    rate = lambda l: round(l.window / MIB / l.window_s, 3)
+    by_name = {l.name: l for l in leechers}
+    faster = rate(by_name["payer"]) / max(rate(by_name["free rider"]), 0.001)
+    all_spent = sum(spent.values())
+    ledger_ok = (earned == money["cashed"] == all_spent)
+    return {
+        "ok": ledger_ok and faster >= 2 and money["transactions"] == 1 and
+        money["receipts"] == len(spent),
+        "bytes": size,
+        "paid_mib_s": rate(by_name["payer"]),
+        "second_paid_mib_s": rate(by_name["second payer"]),
+        "free_mib_s": rate(by_name["free rider"]),
+        "foreign_mib_s": rate(by_name["transmission"]) if isolated else None,
+        "times_faster": round(faster, 2),
+        "receipts_cashed": money["receipts"],
+        "transactions": money["transactions"],
+        "gas_per_receipt": money["gas"] // money["receipts"],
+        "earned": str(earned), "spent": str(all_spent),
+        "chain": str(money["cashed"]), "ledger_ok": ledger_ok}
+
+
+def main():
+    path = os.path.abspath(sys.argv[1])
+    addresses, isolated = stage.enter_namespace(
+        ["10.77.0.%d" % n for n in range(1, 6)])
+    began = time.monotonic()
+    if not isolated:
+        say("neither root nor user namespaces here: all on 127.0.0.x, and "
+            "without transmission, which refuses such peers")
+    elif not shutil.which("transmission-daemon"):
+        raise Failed("transmission-daemon is missing: run scripts/setup demo")
+    try:
+        with stage.Stage(os.path.join(stage.TOP, "build", "log", "demo")) as st:
+            result = perform(st, path, addresses, isolated)
+    except (Failed, KeyboardInterrupt) as e:
+        print("seedbank: DEMO FAILED: %s" % e, flush=True)
+        result = {"ok": False, "error": str(e)}
+    else:
+        print("seedbank: %s after %d s" % (
+            "DEMO PASSED: the payer was %.1f times faster than the free rider"
+            % result["times_faster"] if result["ok"] else "DEMO FAILED",
+            time.monotonic() - began), flush=True)
+    if "--json" in sys.argv:
+        print(json.dumps(result), flush=True)
+    sys.exit(0 if result["ok"] else 1)
+
+
+main()
