@@ -98,17 +98,40 @@ static enum err_code number(struct db *db, const char *sql, int64_t *out,
 
 /* --- opening --- */
 
+struct identity {
+	int64_t id, version, tables;
+};
+
+/* In one transaction: between two reads another process may commit the first
+ * migration, and a file of ours would look like a stranger's. */
+static enum err_code read_identity(struct db *db, struct identity *i,
+				   struct err *e)
+{
+	bool own = !db_in_tx(db);
+	enum err_code code = own ? db_exec(db, "BEGIN", e) : ERR_NONE;
+
+	if (code == ERR_NONE)
+		code = number(db, "PRAGMA application_id", &i->id, e);
+	if (code == ERR_NONE)
+		code = number(db, "PRAGMA user_version", &i->version, e);
+	if (code == ERR_NONE)
+		code = number(db, "SELECT count(*) FROM sqlite_schema",
+			      &i->tables, e);
+	if (own)
+		db_rollback(db);
+	return code;
+}
+
 static enum err_code check_identity(struct db *db, const struct db_cfg *cfg,
 				    int64_t *version, struct err *e)
 {
-	int64_t id = 0, tables = 0;
+	struct identity i = {0};
+	enum err_code code = read_identity(db, &i, e);
 
-	if (number(db, "PRAGMA application_id", &id, e) != ERR_NONE ||
-	    number(db, "PRAGMA user_version", version, e) != ERR_NONE ||
-	    number(db, "SELECT count(*) FROM sqlite_schema", &tables, e) !=
-		    ERR_NONE)
-		return e ? e->code : ERR_DB;
-	if (id != cfg->application_id && (id != 0 || tables != 0))
+	if (code != ERR_NONE)
+		return code;
+	*version = i.version;
+	if (i.id != cfg->application_id && (i.id != 0 || i.tables != 0))
 		return err_fail(e, ERR_DB,
 				"%s: is the database of another program",
 				base_name(db->path));
@@ -181,6 +204,23 @@ static enum err_code create_private(struct db *db, struct err *e)
 	return ERR_NONE;
 }
 
+/* The change to WAL wants the file for itself, and SQLite does not call its
+ * busy handler for it (two that both wait would wait for ever), so where
+ * several processes open a new file at once, this one asks again. */
+static enum err_code set_wal(struct db *db, int busy_ms, struct err *e)
+{
+	int rc = SQLITE_BUSY;
+
+	for (int waited_ms = 0; waited_ms <= busy_ms; waited_ms += 5) {
+		rc = sqlite3_exec(db->h, "PRAGMA journal_mode=WAL", NULL, NULL,
+				  NULL);
+		if ((rc & 0xff) != SQLITE_BUSY)
+			break;
+		(void)sqlite3_sleep(5);
+	}
+	return rc == SQLITE_OK ? ERR_NONE : fail(db, rc, e);
+}
+
 static enum err_code set_up(struct db *db, const struct db_cfg *cfg,
 			    struct err *e)
 {
@@ -191,6 +231,7 @@ static enum err_code set_up(struct db *db, const struct db_cfg *cfg,
 		"PRAGMA trusted_schema=OFF; PRAGMA cache_size=-1024;"
 		"PRAGMA journal_size_limit=4194304;";
 	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	int busy_ms = cfg->busy_ms > 0 ? cfg->busy_ms : DB_BUSY_MS;
 	enum err_code code;
 	int rc;
 
@@ -203,8 +244,7 @@ static enum err_code set_up(struct db *db, const struct db_cfg *cfg,
 	rc = sqlite3_open_v2(db->path, &db->h, flags, NULL);
 	if (rc != SQLITE_OK)
 		return fail(db, rc, e);
-	(void)sqlite3_busy_timeout(db->h, cfg->busy_ms > 0 ? cfg->busy_ms
-							   : DB_BUSY_MS);
+	(void)sqlite3_busy_timeout(db->h, busy_ms);
 	code = db_exec(db, settings, e);
 	if (code == ERR_NONE && cfg->read_only)
 		return migrate(db, cfg, e);
@@ -215,7 +255,7 @@ static enum err_code set_up(struct db *db, const struct db_cfg *cfg,
 		code = check_identity(db, cfg, &version, e ? e : &local);
 	}
 	if (code == ERR_NONE)
-		code = db_exec(db, "PRAGMA journal_mode=WAL", e);
+		code = set_wal(db, busy_ms, e);
 	return code == ERR_NONE ? migrate(db, cfg, e) : code;
 }
 
