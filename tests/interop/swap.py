@@ -5,13 +5,15 @@ as leecher, and the files are compared byte for byte.
 Two torrents in every run: one file, and a directory with files of odd sizes, an
 empty one, a nested one and one with a name beyond ASCII. With libtorrent on the
 other side also a hybrid v1+v2 torrent with pad files. A tracker brings them
-together (--peer in one row); it writes down what it was told, and a seeder must
-have said left=0, a leecher `completed`, both `stopped`.
+together; it writes down what it was told: a seeder must have said left=0, a
+leecher `completed`, both `stopped`. Where opentracker is installed, two
+seedbanks find each other by it too.
 
 All is in a network namespace of its own. Where none can be made: 127.0.0.x, and
 without transmission, which refuses that.
 
-usage: swap.py [--seedbank PROGRAM] [--pairs SEEDER:LEECHER,...] [--keep]
+usage: swap.py [--seedbank PROGRAM] [--pairs SEEDER:LEECHER[@opentracker],...]
+               [--keep]
 clients: seedbank, transmission, aria2, libtorrent
 """
 
@@ -73,9 +75,11 @@ def make_hybrid(directory, out, announce):
         t.add_tracker(announce)
         lt.set_piece_hashes(t, os.path.dirname(directory))
         open(out, "wb").write(lt.bencode(t.generate()))
+        print(lt.torrent_info(out).info_hashes().v1)
     """
-    subprocess.run([LT_PYTHON, "-c", code, directory, out, announce],
-                   check=True)
+    return subprocess.run([LT_PYTHON, "-c", code, directory, out, announce],
+                          check=True, capture_output=True,
+                          text=True).stdout.strip()
 
 
 def make_multi(source, names, out, announce, piece_length=32768):
@@ -89,31 +93,34 @@ def make_multi(source, names, out, announce, piece_length=32768):
     pieces = b"".join(
         stage.hashlib.sha1(data[i:i + piece_length]).digest()
         for i in range(0, len(data), piece_length))
+    info = {"files": files, "name": names[0].split("/")[0],
+            "piece length": piece_length, "pieces": pieces}
     with open(out, "wb") as f:
-        f.write(stage.bencode({"announce": announce, "info": {
-            "files": files, "name": names[0].split("/")[0],
-            "piece length": piece_length, "pieces": pieces}}))
+        f.write(stage.bencode({"announce": announce, "info": info}))
+    return stage.hashlib.sha1(stage.bencode(info)).hexdigest()
 
 
 def make_contents(directory, announce):
-    """Files below source/, and a .torrent of each content."""
+    """Files below source/, a .torrent of each content, their info hashes."""
     source = os.path.join(directory, "source")
-    torrents = {}
+    torrents, hashes = {}, []
     for content, files in CONTENTS.items():
         for name, size in files.items():
             write(os.path.join(source, name), size)
         out = torrents[content] = os.path.join(directory,
                                                content + ".torrent")
         if content == "single":
-            stage.make_torrent(os.path.join(source, "single.bin"), out, 65536,
-                               announce)
+            made = stage.make_torrent(os.path.join(source, "single.bin"), out,
+                                      65536, announce)
         elif content == "multi":
-            make_multi(source, list(files), out, announce)
+            made = make_multi(source, list(files), out, announce)
         elif Libtorrent().missing() is None:
-            make_hybrid(os.path.join(source, "hybrid"), out, announce)
+            made = make_hybrid(os.path.join(source, "hybrid"), out, announce)
         else:
             del torrents[content]
-    return source, torrents
+            continue
+        hashes.append(made)
+    return source, torrents, hashes
 
 
 def compare(source, out, contents, empty=True):
@@ -143,6 +150,29 @@ class Tracker(stage.Tracker):
         self.said.setdefault(int(query["port"][0]), []).append(
             (query.get("event", [""])[0], int(query["left"][0])))
         super()._answer(request)
+
+
+class Opentracker:
+    """Somebody else's tracker; it does not tell what it was told."""
+
+    said = None
+
+    def __init__(self, address):
+        self.address = address
+        self.port = stage.free_port(address)
+        self.url = "http://%s:%d/announce" % (address, self.port)
+
+    def start(self, st, info_hashes):
+        """It knows no torrent that is not on its list."""
+        with open(os.path.join(st.directory, "whitelist"), "w") as f:
+            f.write("".join(h + "\n" for h in info_hashes))
+        os.chmod(st.directory, 0o755)
+        process = st.spawn("opentracker", [
+            "opentracker", "-i", self.address, "-p", str(self.port), "-P",
+            str(self.port), "-d", st.directory, "-w", "/whitelist",
+            "-u", "nobody"])
+        wait_for("listening opentracker", START_S,
+                 lambda: stage.accepts(self.address, self.port), process)
 
 
 # --- the clients ----------------------------------------------------------------
@@ -191,8 +221,6 @@ class Seedbank(Client):
             else:
                 argv += ["get", torrent, "--out", self.directory,
                          "--seed-time", "0"]
-                for peer in self.run.peers:
-                    argv += ["--peer", peer]
             p = self.spawn("seedbank-" + content, argv + [
                 "--listen", "%s:%d" % (self.address, port)])
             p.port, p.role = port, role
@@ -209,6 +237,8 @@ class Seedbank(Client):
             status = p.status if p.role == "leech" else p.stop(20)
             if status != 0:
                 raise Failed("%s ended with %s (%s)" % (p.name, status, p.log))
+            if self.run.tracker.said is None:
+                continue
             said = self.run.tracker.said.get(p.port, [])
             events = [event for event, _ in said]
             want = ["started"] + ["completed"] * (p.role == "leech") + \
@@ -340,13 +370,12 @@ class Transmission(Client):
 # --- the runs -------------------------------------------------------------------
 
 class Run:
-    def __init__(self, st, name, directory, torrents, tracker, peers=()):
+    def __init__(self, st, name, directory, torrents, tracker):
         self.stage = st
         self.name = name
         self.directory = directory
         self.torrents = torrents
         self.tracker = tracker
-        self.peers = list(peers)
         self.ports = set()
 
     def port(self, address):
@@ -380,9 +409,40 @@ def swap(run, seeder, leecher, source, addresses):
 
 def default_pairs(clients):
     others = [name for name in clients if name != "seedbank"]
-    return [pair for name in others
-            for pair in ("%s:seedbank" % name, "seedbank:%s" % name)] + \
-        ["seedbank:seedbank"]
+    pairs = [pair for name in others
+             for pair in ("%s:seedbank" % name, "seedbank:%s" % name)]
+    if shutil.which("opentracker") and can_be_nobody():
+        pairs.append("seedbank:seedbank@opentracker")
+    return pairs
+
+
+def can_be_nobody():
+    """opentracker will not run as root, nor can it leave it in a namespace
+    that has no other user."""
+    with open("/proc/self/uid_map") as f:
+        return os.geteuid() == 0 and int(f.read().split()[2]) > 65534
+
+
+def run_all(st, makers, pairs, directory, addresses):
+    sets = {}  # by tracker
+    for pair in pairs:
+        clients, _, by = pair.partition("@")
+        if by not in sets:
+            tracker = (Opentracker if by else Tracker)(addresses[0])
+            sets[by] = (tracker, *make_contents(
+                os.path.join(directory, "by-" + by), tracker.url))
+            if by:
+                tracker.start(st, sets[by][3])
+        tracker, source, torrents, _ = sets[by]
+        seeder, leecher = (makers[n]() for n in clients.split(":"))
+        fit = {c: t for c, t in torrents.items() if c != "hybrid" or
+               (seeder.hybrid and leecher.hybrid)}
+        name = pair.replace(":", "-")
+        run = Run(st, name, os.path.join(directory, name), fit, tracker)
+        took = swap(run, seeder, leecher, source, addresses)
+        print("%-30s ok: %s in %.1f s" % (pair.replace(":", " -> "),
+                                          ", ".join(fit), took), flush=True)
+        shutil.rmtree(run.directory)
 
 
 def arguments():
@@ -414,26 +474,12 @@ def main():
             print("without %s: no %s" % (name, missing), flush=True)
             del makers[name]
     pairs = args.pairs.split(",") if args.pairs else default_pairs(makers)
-    if not args.pairs and len(pairs) < 3:
+    if not pairs:
         return 77  # nobody to swap with
     directory = tempfile.mkdtemp(prefix="seedbank-interop.")
     try:
         with stage.Stage(os.path.join(directory, "log")) as st:
-            tracker = Tracker(addresses[0])
-            source, torrents = make_contents(directory, tracker.url)
-            for pair in pairs:
-                seeder, leecher = (makers[n]() for n in pair.split(":"))
-                fit = {c: t for c, t in torrents.items() if c != "hybrid" or
-                       (seeder.hybrid and leecher.hybrid)}
-                run = Run(st, pair.replace(":", "-"),
-                          os.path.join(directory, pair.replace(":", "-")),
-                          fit, tracker)
-                took = swap(run, seeder, leecher, source, addresses)
-                print("%-26s ok: %s in %.1f s" % (
-                    pair.replace(":", " -> "), ", ".join(fit), took),
-                    flush=True)
-                tracker.peers.clear()
-                shutil.rmtree(run.directory)
+            run_all(st, makers, pairs, directory, addresses)
     except Failed:
         show_logs(os.path.join(directory, "log"))
         raise
