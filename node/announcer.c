@@ -1,0 +1,216 @@
+#include "node/announcer.h"
+
+#include "base/http.h"
+#include "wire/announce.h"
+#include "wire/tracker.h"
+
+#include <stdlib.h>
+
+#define ANSWER_MS 15000
+#define GOODBYE_MS 2500 /* of the whole program's stop */
+
+struct asked { /* one announce under way */
+	struct announcer *announcer;
+	struct asked *next;
+	struct http_request *request;
+	uint32_t tier;
+};
+
+struct announcer {
+	struct engine *engine;
+	struct tracker *tracker;
+	struct announcer_ops ops;
+	void *ctx;
+	struct loop_timer *timer;
+	struct asked *asked;
+	uint32_t next_tier; /* of the user's own trackers */
+	bool leaving;
+	bool left;
+};
+
+static void advance(struct announcer *a);
+
+static void drop(struct asked *k)
+{
+	struct asked **at = &k->announcer->asked;
+
+	while (*at && *at != k)
+		at = &(*at)->next;
+	if (*at)
+		*at = k->next;
+	free(k);
+}
+
+static void take_peers(struct announcer *a, const struct announce_reply *reply)
+{
+	for (uint32_t i = 0; i < reply->peer_count; i++) {
+		struct net_addr addr;
+
+		net_addr_of_wire(&addr, &reply->peers[i]);
+		a->ops.peer(a->ctx, &addr);
+	}
+}
+
+static void on_answer(void *ctx, const struct http_answer *answer,
+		      const struct err *error)
+{
+	struct asked *k = ctx;
+	struct announcer *a = k->announcer;
+	int64_t now = loop_now_ms(a->engine->loop);
+	struct announce_reply reply = {0};
+	struct err e = {0};
+	uint32_t tier = k->tier;
+
+	drop(k);
+	if (error) {
+		e = *error;
+		tracker_on_error(a->tracker, tier, error, now);
+	} else {
+		(void)tracker_on_answer(a->tracker, &reply, tier,
+					answer->status, answer->body,
+					answer->body_len, now, &e);
+		take_peers(a, &reply);
+	}
+	if (e.code != ERR_NONE && !a->leaving)
+		a->ops.note(a->ctx, e.msg);
+	advance(a);
+}
+
+static void ask(struct announcer *a, const struct tracker_announce *due)
+{
+	struct http_ask what = {.url = due->url,
+				.max_body = ANNOUNCE_MAX_BODY,
+				.timeout_ms =
+					a->leaving ? GOODBYE_MS : ANSWER_MS,
+				.max_redirects = 3,
+				.allow = announce_allowed};
+	struct asked *k = calloc(1, sizeof(*k));
+	struct err e = {0};
+
+	if (!k) {
+		(void)err_fail(&e, ERR_NOMEM, "announce");
+	} else {
+		k->announcer = a;
+		k->tier = due->tier;
+		k->next = a->asked;
+		a->asked = k;
+		if (http_start(a->engine->http, &k->request, &what, on_answer,
+			       k, &e) == ERR_NONE)
+			return;
+		drop(k);
+	}
+	tracker_on_error(a->tracker, due->tier, &e,
+			 loop_now_ms(a->engine->loop));
+}
+
+static void advance(struct announcer *a)
+{
+	int64_t now = loop_now_ms(a->engine->loop), wake;
+	struct tracker_stats stats;
+	struct tracker_announce due;
+
+	a->ops.figures(a->ctx, &stats.uploaded, &stats.downloaded, &stats.left);
+	tracker_set_hungry(a->tracker, stats.left > 0);
+	while (tracker_next(a->tracker, &due, now, &stats))
+		ask(a, &due);
+	if (a->leaving && tracker_done(a->tracker)) {
+		loop_timer_cancel(a->timer);
+		if (!a->left) {
+			a->left = true;
+			a->ops.goodbye(a->ctx);
+		}
+		return;
+	}
+	wake = tracker_wake_ms(a->tracker);
+	if (wake != INT64_MAX)
+		loop_timer_set(a->timer, wake - now);
+}
+
+static void on_timer(void *ctx)
+{
+	advance(ctx);
+}
+
+enum err_code announcer_new(struct announcer **out, struct engine *en,
+			    const struct metainfo *meta,
+			    const struct announcer_ops *ops, void *ctx,
+			    struct err *e)
+{
+	struct tracker_cfg cfg = {.info_hash = meta->info_hash,
+				  .peer_id = en->peer_id,
+				  .port = en->listen_port,
+				  .rng = rng_system()};
+	struct announcer *a = calloc(1, sizeof(*a));
+	enum err_code code;
+
+	if (!a)
+		return err_fail(e, ERR_NOMEM, "trackers");
+	a->engine = en;
+	a->ops = *ops;
+	a->ctx = ctx;
+	a->timer = loop_timer_new(en->loop, on_timer, a);
+	code = a->timer ? tracker_new(&a->tracker, &cfg, e)
+			: err_fail(e, ERR_NOMEM, "trackers");
+	if (code != ERR_NONE) {
+		announcer_free(a);
+		return code;
+	}
+	for (uint32_t i = 0; i < meta->tracker_count; i++) {
+		/* kinds that we do not speak (udp) are passed over */
+		(void)tracker_add(a->tracker, meta->trackers[i].url,
+				  meta->trackers[i].tier, NULL);
+		if (meta->trackers[i].tier >= a->next_tier)
+			a->next_tier = meta->trackers[i].tier + 1;
+	}
+	*out = a;
+	return ERR_NONE;
+}
+
+enum err_code announcer_add(struct announcer *a, const char *url, struct err *e)
+{
+	return tracker_add(a->tracker, url, a->next_tier++, e);
+}
+
+void announcer_start(struct announcer *a)
+{
+	tracker_start(a->tracker, loop_now_ms(a->engine->loop));
+	advance(a);
+}
+
+void announcer_completed(struct announcer *a)
+{
+	tracker_completed(a->tracker, loop_now_ms(a->engine->loop));
+	advance(a);
+}
+
+void announcer_goodbye(struct announcer *a)
+{
+	a->leaving = true;
+	/* what is under way would come too late to matter */
+	while (a->asked) {
+		struct err e = {0};
+		struct asked *k = a->asked;
+		uint32_t tier = k->tier;
+
+		(void)err_fail(&e, ERR_STATE, "stopped");
+		http_cancel(k->request);
+		drop(k);
+		tracker_on_error(a->tracker, tier, &e,
+				 loop_now_ms(a->engine->loop));
+	}
+	tracker_stop(a->tracker, loop_now_ms(a->engine->loop));
+	advance(a);
+}
+
+void announcer_free(struct announcer *a)
+{
+	if (!a)
+		return;
+	while (a->asked) {
+		http_cancel(a->asked->request);
+		drop(a->asked);
+	}
+	tracker_free(a->tracker);
+	loop_timer_free(a->timer);
+	free(a);
+}

@@ -1,0 +1,30 @@
+#include "node/cli_commands.h"
+
+const struct command *const commands[] = {
+	&cmd_seed,
+	&cmd_get,
+	&cmd_create,
+	&cmd_verify,
+	&cmd_list,
+	&cmd_pause,
+	&cmd_resume,
+	&cmd_remove,
+	&cmd_status,
+	&cmd_wallet_new,
+	&cmd_wallet_import,
+	&cmd_wallet_export,
+	&cmd_wallet_address,
+	&cmd_wallet_backup,
+	&cmd_deposit,
+	&cmd_withdraw,
+	&cmd_reserve,
+	&cmd_release,
+	&cmd_settle,
+	&cmd_exposure,
+	&cmd_ledger_check,
+	&cmd_ledger_export,
+	&cmd_contract_deploy,
+	&cmd_contract_mint,
+	&cmd_config,
+};
+const size_t command_count = sizeof(commands) / sizeof(commands[0]);

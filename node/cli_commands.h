@@ -1,0 +1,23 @@
+/* cli_commands.h - every command of the CLI; each file of cli_*.c holds the
+ * commands of one journey. */
+#ifndef NODE_CLI_COMMANDS_H
+#define NODE_CLI_COMMANDS_H
+
+#include "node/cli.h"
+
+/* cli_transfer.c */
+extern const struct command cmd_seed, cmd_get, cmd_verify, cmd_list, cmd_pause,
+	cmd_resume, cmd_remove, cmd_status;
+/* cli_create.c */
+extern const struct command cmd_create;
+/* cli_wallet.c */
+extern const struct command cmd_wallet_new, cmd_wallet_import,
+	cmd_wallet_export, cmd_wallet_address, cmd_wallet_backup;
+/* cli_money.c */
+extern const struct command cmd_contract_deploy, cmd_contract_mint, cmd_deposit,
+	cmd_withdraw, cmd_reserve, cmd_release, cmd_settle, cmd_exposure,
+	cmd_ledger_check, cmd_ledger_export;
+/* cli_config.c */
+extern const struct command cmd_config;
+
+#endif

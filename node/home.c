@@ -1,0 +1,159 @@
+#include "node/home.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int pick(const char *path, char *out, size_t cap)
+{
+	const char *env;
+
+	if (path && *path)
+		return snprintf(out, cap, "%s", path);
+	env = getenv("SEEDBANK_HOME");
+	if (env && *env)
+		return snprintf(out, cap, "%s", env);
+	env = getenv("XDG_DATA_HOME");
+	if (env && *env == '/')
+		return snprintf(out, cap, "%s/seedbank", env);
+	env = getenv("HOME");
+	return snprintf(out, cap, "%s/.seedbank", env && *env ? env : ".");
+}
+
+static enum err_code make_dirs(char *path, struct err *e)
+{
+	struct stat st;
+
+	for (char *p = path + 1;; p++) {
+		char keep = *p;
+
+		if (keep != '/' && keep != '\0')
+			continue;
+		*p = '\0';
+		if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+			(void)err_fail(e, ERR_IO,
+				       "cannot make %.90s: %s; use --home DIR",
+				       path, strerror(errno));
+			*p = keep;
+			return ERR_IO;
+		}
+		*p = keep;
+		if (!keep)
+			break;
+	}
+	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+		return err_fail(e, ERR_IO, "%.90s is not a directory", path);
+	if (access(path, W_OK | X_OK) != 0)
+		return err_fail(e, ERR_IO,
+				"cannot write in %.90s: %s; use --home DIR",
+				path, strerror(errno));
+	return ERR_NONE;
+}
+
+enum err_code home_open(struct home *h, const char *path, struct err *e)
+{
+	int n = pick(path, h->path, sizeof(h->path));
+
+	if (n < 0 || (size_t)n >= sizeof(h->path))
+		return err_fail(e, ERR_LIMIT, "--home: the path is too long");
+	while (n > 1 && h->path[n - 1] == '/')
+		h->path[--n] = '\0';
+	return make_dirs(h->path, e);
+}
+
+void home_file(const struct home *h, const char *name, char out[HOME_PATH_MAX])
+{
+	(void)snprintf(out, HOME_PATH_MAX, "%s/%.60s", h->path, name);
+}
+
+static void holder_of(int fd, char *text, size_t cap)
+{
+	ssize_t n = read(fd, text, cap - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+}
+
+enum err_code home_lock(const struct home *h, const char *name, int *fd,
+			struct err *e)
+{
+	char path[HOME_PATH_MAX], text[32] = "";
+	int n;
+
+	home_file(h, name, path);
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (*fd < 0)
+		return err_fail(e, ERR_IO, "cannot open %.100s: %s", path,
+				strerror(errno));
+	if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+		holder_of(*fd, text, sizeof(text));
+		(void)close(*fd);
+		*fd = -1;
+		return err_fail(e, ERR_STATE, "%.90s is in use by process %s",
+				h->path, *text ? text : "(unknown)");
+	}
+	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	if (ftruncate(*fd, 0) != 0 || pwrite(*fd, text, (size_t)n, 0) != n) {
+		(void)close(*fd);
+		*fd = -1;
+		return err_fail(e, ERR_IO, "cannot write %.100s: %s", path,
+				strerror(errno));
+	}
+	return ERR_NONE;
+}
+
+static enum err_code read_open_file(int fd, const char *path, size_t max,
+				    char **out, size_t *len, struct err *e)
+{
+	struct stat st;
+	size_t got = 0;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return err_fail(e, ERR_IO, "%.100s is not a regular file",
+				path);
+	if ((size_t)st.st_size > max)
+		return err_fail(e, ERR_LIMIT,
+				"%.90s has %lld bytes, at most %zu", path,
+				(long long)st.st_size, max);
+	*out = malloc((size_t)st.st_size + 1);
+	if (!*out)
+		return err_fail(e, ERR_NOMEM, "%.100s", path);
+	while (got < (size_t)st.st_size) {
+		ssize_t n = read(fd, *out + got, (size_t)st.st_size - got);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			free(*out);
+			*out = NULL;
+			return err_fail(e, ERR_IO, "cannot read %.90s: %s",
+					path, strerror(errno));
+		}
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	(*out)[got] = '\0';
+	*len = got;
+	return ERR_NONE;
+}
+
+enum err_code home_read_file(const char *path, size_t max, char **out,
+			     size_t *len, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	enum err_code code;
+
+	*out = NULL;
+	if (fd < 0)
+		return err_fail(e, ERR_IO, "cannot open %.90s: %s", path,
+				strerror(errno));
+	code = read_open_file(fd, path, max, out, len, e);
+	(void)close(fd);
+	return code;
+}

@@ -1,0 +1,108 @@
+#include "node/methods.h"
+
+#include "base/address.h"
+#include "node/money.h"
+#include "node/torrent.h"
+
+const struct method methods[] = {
+	{"add", false, false, method_add},
+	{"list", false, true, method_list},
+	{"pause", false, true, method_pause},
+	{"resume", false, true, method_resume},
+	{"remove", false, true, method_remove},
+	{"verify", false, false, method_verify},
+	{"status", false, false, method_status},
+	{"stop", false, true, method_stop},
+	{"deploy", true, false, method_deploy},
+	{"mint", true, false, method_mint},
+	{"deposit", true, false, method_deposit},
+	{"withdraw", true, false, method_withdraw},
+	{"reserve", true, false, method_reserve},
+	{"release", true, false, method_release},
+	{"settle", true, false, method_settle},
+	{"exposure", true, false, method_exposure},
+	{"ledger_check", true, false, method_ledger_check},
+	{"ledger_export", true, false, method_ledger_export},
+};
+const size_t method_count = sizeof(methods) / sizeof(methods[0]);
+
+static void add_totals(const struct money *m, json_t *o)
+{
+	struct book_totals t;
+	char text[MONEY_TEXT_MAX];
+
+	if (book_totals(m->book, &t, NULL) != ERR_NONE)
+		return;
+	(void)json_object_set_new(o, "earned",
+				  json_string(money_text(m, t.final, text)));
+	(void)json_object_set_new(o, "secured",
+				  json_string(money_text(m, t.secured, text)));
+	(void)json_object_set_new(o, "promised",
+				  json_string(money_text(m, t.promised, text)));
+	(void)json_object_set_new(o, "spent",
+				  json_string(money_text(m, t.spent, text)));
+	(void)json_object_set_new(o, "in_bank",
+				  json_string(money_text(m, t.bank, text)));
+	(void)json_object_set_new(o, "reserved",
+				  json_string(money_text(m, t.reserved, text)));
+	(void)json_object_set_new(o, "in_wallet",
+				  json_string(money_text(m, t.wallet, text)));
+}
+
+static void add_wallet(const struct engine *en, json_t *o)
+{
+	const struct money *m = en->money;
+	char text[ADDRESS_TEXT_MAX];
+
+	if (!m) {
+		(void)json_object_set_new(
+			o, "wallet",
+			json_string(en->no_wallet[0] ? en->no_wallet : "none"));
+		return;
+	}
+	(void)json_object_set_new(o, "wallet",
+				  json_string(!m->open	  ? "being opened"
+					      : m->pinned ? "open"
+							  : m->trouble));
+	if (!m->open)
+		return;
+	(void)json_object_set_new(
+		o, "address",
+		json_string(address_text(text, &m->me, m->profile.address)));
+	if (!address_is_zero(&m->domain.bank))
+		(void)json_object_set_new(
+			o, "bank",
+			json_string(address_text(text, &m->domain.bank,
+						 m->profile.address)));
+	add_totals(m, o);
+}
+
+void method_status(struct engine *en, const json_t *params, struct call *c)
+{
+	json_t *o = json_object();
+	json_int_t torrents = 0;
+
+	(void)params;
+	for (struct torrent *t = en->torrents; t; t = torrent_next(t))
+		torrents++;
+	(void)json_object_set_new(o, "version", json_string(SEEDBANK_VERSION));
+	(void)json_object_set_new(o, "daemon", json_boolean(en->daemon));
+	(void)json_object_set_new(o, "home", json_string(en->home.path));
+	if (en->daemon) {
+		(void)json_object_set_new(o, "port",
+					  json_integer(en->listen_port));
+		(void)json_object_set_new(o, "torrents",
+					  json_integer(torrents));
+		(void)json_object_set_new(o, "connections",
+					  json_integer(links_count(en->links)));
+	}
+	add_wallet(en, o);
+	call_result(c, o);
+}
+
+void method_stop(struct engine *en, const json_t *params, struct call *c)
+{
+	(void)params;
+	call_result(c, json_pack("{ss}", "text", "stopping"));
+	engine_stop(en);
+}

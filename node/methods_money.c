@@ -1,0 +1,626 @@
+/* methods_money.c - deploy, deposit, withdraw, reserve, release, settle,
+ * exposure and the book. */
+#include "node/methods.h"
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/hex.h"
+#include "node/money.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One journey on the chain that a call waits for. */
+struct journey {
+	struct engine *engine;
+	struct money *money;
+	struct call *call;
+	const char *what; /* "deposited", for the last line */
+	json_t *batches;  /* settle */
+	struct settle_options options;
+	bool dry_run;
+};
+
+static const char *text_of(const json_t *params, const char *key)
+{
+	return json_string_value(json_object_get(params, key));
+}
+
+static void refuse(struct call *c, enum err_code code, const char *text)
+{
+	struct err e = {0};
+
+	(void)err_fail(&e, code, "%s", text);
+	call_error(c, &e);
+}
+
+static const char *coin_text(const struct money *m, struct amount a,
+			     char out[MONEY_TEXT_MAX])
+{
+	return amount_to_dec(out, a, m->profile.coin_decimals);
+}
+
+static const char *addr_text(const struct money *m, const struct address *a,
+			     char out[ADDRESS_TEXT_MAX])
+{
+	return address_text(out, a, m->profile.address);
+}
+
+/* NULL after an error was given to the call. */
+static struct journey *journey_new(struct engine *en, struct call *c,
+				   const char *what)
+{
+	struct journey *j;
+	struct money *m = en->money;
+
+	if (!m->open || !m->settle) {
+		refuse(c, ERR_STATE,
+		       m->trouble[0] ? m->trouble
+				     : "the wallet is still being opened; try "
+				       "again in a second");
+		return NULL;
+	}
+	j = calloc(1, sizeof(*j));
+	if (!j) {
+		refuse(c, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	j->engine = en;
+	j->money = m;
+	j->call = c;
+	j->what = what;
+	return j;
+}
+
+static void journey_fail(struct journey *j, const struct err *e)
+{
+	struct call *c = j->call;
+
+	json_decref(j->batches);
+	free(j);
+	call_error(c, e);
+}
+
+static void journey_end(struct journey *j, json_t *take_result)
+{
+	struct call *c = j->call;
+
+	free(j);
+	call_result(c, take_result);
+}
+
+/* What was sent goes on by itself; only the telling ends. */
+static void on_cancel(void *ctx)
+{
+	struct journey *j = ctx;
+	struct err e = {0};
+
+	(void)err_fail(&e, ERR_STATE,
+		       "interrupted; what was sent already goes on and is "
+		       "booked by the next command");
+	settle_forget(j->money->settle, j);
+	journey_fail(j, &e);
+}
+
+static const char *kind_name(enum outbox_kind kind)
+{
+	switch (kind) {
+	case OUTBOX_DEPLOY:
+		return "deploy";
+	case OUTBOX_APPROVE:
+		return "approve";
+	case OUTBOX_DEPOSIT:
+		return "deposit";
+	case OUTBOX_WITHDRAW:
+		return "withdraw";
+	case OUTBOX_RESERVE:
+		return "reserve";
+	case OUTBOX_RELEASE:
+		return "release";
+	case OUTBOX_CASH:
+		return "cash";
+	case OUTBOX_OTHER:
+		return "call";
+	}
+	return "call";
+}
+
+static void on_step(void *ctx, const struct settle_step *st)
+{
+	struct journey *j = ctx;
+	char amount[MONEY_TEXT_MAX], fee[MONEY_TEXT_MAX], text[512];
+	char tx[HEX_LEN(32)] = "";
+	json_t *event;
+
+	if (st->txid)
+		hex_encode(tx, st->txid->bytes, 32);
+	(void)snprintf(
+		text, sizeof(text), "%s%s%s: %s%s%s%s%s%s", kind_name(st->kind),
+		amount_is_zero(st->amount) ? "" : " ",
+		amount_is_zero(st->amount)
+			? ""
+			: money_text(j->money, st->amount, amount),
+		st->text, *tx ? ", tx 0x" : "", tx,
+		amount_is_zero(st->fee) ? "" : ", fee ",
+		amount_is_zero(st->fee) ? ""
+					: coin_text(j->money, st->fee, fee),
+		amount_is_zero(st->fee) ? "" : j->money->profile.coin_symbol);
+	event = json_pack("{ss ss ss sI}", "type", kind_name(st->kind), "text",
+			  text, "txid", tx, "units", (json_int_t)st->units);
+	call_event(j->call, event);
+}
+
+static json_t *result_json(const struct journey *j,
+			   const struct settle_result *r)
+{
+	char moved[MONEY_TEXT_MAX], fee[MONEY_TEXT_MAX], text[256];
+	char tx[HEX_LEN(32)];
+
+	hex_encode(tx, r->txid.bytes, 32);
+	(void)money_text(j->money, r->moved, moved);
+	(void)coin_text(j->money, r->fee, fee);
+	(void)snprintf(text, sizeof(text), "%s %s; fee %s %s in %u %s", j->what,
+		       moved, fee, j->money->profile.coin_symbol,
+		       r->transactions,
+		       r->transactions == 1 ? "transaction" : "transactions");
+	return json_pack("{ss ss ss sI sI ss}", "text", text, "moved", moved,
+			 "fee", fee, "transactions",
+			 (json_int_t)r->transactions, "gas",
+			 (json_int_t)r->units, "txid", tx);
+}
+
+static void on_done(void *ctx, const struct settle_result *r,
+		    const struct err *e)
+{
+	struct journey *j = ctx;
+
+	if (e)
+		journey_fail(j, e);
+	else
+		journey_end(j, result_json(j, r));
+}
+
+/* ---- contracts ---- */
+
+static void on_deployed(void *ctx, const struct settle_result *r,
+			const struct err *error)
+{
+	struct journey *j = ctx;
+	char bank[ADDRESS_TEXT_MAX], token[ADDRESS_TEXT_MAX];
+	struct err e = {0};
+	json_t *result;
+
+	if (error) {
+		journey_fail(j, error);
+		return;
+	}
+	if (money_adopt_bank(j->money, &r->bank, &r->token, &e) != ERR_NONE) {
+		journey_fail(j, &e);
+		return;
+	}
+	result = result_json(j, r);
+	(void)json_object_set_new(
+		result, "bank",
+		json_string(addr_text(j->money, &r->bank, bank)));
+	(void)json_object_set_new(
+		result, "token",
+		json_string(addr_text(j->money, &r->token, token)));
+	journey_end(j, result);
+}
+
+void method_deploy(struct engine *en, const json_t *params, struct call *c)
+{
+	struct journey *j = journey_new(en, c, "deployed");
+	const char *text = text_of(params, "token");
+	struct address token = {{0}};
+	struct err e = {0};
+
+	if (!j)
+		return;
+	if (text && address_parse_as(&token, j->money->profile.address, text,
+				     &e) != ERR_NONE) {
+		journey_fail(j, &e);
+		return;
+	}
+	call_on_cancel(c, on_cancel, j);
+	settle_deploy(j->money->settle, &token,
+		      json_is_true(json_object_get(params, "test_token")),
+		      on_step, on_deployed, j);
+}
+
+/* ---- our own money ---- */
+
+static bool read_amount(struct journey *j, const json_t *params,
+			struct amount *amount, struct address *to,
+			struct err *e)
+{
+	const char *text = text_of(params, "to");
+
+	*to = j->money->me;
+	if (money_parse(j->money, text_of(params, "amount"), amount, e) !=
+	    ERR_NONE)
+		return false;
+	if (amount_is_zero(*amount)) {
+		(void)err_fail(e, ERR_PARSE, "the amount is zero");
+		return false;
+	}
+	return !text || address_parse_as(to, j->money->profile.address, text,
+					 e) == ERR_NONE;
+}
+
+static void amount_journey(struct engine *en, const json_t *params,
+			   struct call *c, const char *what,
+			   void (*start)(struct journey *j,
+					 struct amount amount,
+					 const struct address *to))
+{
+	struct journey *j = journey_new(en, c, what);
+	struct amount amount;
+	struct address to;
+	struct err e = {0};
+
+	if (!j)
+		return;
+	if (!read_amount(j, params, &amount, &to, &e)) {
+		journey_fail(j, &e);
+		return;
+	}
+	call_on_cancel(c, on_cancel, j);
+	start(j, amount, &to);
+}
+
+static void start_mint(struct journey *j, struct amount amount,
+		       const struct address *to)
+{
+	settle_mint(j->money->settle, to, amount, on_step, on_done, j);
+}
+
+static void start_deposit(struct journey *j, struct amount amount,
+			  const struct address *to)
+{
+	settle_deposit(j->money->settle, amount, to, on_step, on_done, j);
+}
+
+static void start_withdraw(struct journey *j, struct amount amount,
+			   const struct address *to)
+{
+	settle_withdraw(j->money->settle, amount, to, on_step, on_done, j);
+}
+
+void method_mint(struct engine *en, const json_t *params, struct call *c)
+{
+	amount_journey(en, params, c, "minted", start_mint);
+}
+
+void method_deposit(struct engine *en, const json_t *params, struct call *c)
+{
+	amount_journey(en, params, c, "deposited", start_deposit);
+}
+
+void method_withdraw(struct engine *en, const json_t *params, struct call *c)
+{
+	amount_journey(en, params, c, "withdrew", start_withdraw);
+}
+
+void method_reserve(struct engine *en, const json_t *params, struct call *c)
+{
+	struct journey *j = journey_new(en, c, "reserved");
+	int64_t duration =
+		json_integer_value(json_object_get(params, "duration_s"));
+	int64_t until = clock_unix_s() + duration;
+	struct amount total;
+	struct address payee;
+	struct err e = {0};
+	const char *text = text_of(params, "payee");
+
+	if (!j)
+		return;
+	if (money_parse(j->money, text_of(params, "amount"), &total, &e) ==
+		    ERR_NONE &&
+	    address_parse_as(&payee, j->money->profile.address,
+			     text ? text : "", &e) == ERR_NONE &&
+	    (duration <= 0 || until > UINT32_MAX))
+		(void)err_fail(&e, ERR_PARSE, "--for: out of range");
+	if (e.code != ERR_NONE) {
+		journey_fail(j, &e);
+		return;
+	}
+	call_on_cancel(c, on_cancel, j);
+	settle_reserve(j->money->settle, &payee, total, (uint32_t)until,
+		       on_step, on_done, j);
+}
+
+void method_release(struct engine *en, const json_t *params, struct call *c)
+{
+	struct journey *j = journey_new(en, c, "released");
+	bool as_payee = json_is_true(json_object_get(params, "as_payee"));
+	const char *text = text_of(params, "other");
+	struct address other;
+	struct err e = {0};
+
+	if (!j)
+		return;
+	if (address_parse_as(&other, j->money->profile.address,
+			     text ? text : "", &e) != ERR_NONE) {
+		journey_fail(j, &e);
+		return;
+	}
+	call_on_cancel(c, on_cancel, j);
+	settle_release(j->money->settle, as_payee ? &other : &j->money->me,
+		       as_payee ? &j->money->me : &other, on_step, on_done, j);
+}
+
+/* ---- settle ---- */
+
+static json_t *batch_json(const struct money *m, const struct settle_batch *b)
+{
+	char worth[MONEY_TEXT_MAX], brings[MONEY_TEXT_MAX], fee[MONEY_TEXT_MAX];
+
+	return json_pack("{sI ss ss sI sI ss sb ss}", "receipts",
+			 (json_int_t)b->receipts, "worth",
+			 money_text(m, b->worth, worth), "brings",
+			 money_text(m, b->brings, brings), "gas",
+			 (json_int_t)b->units, "gas_per_receipt",
+			 (json_int_t)(b->receipts ? b->units / b->receipts : 0),
+			 "fee", coin_text(m, b->fee, fee), "ok", (int)b->ok,
+			 "reason", b->reason);
+}
+
+static void on_plan(void *ctx, const struct settle_plan *p,
+		    const struct err *error)
+{
+	struct journey *j = ctx;
+	char waiting[MONEY_TEXT_MAX], uncovered[MONEY_TEXT_MAX], text[512];
+	json_t *batches = json_array();
+	size_t receipts = 0;
+
+	if (error) {
+		json_decref(batches);
+		journey_fail(j, error);
+		return;
+	}
+	for (size_t i = 0; i < p->n_batches; i++) {
+		(void)json_array_append_new(
+			batches, batch_json(j->money, &p->batches[i]));
+		receipts += p->batches[i].receipts;
+	}
+	(void)snprintf(
+		text, sizeof(text),
+		"would cash %zu receipts in %zu transactions; %zu wait (%s), "
+		"%zu payers have nothing to draw from (%s)%s",
+		receipts, p->n_batches, p->waiting,
+		money_text(j->money, p->waiting_worth, waiting), p->uncovered,
+		money_text(j->money, p->uncovered_amount, uncovered),
+		p->by_hand ? "; coin-price is not set: only --all cashes" : "");
+	journey_end(j, json_pack("{ss sb so sI}", "text", text, "dry_run", 1,
+				 "batches", batches, "receipts",
+				 (json_int_t)receipts));
+}
+
+static void on_cashed(void *ctx, const struct settle_result *r,
+		      const struct err *error)
+{
+	struct journey *j = ctx;
+	char moved[MONEY_TEXT_MAX], text[512];
+	json_t *result;
+
+	if (error) {
+		journey_fail(j, error);
+		return;
+	}
+	result = result_json(j, r);
+	(void)snprintf(text, sizeof(text),
+		       "cashed %u receipts in %u %s: %s tokens; %u bounced",
+		       r->receipts, r->transactions,
+		       r->transactions == 1 ? "transaction" : "transactions",
+		       money_text(j->money, r->moved, moved), r->bounced);
+	(void)json_object_set_new(result, "text", json_string(text));
+	(void)json_object_set_new(result, "receipts",
+				  json_integer((json_int_t)r->receipts));
+	(void)json_object_set_new(result, "bounced",
+				  json_integer((json_int_t)r->bounced));
+	(void)json_object_set_new(
+		result, "gas_per_receipt",
+		json_integer((json_int_t)(r->receipts ? r->units / r->receipts
+						      : 0)));
+	journey_end(j, result);
+}
+
+void method_settle(struct engine *en, const json_t *params, struct call *c)
+{
+	struct journey *j = journey_new(en, c, "settled");
+	const char *to = text_of(params, "to");
+	struct err e = {0};
+
+	if (!j)
+		return;
+	j->options.all = json_is_true(json_object_get(params, "all"));
+	if (to && address_parse_as(&j->options.to, j->money->profile.address,
+				   to, &e) != ERR_NONE) {
+		journey_fail(j, &e);
+		return;
+	}
+	call_on_cancel(c, on_cancel, j);
+	if (json_is_true(json_object_get(params, "dry_run")))
+		settle_dry_run(j->money->settle, &j->options, on_plan, j);
+	else
+		settle_cash(j->money->settle, &j->options, on_step, on_cashed,
+			    j);
+}
+
+/* ---- looking ---- */
+
+struct pair_list {
+	const struct money *money;
+	json_t *list;
+};
+
+static void add_pair(const struct pair_list *l, const char *direction,
+		     const struct address *peer, struct amount promised,
+		     const struct book_facts *f)
+{
+	const struct money *m = l->money;
+	char addr[ADDRESS_TEXT_MAX], total[MONEY_TEXT_MAX];
+	char secured[MONEY_TEXT_MAX], paid[MONEY_TEXT_MAX];
+	char open_text[MONEY_TEXT_MAX], free_text[MONEY_TEXT_MAX];
+	struct amount open = amount_sub_floor(promised, f->paid);
+	bool safe = f->until - BOOK_SECURED_MARGIN_S > clock_unix_s();
+	struct amount sure =
+		safe ? amount_min(open, f->reserve) : amount_from_u64(0);
+
+	(void)json_array_append_new(
+		l->list,
+		json_pack(
+			"{ss ss ss ss ss ss sb ss}", "peer",
+			addr_text(m, peer, addr), "direction", direction,
+			"total", money_text(m, promised, total), "promised",
+			money_text(m, amount_sub_floor(open, sure), open_text),
+			"secured", money_text(m, sure, secured), "paid",
+			money_text(m, f->paid, paid), "chain_known",
+			(int)f->known, "payer_free",
+			money_text(m, f->free, free_text)));
+}
+
+static bool on_pair(void *ctx, const struct book_pair *p)
+{
+	const struct pair_list *l = ctx;
+
+	if (p->in.have)
+		add_pair(l, "owes us", &p->peer, p->in.newest.amount,
+			 &p->in.facts);
+	if (p->out.have)
+		add_pair(l, "we owe", &p->peer, p->out.newest.amount,
+			 &p->out.facts);
+	return true;
+}
+
+void method_exposure(struct engine *en, const json_t *params, struct call *c)
+{
+	struct pair_list l = {.money = en->money, .list = json_array()};
+	struct err e = {0};
+	enum err_code code;
+
+	(void)params;
+	if (!en->money->open)
+		code = err_fail(&e, ERR_STATE, "the wallet is being opened");
+	else
+		code = book_pair_list(en->money->book, on_pair, &l, &e);
+	if (code != ERR_NONE) {
+		json_decref(l.list);
+		call_error(c, &e);
+		return;
+	}
+	call_result(c, json_pack("{so}", "pairs", l.list));
+}
+
+static void on_finding(void *ctx, const char *what)
+{
+	(void)json_array_append_new(ctx, json_string(what));
+}
+
+static void end_check(struct journey *j, json_t *findings, const char *against)
+{
+	char text[200];
+
+	(void)snprintf(text, sizeof(text), "the book %s%s",
+		       json_array_size(findings) ? "has faults, checked "
+						 : "is right, checked ",
+		       against);
+	journey_end(j, json_pack("{sb so ss}", "ok",
+				 (int)(json_array_size(findings) == 0),
+				 "findings", findings, "text", text));
+}
+
+static void on_chain_read(void *ctx, const struct book_chain *chain,
+			  const struct err *error)
+{
+	struct journey *j = ctx;
+	json_t *findings = j->batches;
+	struct err e = {0};
+	unsigned n;
+
+	j->batches = NULL;
+	if (error) {
+		json_decref(findings);
+		(void)err_fail(&e, error->code,
+			       "the book is right by itself, but the chain "
+			       "cannot be read (%.80s); --offline leaves it "
+			       "out",
+			       error->msg);
+		journey_fail(j, &e);
+		return;
+	}
+	if (book_check_chain(j->money->book, chain, on_finding, findings, &n,
+			     &e) != ERR_NONE) {
+		json_decref(findings);
+		journey_fail(j, &e);
+		return;
+	}
+	end_check(j, findings, "against itself and against the chain");
+}
+
+void method_ledger_check(struct engine *en, const json_t *params,
+			 struct call *c)
+{
+	bool offline = json_is_true(json_object_get(params, "offline"));
+	struct journey *j;
+	struct err e = {0};
+	unsigned n;
+
+	if (!en->money->open) {
+		refuse(c, ERR_STATE, "the wallet is being opened");
+		return;
+	}
+	j = calloc(1, sizeof(*j));
+	if (!j) {
+		refuse(c, ERR_NOMEM, "out of memory");
+		return;
+	}
+	j->engine = en;
+	j->money = en->money;
+	j->call = c;
+	j->batches = json_array();
+	if (book_check(en->money->book, on_finding, j->batches, &n, &e) !=
+	    ERR_NONE) {
+		journey_fail(j, &e);
+		return;
+	}
+	if (!offline && en->money->settle && en->money->pinned && n == 0) {
+		call_on_cancel(c, on_cancel, j);
+		settle_read_chain(en->money->settle, on_chain_read, j);
+		return;
+	}
+	end_check(j, j->batches,
+		  n == 0 && !offline
+			  ? "against itself (no bank is pinned to compare with)"
+			  : "against itself");
+}
+
+void method_ledger_export(struct engine *en, const json_t *params,
+			  struct call *c)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f;
+	struct err e = {0};
+	enum err_code code;
+
+	(void)params;
+	if (!en->money->open) {
+		refuse(c, ERR_STATE, "the wallet is being opened");
+		return;
+	}
+	f = open_memstream(&text, &len);
+	if (!f) {
+		refuse(c, ERR_NOMEM, "out of memory");
+		return;
+	}
+	code = book_export_csv(en->money->book, f, &e);
+	(void)fclose(f);
+	if (code != ERR_NONE)
+		call_error(c, &e);
+	else
+		call_result(c, json_pack("{ss#}", "csv", text, len));
+	free(text);
+}

@@ -1,0 +1,639 @@
+#include "node/money.h"
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "node/passphrase.h"
+#include "node/settings.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RETRY_FIRST_MS 2000
+#define RETRY_LAST_MS 60000
+#define BANK_NOTE "bank"
+#define BANK_NOTE_LEN 49 /* chain id 8 | bank 20 | token 20 | decimals 1 */
+
+static bool is_read_only(const struct money *m)
+{
+	return m->lock < 0;
+}
+
+/* ---- before threads ---- */
+
+static enum err_code get_passphrase(struct money *m, enum money_need need,
+				    struct err *e)
+{
+	m->passphrase = sodium_malloc(SIGNER_PASS_MAX + 1);
+	if (!m->passphrase)
+		return err_fail(e, ERR_NOMEM, "passphrase");
+	return passphrase_get(
+		m->passphrase, SIGNER_PASS_MAX + 1,
+		engine_text(m->engine, "passphrase-file"),
+		need == MONEY_MUST ? PASSPHRASE_ASK : PASSPHRASE_QUIET, e);
+}
+
+static enum err_code take_wallet(struct money *m, enum money_need need,
+				 struct err *e)
+{
+	enum err_code code = get_passphrase(m, need, e);
+
+	if (code == ERR_NONE)
+		code = home_lock(&m->engine->home, "wallet.lock", &m->lock, e);
+	if (code == ERR_NONE)
+		code = signer_fork(&m->proc, e);
+	return code;
+}
+
+enum err_code money_fork(struct money **out, struct engine *en,
+			 enum money_need need, struct err *e)
+{
+	const bool look = need == MONEY_READ || need == MONEY_GLANCE;
+	char path[HOME_PATH_MAX];
+	struct err why = {0};
+	struct money *m;
+	enum err_code code;
+
+	*out = NULL;
+	if (need == MONEY_NONE)
+		return ERR_NONE;
+	home_file(&en->home, look ? "book.db" : "wallet.key", path);
+	if (access(path, F_OK) != 0) {
+		if (need == MONEY_IF_ANY || need == MONEY_GLANCE)
+			return ERR_NONE;
+		return err_fail(e, ERR_STATE,
+				look ? "no book in %.80s: nothing was "
+				       "earned or spent there yet"
+				     : "no wallet in %.80s; `seedbank "
+				       "wallet new` makes one",
+				en->home.path);
+	}
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return err_fail(e, ERR_NOMEM, "wallet");
+	m->engine = en;
+	m->lock = -1;
+	m->decimals = 18;
+	if (look) {
+		*out = m;
+		return ERR_NONE;
+	}
+	code = take_wallet(m, need, &why);
+	/* without a way to open it a node still moves bytes for free */
+	if (code == ERR_STATE && need == MONEY_IF_ANY) {
+		(void)snprintf(en->no_wallet, sizeof(en->no_wallet), "%s",
+			       why.msg);
+		money_free(m);
+		return ERR_NONE;
+	}
+	if (code != ERR_NONE) {
+		money_free(m);
+		return err_fail(e, code, "%s", why.msg);
+	}
+	*out = m;
+	return ERR_NONE;
+}
+
+/* ---- settings ---- */
+
+static enum err_code override(struct money *m, const char *field, struct err *e)
+{
+	const char *text = engine_text(m->engine, field);
+
+	return text ? profile_set(&m->profile, field, text, e) : ERR_NONE;
+}
+
+static enum err_code read_profile(struct money *m, struct err *e)
+{
+	static const char *const fields[] = {"chain-id", "bank", "token",
+					     "confirmations", "legacy-fees"};
+	const char *url;
+	enum err_code code =
+		profile_find(&m->profile, engine_text(m->engine, "profile"), e);
+
+	for (size_t i = 0;
+	     code == ERR_NONE && i < sizeof(fields) / sizeof(fields[0]); i++)
+		code = override(m, fields[i], e);
+	for (size_t i = 0;
+	     code == ERR_NONE && (url = engine_list_at(m->engine, "rpc", i));
+	     i++)
+		code = profile_set(&m->profile, "rpc", url, e);
+	m->domain = (struct signer_domain){.chain_id = m->profile.chain_id,
+					   .bank = m->profile.bank,
+					   .token = m->profile.token};
+	m->decimals = m->profile.token_decimals;
+	return code;
+}
+
+static enum err_code parse_address(const struct money *m, struct address *out,
+				   const char *text, struct err *e)
+{
+	return address_parse_as(out, m->profile.address, text, e);
+}
+
+static enum err_code coin_amount(const struct money *m, const char *name,
+				 struct amount *out, struct err *e)
+{
+	return amount_from_dec(out, engine_text(m->engine, name),
+			       m->profile.coin_decimals, e);
+}
+
+static enum err_code fill_limits(struct money *m, struct signer_unlock *u,
+				 struct err *e)
+{
+	struct engine *en = m->engine;
+	const char *cold;
+	enum err_code code = money_parse(m, engine_text(en, "day-limit"),
+					 &u->limits.total_per_day, e);
+
+	if (code == ERR_NONE)
+		code = money_parse(m, engine_text(en, "payee-day-limit"),
+				   &u->limits.payee_per_day, e);
+	if (code == ERR_NONE)
+		code = coin_amount(m, "fee-limit", &u->limits.fee_per_tx, e);
+	if (code == ERR_NONE)
+		code = coin_amount(m, "day-fee-limit", &u->limits.fee_per_day,
+				   e);
+	u->limits.reserve_days = 3650;
+	for (size_t i = 0; code == ERR_NONE && i < SIGNER_COLD_MAX &&
+			   (cold = engine_list_at(en, "cold", i));
+	     i++) {
+		code = parse_address(m, &u->cold[i], cold, e);
+		u->cold_len = i + 1;
+	}
+	return code;
+}
+
+/* ---- unlocking ---- */
+
+static enum err_code refuse_to_sign(void *ctx, const struct signer_tx_evm *tx,
+				    signer_reply_fn *fn, void *fn_ctx,
+				    struct err *e)
+{
+	(void)ctx;
+	(void)tx;
+	(void)fn;
+	(void)fn_ctx;
+	return err_fail(e, ERR_STATE, "the wallet is not open: only looking");
+}
+
+static void forget_nothing(void *ctx, void *fn_ctx)
+{
+	(void)ctx;
+	(void)fn_ctx;
+}
+
+static void on_deploy_allowed(void *ctx, const struct signer_reply *r,
+			      const struct err *e)
+{
+	struct money *m = ctx;
+
+	(void)r;
+	settle_deploy_allowed(m->settle, e);
+}
+
+static void allow_deploy(void *ctx, struct settle *s, uint64_t chain_id,
+			 const struct hash32 *code)
+{
+	struct money *m = ctx;
+	struct signer_request q = {
+		.type = SIGNER_ALLOW_DEPLOY,
+		.u.deploy = {.chain_id = chain_id, .code = *code}};
+	struct err e = {0};
+	enum err_code rc;
+
+	if (!m->signer)
+		rc = err_fail(&e, ERR_STATE, "the wallet is not open");
+	else
+		rc = signer_ask(m->signer, &q, on_deploy_allowed, m, &e);
+	if (rc != ERR_NONE)
+		settle_deploy_allowed(s, &e);
+}
+
+static enum err_code read_price(const struct money *m,
+				struct settle_price *price, struct err *e)
+{
+	const char *text = engine_text(m->engine, "coin-price");
+	struct amount tokens;
+	enum err_code code;
+
+	if (profile_coin_is_token(&m->profile)) {
+		*price = settle_price_same();
+		return ERR_NONE;
+	}
+	*price = (struct settle_price){0};
+	if (!text)
+		return ERR_NONE;
+	code = money_parse(m, text, &tokens, e);
+	if (code == ERR_NONE)
+		*price = settle_price_of(tokens, m->profile.coin_decimals);
+	return code;
+}
+
+/* What the chain said may let a payer be served further. */
+static void on_facts_read(void *ctx)
+{
+	struct money *m = ctx;
+
+	if (m->on_facts)
+		m->on_facts(m->on_facts_ctx);
+}
+
+static enum err_code open_chain(struct money *m, struct err *e)
+{
+	const struct evm_signer nobody = {.ask = refuse_to_sign,
+					  .forget = forget_nothing};
+	const struct address accounts[2] = {m->me, {{0}}};
+	struct evm_signer signer =
+		m->signer ? evm_signer_process(m->signer, accounts) : nobody;
+	struct settle_config cfg = {
+		.me = m->me,
+		.fee_share = (unsigned)engine_int(m->engine, "fee-share"),
+		.unix_s = clock_unix_s,
+		.allow_deploy = allow_deploy,
+		.on_facts = on_facts_read,
+		.ctx = m,
+	};
+	enum err_code code = read_price(m, &cfg.price, e);
+
+	if (code != ERR_NONE || m->profile.n_urls == 0)
+		return code;
+	code = profile_open_chain(&m->chain, &m->profile, m->engine->loop,
+				  m->engine->http, &signer, amount_from_u64(0),
+				  m->engine->log, e);
+	if (code == ERR_NONE)
+		code = settle_new(&m->settle, m->engine->loop, m->chain,
+				  m->book, &m->profile, &cfg, m->engine->log,
+				  e);
+	return code;
+}
+
+static void set_trouble(struct money *m, const char *text)
+{
+	if (strcmp(m->trouble, text) != 0)
+		log_line(m->engine->log, LOG_WARN, "money",
+			 "neither buying nor selling yet text=\"%s\"", text);
+	(void)snprintf(m->trouble, sizeof(m->trouble), "%s", text);
+}
+
+static void try_pin(struct money *m);
+
+static enum err_code opened(struct money *m, struct err *e)
+{
+	char path[HOME_PATH_MAX];
+	enum err_code code;
+
+	home_file(&m->engine->home, "book.db", path);
+	if (is_read_only(m))
+		code = book_open_readonly(&m->book, path, e);
+	else
+		code = book_open(&m->book, path, &m->me, e);
+	if (code != ERR_NONE)
+		return code;
+	if (is_read_only(m))
+		m->me = book_me(m->book);
+	code = open_chain(m, e);
+	if (code != ERR_NONE)
+		return code;
+	m->open = true;
+	try_pin(m);
+	return ERR_NONE;
+}
+
+static void forget_passphrase(struct money *m)
+{
+	sodium_free(m->passphrase); /* wipes it */
+	m->passphrase = NULL;
+}
+
+static void on_unlocked(void *ctx, const struct signer_reply *r,
+			const struct err *error)
+{
+	struct money *m = ctx;
+	struct err e = {0};
+
+	forget_passphrase(m);
+	if (error) {
+		e = *error;
+	} else {
+		m->me = r->u.unlocked.account[SIGNER_BANDWIDTH];
+		(void)opened(m, &e);
+	}
+	if (e.code == ERR_NONE)
+		return;
+	set_trouble(m, e.msg);
+	log_line(m->engine->log, LOG_ERROR, "money",
+		 "the wallet stays closed text=\"%s\"", e.msg);
+}
+
+static enum err_code unlock(struct money *m, struct err *e)
+{
+	char key_path[HOME_PATH_MAX], state_path[HOME_PATH_MAX];
+	struct signer_request q = {.type = SIGNER_UNLOCK};
+	struct signer_reply r;
+	uint32_t index = (uint32_t)engine_int(m->engine, "wallet-index");
+	enum err_code code = fill_limits(m, &q.u.unlock, e);
+
+	if (code != ERR_NONE)
+		return code;
+	home_file(&m->engine->home, "wallet.key", key_path);
+	home_file(&m->engine->home, "signer.state", state_path);
+	q.u.unlock.key_path = key_path;
+	q.u.unlock.state_path = state_path;
+	q.u.unlock.passphrase = m->passphrase;
+	q.u.unlock.kind = ADDRESS_EVM;
+	/* a separate account for storage, never used for bandwidth */
+	q.u.unlock.index[SIGNER_BANDWIDTH] = index * 2;
+	q.u.unlock.index[SIGNER_STORAGE] = index * 2 + 1;
+	m->signer = signer_client_new(m->engine->loop, &m->proc, e);
+	if (!m->signer)
+		return ERR_IO;
+	m->proc = (struct signer_proc){0}; /* the client's now */
+	if (m->engine->daemon)		   /* deriving the key takes a second */
+		return signer_ask(m->signer, &q, on_unlocked, m, e);
+	code = signer_call(m->signer, &r, &q, e);
+	forget_passphrase(m);
+	if (code != ERR_NONE)
+		return code;
+	m->me = r.u.unlocked.account[SIGNER_BANDWIDTH];
+	return opened(m, e);
+}
+
+static void stop_waiting(void *ctx)
+{
+	struct money *m = ctx;
+
+	loop_stop(m->engine->loop);
+}
+
+/* A command wants to know where it stands before it starts. */
+static void wait_for_pin(struct money *m)
+{
+	struct loop_timer *limit;
+
+	if (m->pinned || !m->chain || address_is_zero(&m->domain.bank))
+		return;
+	limit = loop_timer_new(m->engine->loop, stop_waiting, m);
+	if (!limit)
+		return;
+	m->waiting = true;
+	loop_timer_set(limit, MONEY_WAIT_MS);
+	loop_run(m->engine->loop);
+	m->waiting = false;
+	loop_timer_free(limit);
+}
+
+static void on_retry(void *ctx)
+{
+	try_pin(ctx);
+}
+
+enum err_code money_start(struct money *m, struct err *e)
+{
+	enum err_code code = read_profile(m, e);
+
+	if (code != ERR_NONE)
+		return code;
+	m->retry_ms = RETRY_FIRST_MS;
+	m->retry = loop_timer_new(m->engine->loop, on_retry, m);
+	if (!m->retry)
+		return err_fail(e, ERR_NOMEM, "wallet");
+	code = is_read_only(m) ? opened(m, e) : unlock(m, e);
+	if (code == ERR_NONE && !m->engine->daemon)
+		wait_for_pin(m);
+	return code;
+}
+
+void money_free(struct money *m)
+{
+	if (!m)
+		return;
+	settle_free(m->settle);
+	chain_free(m->chain);
+	loop_timer_free(m->retry);
+	book_close(m->book);
+	signer_client_free(m->signer);
+	signer_stop(&m->proc);
+	if (m->passphrase)
+		forget_passphrase(m);
+	if (m->lock >= 0)
+		(void)close(m->lock);
+	free(m);
+}
+
+/* ---- pinning ---- */
+
+static void put_note(const struct money *m, uint8_t out[BANK_NOTE_LEN])
+{
+	struct wr w = wr_into(out, BANK_NOTE_LEN);
+
+	wr_u64(&w, m->domain.chain_id);
+	wr_copy(&w, m->domain.bank.bytes, 20);
+	wr_copy(&w, m->domain.token.bytes, 20);
+	wr_u8(&w, (uint8_t)m->decimals);
+}
+
+/* Was this bank of this chain checked before? Then chain id, token and
+ * decimals are known without asking. */
+static bool was_checked(struct money *m)
+{
+	uint8_t note[BANK_NOTE_LEN];
+	size_t len = sizeof(note);
+	struct rd r;
+	struct signer_domain d;
+
+	if (book_note_get(m->book, BANK_NOTE, note, &len, NULL) != ERR_NONE ||
+	    len != sizeof(note))
+		return false;
+	r = rd_from(note, len);
+	d.chain_id = rd_u64(&r);
+	rd_copy(&r, d.bank.bytes, 20);
+	rd_copy(&r, d.token.bytes, 20);
+	if (!address_eq(&d.bank, &m->domain.bank) ||
+	    (m->domain.chain_id && d.chain_id != m->domain.chain_id))
+		return false;
+	m->domain = d;
+	m->decimals = rd_u8(&r);
+	return true;
+}
+
+static void be_pinned(struct money *m)
+{
+	void (*fn)(void *ctx) = m->on_pinned;
+
+	m->pinned = true;
+	m->trouble[0] = '\0';
+	m->on_pinned = NULL;
+	if (m->waiting)
+		loop_stop(m->engine->loop);
+	if (fn)
+		fn(m->on_pinned_ctx);
+}
+
+static void on_pin_reply(void *ctx, const struct signer_reply *r,
+			 const struct err *error)
+{
+	struct money *m = ctx;
+
+	(void)r;
+	if (error)
+		set_trouble(m, error->msg);
+	else
+		be_pinned(m);
+}
+
+static void ask_pin(struct money *m)
+{
+	struct signer_request q = {.type = SIGNER_PIN, .u.pin = m->domain};
+	struct err e = {0};
+
+	if (!m->signer) {
+		be_pinned(m);
+		return;
+	}
+	if (signer_ask(m->signer, &q, on_pin_reply, m, &e) != ERR_NONE)
+		set_trouble(m, e.msg);
+}
+
+static void retry_later(struct money *m)
+{
+	if (m->waiting)
+		loop_stop(m->engine->loop);
+	loop_timer_set(m->retry, m->retry_ms);
+	m->retry_ms = m->retry_ms * 2 > RETRY_LAST_MS ? RETRY_LAST_MS
+						      : m->retry_ms * 2;
+}
+
+static enum err_code note_bank(struct money *m, struct err *e)
+{
+	uint8_t note[BANK_NOTE_LEN];
+	enum err_code code;
+
+	if (is_read_only(m))
+		return ERR_NONE;
+	put_note(m, note);
+	code = book_note_set(m->book, BANK_NOTE, note, sizeof(note), e);
+	return code == ERR_NONE ? book_commit(m->book, e) : code;
+}
+
+static void on_verified(void *ctx, const struct settle_bank *b,
+			const struct err *error)
+{
+	struct money *m = ctx;
+	struct err e = {0};
+
+	if (error) {
+		set_trouble(m, error->msg);
+		retry_later(m);
+		return;
+	}
+	m->domain = (struct signer_domain){
+		.chain_id = b->chain_id, .bank = b->bank, .token = b->token};
+	m->decimals = b->decimals;
+	(void)snprintf(m->symbol, sizeof(m->symbol), "%s", b->symbol);
+	if (note_bank(m, &e) != ERR_NONE)
+		set_trouble(m, e.msg);
+	else
+		ask_pin(m);
+}
+
+static void try_pin(struct money *m)
+{
+	if (m->pinned)
+		return;
+	if (address_is_zero(&m->domain.bank)) {
+		set_trouble(m, "no bank is configured: `seedbank config bank "
+			       "ADDRESS`, or `seedbank contract deploy`");
+	} else if (was_checked(m)) {
+		m->profile.chain_id = m->domain.chain_id;
+		ask_pin(m);
+	} else if (!m->settle) {
+		set_trouble(m,
+			    "no RPC is configured: `seedbank config rpc URL`");
+	} else {
+		settle_verify(m->settle, on_verified, m);
+	}
+}
+
+enum err_code money_adopt_bank(struct money *m, const struct address *bank,
+			       const struct address *token, struct err *e)
+{
+	const struct home *home = &m->engine->home;
+	char text[ADDRESS_TEXT_MAX];
+	enum err_code code;
+
+	(void)address_text(text, bank, m->profile.address);
+	code = settings_store(home, "bank", text, e);
+	if (code == ERR_NONE)
+		code = profile_set(&m->profile, "bank", text, e);
+	(void)address_text(text, token, m->profile.address);
+	if (code == ERR_NONE)
+		code = settings_store(home, "token", text, e);
+	if (code == ERR_NONE)
+		code = profile_set(&m->profile, "token", text, e);
+	if (code != ERR_NONE)
+		return code;
+	m->domain.bank = *bank;
+	m->domain.token = *token;
+	settle_set_profile(m->settle, &m->profile);
+	try_pin(m);
+	return ERR_NONE;
+}
+
+void money_when_pinned(struct money *m, void (*fn)(void *ctx), void *ctx)
+{
+	if (m->pinned) {
+		fn(ctx);
+		return;
+	}
+	m->on_pinned = fn;
+	m->on_pinned_ctx = ctx;
+}
+
+/* ---- signer and amounts ---- */
+
+enum err_code money_sign_channel(struct money *m, const uint8_t key[32],
+				 uint8_t sig[64], struct err *e)
+{
+	struct signer_request q = {.type = SIGNER_CHANNEL,
+				   .u.channel = {.purpose = SIGNER_BANDWIDTH,
+						 .chain_id = m->domain.chain_id,
+						 .bank = m->domain.bank}};
+	struct signer_reply r;
+	enum err_code code;
+
+	memcpy(q.u.channel.key, key, sizeof(q.u.channel.key));
+	code = signer_call(m->signer, &r, &q, e);
+	if (code == ERR_NONE)
+		memcpy(sig, r.u.sig.bytes, 64);
+	return code;
+}
+
+enum err_code money_trust(const struct money *m, struct amount *start,
+			  struct amount *most, struct err *e)
+{
+	enum err_code code =
+		money_parse(m, engine_text(m->engine, "trust"), start, e);
+
+	if (code == ERR_NONE)
+		code = money_parse(m, engine_text(m->engine, "max-trust"), most,
+				   e);
+	return code;
+}
+
+const char *money_text(const struct money *m, struct amount a,
+		       char out[MONEY_TEXT_MAX])
+{
+	return amount_to_dec(out, a, m->decimals);
+}
+
+enum err_code money_parse(const struct money *m, const char *text,
+			  struct amount *out, struct err *e)
+{
+	if (!text)
+		return err_fail(e, ERR_PARSE, "an amount is missing");
+	return amount_from_dec(out, text, m->decimals, e);
+}

@@ -1,0 +1,87 @@
+/* net.h - TCP sockets for the wire: the only place that owns one.
+ *
+ * Bytes come in through one shared receive buffer of NET_RBUF bytes that is
+ * filled from front to back by every connection in turn (at most NET_RECV a
+ * call); what is received is handed on as a span of it, so a holder keeps the
+ * bytes by keeping a reference. Output is asked for as iovecs when the socket
+ * can take it, gathered over a whole turn of the loop.
+ *
+ * Ownership: net owns every conn; a conn is gone when `closed` returns, or when
+ * net_close() was called (which does not call `closed`; safe in any callback).
+ * Thread: the loop.
+ */
+#ifndef NODE_NET_H
+#define NODE_NET_H
+
+#include "base/cbuf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/loop.h"
+
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define NET_RBUF (1U << 20)
+#define NET_RECV (256U << 10)
+#define NET_IOV_MAX 64
+
+struct net;
+struct conn;
+
+struct net_addr {
+	struct sockaddr_storage sa;
+	socklen_t len;
+};
+
+struct net_ops {
+	/* An incoming connection; returns the conn's ctx, NULL to refuse. */
+	void *(*accepted)(void *net_ctx, struct conn *c,
+			  const struct net_addr *from);
+	/* An outgoing one is up. */
+	void (*connected)(void *conn_ctx);
+	void (*received)(void *conn_ctx, const struct span *bytes);
+	/* Fills iov with what to send next, at most max entries; returns how
+	 * many. 0: nothing now, net_want_write() will be called again. */
+	size_t (*output)(void *conn_ctx, struct iovec *iov, size_t max);
+	void (*sent)(void *conn_ctx, size_t bytes);
+	/* How many bytes may be read now; 0 pauses until net_want_read(). */
+	size_t (*may_read)(void *conn_ctx);
+	/* The socket is closed, by the other side or by an error. */
+	void (*closed)(void *conn_ctx, const char *why);
+};
+
+struct net *net_new(struct loop *loop, struct log *log,
+		    const struct net_ops *ops, void *net_ctx, struct err *e);
+void net_free(struct net *n);
+
+/* Binds and listens on host:port (port 0: any). An IPv6 wildcard takes IPv4
+ * too. *port gets the port in use. ERR_IO says why not. */
+enum err_code net_listen(struct net *n, const char *host, uint16_t port,
+			 uint16_t *bound_port, struct err *e);
+
+/* Starts connecting; the outcome comes as connected or closed. NULL when no
+ * socket could be had. */
+struct conn *net_connect(struct net *n, const struct net_addr *to,
+			 void *conn_ctx);
+void net_close(struct conn *c);
+
+/* There is (or may be) output: written at the next net_flush(). */
+void net_want_write(struct conn *c);
+void net_want_read(struct conn *c);
+/* Writes for everyone who wanted; call once at the end of a loop turn. */
+void net_flush(struct net *n);
+
+unsigned net_count(const struct net *n);
+
+/* ---- addresses ---- */
+bool net_addr_from_ip(struct net_addr *out, const char *ip, uint16_t port);
+bool net_addr_from_bytes(struct net_addr *out, const uint8_t *ip, size_t ip_len,
+			 uint16_t port);
+bool net_addr_eq(const struct net_addr *a, const struct net_addr *b);
+/* The address without a port: 4 or 16 bytes, IPv4-mapped ones as 4. */
+size_t net_addr_ip(const struct net_addr *a, uint8_t out[16]);
+uint16_t net_addr_port(const struct net_addr *a);
+void net_addr_text(const struct net_addr *a, char *out, size_t cap);
+
+#endif

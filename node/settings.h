@@ -1,0 +1,24 @@
+/* settings.h - every setting of a node: one table for HOME/config, for the
+ * daemon's flags and for `seedbank config`.
+ *
+ * Thread: the loop.
+ */
+#ifndef NODE_SETTINGS_H
+#define NODE_SETTINGS_H
+
+#include "base/options.h"
+#include "node/home.h"
+
+extern const struct option settings_table[];
+extern const size_t settings_count;
+
+/* Defaults, then HOME/config when it is there. Errors name file and line. */
+enum err_code settings_load(struct options **out, const struct home *h,
+			    struct err *e);
+
+/* Writes one `name = value` line into HOME/config (checked first; the other
+ * lines stay as they are; replaced atomically). value NULL removes the line. */
+enum err_code settings_store(const struct home *h, const char *name,
+			     const char *value, struct err *e);
+
+#endif

@@ -1,0 +1,634 @@
+#include "node/torrent.h"
+
+#include "base/hex.h"
+#include "ledger/pay.h"
+#include "node/money.h"
+#include "node/torrent_impl.h"
+#include "node/trade.h"
+
+#include <libgen.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TICK_MAX_MS 250
+
+int64_t torrent_now(const struct torrent *t)
+{
+	return loop_now_ms(t->engine->loop);
+}
+
+void torrent_tell(struct torrent *t, const char *type, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_line(t->engine->log, LOG_INFO, "torrent",
+		 "%s name=\"%s\" text=\"%s\"", type, t->meta.name, text);
+	if (t->watcher)
+		t->watcher(t->watcher_ctx, type, text);
+}
+
+void torrent_wake(struct torrent *t)
+{
+	loop_timer_set(t->tick, 0);
+}
+
+const char *torrent_state_name(enum torrent_state s)
+{
+	switch (s) {
+	case TORRENT_CHECKING:
+		return "checking";
+	case TORRENT_DOWNLOADING:
+		return "downloading";
+	case TORRENT_SEEDING:
+		return "seeding";
+	case TORRENT_PAUSED:
+		return "paused";
+	case TORRENT_FAULT:
+		return "fault";
+	case TORRENT_STOPPED:
+		return "stopped";
+	}
+	return "unknown";
+}
+
+/* ---- time ---- */
+
+static void on_tick(void *ctx)
+{
+	struct torrent *t = ctx;
+	int64_t now = torrent_now(t), next, peers;
+
+	if (!t->swarm)
+		return;
+	next = swarm_tick(t->swarm, now);
+	peers = torrent_peers_tick(t, now);
+	if (peers < next)
+		next = peers;
+	next -= now;
+	if (next > TICK_MAX_MS)
+		next = TICK_MAX_MS;
+	loop_timer_set(t->tick, next);
+	if (torrent_reached(t) && t->watcher)
+		t->watcher(t->watcher_ctx, "reached", "");
+}
+
+bool torrent_reached(const struct torrent *t)
+{
+	struct swarm_stats stats;
+
+	if (t->complete_ms < 0 || t->state != TORRENT_SEEDING || !t->swarm)
+		return false;
+	if (t->stop_when_complete)
+		return true;
+	if (t->seed_time_s >= 0 &&
+	    torrent_now(t) - t->complete_ms >= t->seed_time_s * 1000)
+		return true;
+	if (!t->ratio_permille)
+		return false;
+	swarm_stats_get(t->swarm, &stats);
+	return stats.uploaded >= t->meta.total / 1000 * t->ratio_permille;
+}
+
+/* ---- states ---- */
+
+static void begin(struct torrent *t)
+{
+	struct err e = {0};
+	struct swarm_stats stats;
+
+	if (t->verify_only) {
+		t->state = TORRENT_PAUSED;
+		torrent_tell(t, "ready", "%s is checked", t->meta.name);
+		return;
+	}
+	if (torrent_swarm_start(t, &e) != ERR_NONE) {
+		torrent_fault(t, &e);
+		return;
+	}
+	t->up_saved = t->down_saved = 0;
+	swarm_stats_get(t->swarm, &stats);
+	if (t->read_only)
+		swarm_set_download(t->swarm, torrent_now(t), false);
+	t->state = stats.left == 0 ? TORRENT_SEEDING : TORRENT_DOWNLOADING;
+	if (stats.left == 0) {
+		t->complete_ms = torrent_now(t);
+		torrent_tell(t, "ready", "%s is complete: seeding on port %u",
+			     t->meta.name, t->engine->listen_port);
+	} else if (t->read_only) {
+		torrent_tell(t, "ready",
+			     "%s: only %u of %u pieces are here and good; "
+			     "seeding those",
+			     t->meta.name, stats.have, stats.pieces);
+	} else {
+		torrent_tell(t, "ready", "%s: %u of %u pieces are here",
+			     t->meta.name, stats.have, stats.pieces);
+	}
+	candidates_retry_now(t->candidates);
+	torrent_peers_start(t);
+	torrent_wake(t);
+}
+
+void torrent_opened(struct torrent *t)
+{
+	if (t->state != TORRENT_CHECKING)
+		return;
+	begin(t);
+}
+
+void torrent_check_progress(struct torrent *t, uint64_t done, uint64_t total)
+{
+	t->checked = done;
+	t->check_total = total;
+	if (t->watcher)
+		t->watcher(t->watcher_ctx, "check", "");
+}
+
+void torrent_completed(struct torrent *t)
+{
+	if (t->state != TORRENT_DOWNLOADING)
+		return;
+	t->state = TORRENT_SEEDING;
+	t->complete_ms = torrent_now(t);
+	t->fresh = true;
+	torrent_tell(t, "complete", "%s is complete", t->meta.name);
+	torrent_peers_completed(t);
+	torrent_wake(t);
+}
+
+void torrent_fault(struct torrent *t, const struct err *err)
+{
+	(void)snprintf(t->fault, sizeof(t->fault), "%s", err->msg);
+	t->state = TORRENT_FAULT;
+	torrent_tell(t, "fault",
+		     "%s is paused: %s; make room, then `seedbank resume` (or "
+		     "run it again)",
+		     t->meta.name, err->msg);
+}
+
+/* Remembered for the daemon's next start. */
+static void want(struct torrent *t, enum resume_want w)
+{
+	struct err e = {0};
+
+	if (t->remembered &&
+	    resume_set_want(t->engine->resume, &t->meta.info_hash, w, &e) !=
+		    ERR_NONE)
+		log_line(t->engine->log, LOG_WARN, "torrent",
+			 "not saved name=\"%s\" text=\"%s\"", t->meta.name,
+			 e.msg);
+}
+
+void torrent_pause(struct torrent *t)
+{
+	if (t->state == TORRENT_PAUSED || t->state == TORRENT_STOPPED)
+		return;
+	torrent_swarm_stop(t);
+	store_forget_partial(t->store);
+	t->state = TORRENT_PAUSED;
+	loop_timer_cancel(t->tick);
+	want(t, RESUME_PAUSE);
+}
+
+void torrent_resume(struct torrent *t)
+{
+	if (t->state == TORRENT_FAULT) {
+		store_resume(t->store);
+		if (t->swarm) {
+			t->state = t->complete_ms >= 0 ? TORRENT_SEEDING
+						       : TORRENT_DOWNLOADING;
+			torrent_wake(t);
+			return;
+		}
+	} else if (t->state != TORRENT_PAUSED) {
+		return;
+	}
+	want(t, RESUME_RUN);
+	t->state = TORRENT_CHECKING;
+	if (store_is_ready(t->store))
+		begin(t);
+}
+
+void torrent_save_totals(struct torrent *t)
+{
+	struct swarm_stats stats;
+
+	if (!t->swarm || !t->store || t->store_closed)
+		return;
+	swarm_stats_get(t->swarm, &stats);
+	store_add_totals(t->store, stats.uploaded - t->up_saved,
+			 stats.downloaded - t->down_saved);
+	t->up_saved = stats.uploaded;
+	t->down_saved = stats.downloaded;
+}
+
+static void on_recheck(void *ctx, bool whole)
+{
+	struct torrent *t = ctx;
+
+	if (!whole || t->state != TORRENT_CHECKING)
+		return;
+	t->complete_ms = -1;
+	begin(t);
+}
+
+enum err_code torrent_recheck(struct torrent *t, struct err *e)
+{
+	enum err_code code;
+
+	if (t->state == TORRENT_CHECKING || t->state == TORRENT_STOPPED)
+		return err_fail(e, ERR_STATE, "%.80s is %s already",
+				t->meta.name, torrent_state_name(t->state));
+	torrent_swarm_stop(t);
+	store_forget_partial(t->store);
+	code = store_verify(t->store, on_recheck, t, e);
+	if (code != ERR_NONE) {
+		begin(t);
+		return code;
+	}
+	t->state = TORRENT_CHECKING;
+	t->checked = 0;
+	t->check_total = t->meta.total;
+	return ERR_NONE;
+}
+
+/* ---- stopping ---- */
+
+void torrent_stop_step(struct torrent *t)
+{
+	if (t->goodbye_said && t->store_closed && t->stopped)
+		t->stopped(t->stopped_ctx);
+}
+
+static void on_store_closed(void *ctx)
+{
+	struct torrent *t = ctx;
+
+	t->store = NULL;
+	t->store_closed = true;
+	torrent_stop_step(t);
+}
+
+void torrent_stop(struct torrent *t, void (*done)(void *ctx), void *ctx)
+{
+	t->stopped = done;
+	t->stopped_ctx = ctx;
+	if (t->state == TORRENT_STOPPED)
+		return;
+	t->state = TORRENT_STOPPED;
+	loop_timer_cancel(t->tick);
+	torrent_peers_goodbye(t); /* before the swarm's figures are gone */
+	torrent_swarm_stop(t);
+	trade_job_close(t->engine->trade, t->job);
+	t->job = NULL;
+	store_close(t->store, on_store_closed, t);
+}
+
+bool torrent_stopped(const struct torrent *t)
+{
+	return t->goodbye_said && t->store_closed;
+}
+
+void torrent_free(struct torrent *t)
+{
+	if (!t)
+		return;
+	if (t->prev)
+		t->prev->next = t->next;
+	else if (t->engine->torrents == t)
+		t->engine->torrents = t->next;
+	if (t->next)
+		t->next->prev = t->prev;
+	torrent_swarm_stop(t);
+	if (t->job)
+		trade_job_close(t->engine->trade, t->job);
+	if (t->store && t->state != TORRENT_STOPPED)
+		store_close(t->store, NULL, NULL);
+	torrent_peers_free(t);
+	loop_timer_free(t->tick);
+	metainfo_clear(&t->meta);
+	free(t->file);
+	free(t->dir);
+	free(t);
+}
+
+/* ---- starting ---- */
+
+/* `seed DIR`: DIR holds the torrent's name, or is it. */
+static char *pick_root(const struct metainfo *m, const char *dir)
+{
+	char path[PATH_MAX], copy[PATH_MAX];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%.3000s/%.1000s", dir, m->name);
+	(void)snprintf(copy, sizeof(copy), "%.4000s", dir);
+	if (stat(path, &st) != 0 && m->multi &&
+	    strcmp(basename(copy), m->name) == 0) {
+		(void)snprintf(copy, sizeof(copy), "%.4000s", dir);
+		return strdup(dirname(copy));
+	}
+	return strdup(dir);
+}
+
+static enum err_code open_store(struct torrent *t, bool preallocate,
+				struct err *e)
+{
+	struct store_file *files = calloc(t->meta.file_count, sizeof(*files));
+	struct store_cfg cfg = {
+		.info_hash = t->meta.info_hash,
+		.root = t->dir,
+		.name = t->meta.multi ? t->meta.name : NULL,
+		.files = files,
+		.file_count = t->meta.file_count,
+		.piece_len = t->meta.piece_length,
+		.piece_count = t->meta.piece_count,
+		.hashes = t->meta.pieces,
+		.read_only = t->read_only,
+		.preallocate = preallocate,
+		.recheck = t->verify_only,
+		.no_resume = t->verify_only,
+	};
+	enum err_code code;
+
+	if (!files)
+		return err_fail(e, ERR_NOMEM, "%.80s", t->meta.name);
+	for (uint32_t i = 0; i < t->meta.file_count; i++)
+		files[i] =
+			(struct store_file){.path = t->meta.files[i].path,
+					    .length = t->meta.files[i].length,
+					    .pad = t->meta.files[i].pad};
+	code = store_open(&t->store, t->engine->store_env, &cfg,
+			  &torrent_store_callbacks, t, e);
+	free(files);
+	return code;
+}
+
+static struct torrent *torrent_new(struct engine *en,
+				   const struct torrent_cfg *cfg)
+{
+	struct torrent *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->engine = en;
+	t->file = malloc(cfg->file_len ? cfg->file_len : 1);
+	t->tick = loop_timer_new(en->loop, on_tick, t);
+	t->candidates = candidates_new();
+	if (!t->file || !t->tick || !t->candidates) {
+		free(t->file);
+		loop_timer_free(t->tick);
+		candidates_free(t->candidates);
+		free(t);
+		return NULL;
+	}
+	memcpy(t->file, cfg->file, cfg->file_len);
+	t->file_len = cfg->file_len;
+	t->read_only = cfg->read_only;
+	t->verify_only = cfg->verify_only;
+	t->ratio_permille = cfg->ratio_permille;
+	t->seed_time_s = cfg->seed_time_s;
+	t->stop_when_complete = cfg->stop_when_complete;
+	t->paying = cfg->paying;
+	t->bid = cfg->bid;
+	t->budget = cfg->budget;
+	t->complete_ms = -1;
+	t->started_ms = loop_now_ms(en->loop);
+	return t;
+}
+
+static void link_in(struct torrent *t)
+{
+	struct engine *en = t->engine;
+
+	t->next = en->torrents;
+	if (t->next)
+		t->next->prev = t;
+	en->torrents = t;
+}
+
+enum err_code torrent_add(struct torrent **out, struct engine *en,
+			  const struct torrent_cfg *cfg, struct err *e)
+{
+	struct torrent *t = torrent_new(en, cfg);
+	enum err_code code;
+
+	*out = NULL;
+	if (!t)
+		return err_fail(e, ERR_NOMEM, "torrent");
+	code = metainfo_parse(&t->meta, t->file, t->file_len, e);
+	if (code == ERR_NONE && (*out = engine_find(en, &t->meta.info_hash)))
+		code = err_fail(e, ERR_STATE, "%.100s is there already",
+				t->meta.name);
+	if (code == ERR_NONE &&
+	    !(t->dir = cfg->read_only ? pick_root(&t->meta, cfg->dir)
+				      : strdup(cfg->dir)))
+		code = err_fail(e, ERR_NOMEM, "torrent");
+	if (code == ERR_NONE)
+		code = torrent_peers_new(t, e);
+	if (code == ERR_NONE)
+		code = open_store(t, cfg->preallocate, e);
+	if (code != ERR_NONE) {
+		t->state = TORRENT_STOPPED; /* not in the list */
+		t->next = t->prev = NULL;
+		torrent_free(t);
+		return code;
+	}
+	link_in(t);
+	t->state = cfg->paused ? TORRENT_PAUSED : TORRENT_CHECKING;
+	torrent_trade_ready(t);
+	*out = t;
+	return ERR_NONE;
+}
+
+/* ---- looking ---- */
+
+static void add_rates(const struct torrent *t, json_t *o)
+{
+	struct swarm_stats stats = {0};
+	struct store_stats stored = {0};
+	int64_t eta = -1;
+
+	if (t->store && store_is_ready(t->store))
+		store_stats_get(t->store, &stored);
+	if (t->swarm)
+		swarm_stats_get(t->swarm, &stats);
+	if (t->state == TORRENT_DOWNLOADING && stats.rate_in > 0)
+		eta = (int64_t)(stats.left / stats.rate_in);
+	(void)json_object_set_new(o, "total",
+				  json_integer((json_int_t)t->meta.total));
+	(void)json_object_set_new(o, "have",
+				  json_integer((json_int_t)stored.have_bytes));
+	(void)json_object_set_new(
+		o, "percent",
+		json_integer((json_int_t)(t->meta.total
+						  ? stored.have_bytes * 100 /
+							    t->meta.total
+						  : 100)));
+	(void)json_object_set_new(o, "downloaded",
+				  json_integer((json_int_t)stats.downloaded));
+	(void)json_object_set_new(o, "uploaded",
+				  json_integer((json_int_t)stats.uploaded));
+	(void)json_object_set_new(o, "wasted",
+				  json_integer((json_int_t)stats.wasted));
+	(void)json_object_set_new(o, "rate_down", json_integer(stats.rate_in));
+	(void)json_object_set_new(o, "rate_up", json_integer(stats.rate_out));
+	(void)json_object_set_new(o, "peers", json_integer(stats.peers));
+	(void)json_object_set_new(o, "seeds", json_integer(stats.seeds));
+	if (eta >= 0)
+		(void)json_object_set_new(o, "eta_s", json_integer(eta));
+}
+
+static void add_money(const struct torrent *t, json_t *o)
+{
+	struct pay_job_state state;
+	char text[MONEY_TEXT_MAX];
+
+	if (!t->job)
+		return;
+	pay_job_state(t->job, &state);
+	(void)json_object_set_new(
+		o, "spent",
+		json_string(money_text(t->engine->money, state.spent, text)));
+	(void)json_object_set_new(
+		o, "budget_left",
+		json_string(money_text(t->engine->money, state.left, text)));
+	(void)json_object_set_new(
+		o, "top_bid",
+		json_string(money_text(t->engine->money, state.top_bid, text)));
+	(void)json_object_set_new(o, "paid_bytes",
+				  json_integer((json_int_t)state.paid_bytes));
+}
+
+json_t *torrent_json(const struct torrent *t)
+{
+	char hex[41];
+	json_t *o;
+
+	hex_encode(hex, t->meta.info_hash.bytes, 20);
+	o = json_pack("{ss ss ss ss}", "info_hash", hex, "name", t->meta.name,
+		      "state", torrent_state_name(t->state), "dir", t->dir);
+	if (t->state == TORRENT_FAULT)
+		(void)json_object_set_new(o, "fault", json_string(t->fault));
+	if (t->state == TORRENT_CHECKING)
+		(void)json_object_set_new(o, "checked",
+					  json_integer((json_int_t)t->checked));
+	add_rates(t, o);
+	add_money(t, o);
+	(void)json_object_set_new(o, "complete",
+				  json_boolean(t->complete_ms >= 0));
+	(void)json_object_set_new(
+		o, "seconds",
+		json_integer((torrent_now(t) - t->started_ms) / 1000));
+	return o;
+}
+
+void torrent_watch(struct torrent *t, torrent_event_fn *fn, void *ctx)
+{
+	t->watcher = fn;
+	t->watcher_ctx = ctx;
+}
+
+const struct info_hash *torrent_hash(const struct torrent *t)
+{
+	return &t->meta.info_hash;
+}
+
+struct swarm *torrent_swarm(const struct torrent *t)
+{
+	return t->swarm;
+}
+
+struct torrent *torrent_next(const struct torrent *t)
+{
+	return t->next;
+}
+
+const struct metainfo *torrent_meta(const struct torrent *t)
+{
+	return &t->meta;
+}
+
+enum torrent_state torrent_state(const struct torrent *t)
+{
+	return t->state;
+}
+
+void torrent_trade_ready(struct torrent *t)
+{
+	struct err e = {0};
+
+	if (!t->paying || t->job || !t->engine->trade)
+		return;
+	if (trade_job_open(t->engine->trade, t, &t->job, &e) == ERR_NONE)
+		return;
+	torrent_tell(t, "note", "not paying yet: %s", e.msg);
+}
+
+void torrent_terms(const struct torrent *t, struct amount *bid,
+		   struct amount *budget)
+{
+	*bid = t->bid;
+	*budget = t->budget;
+}
+
+void torrent_trade_event(struct torrent *t, int kind, const char *amount,
+			 const char *text)
+{
+	switch ((enum pay_event_kind)kind) {
+	case PAY_EV_TERMS:
+		torrent_tell(t, "seller", "a seller asks %s a GiB", amount);
+		return;
+	case PAY_EV_BID_RAISED:
+		torrent_tell(t, "bid", "bidding %s a GiB", amount);
+		return;
+	case PAY_EV_BUDGET_GONE:
+		torrent_tell(t, "budget",
+			     "the budget is used up: going on for free");
+		return;
+	case PAY_EV_FUNDS_GONE:
+		torrent_tell(t, "funds",
+			     "no balance in the bank is left to promise (or it "
+			     "is not known): going on for free; `seedbank "
+			     "deposit` adds to it");
+		return;
+	case PAY_EV_TOO_DEAR:
+		torrent_tell(t, "dear",
+			     "a seller asks %s a GiB, more than --bid", amount);
+		return;
+	case PAY_EV_NO:
+		torrent_tell(t, "refused", "a seller refuses: %s", text);
+		return;
+	case PAY_EV_SELLER_DROPPED:
+		torrent_tell(t, "dropped",
+			     "a seller took %s and did not serve: not paid "
+			     "again",
+			     amount);
+		return;
+	case PAY_EV_ADOPTED:
+		torrent_tell(t, "adopted",
+			     "a seller held a newer receipt of ours: %s",
+			     amount);
+		return;
+	case PAY_EV_SENT:
+	case PAY_EV_ACCEPTED:
+	case PAY_EV_REFUSED:
+	case PAY_EV_LIMIT:
+	case PAY_EV_RANK:
+	case PAY_EV_READY:
+	case PAY_EV_BOOK:
+		return;
+	}
+}
+
+struct pay_job *torrent_job(const struct torrent *t)
+{
+	return t->job;
+}

@@ -1,0 +1,192 @@
+/* torrent_list.c - the torrents that a daemon has again after a restart, and
+ * how one is taken off that list. */
+#include "base/clock.h"
+#include "base/hex.h"
+#include "node/torrent_impl.h"
+
+#include "node/money.h"
+#include "node/trade.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char *settings_text(const struct torrent *t)
+{
+	uint8_t bid[16], budget[16];
+	char bid_hex[33], budget_hex[33], *text;
+	json_t *o;
+
+	amount_to_be16(bid, t->bid);
+	amount_to_be16(budget, t->budget);
+	o = json_pack("{sb sI sI sb ss ss}", "read_only", (int)t->read_only,
+		      "ratio_permille", (json_int_t)t->ratio_permille,
+		      "seed_time_s", (json_int_t)t->seed_time_s, "paying",
+		      (int)t->paying, "bid", hex_encode(bid_hex, bid, 16),
+		      "budget", hex_encode(budget_hex, budget, 16));
+	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	json_decref(o);
+	return text;
+}
+
+enum err_code torrent_remember(struct torrent *t, struct err *e)
+{
+	char *settings = settings_text(t);
+	struct resume_torrent row = {.info_hash = t->meta.info_hash,
+				     .root = t->dir,
+				     .torrent = t->file,
+				     .torrent_len = t->file_len,
+				     .added_s = clock_unix_s(),
+				     .want = RESUME_RUN,
+				     .settings = settings};
+	enum err_code code;
+
+	if (!settings)
+		return err_fail(e, ERR_NOMEM, "torrent");
+	code = resume_add(t->engine->resume, &row, e);
+	t->remembered = code == ERR_NONE;
+	free(settings);
+	return code;
+}
+
+static struct amount amount_of(const json_t *o, const char *key)
+{
+	const char *text = json_string_value(json_object_get(o, key));
+	uint8_t bytes[16] = {0};
+
+	if (!text || !hex_decode(bytes, sizeof(bytes), text))
+		memset(bytes, 0, sizeof(bytes));
+	return amount_from_be16(bytes);
+}
+
+struct restore {
+	struct engine *engine;
+	unsigned count;
+};
+
+/* One that cannot be restored is named and left in the list. */
+static bool restore_one(void *ctx, const struct resume_torrent *row)
+{
+	struct restore *r = ctx;
+	json_t *o = json_loads(row->settings, 0, NULL);
+	struct torrent_cfg cfg = {
+		.file = row->torrent,
+		.file_len = row->torrent_len,
+		.dir = row->root,
+		.paused = row->want == RESUME_PAUSE,
+		.read_only = json_is_true(json_object_get(o, "read_only")),
+		.ratio_permille = (uint64_t)json_integer_value(
+			json_object_get(o, "ratio_permille")),
+		.seed_time_s = o ? json_integer_value(
+					   json_object_get(o, "seed_time_s"))
+				 : -1,
+		.paying = json_is_true(json_object_get(o, "paying")),
+		.bid = amount_of(o, "bid"),
+		.budget = amount_of(o, "budget"),
+	};
+	struct torrent *t;
+	struct err e = {0};
+
+	json_decref(o);
+	if (torrent_add(&t, r->engine, &cfg, &e) == ERR_NONE) {
+		t->remembered = true;
+		r->count++;
+	} else {
+		log_line(r->engine->log, LOG_ERROR, "torrent",
+			 "not restored root=\"%s\" text=\"%s\"", row->root,
+			 e.msg);
+	}
+	return true;
+}
+
+enum err_code torrents_restore(struct engine *en, struct err *e)
+{
+	struct restore r = {.engine = en};
+	enum err_code code = resume_each(en->resume, restore_one, &r, e);
+
+	if (code == ERR_NONE && r.count)
+		log_line(en->log, LOG_INFO, "torrent", "restored count=%u",
+			 r.count);
+	return code;
+}
+
+/* Only files that the torrent names, and directories that are then empty. */
+static void delete_files(const struct metainfo *m, const char *dir)
+{
+	char path[PATH_MAX];
+
+	for (uint32_t i = 0; i < m->file_count; i++) {
+		char *slash;
+		size_t root = strlen(dir);
+
+		if (m->files[i].pad)
+			continue;
+		(void)snprintf(path, sizeof(path), "%.1500s%s%.255s/%.2048s",
+			       dir, m->multi ? "/" : "",
+			       m->multi ? m->name : "", m->files[i].path);
+		if (unlink(path) != 0)
+			continue;
+		while ((slash = strrchr(path, '/')) &&
+		       (size_t)(slash - path) > root) {
+			*slash = '\0';
+			if (rmdir(path) != 0)
+				break;
+		}
+	}
+}
+
+struct removal { /* what is left to do once the store is closed */
+	struct torrent *torrent;
+	struct engine *engine;
+	struct loop_timer *timer;
+	bool files;
+};
+
+static void finish_removal(void *ctx)
+{
+	struct removal *r = ctx;
+	struct torrent *t = r->torrent;
+	struct err e = {0};
+
+	if (r->files)
+		delete_files(&t->meta, t->dir);
+	if (t->remembered && resume_remove(r->engine->resume,
+					   &t->meta.info_hash, &e) != ERR_NONE)
+		log_line(r->engine->log, LOG_WARN, "torrent", "not removed: %s",
+			 e.msg);
+	torrent_free(t);
+	loop_timer_free(r->timer);
+	free(r);
+}
+
+/* torrent_stop() may still be on the stack: finish in a turn of our own. */
+static void on_stopped(void *ctx)
+{
+	struct removal *r = ctx;
+
+	loop_timer_set(r->timer, 0);
+}
+
+enum err_code torrent_remove(struct torrent *t, bool files, struct err *e)
+{
+	struct removal *r;
+
+	if (t->state == TORRENT_STOPPED)
+		return err_fail(e, ERR_STATE, "%.80s is being removed",
+				t->meta.name);
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return err_fail(e, ERR_NOMEM, "torrent");
+	r->torrent = t;
+	r->engine = t->engine;
+	r->files = files && !t->read_only;
+	r->timer = loop_timer_new(t->engine->loop, finish_removal, r);
+	if (!r->timer) {
+		free(r);
+		return err_fail(e, ERR_NOMEM, "torrent");
+	}
+	torrent_stop(t, on_stopped, r);
+	return ERR_NONE;
+}

@@ -1,0 +1,117 @@
+#include "node/settings.h"
+#include "tests/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct home home;
+
+static void write_config(const char *text)
+{
+	char path[HOME_PATH_MAX];
+	FILE *f;
+
+	home_file(&home, "config", path);
+	f = fopen(path, "we");
+	CHECK(f != NULL, "%s", path);
+	if (!f)
+		return;
+	(void)fputs(text, f);
+	(void)fclose(f);
+}
+
+static void setting_one_line_leaves_the_others(void)
+{
+	struct options *o = NULL;
+	struct err e = {0};
+	char path[HOME_PATH_MAX], *text = NULL;
+	size_t len;
+
+	write_config("# mine\nprice = 2\nslots = 4\n");
+	CHECK(settings_store(&home, "price", "3.5", &e) == ERR_NONE, "%s",
+	      e.msg);
+	CHECK(settings_store(&home, "slots", NULL, &e) == ERR_NONE, "%s",
+	      e.msg);
+	home_file(&home, "config", path);
+	CHECK(home_read_file(path, 4096, &text, &len, &e) == ERR_NONE, "%s",
+	      e.msg);
+	CHECK(text && strcmp(text, "# mine\nprice = 3.5\n") == 0, "%s",
+	      text ? text : "");
+	free(text);
+	CHECK(settings_load(&o, &home, &e) == ERR_NONE, "%s", e.msg);
+	CHECK(strcmp(options_text(o, "price"), "3.5") == 0, "price");
+	CHECK(options_int(o, "slots") == 8, "back to the default");
+	options_free(o);
+}
+
+static void what_is_wrong_is_named(void)
+{
+	static const struct {
+		const char *name, *config, *says;
+	} rows[] = {
+		{"an unknown name", "colour = red\n", "line 1"},
+		{"a value of another type", "price = 2\nslots = many\n",
+		 "line 2"},
+		{"no name at all", "\n\nhello\n", "line 3"},
+	};
+	struct err e = {0};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct options *o = NULL;
+		struct err bad = {0};
+
+		write_config(rows[i].config);
+		CHECK(settings_load(&o, &home, &bad) == ERR_PARSE, "%s",
+		      rows[i].name);
+		CHECK(strstr(bad.msg, rows[i].says) != NULL, "%s: %s",
+		      rows[i].name, bad.msg);
+	}
+	write_config("");
+	CHECK(settings_store(&home, "slots", "0", &e) == ERR_PARSE, "range");
+	e = (struct err){0};
+	CHECK(settings_store(&home, "colour", NULL, &e) == ERR_PARSE,
+	      "unknown");
+}
+
+static void a_lock_names_its_holder(void)
+{
+	struct err e = {0};
+	char pid[32];
+	int first, second;
+
+	CHECK(home_lock(&home, "daemon.lock", &first, &e) == ERR_NONE, "%s",
+	      e.msg);
+	CHECK(home_lock(&home, "daemon.lock", &second, &e) == ERR_STATE,
+	      "taken twice");
+	(void)snprintf(pid, sizeof(pid), "process %ld", (long)getpid());
+	CHECK(strstr(e.msg, pid) != NULL, "%s", e.msg);
+	(void)close(first);
+	e = (struct err){0};
+	CHECK(home_lock(&home, "daemon.lock", &second, &e) == ERR_NONE, "%s",
+	      e.msg);
+	(void)close(second);
+}
+
+int main(void)
+{
+	char dir[] = "/tmp/seedbank-test-XXXXXX", path[HOME_PATH_MAX];
+	struct err e = {0};
+
+	if (!mkdtemp(dir))
+		return 1;
+	(void)snprintf(path, sizeof(path), "%s/deep/home/", dir);
+	CHECK(home_open(&home, path, &e) == ERR_NONE, "%s", e.msg);
+	setting_one_line_leaves_the_others();
+	what_is_wrong_is_named();
+	a_lock_names_its_holder();
+	home_file(&home, "config", path);
+	(void)unlink(path);
+	home_file(&home, "daemon.lock", path);
+	(void)unlink(path);
+	(void)rmdir(home.path);
+	(void)snprintf(path, sizeof(path), "%s/deep", dir);
+	(void)rmdir(path);
+	(void)rmdir(dir);
+	return CHECK_EXIT();
+}
