@@ -259,16 +259,20 @@ bool book_dirty(const struct book *b)
 	return b->lost || book_db_staged(b->db);
 }
 
-enum err_code book_commit_now(struct book *b, struct err *e)
+void book_rollback(struct book *b)
 {
-	enum err_code rc = book_db_commit(b->db, e);
-
-	if (rc == ERR_NONE)
-		return rc;
 	b->lost = true;
 	book_db_rollback(b->db);
 	if (load(b, NULL) != ERR_NONE) /* then promise nothing more */
 		b->beyond = amount_max112();
+}
+
+enum err_code book_commit_now(struct book *b, struct err *e)
+{
+	enum err_code rc = book_db_commit(b->db, e);
+
+	if (rc != ERR_NONE)
+		book_rollback(b);
 	return rc;
 }
 

@@ -145,6 +145,9 @@ enum err_code book_commit(struct book *b, struct err *e)
  * sent): everything staged so far becomes durable. */
 enum err_code book_commit_now(struct book *b, struct err *e)
 	__attribute__((warn_unused_result));
+/* Drops what is staged, as a commit that fails does: the next book_commit()
+ * tells it. */
+void book_rollback(struct book *b);
 
 /* ---- pairs and receipts ------------------------------------------------ */
 

@@ -1,0 +1,334 @@
+/* Two honest nodes, and more: the whole of sb_pay on the simulator. */
+#include "tests/sim/expect.h"
+#include "tests/sim/sim.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+static const struct sim_node_config seller_cfg = {
+	.sell = true, .floor = 1024, .trust_start = 100, .balance = 0};
+static const struct sim_node_config buyer_cfg = {.balance = 100000};
+
+/* floor 1024 tokens a GiB: a MiB costs one token */
+static struct amount cost(uint64_t bytes)
+{
+	struct amount a;
+
+	if (!amount_mul_div(&a, NULL, sim_tokens(1024), bytes, 0, PAY_GIB))
+		abort();
+	return a;
+}
+
+static struct amount stored(struct sim_node *seller, struct sim_node *buyer)
+{
+	struct address who = sim_node_address(buyer);
+	struct book_pair p;
+
+	MUST(book_pair_load(sim_book(seller), &p, &who, NULL));
+	return p.in.have ? p.in.newest.amount : AMOUNT_ZERO;
+}
+
+static void bytes_are_paid_exactly(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node *seller = sim_node(sim, &seller_cfg);
+	struct sim_node *buyer = sim_node(sim, &buyer_cfg);
+	struct pay_job *job = sim_job(buyer, 1, 1024, 10000);
+	struct sim_link_config cfg = {.want = 64 * MIB};
+	struct sim_link *l = sim_connect(sim, buyer, job, seller, &cfg);
+	struct amount held, paid;
+	struct pay_view v;
+
+	sim_run(sim, 30000);
+	EXPECT(sim_got_paid(l) + sim_got_free(l) == 64 * MIB, "%llu + %llu",
+	       (unsigned long long)sim_got_paid(l),
+	       (unsigned long long)sim_got_free(l));
+	EXPECT(sim_got_paid(l) > 60 * MIB, "paid %llu",
+	       (unsigned long long)sim_got_paid(l));
+	held = stored(seller, buyer);
+	paid = cost(sim_got_paid(l));
+	EXPECT(amount_cmp(held, paid) >= 0, "less was promised than served");
+	EXPECT(amount_cmp(held, amount_add_cap(paid, cost(PAY_STEP_MAX))) <= 0,
+	       "more than a step ahead");
+	pay_session_view(sim_buyer_session(l), &v);
+	EXPECT(amount_cmp(amount_add_cap(paid, v.ahead), held) == 0,
+	       "what is ahead and what was served are not what was promised");
+	EXPECT(amount_cmp(sim_cash(sim, seller), held) == 0, "cashed");
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
+static void steps_grow_with_the_rate(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node_config sc = seller_cfg;
+	struct sim_node *seller, *buyer = sim_node(sim, &buyer_cfg);
+	struct pay_job *job = sim_job(buyer, 1, 1024, 100000);
+	struct sim_link_config cfg = {.rate = 64 * MIB, .want = 1024 * MIB};
+	struct sim_link *l;
+
+	sc.trust_start = 5000;
+	seller = sim_node(sim, &sc);
+	l = sim_connect(sim, buyer, job, seller, &cfg);
+	sim_run(sim, 20000);
+	EXPECT(sim_got_paid(l) > 1000 * MIB, "%llu MiB",
+	       (unsigned long long)(sim_got_paid(l) / MIB));
+	EXPECT(sim_signatures(buyer) < 320, "%u signatures for a GiB",
+	       sim_signatures(buyer));
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
+static void a_free_slot_is_never_charged(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node_config sc = seller_cfg;
+	struct sim_node *seller, *buyer = sim_node(sim, &buyer_cfg);
+	struct sim_link_config cfg = {.want = 16 * MIB};
+	struct sim_link *l;
+
+	seller = sim_node(sim, &sc);
+	l = sim_connect(sim, buyer, NULL, seller, &cfg);
+	sim_run(sim, 20000);
+	EXPECT(sim_got_free(l) == 16 * MIB && sim_got_paid(l) == 0, "charged");
+	EXPECT(sim_signatures(buyer) == 0, "signed");
+	sim_free(sim);
+}
+
+static void a_budget_ends_and_the_rest_is_free(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node *seller = sim_node(sim, &seller_cfg);
+	struct sim_node *buyer = sim_node(sim, &buyer_cfg);
+	struct pay_job *job = sim_job(buyer, 1, 1024, 5);
+	struct sim_link_config cfg = {.want = 32 * MIB};
+	struct sim_link *l = sim_connect(sim, buyer, job, seller, &cfg);
+	struct pay_job_state st;
+
+	sim_run(sim, 60000);
+	pay_job_state(job, &st);
+	EXPECT(amount_cmp(st.spent, sim_tokens(5)) <= 0, "over the budget");
+	EXPECT(st.gone && sim_events(buyer, PAY_EV_BUDGET_GONE) == 1, "gone");
+	EXPECT(sim_got_paid(l) <= 5 * MIB && sim_got_paid(l) > 4 * MIB,
+	       "paid %llu", (unsigned long long)sim_got_paid(l));
+	EXPECT(sim_got_paid(l) + sim_got_free(l) == 32 * MIB, "unfinished");
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
+static void spending_outlives_a_restart(void)
+{
+	char path[] = "/tmp/seedbank-pay-XXXXXX";
+	int fd = mkstemp(path);
+	struct sim *sim = sim_new();
+	struct sim_node_config bc = buyer_cfg;
+	struct sim_node *seller = sim_node(sim, &seller_cfg), *buyer;
+	struct pay_job *job;
+	struct pay_job_state before, after;
+	struct sim_link_config cfg = {.want = 8 * MIB};
+
+	EXPECT(fd >= 0, "mkstemp");
+	bc.path = path;
+	buyer = sim_node(sim, &bc);
+	job = sim_job(buyer, 1, 1024, 100);
+	(void)sim_connect(sim, buyer, job, seller, &cfg);
+	sim_run(sim, 10000);
+	pay_job_state(job, &before);
+	sim_restart(buyer, path);
+	job = sim_job(buyer, 1, 1024, 100);
+	pay_job_state(job, &after);
+	EXPECT(!amount_is_zero(before.spent) &&
+		       amount_cmp(before.spent, after.spent) == 0,
+	       "the budget forgot");
+	(void)sim_connect(sim, buyer, job, seller, &cfg);
+	sim_run(sim, 10000);
+	sim_check_books(sim);
+	sim_free(sim);
+	(void)remove(path);
+}
+
+static void two_connections_share_one_debt(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node *seller = sim_node(sim, &seller_cfg);
+	struct sim_node *buyer = sim_node(sim, &buyer_cfg);
+	struct pay_job *a = sim_job(buyer, 1, 1024, 1000);
+	struct pay_job *b = sim_job(buyer, 2, 1024, 1000);
+	struct sim_link_config cfg = {.want = 16 * MIB};
+	struct sim_link *la = sim_connect(sim, buyer, a, seller, &cfg);
+	struct sim_link *lb = sim_connect(sim, buyer, b, seller, &cfg);
+	struct amount paid;
+
+	sim_run(sim, 20000);
+	EXPECT(sim_got_paid(la) > 12 * MIB && sim_got_paid(lb) > 12 * MIB,
+	       "%llu and %llu", (unsigned long long)sim_got_paid(la),
+	       (unsigned long long)sim_got_paid(lb));
+	paid = cost(sim_got_paid(la) + sim_got_paid(lb));
+	EXPECT(amount_cmp(stored(seller, buyer), paid) >= 0, "debt");
+	EXPECT(amount_cmp(stored(seller, buyer),
+			  amount_add_cap(paid, cost(PAY_STEP_MAX))) <= 0,
+	       "two debts");
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
+static void the_higher_bid_is_served(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node_config sc = seller_cfg;
+	struct sim_node *seller, *rich, *poor;
+	struct sim_link *lr, *lp;
+
+	sc.paid_slots = 1;
+	sc.trust_start = 1000;
+	seller = sim_node(sim, &sc);
+	poor = sim_node(sim, &buyer_cfg);
+	rich = sim_node(sim, &buyer_cfg);
+	lp = sim_connect(sim, poor, sim_job(poor, 1, 1024, 1000), seller, NULL);
+	sim_run(sim, 5000);
+	EXPECT(sim_got_paid(lp) > 0, "alone, it was not served");
+	for (int i = 0; i < 3; i++) /* so that the free slot goes round */
+		(void)sim_connect(sim, sim_node(sim, &buyer_cfg), NULL, seller,
+				  NULL);
+	lr = sim_connect(sim, rich, sim_job(rich, 1, 4096, 1000), seller, NULL);
+	sim_run(sim, 150000);
+	EXPECT(sim_events(rich, PAY_EV_BID_RAISED) > 0, "never raised");
+	EXPECT(sim_events(poor, PAY_EV_BID_RAISED) == 0, "raised past its max");
+	EXPECT(sim_got_paid(lr) > 3 * sim_got_paid(lp), "%llu and %llu",
+	       (unsigned long long)sim_got_paid(lr),
+	       (unsigned long long)sim_got_paid(lp));
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
+static void an_alone_buyer_pays_the_floor(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node *seller = sim_node(sim, &seller_cfg);
+	struct sim_node *buyer = sim_node(sim, &buyer_cfg);
+	struct pay_job *job = sim_job(buyer, 1, 9999, 1000);
+	struct sim_link *l = sim_connect(sim, buyer, job, seller, NULL);
+	struct pay_view v;
+
+	sim_run(sim, 30000);
+	pay_session_view(sim_buyer_session(l), &v);
+	EXPECT(amount_cmp(v.bid, sim_tokens(1024)) == 0, "bid more");
+	EXPECT(sim_events(buyer, PAY_EV_BID_RAISED) == 0, "raised");
+	sim_free(sim);
+}
+
+static void a_new_floor_needs_a_new_bid(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node *seller = sim_node(sim, &seller_cfg);
+	struct sim_node *can = sim_node(sim, &buyer_cfg);
+	struct sim_node *cannot = sim_node(sim, &buyer_cfg);
+	struct sim_link *a = sim_connect(sim, can, sim_job(can, 1, 2048, 1000),
+					 seller, NULL);
+	struct sim_link *b = sim_connect(
+		sim, cannot, sim_job(cannot, 1, 1024, 1000), seller, NULL);
+	uint64_t had_a, had_b;
+	struct pay_view v;
+
+	sim_run(sim, 5000);
+	pay_set_floor(sim_pay(seller), sim_tokens(2000));
+	sim_run(sim, 500);
+	had_a = sim_got_paid(a);
+	had_b = sim_got_paid(b);
+	sim_run(sim, 5000);
+	pay_session_view(sim_buyer_session(a), &v);
+	EXPECT(amount_cmp(v.bid, sim_tokens(2000)) == 0, "old price");
+	EXPECT(sim_got_paid(a) > had_a, "not served at the new price");
+	EXPECT(sim_got_paid(b) == had_b, "charged what it did not bid");
+	EXPECT(sim_events(cannot, PAY_EV_TOO_DEAR) == 1, "not told");
+	EXPECT(!sim_link_closed(a) && !sim_link_closed(b), "closed");
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
+static void what_cannot_be_stored_is_not_served(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node *seller = sim_node(sim, &seller_cfg);
+	struct sim_node *buyer = sim_node(sim, &buyer_cfg);
+	struct pay_job *job = sim_job(buyer, 1, 1024, 1000);
+	struct sim_link *l;
+
+	sim_run(sim, 100);
+	sim_fail_commits(seller, true);
+	l = sim_connect(sim, buyer, job, seller, NULL);
+	sim_run(sim, 8000);
+	EXPECT(sim_got_paid(l) == 0, "served on a receipt that is nowhere");
+	EXPECT(sim_events(seller, PAY_EV_BOOK) > 0, "not told");
+	EXPECT(sim_events(seller, PAY_EV_ACCEPTED) == 0, "acknowledged");
+	sim_fail_commits(seller, false);
+	sim_run(sim, 30000);
+	EXPECT(sim_got_paid(l) > 0, "the disk is back, nothing is served");
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
+static void what_cannot_be_noted_is_not_promised(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node *seller = sim_node(sim, &seller_cfg);
+	struct sim_node *buyer = sim_node(sim, &buyer_cfg);
+	struct pay_job *job = sim_job(buyer, 1, 1024, 1000);
+	struct sim_link *l;
+	struct pay_job_state st;
+
+	sim_run(sim, 100);
+	sim_fail_commits(buyer, true);
+	l = sim_connect(sim, buyer, job, seller, NULL);
+	sim_run(sim, 15000);
+	EXPECT(sim_events(buyer, PAY_EV_SENT) == 0, "a receipt went out");
+	pay_job_state(job, &st);
+	EXPECT(amount_is_zero(st.spent), "counted as spent");
+	sim_fail_commits(buyer, false);
+	sim_run(sim, 30000);
+	EXPECT(sim_got_paid(l) > 0, "the disk is back, nothing is paid");
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
+static void hints_are_coarse(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t floor, hint;
+	} rows[] = {
+		{"two digits stay", 99, 99},
+		{"rounded up", 1024, 1100},
+		{"round already", 1200, 1200},
+		{"up to three digits", 999, 1000},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct sim *sim = sim_new();
+		struct sim_node_config sc = seller_cfg;
+		struct sim_node *n;
+
+		sc.floor = rows[i].floor;
+		n = sim_node(sim, &sc);
+		EXPECT(amount_cmp(pay_price_hint(sim_pay(n)),
+				  sim_tokens(rows[i].hint)) == 0,
+		       "%s", rows[i].name);
+		sim_free(sim);
+	}
+}
+
+int main(void)
+{
+	bytes_are_paid_exactly();
+	steps_grow_with_the_rate();
+	a_free_slot_is_never_charged();
+	a_budget_ends_and_the_rest_is_free();
+	spending_outlives_a_restart();
+	two_connections_share_one_debt();
+	the_higher_bid_is_served();
+	an_alone_buyer_pays_the_floor();
+	a_new_floor_needs_a_new_bid();
+	what_cannot_be_stored_is_not_served();
+	what_cannot_be_noted_is_not_promised();
+	hints_are_coarse();
+	return EXPECT_EXIT();
+}
