@@ -1,5 +1,6 @@
 #include "contracts-abi/bank.h"
 
+#include "base/keccak.h"
 #include "contracts-abi/abi.h"
 
 #include <string.h>
@@ -41,6 +42,14 @@ void bank_code_fill(uint8_t out[BANK_RUNTIME_LEN], const struct address *token)
 	for (size_t i = 0; i < BANK_TOKEN_AT_COUNT; i++)
 		memcpy(out + bank_token_at[i] + 12, token->bytes,
 		       sizeof(token->bytes));
+}
+
+struct hash32 bank_code_hash(const struct address *token)
+{
+	uint8_t code[BANK_RUNTIME_LEN];
+
+	bank_code_fill(code, token);
+	return keccak256(code, sizeof(code));
 }
 
 enum err_code bank_code_check(struct address *token, const uint8_t *code,

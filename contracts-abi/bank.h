@@ -6,7 +6,7 @@
  *
  * The bank's code hash, as a profile pins it, is keccak256 of the code that the
  * chain gives for its address (EXTCODEHASH). Only the token's address differs
- * between banks, so the hash follows from the token: bank_code_fill() and hash.
+ * between banks, so the hash follows from the token: bank_code_hash().
  */
 #ifndef CONTRACTS_ABI_BANK_H
 #define CONTRACTS_ABI_BANK_H
@@ -52,8 +52,10 @@ bool bank_next_draw(struct rd *r, struct bank_draw *out);
  * bytes). `token` of all zeros: the chain's own coin. */
 void bank_put_deploy(struct wr *w, const struct address *token);
 
-/* The code that the chain holds for a bank of `token`; hash it for the pin. */
+/* The code that the chain holds for a bank of `token`, and its keccak256, which
+ * is what a profile pins. */
 void bank_code_fill(uint8_t out[BANK_RUNTIME_LEN], const struct address *token);
+struct hash32 bank_code_hash(const struct address *token);
 
 /* Is `code` (eth_getCode) a bank's? The token that it was made with goes to
  * *token. ERR_CHAIN: no code there, or another program. */

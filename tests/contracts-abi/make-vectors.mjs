@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 const dir = dirname(fileURLToPath(import.meta.url));
 const abiDir = join(dir, '../../contracts-abi');
 const { ethers } = createRequire(join(abiDir, 'package.json'))('ethers');
+const { utils } = createRequire(join(abiDir, 'package.json'))('tronweb');
 const artifact = (name) => JSON.parse(readFileSync(join(abiDir, `${name}.json`), 'utf8'));
 const bank = new ethers.Interface(artifact('Bank').abi);
 const token = new ethers.Interface(artifact('TestToken').abi);
@@ -69,6 +70,15 @@ const logs = {
   bounced: bank.encodeEventLog('Bounced', [A, B, 9n]),
 };
 
+// What a payer signs. Two wallets' libraries must agree on it.
+const domain = { name: 'seedbank', version: '1', chainId: 199, verifyingContract: B };
+const types = { Receipt: [{ name: 'payer', type: 'address' }, { name: 'payee', type: 'address' },
+  { name: 'amount', type: 'uint112' }] };
+const receipt = { payer: A, payee: B, amount: max112 };
+const digest = ethers.TypedDataEncoder.hash(domain, types, receipt);
+if (utils._TypedDataEncoder.hash(domain, types, receipt) !== digest)
+  throw new Error('tronweb and ethers hash a receipt differently');
+
 // The code that a chain would hold for a bank of token A.
 const { deployedBytecode, immutables } = artifact('Bank');
 const code = ethers.getBytes(deployedBytecode);
@@ -85,6 +95,8 @@ for (const [name, log] of Object.entries(logs)) {
   define(`vec_topics_${name}`, ethers.concat(log.topics));
   define(`vec_data_${name}`, log.data);
 }
+define('vec_domain', ethers.TypedDataEncoder.hashDomain(domain));
+define('vec_receipt_digest', digest);
 define('vec_code_hash', ethers.keccak256(code));
 
 const files = { [join(dir, 'vectors.h')]: Buffer.from(text) };

@@ -1,3 +1,5 @@
+#include "base/eip712.h"
+#include "base/keccak.h"
 #include "contracts-abi/bank.h"
 #include "contracts-abi/bank_abi.h"
 #include "contracts-abi/token_abi.h"
@@ -457,6 +459,35 @@ static void only_a_banks_code_passes(void)
 	CHECK(passed == 0, "%zu changed bytes passed", passed);
 }
 
+static bool is_hash(struct hash32 got, const char *hex)
+{
+	struct hash32 want;
+
+	(void)unhex(want.bytes, sizeof(want.bytes), hex);
+	return memcmp(&got, &want, sizeof(got)) == 0;
+}
+
+static void the_pinned_hash_follows_from_the_token(void)
+{
+	struct hash32 runtime = keccak256(bank_runtime, BANK_RUNTIME_LEN);
+
+	CHECK(is_hash(bank_code_hash(&a), VEC_CODE_HASH), "of token a");
+	CHECK(!is_hash(bank_code_hash(&b), VEC_CODE_HASH), "of token b");
+	CHECK(memcmp(&runtime, &bank_runtime_hash, sizeof(runtime)) == 0,
+	      "of the artifact");
+}
+
+/* What is signed is what the bank checks, as ethers and tronweb hash it. */
+static void receipts_are_hashed_as_wallets_do(void)
+{
+	struct hash32 domain = eip712_domain(199, &b);
+
+	CHECK(is_hash(domain, VEC_DOMAIN), "domain");
+	CHECK(is_hash(eip712_receipt(&domain, &a, &b, amount_max112()),
+		      VEC_RECEIPT_DIGEST),
+	      "receipt");
+}
+
 int main(void)
 {
 	a = addr(0xa1);
@@ -473,5 +504,7 @@ int main(void)
 	malformed_tails_are_refused();
 	deployment_is_code_and_token();
 	only_a_banks_code_passes();
+	the_pinned_hash_follows_from_the_token();
+	receipts_are_hashed_as_wallets_do();
 	return CHECK_EXIT();
 }
