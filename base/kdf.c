@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <sodium.h>
 
 bool kdf_hmac_sha512(uint8_t out[64], const void *key, size_t key_len,
 		     const uint8_t *data, size_t len)
@@ -28,10 +29,11 @@ bool kdf_pbkdf2(uint8_t *out, size_t out_len, enum kdf_hash hash,
 
 bool kdf_scrypt(uint8_t *out, size_t out_len, const char *pass, size_t pass_len,
 		const uint8_t *salt, size_t salt_len, uint64_t n, uint32_t r,
-		uint32_t p, uint64_t max_mem)
+		uint32_t p)
 {
-	return EVP_PBE_scrypt(pass, pass_len, salt, salt_len, n, r, p, max_mem,
-			      out, out_len) == 1;
+	return crypto_pwhash_scryptsalsa208sha256_ll(
+		       (const uint8_t *)pass, pass_len, salt, salt_len, n, r, p,
+		       out, out_len) == 0;
 }
 
 bool kdf_aes128_ctr(uint8_t *out, const uint8_t *in, size_t len,

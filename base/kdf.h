@@ -1,9 +1,9 @@
-/* kdf.h - the derivations and the one cipher that key formats ask for and
- * libsodium does not have in that form: all by libcrypto.
+/* kdf.h - the derivations and the one cipher that key formats ask for.
  *
- * Its header's ERR_STATE is not ours, so kdf.c alone includes it, and nothing
- * here knows struct err: false means no memory, or parameters that libcrypto
- * refuses. Output is secret: the caller clears it. Thread: any.
+ * Most by libcrypto. Its header's ERR_STATE is not ours, so kdf.c alone
+ * includes it, and nothing here knows struct err: false means no memory, or
+ * parameters that are refused. Output is secret: the caller clears it. Thread:
+ * any.
  */
 #ifndef BASE_KDF_H
 #define BASE_KDF_H
@@ -25,12 +25,12 @@ bool kdf_pbkdf2(uint8_t *out, size_t out_len, enum kdf_hash hash,
 		size_t salt_len, uint32_t rounds)
 	__attribute__((warn_unused_result));
 
-/* RFC 7914. n a power of two; takes 128 x n x r bytes, refused when that is
- * over max_mem. */
+/* RFC 7914; n a power of two. Takes 128 x n x r bytes, which the caller bounds.
+ * By libsodium: libcrypto refuses n of 2^16 and more with r 1, which key files
+ * have. */
 bool kdf_scrypt(uint8_t *out, size_t out_len, const char *pass, size_t pass_len,
 		const uint8_t *salt, size_t salt_len, uint64_t n, uint32_t r,
-		uint32_t p, uint64_t max_mem)
-	__attribute__((warn_unused_result));
+		uint32_t p) __attribute__((warn_unused_result));
 
 /* AES-128 in counter mode (the same call encrypts and decrypts). out may be in.
  */

@@ -145,7 +145,7 @@ static bool derive(uint8_t out[32], const struct sealed *k, const char *pass)
 
 	if (k->scrypt)
 		return kdf_scrypt(out, 32, pass, len, k->salt, k->salt_len,
-				  k->n, k->r, k->p, SCRYPT_MEM_MAX);
+				  k->n, k->r, k->p);
 	return kdf_pbkdf2(out, 32, KDF_SHA256, pass, len, k->salt, k->salt_len,
 			  (uint32_t)k->n);
 }

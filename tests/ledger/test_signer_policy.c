@@ -1,0 +1,372 @@
+/* Every transaction that the signer refuses, and the few that it signs. Each
+ * row starts from a good call and changes one thing. */
+#include "base/keccak.h"
+#include "contracts-abi/bank.h"
+#include "contracts-abi/bank_abi.h"
+#include "contracts-abi/token_abi.h"
+#include "ledger/signer_policy.h"
+#include "tests/check.h"
+
+#define NOW INT64_C(1800000000)
+#define CHAIN 199
+
+enum who { NOBODY, OWN, STORE, COLD, BANK, TOKEN, STRANGER, OTHER };
+
+static struct address who(enum who w)
+{
+	struct address a;
+
+	memset(a.bytes, w == NOBODY ? 0 : 0x10 + (int)w, sizeof(a.bytes));
+	return a;
+}
+
+static struct signer_rules rules(bool coin, const struct address *cold)
+{
+	return (struct signer_rules){
+		.pinned = true,
+		.domain = {.chain_id = CHAIN,
+			   .bank = who(BANK),
+			   .token = who(coin ? NOBODY : TOKEN)},
+		.own = {who(OWN), who(STORE)},
+		.cold = cold,
+		.cold_len = 1,
+		.reserve_days = 10,
+		.now_s = NOW};
+}
+
+struct call {
+	uint8_t data[4096];
+	struct wr w;
+	struct signer_tx_evm tx;
+};
+
+static void begin(struct call *c, enum who to)
+{
+	c->w = wr_into(c->data, sizeof(c->data));
+	c->tx = (struct signer_tx_evm){.style = SIGNER_TX_1559,
+				       .chain_id = CHAIN,
+				       .max_fee = amount_from_u64(2),
+				       .tip = amount_from_u64(1),
+				       .gas = 100000,
+				       .to = who(to),
+				       .data = c->data};
+}
+
+static void check(const char *name, struct call *c, bool coin,
+		  enum err_code want, const char *says)
+{
+	const struct address cold = who(COLD);
+	struct signer_rules r = rules(coin, &cold);
+	struct err e = {0};
+
+	if (c->tx.data_len == 0)
+		c->tx.data_len = wr_len(&c->w);
+	CHECK(signer_policy_check(&r, &c->tx, &e) == want, "%s: %d (%s)", name,
+	      e.code, e.msg);
+	CHECK(strstr(e.msg, says), "%s: says \"%s\"", name, e.msg);
+}
+
+static void deposits_go_to_own_accounts(void)
+{
+	static const struct {
+		const char *name;
+		enum who account;
+		bool coin;
+		uint64_t amount, value;
+		enum err_code want;
+		const char *says;
+	} rows[] = {
+		{"to the bandwidth account", OWN, false, 5, 0, ERR_NONE, ""},
+		{"to the storage account", STORE, false, 5, 0, ERR_NONE, ""},
+		{"for a stranger", STRANGER, false, 5, 0, ERR_STATE,
+		 "own account"},
+		{"for a cold address", COLD, false, 5, 0, ERR_STATE,
+		 "own account"},
+		{"for nobody", NOBODY, false, 5, 0, ERR_STATE, "own account"},
+		{"token, with coin sent along", OWN, false, 5, 5, ERR_STATE,
+		 "coin is sent"},
+		{"coin, all of it", OWN, true, 5, 5, ERR_NONE, ""},
+		{"coin, more than it says", OWN, true, 5, 6, ERR_STATE,
+		 "sends what it says"},
+		{"coin, for a stranger", STRANGER, true, 5, 5, ERR_STATE,
+		 "own account"},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct address a = who(rows[i].account);
+		struct call c;
+
+		begin(&c, BANK);
+		bank_enc_deposit(&c.w, &a, amount_from_u64(rows[i].amount));
+		c.tx.value = amount_from_u64(rows[i].value);
+		check(rows[i].name, &c, rows[i].coin, rows[i].want,
+		      rows[i].says);
+	}
+}
+
+static void money_leaves_to_known_addresses(void)
+{
+	static const struct {
+		const char *name;
+		enum who to;
+		uint64_t value;
+		enum err_code want;
+	} rows[] = {
+		{"to the own account", OWN, 0, ERR_NONE},
+		{"to the storage account", STORE, 0, ERR_NONE},
+		{"to a cold address", COLD, 0, ERR_NONE},
+		{"to a stranger", STRANGER, 0, ERR_STATE},
+		{"to nobody", NOBODY, 0, ERR_STATE},
+		{"to the bank", BANK, 0, ERR_STATE},
+		{"with coin sent along", OWN, 1, ERR_STATE},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct address a = who(rows[i].to);
+		struct call c;
+
+		begin(&c, BANK);
+		bank_enc_withdraw(&c.w, &a, amount_from_u64(5));
+		c.tx.value = amount_from_u64(rows[i].value);
+		check(rows[i].name, &c, false, rows[i].want, "");
+	}
+}
+
+static void cash_goes_where_the_payee_may_have_it(void)
+{
+	static const struct {
+		const char *name;
+		enum who payee, to;
+		size_t len;
+		enum err_code want;
+	} rows[] = {
+		{"own, inside the bank", OWN, NOBODY, 98, ERR_NONE},
+		{"own, to the account", OWN, OWN, 196, ERR_NONE},
+		{"own, to a cold address", OWN, COLD, 98, ERR_NONE},
+		{"own, to a stranger", OWN, STRANGER, 98, ERR_STATE},
+		{"another's, inside the bank", OTHER, NOBODY, 98, ERR_NONE},
+		{"another's, to it", OTHER, OTHER, 98, ERR_NONE},
+		{"another's, to us", OTHER, OWN, 98, ERR_STATE},
+		{"another's, to our cold address", OTHER, COLD, 98, ERR_STATE},
+		{"no receipts", OWN, NOBODY, 0, ERR_PARSE},
+		{"half a receipt", OWN, NOBODY, 97, ERR_PARSE},
+	};
+	static const uint8_t receipts[196];
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct address payee = who(rows[i].payee);
+		struct address to = who(rows[i].to);
+		struct call c;
+
+		begin(&c, BANK);
+		bank_enc_cash(&c.w, &payee, &to, receipts, rows[i].len);
+		check(rows[i].name, &c, false, rows[i].want, "");
+	}
+}
+
+static void reserves_end_in_time(void)
+{
+	static const struct {
+		const char *name;
+		int64_t until[2];
+		enum err_code want;
+	} rows[] = {
+		{"a day ahead", {NOW + 86400, 0}, ERR_NONE},
+		{"as far as is allowed", {NOW + 864000, 0}, ERR_NONE},
+		{"a second beyond", {NOW + 864001, 0}, ERR_FUNDS},
+		{"the second one beyond", {NOW, NOW + 864001}, ERR_FUNDS},
+		{"till the end of time", {UINT32_MAX, 0}, ERR_FUNDS},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		uint8_t list[2 * BANK_PROMISE_LEN];
+		struct wr w = wr_into(list, sizeof(list));
+		struct call c;
+
+		for (size_t k = 0; k < 2; k++) {
+			struct bank_promise p = {
+				.payee = who(OTHER),
+				.total = amount_from_u64(7),
+				.until = (uint32_t)rows[i].until[k]};
+
+			bank_put_promise(&w, &p);
+		}
+		begin(&c, BANK);
+		bank_enc_reserve(&c.w, list, wr_len(&w));
+		check(rows[i].name, &c, false, rows[i].want, "");
+		c.w = wr_into(c.data, sizeof(c.data));
+		bank_enc_reserve(&c.w, list, wr_len(&w) - 1);
+		c.tx.data_len = 0;
+		check("cut short", &c, false, ERR_PARSE, "reserve");
+	}
+}
+
+static void releases_concern_us(void)
+{
+	static const struct {
+		const char *name;
+		enum who payer, payee;
+		enum err_code want;
+	} rows[] = {
+		{"our own reserve", OWN, OTHER, ERR_NONE},
+		{"one that is for us", OTHER, STORE, ERR_NONE},
+		{"two strangers'", OTHER, STRANGER, ERR_STATE},
+		{"nobody's", NOBODY, NOBODY, ERR_STATE},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct address a = who(rows[i].payer), b = who(rows[i].payee);
+		struct call c;
+
+		begin(&c, BANK);
+		bank_enc_release(&c.w, &a, &b);
+		check(rows[i].name, &c, false, rows[i].want, "");
+	}
+}
+
+static void the_token_is_only_approved_for_the_bank(void)
+{
+	static const struct {
+		const char *name;
+		enum who contract, spender;
+		bool coin;
+		enum err_code want;
+		const char *says;
+	} rows[] = {
+		{"for the bank", TOKEN, BANK, false, ERR_NONE, ""},
+		{"for a stranger", TOKEN, STRANGER, false, ERR_STATE,
+		 "pinned bank"},
+		{"for ourselves", TOKEN, OWN, false, ERR_STATE, "pinned bank"},
+		{"of another token", STRANGER, BANK, false, ERR_STATE,
+		 "neither"},
+		{"where there is no token", TOKEN, BANK, true, ERR_STATE,
+		 "neither"},
+		{"to nobody, where there is no token", NOBODY, BANK, true,
+		 ERR_STATE, "neither"},
+	};
+	struct address to = who(OWN);
+	struct call c;
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct address a = who(rows[i].spender);
+
+		begin(&c, rows[i].contract);
+		erc20_enc_approve(&c.w, &a, amount_from_u64(5));
+		check(rows[i].name, &c, rows[i].coin, rows[i].want,
+		      rows[i].says);
+	}
+	begin(&c, TOKEN);
+	erc20_enc_transfer(&c.w, &to, amount_from_u64(5));
+	check("a transfer", &c, false, ERR_STATE, "only approve");
+	begin(&c, TOKEN);
+	to = who(BANK);
+	erc20_enc_approve(&c.w, &to, amount_from_parts(UINT64_MAX, UINT64_MAX));
+	check("an endless approval", &c, false, ERR_PARSE, "approve");
+}
+
+static void what_is_not_canonical_is_refused(void)
+{
+	struct address own = who(OWN);
+	struct call c;
+
+	for (size_t len = 0; len < BANK_DEPOSIT_LEN; len++) {
+		begin(&c, BANK);
+		bank_enc_deposit(&c.w, &own, amount_from_u64(5));
+		c.tx.data_len = len;
+		if (len == 0) {
+			c.w = wr_into(c.data, 0);
+			check("no calldata", &c, false, ERR_STATE,
+			      "not a method");
+			continue;
+		}
+		check("cut short", &c, false, len < 4 ? ERR_STATE : ERR_PARSE,
+		      "");
+	}
+	begin(&c, BANK);
+	bank_enc_deposit(&c.w, &own, amount_from_u64(5));
+	wr_u8(&c.w, 0);
+	check("a byte behind", &c, false, ERR_PARSE, "deposit");
+	begin(&c, BANK);
+	bank_enc_deposit(&c.w, &own, amount_from_u64(5));
+	c.data[4] = 1;
+	check("dirt above an address", &c, false, ERR_PARSE, "deposit");
+	begin(&c, BANK);
+	bank_enc_deposit(&c.w, &own, amount_from_u64(5));
+	c.data[4 + 32 + 17] = 1;
+	check("an amount of 2^112", &c, false, ERR_PARSE, "deposit");
+	begin(&c, BANK);
+	bank_enc_token(&c.w);
+	check("a method that is not listed", &c, false, ERR_STATE,
+	      "not a method");
+}
+
+static void envelopes_are_checked(void)
+{
+	const struct address own = who(OWN), cold = who(COLD);
+	struct signer_rules r = rules(false, &cold);
+	struct call c;
+	struct err e = {0};
+
+	begin(&c, BANK);
+	bank_enc_deposit(&c.w, &own, amount_from_u64(5));
+	c.tx.chain_id = 1;
+	check("another chain", &c, false, ERR_STATE, "not the pinned one");
+	c.tx.chain_id = CHAIN;
+	c.tx.tip = amount_from_u64(3);
+	check("a tip over the price", &c, false, ERR_PARSE, "tip");
+	c.tx.tip = amount_from_u64(1);
+	c.tx.style = SIGNER_TX_LEGACY;
+	check("a legacy one with a tip", &c, false, ERR_PARSE, "tip");
+	c.tx.tip = AMOUNT_ZERO;
+	check("a legacy one", &c, false, ERR_NONE, "");
+	c.tx.to = who(STRANGER);
+	check("another contract", &c, false, ERR_STATE, "neither");
+	c.tx.to = who(BANK);
+	r.pinned = false;
+	CHECK(signer_policy_check(&r, &c.tx, &e) == ERR_STATE &&
+		      strstr(e.msg, "no bank is pinned"),
+	      "not pinned: %s", e.msg);
+	c.tx.create = true;
+	c.tx.to = who(NOBODY);
+	check("a creation once pinned", &c, false, ERR_STATE, "no more");
+}
+
+static void a_creation_is_the_allowed_one(void)
+{
+	const struct address cold = who(COLD);
+	struct signer_rules r = rules(false, &cold);
+	struct call c;
+
+	begin(&c, NOBODY);
+	wr_u64(&c.w, 0x6000600060006000);
+	c.tx.create = true;
+	c.tx.data_len = wr_len(&c.w);
+	r.pinned = false;
+	CHECK(signer_policy_check(&r, &c.tx, NULL) == ERR_STATE, "not allowed");
+	r.deploy_allowed = true;
+	r.deploy.chain_id = CHAIN;
+	r.deploy.code = keccak256(c.data, c.tx.data_len);
+	CHECK(signer_policy_check(&r, &c.tx, NULL) == ERR_NONE, "allowed");
+	c.data[0] ^= 1;
+	CHECK(signer_policy_check(&r, &c.tx, NULL) == ERR_STATE, "other code");
+	c.data[0] ^= 1;
+	c.tx.chain_id++;
+	CHECK(signer_policy_check(&r, &c.tx, NULL) == ERR_STATE, "other chain");
+	c.tx.chain_id--;
+	c.tx.value = amount_from_u64(1);
+	CHECK(signer_policy_check(&r, &c.tx, NULL) == ERR_STATE, "with coin");
+}
+
+int main(void)
+{
+	deposits_go_to_own_accounts();
+	money_leaves_to_known_addresses();
+	cash_goes_where_the_payee_may_have_it();
+	reserves_end_in_time();
+	releases_concern_us();
+	the_token_is_only_approved_for_the_bank();
+	what_is_not_canonical_is_refused();
+	envelopes_are_checked();
+	a_creation_is_the_allowed_one();
+	return CHECK_EXIT();
+}
