@@ -150,7 +150,7 @@ apt_get() {
 services_of() {
 	for name; do
 		case $name in
-		transmission-daemon) echo "$name" ;;
+		transmission-daemon | opentracker) echo "$name" ;;
 		esac
 	done
 }

@@ -4,22 +4,9 @@
 set -eu
 cd "$(dirname "$0")/../../contracts-abi"
 
-# Installs what package-lock.json names, as scripts/setup does and with the same
-# stamp, unless that very lock is installed.
-npm_install() {
-	cmp -s package-lock.json node_modules/.seedbank-lock && return 0
-	if ! command -v npm >/dev/null; then
-		echo "run.sh: no npm here; run scripts/test, it installs what is missing" >&2
-		exit 1
-	fi
-	npm ci --ignore-scripts
-	node ../scripts/npm-optional.mjs .
-	cp package-lock.json node_modules/.seedbank-lock
-}
-
 case ${1-} in
-npm)
-	npm_install ;;
+npm) # what package-lock.json names, unless that very lock is installed
+	../scripts/setup npm ;;
 artifacts)
 	node compile.mjs --check ;;
 generated)
