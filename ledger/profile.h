@@ -42,6 +42,7 @@ struct profile {
 	char coin_symbol[12];
 	char urls[PROFILE_URLS][EVM_URL_MAX];
 	size_t n_urls;
+	bool own_urls;	  /* set by the user, not built in */
 	unsigned batch;	  /* receipts in one transaction */
 	bool finalized;	  /* the chain tells which block is final */
 	uint64_t depth;	  /* blocks under the newest, where it does not */
