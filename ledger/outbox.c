@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GONE_TIMES 3 /* answers in a row before GONE is believed */
+
 enum ob_state {
 	OB_QUEUED,
 	OB_TRYING,
@@ -28,6 +30,8 @@ struct item {
 	bool send_now, raise_now;
 	bool unseen; /* formed in this run, and refused by every node so far */
 	int64_t ask_at, send_at, raise_at; /* monotonic ms; 0: at once */
+	int64_t asked_ms, gone_ms;	   /* of this question; first GONE */
+	unsigned gone;			   /* in a row */
 	struct chain_trial trial;
 	struct chain_outcome outcome; /* while ENDING; without logs */
 };
@@ -319,6 +323,17 @@ static void on_pending(struct item *it)
 	tell(it, (struct outbox_event){.step = OUTBOX_UNDONE});
 }
 
+/* Behind one URL there may be several machines, some a little behind: believed
+ * only when it is said again and again. */
+static void on_gone(struct item *it)
+{
+	if (it->gone++ == 0)
+		it->gone_ms = it->asked_ms;
+	if (it->gone >= GONE_TIMES &&
+	    it->asked_ms - it->gone_ms >= it->ob->cfg.gone_ms)
+		end_gone(it, "its slot was taken by another transaction");
+}
+
 static void on_fate(void *ctx, enum chain_fate fate,
 		    const struct chain_outcome *o)
 {
@@ -327,6 +342,8 @@ static void on_fate(void *ctx, enum chain_fate fate,
 	it->asking = false;
 	if (it->state == OB_ENDING)
 		return;
+	if (fate != CHAIN_FATE_GONE && fate != CHAIN_FATE_UNKNOWN)
+		it->gone = 0;
 	switch (fate) {
 	case CHAIN_FATE_UNKNOWN:
 		break;
@@ -340,7 +357,7 @@ static void on_fate(void *ctx, enum chain_fate fate,
 		on_final(it, o);
 		break;
 	case CHAIN_FATE_GONE:
-		end_gone(it, "its slot was taken by another transaction");
+		on_gone(it);
 		break;
 	}
 }
@@ -421,6 +438,7 @@ static void ask(struct item *it, int64_t now_ms)
 	for (size_t i = 0; i < it->r.n_forms; i++)
 		ids[i] = it->r.forms[i].txid;
 	it->asking = true;
+	it->asked_ms = now_ms;
 	it->ask_at = now_ms + it->ob->cfg.poll_ms;
 	chain_ask_fate(it->ob->ch, &it->r.call.from, it->r.slot, ids,
 		       it->r.n_forms, on_fate, it);
@@ -440,7 +458,8 @@ static void raise_fee(struct item *it, int64_t now_ms)
 static void tick_stored(struct item *it, int64_t now_ms)
 {
 	const struct outbox_config *cfg = &it->ob->cfg;
-	bool waiting = it->state == OB_STORED || it->state == OB_SENT;
+	bool waiting = (it->state == OB_STORED || it->state == OB_SENT) &&
+		       it->gone == 0;
 
 	if (waiting && !it->sending &&
 	    (it->send_now || now_ms >= it->send_at)) {
@@ -473,7 +492,7 @@ static int64_t due(const struct item *it)
 		return at;
 	if (!it->asking)
 		at = it->ask_at;
-	if (it->state == OB_MINED)
+	if (it->state == OB_MINED || it->gone)
 		return at;
 	if (!it->sending && it->send_at < at)
 		at = it->send_at;

@@ -109,6 +109,7 @@ struct outbox_config {
 	int64_t poll_ms;   /* between questions for a transaction's fate */
 	int64_t resend_ms; /* between sendings of the same bytes */
 	int64_t stuck_ms;  /* pending so long: raise the fee */
+	int64_t gone_ms;   /* GONE for so long: believe it */
 	/* Asks the owner to call outbox_tick() soon. Never from within it. */
 	void (*wake)(void *ctx);
 	outbox_final_fn *on_final; /* NULL: ended at once */

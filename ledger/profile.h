@@ -69,8 +69,7 @@ enum err_code profile_set(struct profile *p, const char *field,
 /* Whether the token is the chain's own coin. */
 bool profile_coin_is_token(const struct profile *p);
 /* ERR_STATE in words that say what to do when there is no bank. */
-enum err_code profile_need_bank(const struct profile *p, struct err *e)
-	__attribute__((warn_unused_result));
+enum err_code profile_need_bank(const struct profile *p, struct err *e);
 
 /* The chain of a profile. ERR_STATE: it names no URL. max_fee: of one
  * transaction, in coin; zero: the signer's limit alone. */

@@ -9,10 +9,10 @@
  *
  * Which receipts are cashed: a receipt is worth what cashing it would draw now,
  * min(uncashed, reserve + the payer's free balance), each payer's free balance
- * counted once. By itself the node cashes what is worth more than twice its own
- * share of the fee, where the coin's price is known; asked by hand with `all`
- * it cashes all that brings anything. Batches of at most profile.batch, most
- * worth first.
+ * counted once. Where the coin's price is known, what is worth no more than
+ * twice its own share of the fee waits, unless `all` is asked for; where it is
+ * not, only the user's own hand cashes, and then all that brings anything.
+ * Batches of at most profile.batch, most worth first.
  *
  * What becomes of crashes stands in DESIGN.md, "Settlement". Thread: the loop.
  */
@@ -51,6 +51,9 @@ struct settle_config {
 	struct settle_price price;
 	unsigned fee_share;	 /* percent, see settle_due() */
 	int64_t (*unix_s)(void); /* for entries in the book */
+	/* Makes durable what is staged in the book, for whoever staged it;
+	 * NULL: book_commit(). */
+	enum err_code (*commit)(void *ctx, struct err *e);
 	/* Called before a contract is created, since the signer lets none
 	 * through otherwise: answers settle_deploy_allowed(), at once or later.
 	 * NULL: no need to ask. */
@@ -71,8 +74,10 @@ enum err_code settle_new(struct settle **out, struct loop *loop,
 			 struct err *e) __attribute__((warn_unused_result));
 /* NULL is a no-op. */
 void settle_free(struct settle *s);
-/* After `contract deploy`, or when settings change. */
-void settle_set_profile(struct settle *s, const struct profile *profile);
+/* After `contract deploy`, or when settings change. ERR_DB; unchanged then. */
+enum err_code settle_set_profile(struct settle *s,
+				 const struct profile *profile, struct err *e)
+	__attribute__((warn_unused_result));
 void settle_set_price(struct settle *s, const struct settle_price *price);
 /* No callback with this ctx comes any more. */
 void settle_forget(struct settle *s, void *ctx);
@@ -154,6 +159,8 @@ struct settle_options {
 	struct address to; /* zero: credit in the bank; us: our own address;
 			      another: a cold address */
 	bool all;	   /* also what does not pay for itself */
+	bool by_itself; /* the node's own decision: only what is cheap enough by
+			   fee_share, or would be lost, is sent */
 };
 
 struct settle_batch {
@@ -175,7 +182,7 @@ struct settle_plan {
 	struct amount waiting_worth;
 	size_t uncovered; /* payers with nothing to draw from */
 	struct amount uncovered_amount;
-	bool by_hand; /* the coin has no price: only `all` cashes */
+	bool by_hand; /* the coin has no price: nothing was left out */
 };
 typedef void settle_plan_fn(void *ctx, const struct settle_plan *p,
 			    const struct err *e);

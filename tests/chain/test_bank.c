@@ -1,25 +1,7 @@
 /* The bank on a real EVM, driven from C: deployed, checked, filled, cashed. */
-#include "base/eip712.h"
-#include "contracts-abi/bank.h"
-#include "contracts-abi/bank_abi.h"
-#include "contracts-abi/token_abi.h"
-#include "ledger/receipt.h"
-#include "tests/chain/anvil.h"
+#include "tests/chain/town.h"
 
-#define PAYERS 200
 #define GIB_PRICE 1000000000000000ULL
-
-struct town {
-	struct bench b;
-	struct anvil anvil;
-	struct chain *ch;
-	struct address token, bank;
-	struct hash32 domain;
-	struct ecc_key keys[PAYERS];
-	struct address payers[PAYERS];
-	struct got_tx g;
-	struct got_read r;
-};
 
 static struct chain_call to(const struct town *t, const struct address *where,
 			    const struct wr *w)
@@ -76,114 +58,6 @@ static void mint_and_approve(struct town *t)
 	erc20_enc_approve(&w, &t->bank, amount_from_parts(1ULL << 29, 0));
 	call = to(t, &t->token, &w);
 	CHECK(do_call(&t->b, &t->g, t->ch, &call), "approve");
-}
-
-/* One transaction of each payer, all in one HTTP body; anvil signs for them. */
-static void for_payers(struct town *t, const struct address *where,
-		       size_t (*encode)(struct town *t, uint8_t *buf, size_t i))
-{
-	struct evm_text body = {0};
-	json_t *answer, *hash;
-
-	evm_text_str(&body, "[");
-	for (size_t i = 0; i < PAYERS; i++) {
-		uint8_t data[256];
-		struct chain_call call = {.from = t->payers[i],
-					  .to = *where,
-					  .data = data,
-					  .len = encode(t, data, i)};
-
-		if (i)
-			evm_text_str(&body, ",");
-		evm_text_begin(&body, i, "eth_sendTransaction");
-		evm_text_call(&body, &call);
-		evm_text_end(&body);
-	}
-	evm_text_str(&body, "]");
-	answer = raw_post(&t->b, &t->anvil, body.s);
-	hash = json_object_get(json_array_get(answer, PAYERS - 1), "result");
-	if (!json_is_string(hash)) {
-		char *text = json_dumps(json_array_get(answer, PAYERS - 1), 0);
-
-		CHECK(false, "the last of %d: %s", PAYERS,
-		      text ? text : "none");
-		free(text);
-	}
-	json_decref(answer);
-	evm_text_clear(&body);
-	raw_settle(&t->b, &t->anvil);
-}
-
-static size_t encode_mint(struct town *t, uint8_t *buf, size_t i)
-{
-	struct wr w = wr_into(buf, 256);
-
-	test_token_enc_mint(&w, &t->payers[i], amount_from_parts(100, 0));
-	return wr_len(&w);
-}
-
-static size_t encode_approve(struct town *t, uint8_t *buf, size_t i)
-{
-	struct wr w = wr_into(buf, 256);
-
-	(void)i;
-	erc20_enc_approve(&w, &t->bank, amount_from_parts(100, 0));
-	return wr_len(&w);
-}
-
-static size_t encode_deposit(struct town *t, uint8_t *buf, size_t i)
-{
-	struct wr w = wr_into(buf, 256);
-
-	bank_enc_deposit(&w, &t->payers[i], amount_from_parts(100, 0));
-	return wr_len(&w);
-}
-
-static size_t encode_reserve(struct town *t, uint8_t *buf, size_t i)
-{
-	uint8_t promise[BANK_PROMISE_LEN];
-	struct bank_promise p = {.payee = t->b.me,
-				 .total = amount_from_parts(50, 0),
-				 .until = UINT32_MAX};
-	struct wr w = wr_into(promise, sizeof(promise));
-	struct wr o = wr_into(buf, 256);
-
-	(void)i;
-	bank_put_promise(&w, &p);
-	bank_enc_reserve(&o, promise, sizeof(promise));
-	return wr_len(&o);
-}
-
-static void make_payers(struct town *t)
-{
-	char one[128];
-
-	for (size_t i = 0; i < PAYERS; i++) {
-		uint8_t seed[2] = {(uint8_t)i, 0x5b};
-		struct hash32 h = keccak256(seed, sizeof(seed));
-		char hex[41];
-
-		CHECK(ecc_key_read(&t->keys[i], h.bytes, NULL) == ERR_NONE,
-		      "key %zu", i);
-		t->payers[i] = ecc_address(t->b.ecc, &t->keys[i]);
-		hex_encode(hex, t->payers[i].bytes, 20);
-		(void)snprintf(one, sizeof(one),
-			       "[\"0x%s\",\"0xde0b6b3a7640000\"]", hex);
-		raw_do(&t->b, &t->anvil, "anvil_setBalance", one);
-	}
-	raw_do(&t->b, &t->anvil, "anvil_autoImpersonateAccount", "[true]");
-}
-
-static void sign_receipt(struct town *t, struct receipt *r, size_t i,
-			 struct amount amount)
-{
-	struct hash32 digest =
-		eip712_receipt(&t->domain, &t->payers[i], &t->b.me, amount);
-	struct ecc_sig sig = ecc_sign(t->b.ecc, &t->keys[i], &digest);
-	struct sig64 packed = sig64_pack(&sig);
-
-	*r = (struct receipt){.payer = t->payers[i], .amount = amount};
-	memcpy(r->sig, packed.bytes, sizeof(r->sig));
 }
 
 /* Cashes receipts of the first n payers for `amount` each; the gas of one. */
@@ -326,10 +200,7 @@ int main(int argc, char **argv)
 		mint_and_approve(&t);
 		questions_about_nothing_are_unknown_not_zero(&t);
 		a_call_that_cannot_work_says_why(&t);
-		make_payers(&t);
-		for_payers(&t, &t.token, encode_mint);
-		for_payers(&t, &t.token, encode_approve);
-		for_payers(&t, &t.bank, encode_deposit);
+		fill_purses(&t);
 		one_receipt_is_cashed(&t);
 		two_hundred_are_cashed_in_one_transaction(&t);
 		chain_free(t.ch);

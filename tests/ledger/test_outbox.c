@@ -137,6 +137,7 @@ static void world_init(struct world *w)
 	w->cfg = (struct outbox_config){.poll_ms = 1000,
 					.resend_ms = 5000,
 					.stuck_ms = 60000,
+					.gone_ms = 30000,
 					.wake = on_wake,
 					.on_final = on_final,
 					.ctx = w};
@@ -427,14 +428,38 @@ static void refused_bytes_that_a_node_may_have_stay_open(void)
 	world_clear(&w);
 }
 
-static void a_taken_slot_ends_it_without_harm(void)
+static void a_taken_slot_ends_it_when_it_is_said_long_enough(void)
 {
 	struct world w;
 
 	world_init(&w);
 	bring_to_sent(&w);
 	CHECK(fake_fate(&w.chain, CHAIN_FATE_GONE, true), "asked");
+	tick(&w, 29000);
+	CHECK(fake_count(&w.chain, FAKE_SEND) == 0, "sent though it is gone");
+	CHECK(fake_fate(&w.chain, CHAIN_FATE_GONE, true), "asked again");
+	tick(&w, 1000);
+	CHECK(fake_fate(&w.chain, CHAIN_FATE_UNKNOWN, true), "no answer");
+	CHECK(!w.kept[0].ended, "too early");
+	tick(&w, 1000);
+	CHECK(fake_fate(&w.chain, CHAIN_FATE_GONE, true), "the third time");
 	CHECK(last_step(&w, OUTBOX_GONE) && w.kept[0].ended, "gone");
+	world_clear(&w);
+}
+
+/* A node behind the others has the count already and the receipt not yet. */
+static void gone_for_a_moment_is_not_gone(void)
+{
+	struct world w;
+
+	world_init(&w);
+	bring_to_sent(&w);
+	for (int i = 0; i < 5; i++) {
+		CHECK(fake_fate(&w.chain, CHAIN_FATE_GONE, true), "asked");
+		tick(&w, 1000);
+	}
+	CHECK(fake_fate(&w.chain, CHAIN_FATE_FINAL, true), "there it is");
+	CHECK(last_step(&w, OUTBOX_FINAL) && w.kept[0].ended, "final");
 	world_clear(&w);
 }
 
@@ -518,7 +543,8 @@ int main(void)
 	an_undone_block_sends_it_again();
 	what_every_node_refuses_is_gone();
 	refused_bytes_that_a_node_may_have_stay_open();
-	a_taken_slot_ends_it_without_harm();
+	a_taken_slot_ends_it_when_it_is_said_long_enough();
+	gone_for_a_moment_is_not_gone();
 	a_reverted_one_is_final_and_not_ok();
 	one_at_a_time_is_on_its_way_to_a_block();
 	booking_that_fails_is_done_again();

@@ -1,0 +1,531 @@
+#include "contracts-abi/bank.h"
+#include "contracts-abi/bank_abi.h"
+#include "ledger/settle_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Receipts that one settlement looks at; the rest waits for the next. */
+#define MAX_DUE (SETTLE_MAX_BATCHES * SETTLE_MAX_BATCH)
+
+void cash_clear(struct job *j)
+{
+	free(j->due);
+	j->due = NULL;
+}
+
+/* ------------------------------------------------------------ calls and events
+ */
+
+bool cash_decode(const struct chain_call *call, struct address *to,
+		 const uint8_t **receipts, size_t *len)
+{
+	struct rd r = rd_from(call->data, call->len);
+
+	if (call->create || rd_u32(&r) != BANK_SEL_CASH)
+		return false;
+	(void)abi_get_address(&r);
+	*to = abi_get_address(&r);
+	abi_get_offset(&r, 3);
+	*receipts = abi_get_tail(&r, len);
+	return rd_done(&r) && *receipts && *len % BANK_RECEIPT_LEN == 0;
+}
+
+static enum book_to book_place(const struct settle *s, const struct address *to)
+{
+	if (address_is_zero(to))
+		return BOOK_TO_BANK;
+	return address_eq(to, &s->cfg.me) ? BOOK_TO_WALLET : BOOK_TO_OTHER;
+}
+
+enum book_to cash_destination(struct settle *s, const struct address *payer)
+{
+	const struct outbox_record *r;
+
+	for (size_t i = 0; (r = outbox_open(s->outbox, i)); i++) {
+		const uint8_t *receipts;
+		struct address to;
+		size_t len;
+
+		if (r->kind != OUTBOX_CASH ||
+		    !cash_decode(&r->call, &to, &receipts, &len))
+			continue;
+		for (size_t at = 0; at < len; at += BANK_RECEIPT_LEN)
+			if (memcmp(receipts + at, payer->bytes, 20) == 0)
+				return book_place(s, &to);
+	}
+	return BOOK_TO_UNKNOWN;
+}
+
+/* ------------------------------------------------------- booking a final cash
+ */
+
+/* What its events said, kept until its pairs have been read. */
+struct cash_end {
+	struct settle *s;
+	struct cash_sum sum;
+	struct address *bounced; /* heap */
+};
+
+void cash_end_free(struct cash_end *c)
+{
+	if (c)
+		free(c->bounced);
+	free(c);
+}
+
+static void read_event(struct cash_end *c, const struct chain_log *l)
+{
+	const struct settle *s = c->s;
+	struct abi_log log = {l->topics, l->n_topics, l->data, l->len};
+	struct bank_ev_bounced bounced;
+	struct bank_ev_cashed cashed;
+
+	if (!address_eq(&l->where, &s->profile.bank))
+		return;
+	if (bank_ev_cashed_read(&cashed, &log, NULL) == ERR_NONE &&
+	    address_eq(&cashed.payee, &s->cfg.me)) {
+		c->sum.moved = amount_add_cap(c->sum.moved, cashed.total);
+		c->sum.draws += (unsigned)(cashed.draws_len / BANK_DRAW_LEN);
+	} else if (bank_ev_bounced_read(&bounced, &log, NULL) == ERR_NONE &&
+		   address_eq(&bounced.payee, &s->cfg.me)) {
+		c->bounced[c->sum.bounced++] = bounced.payer;
+	}
+}
+
+/* The pairs are staged as they are now: mark who was short, and end it. Both
+ * become durable with the end of the transaction, in one commit. */
+static void on_pairs(void *ctx, const struct book_chain *chain,
+		     const struct err *e)
+{
+	struct cash_end *c = ctx;
+	struct settle *s = c->s;
+	enum err_code rc = e ? e->code : ERR_NONE;
+
+	(void)chain;
+	for (unsigned i = 0; i < c->sum.bounced && rc == ERR_NONE; i++)
+		rc = book_bounced(s->book, &c->bounced[i], NULL);
+	s->last = c->sum;
+	cash_end_free(c);
+	outbox_ended(s->outbox, s->last.id, rc);
+}
+
+static struct settle_dir *payers_of(const struct outbox_record *r, size_t *n)
+{
+	const uint8_t *receipts = NULL;
+	struct settle_dir *dirs;
+	struct address to;
+	size_t len = 0;
+
+	if (!cash_decode(&r->call, &to, &receipts, &len))
+		return NULL;
+	*n = len / BANK_RECEIPT_LEN;
+	dirs = calloc(*n + 1, sizeof(*dirs));
+	for (size_t i = 0; dirs && i < *n; i++) {
+		memcpy(dirs[i].peer.bytes, receipts + i * BANK_RECEIPT_LEN, 20);
+		dirs[i].in = true;
+	}
+	return dirs;
+}
+
+void cash_final(struct settle *s, int64_t id, const struct outbox_record *r,
+		const struct chain_outcome *o)
+{
+	struct cash_end *c = calloc(1, sizeof(*c));
+	size_t n = 0;
+	struct settle_dir *dirs = payers_of(r, &n);
+
+	if (c)
+		c->bounced = calloc(o->n_logs + 1, sizeof(*c->bounced));
+	if (!c || !c->bounced || !dirs) {
+		cash_end_free(c);
+		free(dirs);
+		outbox_ended(s->outbox, id, ERR_NOMEM);
+		return;
+	}
+	c->s = s;
+	c->sum.id = id;
+	for (size_t i = 0; i < o->n_logs; i++)
+		read_event(c, &o->logs[i]);
+	if (n > 0) {
+		s->fee_known =
+			amount_mul_div(&s->fee_each, NULL, o->fee, 1, 0, n);
+	}
+	if (!reading_start(s, dirs, n, false, false, o->block, on_pairs, c)) {
+		cash_end_free(c);
+		outbox_ended(s->outbox, id, ERR_NOMEM);
+	}
+}
+
+/* ------------------------------------------------------------------ planning
+ */
+
+static void plan_batch(struct job *j);
+
+static int by_worth(const void *a, const void *b)
+{
+	const struct due *x = a, *y = b;
+
+	return amount_cmp(y->worth, x->worth);
+}
+
+struct collect {
+	struct job *j;
+	int64_t now_s;
+	bool full;
+};
+
+static bool on_due(void *ctx, const struct book_due *d)
+{
+	struct collect *c = ctx;
+	struct job *j = c->j;
+
+	if (amount_is_zero(d->uncashed))
+		return true;
+	if (j->n_due == MAX_DUE) {
+		c->full = true;
+		return false;
+	}
+	j->due[j->n_due++] = (struct due){.r = d->receipt};
+	return true;
+}
+
+/* What cashing it would draw: from the reserve, whenever that ends, then from
+ * the free balance. */
+static enum err_code weigh(struct job *j, struct due *d, int64_t now_s,
+			   struct err *e)
+{
+	struct book_pair pair;
+	const struct book_facts *f = &pair.in.facts;
+	enum err_code rc = book_pair_load(j->s->book, &pair, &d->r.payer, e);
+	struct amount uncashed;
+
+	if (rc != ERR_NONE)
+		return rc;
+	uncashed = amount_sub_floor(d->r.amount, f->paid);
+	d->worth = f->known ? amount_min(uncashed,
+					 amount_add_cap(f->reserve, f->free))
+			    : AMOUNT_ZERO;
+	d->ending = f->known && !amount_is_zero(f->reserve) &&
+		    f->until < now_s + BOOK_SECURED_MARGIN_S;
+	if (amount_is_zero(d->worth) && f->known) {
+		j->plan.uncovered++;
+		j->plan.uncovered_amount =
+			amount_add_cap(j->plan.uncovered_amount, uncashed);
+	}
+	return ERR_NONE;
+}
+
+static enum err_code collect_due(struct job *j, struct err *e)
+{
+	struct collect c = {.j = j, .now_s = j->s->cfg.unix_s()};
+	enum err_code rc;
+	size_t kept = 0;
+
+	j->due = calloc(MAX_DUE, sizeof(*j->due));
+	if (!j->due)
+		return err_fail(e, ERR_NOMEM, "no memory");
+	rc = book_due_list(j->s->book, c.now_s, on_due, &c, e);
+	for (size_t i = 0; i < j->n_due && rc == ERR_NONE; i++) {
+		rc = weigh(j, &j->due[i], c.now_s, e);
+		if (!amount_is_zero(j->due[i].worth))
+			j->due[kept++] = j->due[i];
+	}
+	j->n_due = kept;
+	qsort(j->due, kept, sizeof(*j->due), by_worth);
+	return rc;
+}
+
+static void leave(struct job *j, size_t from, size_t n)
+{
+	for (size_t i = from; i < from + n; i++)
+		j->plan.waiting_worth =
+			amount_add_cap(j->plan.waiting_worth, j->due[i].worth);
+	j->plan.waiting += n;
+}
+
+static bool encode_batch(const struct job *j, uint8_t *buf, size_t cap,
+			 struct wr *out)
+{
+	static uint8_t packed[SETTLE_MAX_BATCH * BANK_RECEIPT_LEN];
+
+	for (size_t i = 0; i < j->n; i++)
+		if (receipt_pack(&j->due[j->at + i].r,
+				 packed + i * BANK_RECEIPT_LEN,
+				 BANK_RECEIPT_LEN) != BANK_RECEIPT_LEN)
+			return false;
+	*out = wr_into(buf, cap);
+	bank_enc_cash(out, &j->s->cfg.me, &j->options.to, packed,
+		      j->n * BANK_RECEIPT_LEN);
+	return !out->bad;
+}
+
+static void on_submitted(void *ctx, const struct outbox_event *ev)
+{
+	struct job *j = ctx;
+
+	if (!job_event(j, ev))
+		return;
+	if (ev->step == OUTBOX_FINAL && ev->outcome->ok &&
+	    j->s->last.id == ev->record->id) {
+		const struct cash_sum *sum = &j->s->last;
+
+		j->r.moved = amount_add_cap(j->r.moved, sum->moved);
+		j->r.bounced += sum->bounced;
+		j->r.receipts += sum->draws > sum->bounced
+					 ? sum->draws - sum->bounced
+					 : 0;
+	}
+	if (j->open == 0 && !j->submitting)
+		job_end(j);
+}
+
+static void submit_batch(struct job *j, struct amount worth)
+{
+	static uint8_t data[BANK_CASH_LEN(SETTLE_MAX_BATCH * BANK_RECEIPT_LEN)];
+	struct wr w;
+
+	if (encode_batch(j, data, sizeof(data), &w))
+		(void)job_submit(j, OUTBOX_CASH, &j->s->profile.bank, &w,
+				 AMOUNT_ZERO, worth, &j->options.to,
+				 on_submitted);
+}
+
+static void plan_end(struct job *j)
+{
+	j->submitting = false;
+	if (j->open == 0)
+		job_end(j);
+}
+
+/* Is what the node does by itself worth doing now? */
+static bool pays(const struct job *j, const struct settle_batch *b)
+{
+	struct amount share, brings;
+
+	if (!j->options.by_itself)
+		return true;
+	for (size_t i = 0; i < j->n; i++)
+		if (j->due[j->at + i].ending)
+			return true;
+	return b->fee_known && amount_mul_u64(&share, b->fee_token, 100) &&
+	       amount_mul_u64(&brings, b->brings, j->s->cfg.fee_share) &&
+	       amount_cmp(share, brings) <= 0;
+}
+
+/* Receipts at the batch's end that are worth no more than twice their share of
+ * the fee: how many stay. */
+static size_t worth_it(const struct job *j, const struct settle_batch *b)
+{
+	struct amount least;
+	size_t n = j->n;
+
+	if (j->options.all || !b->fee_known)
+		return n;
+	if (!amount_mul_div(&least, NULL, b->fee_token, 2, 0, j->n))
+		return 0;
+	while (n && amount_cmp(j->due[j->at + n - 1].worth, least) <= 0)
+		n--;
+	return n;
+}
+
+static void keep_batch(struct job *j, const struct settle_batch *b)
+{
+	if (b->ok && pays(j, b)) {
+		j->plan.batches[j->plan.n_batches++] = *b;
+		if (j->send)
+			submit_batch(j, b->brings);
+	} else if (b->ok) {
+		leave(j, j->at, j->n);
+	} else {
+		j->plan.batches[j->plan.n_batches++] = *b;
+		if (j->send && j->e.code == ERR_NONE)
+			(void)err_fail(&j->e, ERR_CHAIN,
+				       "a batch would fail: %s", b->reason);
+	}
+	j->at += j->n;
+	j->n = 0;
+	if (j->at < j->n_due && j->plan.n_batches < SETTLE_MAX_BATCHES)
+		plan_batch(j);
+	else
+		plan_end(j);
+}
+
+static struct settle_batch weigh_batch(const struct job *j,
+				       const struct chain_trial *t)
+{
+	struct settle_batch b = {.receipts = j->n,
+				 .units = t->units,
+				 .fee = t->fee,
+				 .ok = t->ok};
+
+	for (size_t i = 0; i < j->n; i++)
+		b.worth = amount_add_cap(b.worth, j->due[j->at + i].worth);
+	if (!t->has_ret ||
+	    bank_ret_cash(&b.brings, t->ret, sizeof(t->ret), NULL) != ERR_NONE)
+		b.brings = AMOUNT_ZERO;
+	b.fee_known = settle_in_token(&b.fee_token, t->fee, &j->s->cfg.price);
+	memcpy(b.reason, t->reason, sizeof(b.reason));
+	return b;
+}
+
+static void on_trial(void *ctx, const struct chain_trial *t,
+		     const struct err *e)
+{
+	struct job *j = ctx;
+	struct settle_batch b;
+	size_t n;
+
+	if (e) {
+		if (j->e.code == ERR_NONE)
+			j->e = *e;
+		plan_end(j);
+		return;
+	}
+	b = weigh_batch(j, t);
+	if (t->ok && j->n) {
+		j->s->fee_known = amount_mul_div(&j->s->fee_each, NULL, t->fee,
+						 1, 0, j->n);
+	}
+	n = t->ok ? worth_it(j, &b) : j->n;
+	if (n == j->n) {
+		keep_batch(j, &b);
+		return;
+	}
+	if (n == 0) { /* sorted by worth: nothing after it is worth it either */
+		leave(j, j->at, j->n_due - j->at);
+		plan_end(j);
+		return;
+	}
+	/* fewer share the fixed part of the fee: try again without the rest */
+	leave(j, j->at + n, j->n_due - j->at - n);
+	j->n_due = j->at + n;
+	plan_batch(j);
+}
+
+static void plan_batch(struct job *j)
+{
+	static uint8_t data[BANK_CASH_LEN(SETTLE_MAX_BATCH * BANK_RECEIPT_LEN)];
+	struct settle *s = j->s;
+	struct chain_call call = {.from = s->cfg.me, .to = s->profile.bank};
+	size_t most = s->profile.batch < SETTLE_MAX_BATCH ? s->profile.batch
+							  : SETTLE_MAX_BATCH;
+	struct wr w;
+
+	j->n = j->n_due - j->at < most ? j->n_due - j->at : most;
+	if (!encode_batch(j, data, sizeof(data), &w)) {
+		(void)err_fail(&j->e, ERR_STATE,
+			       "a receipt in the book cannot be packed");
+		plan_end(j);
+		return;
+	}
+	call.data = w.buf;
+	call.len = w.len;
+	chain_try(s->chain, &call, on_trial, j);
+}
+
+static void on_refreshed(void *ctx, const struct book_chain *chain,
+			 const struct err *e)
+{
+	struct job *j = ctx;
+	struct settle *s = j->s;
+
+	(void)chain;
+	if (settle_commit(s, &j->e) == ERR_NONE && e)
+		j->e = *e;
+	if (j->e.code == ERR_NONE && s->cfg.on_facts)
+		s->cfg.on_facts(s->cfg.ctx);
+	j->submitting = true;
+	if (j->e.code != ERR_NONE || collect_due(j, &j->e) != ERR_NONE ||
+	    j->n_due == 0)
+		plan_end(j);
+	else
+		plan_batch(j);
+}
+
+static void plan_start(struct job *j, const struct settle_options *o, bool send)
+{
+	struct settle *s = j->s;
+	struct settle_dir *dirs;
+	size_t n;
+
+	j->options = *o;
+	j->send = send;
+	j->plan.by_hand = !s->cfg.price.known;
+	if (profile_need_bank(&s->profile, &j->e) != ERR_NONE ||
+	    settle_all_dirs(s, &dirs, &n, &j->e) != ERR_NONE)
+		job_fail_later(j, ERR_NONE, NULL);
+	else if (!reading_start(s, dirs, n, true, false, 0, on_refreshed, j))
+		job_fail_later(j, ERR_NOMEM, "no memory");
+}
+
+void settle_dry_run(struct settle *s, const struct settle_options *o,
+		    settle_plan_fn *fn, void *ctx)
+{
+	struct job *j = job_new(s, JOB_PLAN, ctx, NULL);
+
+	if (!j)
+		return;
+	j->fn.plan = fn;
+	plan_start(j, o, false);
+}
+
+void settle_cash(struct settle *s, const struct settle_options *o,
+		 settle_step_fn *step, settle_done_fn *fn, void *ctx)
+{
+	struct job *j = job_new(s, JOB_MONEY, ctx, step);
+
+	if (!j)
+		return;
+	j->fn.done = fn;
+	if (o->by_itself && !s->cfg.price.known)
+		job_fail_later(j, ERR_STATE,
+			       "the coin has no price: set `coin-price`, or "
+			       "settle by hand");
+	else
+		plan_start(j, o, true);
+}
+
+/* ------------------------------------------------------------------ when to */
+
+struct due_sum {
+	int64_t now_s;
+	struct amount worth;
+	uint64_t n;
+	bool ending;
+};
+
+static bool sum_due(void *ctx, const struct book_due *d)
+{
+	struct due_sum *sum = ctx;
+	struct amount cover = amount_add_cap(d->secured, d->free);
+
+	if (!d->known || amount_is_zero(d->uncashed))
+		return true;
+	sum->worth = amount_add_cap(sum->worth, amount_min(d->uncashed, cover));
+	sum->n++;
+	if (d->until > sum->now_s &&
+	    d->until < sum->now_s + BOOK_SECURED_MARGIN_S)
+		sum->ending = true;
+	return true;
+}
+
+bool settle_due(struct settle *s, int64_t now_s)
+{
+	struct due_sum sum = {.now_s = now_s};
+	struct amount fee, cost, brings;
+
+	if (!s->cfg.price.known ||
+	    book_due_list(s->book, now_s, sum_due, &sum, NULL) != ERR_NONE ||
+	    sum.n == 0)
+		return false;
+	if (sum.ending || !s->fee_known)
+		return true; /* the dry run says what it costs */
+	if (!amount_mul_u64(&fee, s->fee_each, sum.n) ||
+	    !settle_in_token(&fee, fee, &s->cfg.price) ||
+	    !amount_mul_u64(&cost, fee, 100) ||
+	    !amount_mul_u64(&brings, sum.worth, s->cfg.fee_share))
+		return false;
+	return amount_cmp(cost, brings) <= 0;
+}

@@ -1,0 +1,277 @@
+#include "ledger/settle_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Two questions a direction and three of our own stay below CHAIN_MAX_ASKS. */
+#define CHUNK 1000
+#define MAX_DIRS 65536
+
+static void ask_chunk(struct reading *rd);
+
+void reading_free(struct reading *rd)
+{
+	struct reading **at = &rd->s->readings;
+
+	while (*at && *at != rd)
+		at = &(*at)->next;
+	if (*at)
+		*at = rd->next;
+	chain_forget(rd->s->chain, rd);
+	free(rd->dirs);
+	free(rd->pairs);
+	free(rd);
+}
+
+static void end(struct reading *rd, const struct err *e)
+{
+	struct reading **at = &rd->s->readings;
+
+	while (*at != rd)
+		at = &(*at)->next;
+	*at = rd->next;
+	rd->chain.pairs = rd->pairs;
+	rd->chain.n_pairs = rd->n_pairs;
+	rd->fn(rd->ctx, rd->collect && !e ? &rd->chain : NULL, e);
+	free(rd->dirs);
+	free(rd->pairs);
+	free(rd);
+}
+
+enum err_code settle_commit(struct settle *s, struct err *e)
+{
+	if (s->cfg.commit)
+		return s->cfg.commit(s->cfg.ctx, e);
+	return book_commit(s->book, e);
+}
+
+/* ------------------------------------------------------------- what was read
+ */
+
+static void note_unknown(struct reading *rd, const struct chain_answer *a)
+{
+	rd->unknown = (struct err){0};
+	(void)err_fail(&rd->unknown, ERR_CHAIN, "a balance is unknown: %.110s",
+		       a->why);
+}
+
+static enum err_code keep(struct reading *rd, const struct settle_dir *d,
+			  const struct book_facts *f, struct err *e)
+{
+	struct settle *s = rd->s;
+	int64_t now = s->cfg.unix_s();
+
+	if (rd->collect) {
+		rd->pairs[rd->n_pairs++] = (struct book_chain_pair){
+			.peer = d->peer, .in = d->in, .facts = *f};
+		return ERR_NONE;
+	}
+	if (d->in)
+		return book_facts_in(s->book, &d->peer, f,
+				     cash_destination(s, &d->peer), now, e);
+	return book_facts_out(s->book, &d->peer, f, now, e);
+}
+
+static enum err_code keep_pairs(struct reading *rd, const struct chain_view *at,
+				const struct chain_answer *answers,
+				struct err *e)
+{
+	for (size_t i = 0; i < rd->chunk; i++) {
+		const struct chain_answer *pair = &answers[2 * i];
+		const struct chain_answer *purse = &answers[2 * i + 1];
+		struct book_facts f = {.known = true, .block = at->block};
+		enum err_code rc;
+
+		if (!pair->known || !purse->known) {
+			note_unknown(rd, pair->known ? purse : pair);
+			continue;
+		}
+		f.paid = pair->pair.paid;
+		f.reserve = pair->pair.reserve;
+		f.until = pair->pair.until;
+		f.free = purse->amount;
+		rc = keep(rd, &rd->dirs[rd->at + i], &f, e);
+		if (rc != ERR_NONE)
+			return rc;
+	}
+	return ERR_NONE;
+}
+
+/* A transaction of ours that is in the chain but not booked yet would show as
+ * money from nowhere: then our balances are left for the next reading. */
+static enum err_code keep_own(struct reading *rd, const struct chain_view *at,
+			      const struct chain_answer *a, struct err *e)
+{
+	struct settle *s = rd->s;
+	bool token = !profile_coin_is_token(&s->profile);
+
+	for (int i = 0; i < 2 + token; i++)
+		if (!a[i].known)
+			note_unknown(rd, &a[i]);
+	if (rd->collect) {
+		rd->chain.free_known = a[0].known;
+		rd->chain.free = a[0].amount;
+		rd->chain.wallet_known = a[token ? 2 : 1].known;
+		rd->chain.wallet = a[token ? 2 : 1].amount;
+		return ERR_NONE;
+	}
+	if (outbox_open(s->outbox, 0))
+		return ERR_NONE;
+	return book_facts_own(s->book, a[0].known ? &a[0].amount : NULL,
+			      token && a[2].known ? &a[2].amount : NULL,
+			      a[1].known ? &a[1].amount : NULL, at->block,
+			      s->cfg.unix_s(), e);
+}
+
+static void on_read(void *ctx, const struct chain_view *at,
+		    const struct chain_answer *answers, size_t n,
+		    const struct err *e)
+{
+	struct reading *rd = ctx;
+	struct err why = {0};
+
+	(void)n;
+	if (e) {
+		end(rd, e);
+		return;
+	}
+	if (at->block < rd->min_block)
+		(void)err_fail(&why, ERR_CHAIN,
+			       "nodes are at block %llu, behind %llu",
+			       (unsigned long long)at->block,
+			       (unsigned long long)rd->min_block);
+	else if (keep_pairs(rd, at, answers, &why) == ERR_NONE) {
+		answers += 2 * rd->chunk;
+		rd->at += rd->chunk;
+		if (rd->at < rd->n) {
+			ask_chunk(rd);
+			return;
+		}
+		if (rd->own)
+			(void)keep_own(rd, at, answers, &why);
+	}
+	if (why.code == ERR_NONE)
+		why = rd->unknown;
+	end(rd, why.code == ERR_NONE ? NULL : &why);
+}
+
+/* ------------------------------------------------------------------ asking */
+
+static size_t own_asks(const struct settle *s, struct chain_ask *asks)
+{
+	asks[0] = (struct chain_ask){
+		.what = CHAIN_ASK_FREE, .c = s->profile.bank, .a = s->cfg.me};
+	asks[1] = (struct chain_ask){.what = CHAIN_ASK_COIN, .a = s->cfg.me};
+	if (profile_coin_is_token(&s->profile))
+		return 2;
+	asks[2] = (struct chain_ask){.what = CHAIN_ASK_TOKEN_BALANCE,
+				     .c = s->profile.token,
+				     .a = s->cfg.me};
+	return 3;
+}
+
+static void ask_chunk(struct reading *rd)
+{
+	static struct chain_ask asks[2 * CHUNK + 3]; /* copied by chain_read */
+	const struct settle *s = rd->s;
+	size_t n = 0;
+
+	rd->chunk = rd->n - rd->at < CHUNK ? rd->n - rd->at : CHUNK;
+	for (size_t i = 0; i < rd->chunk; i++) {
+		const struct settle_dir *d = &rd->dirs[rd->at + i];
+
+		asks[n++] =
+			(struct chain_ask){.what = CHAIN_ASK_PAIR,
+					   .c = s->profile.bank,
+					   .a = d->in ? d->peer : s->cfg.me,
+					   .b = d->in ? s->cfg.me : d->peer};
+		asks[n] = asks[n - 1];
+		asks[n++].what = CHAIN_ASK_FREE;
+	}
+	if (rd->own && rd->at + rd->chunk == rd->n)
+		n += own_asks(s, asks + n);
+	chain_read(s->chain, CHAIN_FINAL, asks, n, on_read, rd);
+}
+
+bool reading_start(struct settle *s, struct settle_dir *take_dirs, size_t n,
+		   bool own, bool collect, uint64_t min_block, reading_fn *fn,
+		   void *ctx)
+{
+	struct reading *rd = calloc(1, sizeof(*rd));
+
+	if (rd && collect)
+		rd->pairs = calloc(n + 1, sizeof(*rd->pairs));
+	if (!rd || (collect && !rd->pairs)) {
+		free(rd);
+		free(take_dirs);
+		return false;
+	}
+	rd->s = s;
+	rd->dirs = take_dirs;
+	rd->n = n;
+	rd->own = own;
+	rd->collect = collect;
+	rd->min_block = min_block;
+	rd->fn = fn;
+	rd->ctx = ctx;
+	rd->next = s->readings;
+	s->readings = rd;
+	ask_chunk(rd);
+	return true;
+}
+
+/* -------------------------------------------------------- all that we know */
+
+struct dir_list {
+	struct settle_dir *dirs;
+	size_t n, cap;
+	bool full;
+};
+
+static void add_dir(struct dir_list *l, const struct address *peer, bool in)
+{
+	size_t cap = l->cap ? 2 * l->cap : 64;
+	struct settle_dir *grown;
+
+	if (l->n == l->cap) {
+		grown = cap <= MAX_DIRS
+				? realloc(l->dirs, cap * sizeof(*l->dirs))
+				: NULL;
+		if (!grown) {
+			l->full = true;
+			return;
+		}
+		l->dirs = grown;
+		l->cap = cap;
+	}
+	l->dirs[l->n++] = (struct settle_dir){.peer = *peer, .in = in};
+}
+
+static bool on_pair(void *ctx, const struct book_pair *p)
+{
+	struct dir_list *l = ctx;
+
+	if (p->in.have || p->in.facts.known)
+		add_dir(l, &p->peer, true);
+	if (p->out.have || p->out.facts.known)
+		add_dir(l, &p->peer, false);
+	return !l->full;
+}
+
+enum err_code settle_all_dirs(struct settle *s, struct settle_dir **out,
+			      size_t *n, struct err *e)
+{
+	struct dir_list l = {0};
+	enum err_code rc = book_pair_list(s->book, on_pair, &l, e);
+
+	if (rc == ERR_NONE && l.full)
+		rc = err_fail(e, ERR_LIMIT, "over %d pairs", MAX_DIRS / 2);
+	if (rc != ERR_NONE) {
+		free(l.dirs);
+		return rc;
+	}
+	*out = l.dirs;
+	*n = l.n;
+	return ERR_NONE;
+}
