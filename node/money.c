@@ -578,9 +578,10 @@ enum err_code money_adopt_bank(struct money *m, const struct address *bank,
 		return code;
 	m->domain.bank = *bank;
 	m->domain.token = *token;
-	settle_set_profile(m->settle, &m->profile);
-	try_pin(m);
-	return ERR_NONE;
+	code = settle_set_profile(m->settle, &m->profile, e);
+	if (code == ERR_NONE)
+		try_pin(m);
+	return code;
 }
 
 void money_when_pinned(struct money *m, void (*fn)(void *ctx), void *ctx)
