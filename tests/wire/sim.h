@@ -85,7 +85,7 @@ struct sim {
 	bool no_owner;	 /* feed without a counted buffer */
 };
 
-static uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)
+static inline uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)
 {
 	if (piece + 1 < sim->pieces)
 		return sim->piece_len;
@@ -95,13 +95,13 @@ static uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)
 /* ---- the store ------------------------------------------------------------
  */
 
-static bool sim_lies(const struct sim_node *n, uint32_t offset)
+static inline bool sim_lies(const struct sim_node *n, uint32_t offset)
 {
 	return n->liar || (n->lies_some && offset / PICKER_BLOCK % 2 == 0);
 }
 
-static struct span sim_load(struct sim_node *n, uint32_t piece, uint32_t offset,
-			    uint32_t len)
+static inline struct span sim_load(struct sim_node *n, uint32_t piece,
+				   uint32_t offset, uint32_t len)
 {
 	struct cbuf *b = cbuf_get(n->sim->pool);
 	bool have = false;
@@ -116,9 +116,10 @@ static struct span sim_load(struct sim_node *n, uint32_t piece, uint32_t offset,
 	return (struct span){b, b->data, len};
 }
 
-static enum swarm_read sim_read(void *ctx, uint32_t piece, uint32_t offset,
-				uint32_t len, uint32_t ahead, struct span *out,
-				uint64_t cookie)
+static inline enum swarm_read sim_read(void *ctx, uint32_t piece,
+				       uint32_t offset, uint32_t len,
+				       uint32_t ahead, struct span *out,
+				       uint64_t cookie)
 {
 	struct sim_node *n = ctx;
 
@@ -133,8 +134,8 @@ static enum swarm_read sim_read(void *ctx, uint32_t piece, uint32_t offset,
 	return SWARM_READ_NOW;
 }
 
-static void sim_write(void *ctx, uint32_t piece, uint32_t offset,
-		      const struct span *spans, size_t n_spans)
+static inline void sim_write(void *ctx, uint32_t piece, uint32_t offset,
+			     const struct span *spans, size_t n_spans)
 {
 	struct sim_node *n = ctx;
 	uint64_t at = (uint64_t)piece * n->sim->piece_len + offset;
@@ -151,7 +152,7 @@ static void sim_write(void *ctx, uint32_t piece, uint32_t offset,
 	      "block of %zu at %u", sum, offset);
 }
 
-static void sim_verdict(struct sim_node *n, uint32_t piece)
+static inline void sim_verdict(struct sim_node *n, uint32_t piece)
 {
 	uint64_t at = (uint64_t)piece * n->sim->piece_len;
 
@@ -162,7 +163,7 @@ static void sim_verdict(struct sim_node *n, uint32_t piece)
 		swarm_piece_failed(n->s, n->sim->now, piece);
 }
 
-static void sim_piece_complete(void *ctx, uint32_t piece)
+static inline void sim_piece_complete(void *ctx, uint32_t piece)
 {
 	struct sim_node *n = ctx;
 
@@ -172,7 +173,7 @@ static void sim_piece_complete(void *ctx, uint32_t piece)
 		sim_verdict(n, piece);
 }
 
-static void sim_piece_done(void *ctx, uint32_t piece, bool ok)
+static inline void sim_piece_done(void *ctx, uint32_t piece, bool ok)
 {
 	struct sim_node *n = ctx;
 
@@ -181,13 +182,13 @@ static void sim_piece_done(void *ctx, uint32_t piece, bool ok)
 	n->failed += !ok;
 }
 
-static void sim_complete(void *ctx)
+static inline void sim_complete(void *ctx)
 {
 	((struct sim_node *)ctx)->completed++;
 }
 
-static enum swarm_charge sim_charge(void *ctx, struct peer *p, uint32_t len,
-				    enum peer_slot slot)
+static inline enum swarm_charge sim_charge(void *ctx, struct peer *p,
+					   uint32_t len, enum peer_slot slot)
 {
 	struct sim_node *n = ctx;
 
@@ -201,14 +202,14 @@ static enum swarm_charge sim_charge(void *ctx, struct peer *p, uint32_t len,
 	return n->charge_as;
 }
 
-static void sim_uncharge(void *ctx, struct peer *p, uint32_t len)
+static inline void sim_uncharge(void *ctx, struct peer *p, uint32_t len)
 {
 	(void)p;
 	((struct sim_node *)ctx)->uncharged += len;
 }
 
-static void sim_block_received(void *ctx, struct peer *p, uint32_t len,
-			       bool wanted)
+static inline void sim_block_received(void *ctx, struct peer *p, uint32_t len,
+				      bool wanted)
 {
 	struct sim_node *n = ctx;
 
@@ -217,8 +218,8 @@ static void sim_block_received(void *ctx, struct peer *p, uint32_t len,
 	n->unwanted += wanted ? 0 : len;
 }
 
-static void sim_ext_message(void *ctx, struct peer *p, enum ext_id ext,
-			    const uint8_t *bytes, size_t len)
+static inline void sim_ext_message(void *ctx, struct peer *p, enum ext_id ext,
+				   const uint8_t *bytes, size_t len)
 {
 	struct sim_node *n = ctx;
 
@@ -229,35 +230,36 @@ static void sim_ext_message(void *ctx, struct peer *p, enum ext_id ext,
 	memcpy(n->ext_got, bytes, n->ext_got_len);
 }
 
-static void sim_ready(void *ctx, struct peer *p, const struct ext_handshake *x)
+static inline void sim_ready(void *ctx, struct peer *p,
+			     const struct ext_handshake *x)
 {
 	(void)p;
 	(void)x;
 	((struct sim_node *)ctx)->ready++;
 }
 
-static void sim_gone(void *ctx, struct peer *p)
+static inline void sim_gone(void *ctx, struct peer *p)
 {
 	(void)p;
 	((struct sim_node *)ctx)->gone++;
 }
 
-static void sim_choked(void *ctx, struct peer *p, bool choked)
+static inline void sim_choked(void *ctx, struct peer *p, bool choked)
 {
 	(void)ctx;
 	(void)p;
 	(void)choked;
 }
 
-static void sim_slot(void *ctx, struct peer *p, enum peer_slot slot)
+static inline void sim_slot(void *ctx, struct peer *p, enum peer_slot slot)
 {
 	(void)ctx;
 	(void)p;
 	(void)slot;
 }
 
-static void sim_banned(void *ctx, struct peer *p, uint64_t serial,
-		       const struct wire_addr *addr)
+static inline void sim_banned(void *ctx, struct peer *p, uint64_t serial,
+			      const struct wire_addr *addr)
 {
 	struct sim_node *n = ctx;
 
@@ -287,17 +289,17 @@ static const struct swarm_ops sim_ops = {
 /* ---- the pipes
  * ---------------------------------------------------------------- */
 
-static void sim_want_write(void *user)
+static inline void sim_want_write(void *user)
 {
 	((struct sim_end *)user)->wants_write = true;
 }
 
-static void sim_want_read(void *user)
+static inline void sim_want_read(void *user)
 {
 	((struct sim_end *)user)->read_paused = false;
 }
 
-static void sim_close(void *user, enum peer_close why, const char *text)
+static inline void sim_close(void *user, enum peer_close why, const char *text)
 {
 	struct sim_end *end = user;
 
@@ -313,8 +315,8 @@ static void sim_close(void *user, enum peer_close why, const char *text)
 
 static const struct peer_io sim_io = {sim_want_write, sim_want_read, sim_close};
 
-static void sim_init(struct sim *sim, uint64_t seed, uint32_t pieces,
-		     uint32_t piece_len, uint32_t last)
+static inline void sim_init(struct sim *sim, uint64_t seed, uint32_t pieces,
+			    uint32_t piece_len, uint32_t last)
 {
 	memset(sim, 0, sizeof(*sim));
 	sim->rng = rng_seeded(seed);
@@ -330,7 +332,7 @@ static void sim_init(struct sim *sim, uint64_t seed, uint32_t pieces,
 	sim->per_step = 512 * 1024;
 }
 
-static struct sim_node *sim_add(struct sim *sim, bool seed)
+static inline struct sim_node *sim_add(struct sim *sim, bool seed)
 {
 	struct sim_node *n = &sim->nodes[sim->n_nodes];
 	uint8_t *have = calloc(1, bits_bytes(sim->pieces));
@@ -366,7 +368,7 @@ static struct sim_node *sim_add(struct sim *sim, bool seed)
 	return n;
 }
 
-static struct swarm *sim_find(void *ctx, const struct info_hash *hash)
+static inline struct swarm *sim_find(void *ctx, const struct info_hash *hash)
 {
 	struct sim_node *n = ctx;
 
@@ -374,8 +376,8 @@ static struct swarm *sim_find(void *ctx, const struct info_hash *hash)
 }
 
 /* a connects to b; returns the connection's number. */
-static unsigned sim_connect(struct sim *sim, struct sim_node *a,
-			    struct sim_node *b)
+static inline unsigned sim_connect(struct sim *sim, struct sim_node *a,
+				   struct sim_node *b)
 {
 	unsigned c = sim->n_conns++;
 	struct sim_node *nodes[2] = {a, b};
@@ -398,7 +400,7 @@ static unsigned sim_connect(struct sim *sim, struct sim_node *a,
 	return c;
 }
 
-static void sim_pull(struct sim *sim, struct sim_end *end)
+static inline void sim_pull(struct sim *sim, struct sim_end *end)
 {
 	struct iovec iov[34];
 	size_t bytes, n, room, took = 0;
@@ -435,8 +437,8 @@ static void sim_pull(struct sim *sim, struct sim_end *end)
 		end->wants_write = false;
 }
 
-static void sim_feed(struct sim *sim, struct peer *p, const uint8_t *bytes,
-		     size_t len)
+static inline void sim_feed(struct sim *sim, struct peer *p,
+			    const uint8_t *bytes, size_t len)
 {
 	struct cbuf *b;
 
@@ -451,7 +453,8 @@ static void sim_feed(struct sim *sim, struct peer *p, const uint8_t *bytes,
 }
 
 /* Delivers what `from` has sent to `to`. */
-static void sim_push(struct sim *sim, struct sim_end *from, struct sim_end *to)
+static inline void sim_push(struct sim *sim, struct sim_end *from,
+			    struct sim_end *to)
 {
 	size_t budget = sim->per_step, done = 0;
 
@@ -482,7 +485,7 @@ static void sim_push(struct sim *sim, struct sim_end *from, struct sim_end *to)
 		memmove(from->buf, from->buf + done, from->len);
 }
 
-static void sim_reap(struct sim *sim, unsigned c)
+static inline void sim_reap(struct sim *sim, unsigned c)
 {
 	struct sim_end *a = &sim->ends[c][0], *b = &sim->ends[c][1];
 
@@ -505,7 +508,7 @@ static void sim_reap(struct sim *sim, unsigned c)
 	}
 }
 
-static void sim_hangup(struct sim *sim, unsigned c)
+static inline void sim_hangup(struct sim *sim, unsigned c)
 {
 	for (unsigned side = 0; side < 2; side++) {
 		peer_free(sim->ends[c][side].p);
@@ -513,7 +516,7 @@ static void sim_hangup(struct sim *sim, unsigned c)
 	}
 }
 
-static void sim_answer_later(struct sim *sim, struct sim_node *n)
+static inline void sim_answer_later(struct sim *sim, struct sim_node *n)
 {
 	unsigned n_later = n->n_later, n_checks = n->n_checks;
 
@@ -530,7 +533,7 @@ static void sim_answer_later(struct sim *sim, struct sim_node *n)
 		sim_verdict(n, n->checks[i]);
 }
 
-static void sim_step(struct sim *sim)
+static inline void sim_step(struct sim *sim)
 {
 	sim->now += sim->step_ms;
 	for (unsigned i = 0; i < sim->n_nodes; i++) {
@@ -548,7 +551,7 @@ static void sim_step(struct sim *sim)
 		sim_reap(sim, c);
 }
 
-static bool sim_has_all(const struct sim_node *n)
+static inline bool sim_has_all(const struct sim_node *n)
 {
 	struct swarm_stats st;
 
@@ -557,7 +560,8 @@ static bool sim_has_all(const struct sim_node *n)
 }
 
 /* Runs until node n has everything, or `ms` have passed. */
-static bool sim_until(struct sim *sim, const struct sim_node *n, int64_t ms)
+static inline bool sim_until(struct sim *sim, const struct sim_node *n,
+			     int64_t ms)
 {
 	int64_t end = sim->now + ms;
 
@@ -566,7 +570,7 @@ static bool sim_until(struct sim *sim, const struct sim_node *n, int64_t ms)
 	return sim_has_all(n);
 }
 
-static void sim_run(struct sim *sim, int64_t ms)
+static inline void sim_run(struct sim *sim, int64_t ms)
 {
 	int64_t end = sim->now + ms;
 
@@ -574,12 +578,12 @@ static void sim_run(struct sim *sim, int64_t ms)
 		sim_step(sim);
 }
 
-static bool sim_data_right(const struct sim_node *n)
+static inline bool sim_data_right(const struct sim_node *n)
 {
 	return memcmp(n->data, n->sim->truth, n->sim->total) == 0;
 }
 
-static void sim_free(struct sim *sim)
+static inline void sim_free(struct sim *sim)
 {
 	for (unsigned c = 0; c < sim->n_conns; c++) {
 		sim_hangup(sim, c);

@@ -1,0 +1,117 @@
+#include "wire/ext.h"
+
+#include "tests/check.h"
+
+#include <string.h>
+
+static void handshakes_are_read_or_refused(void)
+{
+	static const struct {
+		const char *name;
+		const char *in;
+		enum err_code want;
+		unsigned pay, reqq, port;
+		const char *client;
+	} rows[] = {
+		{"nothing in it", "de", ERR_NONE, 0, 0, 0, ""},
+		{"all that we know",
+		 "d1:md6:sb_payi7ee1:pi6881e4:reqqi250e1:v5:other6:yourip4:"
+		 "abcde",
+		 ERR_NONE, 7, 250, 6881, "other"},
+		{"unknown names and keys",
+		 "d1:ei0e1:md11:ut_metadatai2e6:ut_pexi1ee13:metadata_sizei9ee",
+		 ERR_NONE, 0, 0, 0, ""},
+		{"an extension switched off", "d1:md6:sb_payi0eee", ERR_NONE, 0,
+		 0, 0, ""},
+		{"reqq too large is cut", "d4:reqqi99999999ee", ERR_NONE, 0,
+		 65536, 0, ""},
+		{"negative reqq is none", "d4:reqqi-5ee", ERR_NONE, 0, 0, 0,
+		 ""},
+		{"port out of range is none", "d1:pi70000ee", ERR_NONE, 0, 0, 0,
+		 ""},
+		{"a client's name that is not text",
+		 "d1:v4:a\n\x1b\xff"
+		 "e",
+		 ERR_NONE, 0, 0, 0, "a???"},
+		{"a long name is cut",
+		 "d1:v40:aaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbe", ERR_NONE,
+		 0, 0, 0, "aaaaaaaaaabbbbbbbbbbaaaaaaaaaabb"},
+		{"unsorted keys", "d1:v1:a1:pi5ee", ERR_NONE, 0, 0, 5, "a"},
+		{"no dictionary", "le", ERR_PARSE, 0, 0, 0, ""},
+		{"m is no dictionary", "d1:mi1ee", ERR_PARSE, 0, 0, 0, ""},
+		{"an id over 255", "d1:md6:sb_payi256eee", ERR_PARSE, 0, 0, 0,
+		 ""},
+		{"an id that is text", "d1:md6:sb_pay1:aee", ERR_PARSE, 0, 0, 0,
+		 ""},
+		{"reqq that is text", "d4:reqq1:9e", ERR_PARSE, 0, 0, 0, ""},
+		{"bytes after it", "dei0e", ERR_PARSE, 0, 0, 0, ""},
+		{"cut off", "d1:m", ERR_PARSE, 0, 0, 0, ""},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct ext_handshake out;
+		struct err e = {0};
+		enum err_code rc = ext_decode(&out, (const uint8_t *)rows[i].in,
+					      strlen(rows[i].in), &e);
+
+		CHECK(rc == rows[i].want, "%s: %d (%s)", rows[i].name, rc,
+		      e.msg);
+		if (rc != ERR_NONE)
+			continue;
+		CHECK(out.id[EXT_SB_PAY] == rows[i].pay &&
+			      out.reqq == rows[i].reqq &&
+			      out.port == rows[i].port &&
+			      strcmp(out.client, rows[i].client) == 0,
+		      "%s: %u %u %u %s", rows[i].name, out.id[EXT_SB_PAY],
+		      out.reqq, out.port, out.client);
+	}
+}
+
+static void what_is_said_is_read_back(void)
+{
+	struct ext_handshake in = {
+		.reqq = 500,
+		.port = 6881,
+		.yourip_len = 4,
+		.yourip = {10, 0, 0, 1},
+		.upload_only = true,
+		.client = "seedbank",
+		.sb_pay = (const uint8_t *)"d1:vi1ee",
+		.sb_pay_len = 8,
+	};
+	struct ext_handshake out;
+	uint8_t buf[512];
+	size_t len;
+
+	in.id[EXT_SB_PAY] = 1;
+	len = ext_encode(&in, buf, sizeof(buf));
+	CHECK(len > 0, "did not fit");
+	CHECK(ext_decode(&out, buf, len, NULL) == ERR_NONE, "unreadable");
+	CHECK(out.id[EXT_SB_PAY] == EXT_SB_PAY && out.id[EXT_SB_STORE] == 0,
+	      "ids");
+	CHECK(out.reqq == 500 && out.port == 6881 && out.upload_only &&
+		      out.yourip_len == 4 &&
+		      memcmp(out.yourip, in.yourip, 4) == 0,
+	      "values");
+	CHECK(out.sb_pay_len == 8 && memcmp(out.sb_pay, "d1:vi1ee", 8) == 0 &&
+		      !out.sb_store,
+	      "opaque values");
+	CHECK(ext_encode(&in, buf, len - 1) == 0, "into too little room");
+}
+
+static void too_long_is_refused(void)
+{
+	static uint8_t buf[EXT_HANDSHAKE_MAX + 1];
+
+	CHECK(ext_decode(&(struct ext_handshake){0}, buf, sizeof(buf), NULL) ==
+		      ERR_LIMIT,
+	      "taken");
+}
+
+int main(void)
+{
+	handshakes_are_read_or_refused();
+	what_is_said_is_read_back();
+	too_long_is_refused();
+	return CHECK_EXIT();
+}

@@ -1,0 +1,351 @@
+#include "wire/picker.h"
+
+#include "tests/check.h"
+#include "wire/bits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PIECE (4 * PICKER_BLOCK)
+
+static struct rng rng;
+
+static struct picker *make(uint32_t pieces)
+{
+	struct picker *p = NULL;
+	struct err e = {0};
+
+	rng = rng_seeded(pieces);
+	CHECK(picker_new(&p, pieces, PIECE, (uint64_t)pieces * PIECE, NULL,
+			 &rng, &e) == ERR_NONE,
+	      "%s", e.msg);
+	return p;
+}
+
+static struct picker_peer peer(uint64_t serial, const uint8_t *bits)
+{
+	return (struct picker_peer){
+		.serial = serial, .bits = bits, .last = UINT32_MAX};
+}
+
+static size_t pick(struct picker *p, struct picker_peer *who,
+		   struct picker_block *out, size_t max)
+{
+	return picker_pick(p, who, out, max, 16, 1000);
+}
+
+static bool receive(struct picker *p, struct picker_block b, uint64_t serial)
+{
+	uint64_t others[PICKER_ASKERS];
+	size_t n;
+
+	return picker_received(p, b, serial, others, &n);
+}
+
+static void sizes_have_bounds(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t pieces, piece_len;
+		uint64_t total;
+		enum err_code want;
+	} rows[] = {
+		{"one byte", 1, 1, 1, ERR_NONE},
+		{"the last piece is full", 4, 100, 400, ERR_NONE},
+		{"the last piece is one byte", 4, 100, 301, ERR_NONE},
+		{"the last piece is empty", 4, 100, 300, ERR_LIMIT},
+		{"more bytes than pieces", 4, 100, 401, ERR_LIMIT},
+		{"no piece", 0, 100, 0, ERR_LIMIT},
+		{"no length", 4, 0, 0, ERR_LIMIT},
+		{"largest pieces", 1, PICKER_PIECE_MAX, PICKER_PIECE_MAX,
+		 ERR_NONE},
+		{"pieces too large", 1, PICKER_PIECE_MAX + 1, 1, ERR_LIMIT},
+		{"too many pieces", PICKER_PIECES_MAX + 1, 1,
+		 PICKER_PIECES_MAX + 1, ERR_LIMIT},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++)
+		CHECK(picker_check_sizes(rows[i].pieces, rows[i].piece_len,
+					 rows[i].total, NULL) == rows[i].want,
+		      "%s", rows[i].name);
+}
+
+static void a_peer_gets_whole_pieces_in_order(void)
+{
+	struct picker *p = make(8);
+	struct picker_peer a = peer(1, NULL), b = peer(2, NULL);
+	struct picker_block got[12];
+
+	CHECK(pick(p, &a, got, 3) == 3, "a");
+	CHECK(got[0].block == 0 && got[1].block == 1 && got[2].block == 2 &&
+		      got[2].piece == got[0].piece,
+	      "no run");
+	CHECK(pick(p, &b, got + 3, 3) == 3 && got[3].piece != got[0].piece,
+	      "b was put into a's piece");
+	CHECK(pick(p, &a, got + 6, 2) == 2 && got[6].piece == got[0].piece &&
+		      got[6].block == 3,
+	      "a did not go on with its piece");
+	CHECK(got[7].piece != got[0].piece && got[7].piece != got[3].piece,
+	      "a's next piece");
+	picker_free(p);
+}
+
+static void the_rarest_comes_first(void)
+{
+	struct picker *p = make(100);
+	struct picker_peer a = peer(1, NULL);
+	struct picker_block got[8];
+
+	for (uint32_t i = 0; i < 100; i++)
+		for (uint32_t n = 0; n < (i == 42   ? 1U
+					  : i == 17 ? 2U
+						    : 3U);
+		     n++)
+			picker_peer_has(p, i);
+	CHECK(pick(p, &a, got, 8) == 8, "picked");
+	CHECK(got[0].piece == 42 && got[4].piece == 17, "%u then %u",
+	      got[0].piece, got[4].piece);
+	picker_free(p);
+}
+
+static void availability_follows_the_peers(void)
+{
+	struct picker *p = make(20);
+	uint8_t bits[3] = {0xff, 0, 0};
+
+	for (int i = 0; i < 100; i++) /* over the number of buckets */
+		picker_peer_bits(p, bits, false);
+	picker_peer_has(p, 0);
+	CHECK(picker_availability(p, 0) == 101 &&
+		      picker_availability(p, 8) == 0,
+	      "%u", picker_availability(p, 0));
+	for (int i = 0; i < 100; i++)
+		picker_peer_bits(p, bits, true);
+	CHECK(picker_availability(p, 0) == 1 && picker_availability(p, 7) == 0,
+	      "%u", picker_availability(p, 0));
+	picker_peer_bits(p, bits, true); /* more than there were: no wrap */
+	CHECK(picker_availability(p, 7) == 0, "wrapped");
+	picker_free(p);
+}
+
+static void only_what_the_peer_has(void)
+{
+	struct picker *p = make(5000);
+	uint8_t *bits = calloc(1, bits_bytes(5000));
+	struct picker_peer a = peer(1, bits);
+	struct picker_block got[16];
+
+	bits_set(bits, 4321);
+	bits_set(bits, 17);
+	CHECK(pick(p, &a, got, 16) == 8, "of two pieces");
+	CHECK((got[0].piece == 17 && got[4].piece == 4321) ||
+		      (got[0].piece == 4321 && got[4].piece == 17),
+	      "%u %u", got[0].piece, got[4].piece);
+	CHECK(pick(p, &a, got, 16) == 0, "something else");
+	free(bits);
+	picker_free(p);
+}
+
+static void what_was_begun_and_left_comes_before_new_pieces(void)
+{
+	struct picker *p = make(50);
+	struct picker_peer a = peer(1, NULL), b = peer(2, NULL);
+	struct picker_block got[4], more[4];
+
+	(void)pick(p, &a, got, 2);
+	(void)receive(p, got[0], 1);
+	picker_release(p, got[1], 1);
+	CHECK(pick(p, &b, more, 1) == 1 && more[0].piece != got[0].piece,
+	      "taken while it has an owner");
+	picker_release(p, more[0], 2);
+	picker_disown(p, 1);
+	picker_disown(p, 2);
+	CHECK(pick(p, &b, more, 4) == 4, "b");
+	CHECK(picker_parts(p) == 2, "a third piece was begun");
+	picker_free(p);
+}
+
+static void suggestions_go_before_rarity(void)
+{
+	struct picker *p = make(50);
+	uint32_t suggested[] = {33};
+	struct picker_peer a = peer(1, NULL);
+	struct picker_block got[1];
+
+	picker_peer_has(p, 33);
+	a.suggested = suggested;
+	a.n_suggested = 1;
+	CHECK(pick(p, &a, got, 1) == 1 && got[0].piece == 33, "%u",
+	      got[0].piece);
+	picker_free(p);
+}
+
+static void helpers_and_endgame(void)
+{
+	struct picker *p = make(1);
+	struct picker_peer a = peer(1, NULL), b = peer(2, NULL),
+			   c = peer(3, NULL), d = peer(4, NULL);
+	struct picker_block got[8];
+	uint64_t others[PICKER_ASKERS];
+	size_t n;
+
+	CHECK(pick(p, &a, got, 1) == 1, "a");
+	CHECK(pick(p, &b, got, 3) == 3 && got[0].block == 1,
+	      "b does not help with what is free");
+	/* nothing is free now: the same again, each peer once */
+	CHECK(pick(p, &c, got, 8) == 4, "c: endgame");
+	CHECK(pick(p, &c, got, 8) == 0, "c: twice the same");
+	CHECK(picker_pick(p, &d, got, 8, 2, 0) == 2 && got[0].block == 3,
+	      "d: limited, from the back");
+	CHECK(pick(p, &b, got, 8) == 1 && got[0].block == 0, "b: what a has");
+	CHECK(picker_pick(p, &d, got, 8, 0, 0) == 0, "no endgame allowed");
+	CHECK(!picker_received(p, (struct picker_block){0, 3}, 3, others, &n) &&
+		      n == 2,
+	      "%zu others to cancel", n);
+	CHECK(!picker_wants(p, (struct picker_block){0, 3}), "wanted again");
+	picker_free(p);
+}
+
+static void pieces_end_well_or_badly(void)
+{
+	struct picker *p = make(3);
+	struct picker_peer a = peer(1, NULL), b = peer(2, NULL);
+	struct picker_block got[16];
+	uint32_t piece;
+
+	CHECK(pick(p, &a, got, 4) == 4, "a");
+	piece = got[0].piece;
+	for (uint32_t i = 0; i < 4; i++)
+		CHECK(receive(p, got[i], 1) == (i == 3), "block %u", i);
+	CHECK(picker_sender(p, piece, 2) == 1, "sender");
+	picker_hold(p, piece);
+	CHECK(!picker_wants(p, got[0]), "wanted while held");
+	picker_retry(p, piece, true, 1000);
+	CHECK(picker_here(p, piece) == 0 && picker_wants(p, got[0]), "retry");
+	/* it alone failed: others come first, and one alone gets it */
+	(void)pick(p, &a, got, 8);
+	for (uint32_t i = 0; i < 8; i++)
+		CHECK(got[i].piece != piece, "the old sender got it");
+	CHECK(pick(p, &b, got, 1) == 1 && got[0].piece == piece, "b");
+	CHECK(pick(p, &a, got + 1, 4) == 0, "a helps with a sole piece");
+	CHECK(pick(p, &b, got + 1, 3) == 3, "the rest of it");
+	for (uint32_t i = 0; i < 4; i++)
+		(void)receive(p, got[i], 2);
+	picker_verified(p, piece);
+	CHECK(!picker_wants(p, got[0]) && picker_parts(p) == 2, "verified");
+	picker_want(p, piece);
+	CHECK(picker_open(p) == 1, "wanted again");
+	picker_free(p);
+}
+
+static void the_old_sender_gets_it_when_nobody_else_comes(void)
+{
+	struct picker *p = make(1);
+	struct picker_peer a = peer(1, NULL);
+	struct picker_block got[4];
+
+	(void)pick(p, &a, got, 4);
+	for (uint32_t i = 0; i < 4; i++)
+		(void)receive(p, got[i], 1);
+	picker_retry(p, 0, true, 1000);
+	CHECK(picker_pick(p, &a, got, 4, 0, 1000 + PICKER_AVOID_MS - 1) == 0,
+	      "too early");
+	CHECK(picker_pick(p, &a, got, 4, 0, 1000 + PICKER_AVOID_MS) == 4,
+	      "never");
+	picker_free(p);
+}
+
+static void slow_peers_share_pieces(void)
+{
+	struct picker *p = make(20);
+	struct picker_peer a = peer(1, NULL), b = peer(2, NULL),
+			   fast = peer(3, NULL);
+	struct picker_block got[3];
+
+	a.slow = b.slow = true;
+	(void)pick(p, &a, got, 1);
+	(void)pick(p, &b, got + 1, 1);
+	(void)pick(p, &fast, got + 2, 1);
+	CHECK(got[0].piece == got[1].piece, "each began its own");
+	CHECK(got[2].piece != got[0].piece, "the fast one shares too");
+	picker_free(p);
+}
+
+static void allowed_fast_pieces_only(void)
+{
+	struct picker *p = make(20);
+	struct picker_peer a = peer(1, NULL);
+	struct picker_block got[8];
+
+	CHECK(picker_pick_in(p, &a, 7, got, 8) == 4 && got[3].piece == 7,
+	      "piece 7");
+	CHECK(picker_pick_in(p, &a, 7, got, 8) == 0, "again");
+	picker_free(p);
+}
+
+/* Random play against a plain model: every block is asked, comes once, and no
+ * piece is forgotten. */
+static void random_play_loses_nothing(void)
+{
+	enum { N = 40, PEERS = 5 };
+	struct picker *p = make(N);
+	struct picker_peer who[PEERS];
+	struct picker_block asked[PEERS][64];
+	size_t n_asked[PEERS] = {0};
+	uint32_t done = 0;
+
+	for (uint32_t i = 0; i < PEERS; i++)
+		who[i] = peer(i + 1, NULL);
+	for (uint32_t round = 0; round < 20000 && done < N; round++) {
+		uint32_t i = rng_below(&rng, PEERS);
+
+		if (n_asked[i] < 48)
+			n_asked[i] +=
+				picker_pick(p, &who[i], asked[i] + n_asked[i],
+					    1 + rng_below(&rng, 16), 4, round);
+		for (uint32_t k = rng_below(&rng, 8); k && n_asked[i]; k--) {
+			size_t at = rng_below(&rng, (uint32_t)n_asked[i]);
+			struct picker_block b = asked[i][at];
+
+			asked[i][at] = asked[i][--n_asked[i]];
+			if (rng_below(&rng, 10) == 0)
+				picker_release(p, b, i + 1);
+			else if (picker_wants(p, b) && receive(p, b, i + 1)) {
+				if (rng_below(&rng, 8) == 0) {
+					picker_retry(p, b.piece,
+						     rng_below(&rng, 2), round);
+				} else {
+					picker_verified(p, b.piece);
+					done++;
+				}
+			}
+		}
+		if (rng_below(&rng, 200) == 0) { /* it chokes us */
+			while (n_asked[i])
+				picker_release(p, asked[i][--n_asked[i]],
+					       i + 1);
+			picker_disown(p, i + 1);
+		}
+	}
+	CHECK(done == N, "%u of %u pieces", done, N);
+	CHECK(picker_parts(p) == 0 && picker_open(p) == 0, "left over");
+	picker_free(p);
+}
+
+int main(void)
+{
+	sizes_have_bounds();
+	a_peer_gets_whole_pieces_in_order();
+	the_rarest_comes_first();
+	availability_follows_the_peers();
+	only_what_the_peer_has();
+	what_was_begun_and_left_comes_before_new_pieces();
+	suggestions_go_before_rarity();
+	helpers_and_endgame();
+	pieces_end_well_or_badly();
+	the_old_sender_gets_it_when_nobody_else_comes();
+	slow_peers_share_pieces();
+	allowed_fast_pieces_only();
+	random_play_loses_nothing();
+	return CHECK_EXIT();
+}
