@@ -504,8 +504,9 @@ int signer_serve(int fd)
 
 static void child_main(int fd, const sigset_t *mask)
 {
-	static const int ignored[] = {SIGINT,  SIGTERM, SIGHUP,	 SIGQUIT,
-				      SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM};
+	static const int ignored[] = {SIGINT,  SIGTERM, SIGHUP,
+				      SIGQUIT, SIGPIPE, SIGUSR1,
+				      SIGUSR2, SIGALRM, SIGXFSZ};
 
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		(void)signal(ignored[i], SIG_IGN);

@@ -1,7 +1,7 @@
 #include "ledger/signer_state.h"
 
-#include "base/bytes.h"
 #include "base/file.h"
+#include "ledger/signer_cells.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,152 +13,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CELL 128
-#define SLOT (2 * CELL)
-#define SUM_AT 112
-#define SUM_LEN 16
+#define CELL SIGNER_CELL
+#define SLOT SIGNER_SLOT
 #define SLICES 64
 #define SLOTS_MAX (1 + SIGNER_STATE_ROWS)
 #define INDEX_LEN 16384U /* a power of two, twice the rows */
-
-enum cell_type { CELL_NONE, CELL_HEAD, CELL_PAIR, CELL_ACCOUNT };
-
-/* What all slots have: which twin is the newer, and whether it is behind. */
-struct twin {
-	uint64_t seq; /* of the newer; 0: never written */
-	uint8_t newer;
-	bool dirty;
-};
-
-struct head {
-	struct twin twin;
-	uint32_t day;
-	bool torn; /* the day's limits count as spent */
-	struct amount promised;
-	struct amount ceiling; /* on disk; at least `promised` */
-	struct amount fees;
-	uint32_t rows; /* slots behind the head known to be durable */
-	bool pinned;
-	struct signer_domain domain;
-};
-
-/* CELL_PAIR: payer and payee. CELL_ACCOUNT: payer is the account, payee zero,
- * base its newest nonce, floor that transaction's fee. CELL_NONE: free. */
-struct row {
-	struct twin twin;
-	enum cell_type type;
-	struct address payer, payee;
-	uint32_t day;		/* the last on which anything was promised */
-	struct amount base;	/* promised before that day */
-	struct amount floor;	/* promised at least; what the disk says */
-	struct amount promised; /* at least `floor` */
-};
 
 struct signer_state {
 	int fd;
 	bool broken;
 	bool dirty; /* some twin is */
-	struct head head;
-	struct row *rows;
+	struct signer_head head;
+	struct signer_row *rows;
 	uint32_t rows_len, rows_cap;
 	uint32_t index[INDEX_LEN]; /* row + 1, open addressing */
 	uint8_t index_key[crypto_shorthash_KEYBYTES];
 	char path[SIGNER_PATH_MAX + 1];
 };
-
-/* ---- cells */
-
-static void cell_sum(uint8_t out[SUM_LEN], const uint8_t cell[CELL],
-		     uint32_t slot)
-{
-	uint8_t in[SUM_AT + 4];
-	struct wr w = wr_into(in, sizeof(in));
-
-	wr_copy(&w, cell, SUM_AT);
-	wr_u32(&w, slot); /* a cell copied to another place is not valid */
-	(void)crypto_generichash(out, SUM_LEN, in, sizeof(in), NULL, 0);
-}
-
-static void wr_amount(struct wr *w, struct amount a)
-{
-	uint8_t be[16];
-
-	amount_to_be16(be, a);
-	wr_copy(w, be, sizeof(be));
-}
-
-static struct amount rd_amount(struct rd *r)
-{
-	uint8_t be[16];
-
-	rd_copy(r, be, sizeof(be));
-	return amount_from_be16(be);
-}
-
-static void head_encode(uint8_t cell[CELL], const struct head *h)
-{
-	struct wr w = wr_into(cell, SUM_AT);
-
-	memset(cell, 0, CELL);
-	wr_u8(&w, CELL_HEAD);
-	wr_u64(&w, h->twin.seq);
-	wr_u32(&w, h->day);
-	wr_u8(&w, h->torn);
-	wr_amount(&w, h->ceiling);
-	wr_amount(&w, h->fees);
-	wr_u32(&w, h->rows);
-	wr_u8(&w, h->pinned);
-	wr_u64(&w, h->domain.chain_id);
-	wr_copy(&w, h->domain.bank.bytes, sizeof(h->domain.bank.bytes));
-	wr_copy(&w, h->domain.token.bytes, sizeof(h->domain.token.bytes));
-}
-
-static bool head_decode(struct head *h, const uint8_t cell[CELL])
-{
-	struct rd r = rd_from(cell, SUM_AT);
-	uint8_t type = rd_u8(&r);
-
-	h->twin.seq = rd_u64(&r);
-	h->day = rd_u32(&r);
-	h->torn = rd_u8(&r) != 0;
-	h->ceiling = h->promised = rd_amount(&r);
-	h->fees = rd_amount(&r);
-	h->rows = rd_u32(&r);
-	h->pinned = rd_u8(&r) != 0;
-	h->domain.chain_id = rd_u64(&r);
-	rd_copy(&r, h->domain.bank.bytes, sizeof(h->domain.bank.bytes));
-	rd_copy(&r, h->domain.token.bytes, sizeof(h->domain.token.bytes));
-	return !r.bad && type == CELL_HEAD && h->rows < SLOTS_MAX;
-}
-
-static void row_encode(uint8_t cell[CELL], const struct row *row)
-{
-	struct wr w = wr_into(cell, SUM_AT);
-
-	memset(cell, 0, CELL);
-	wr_u8(&w, (uint8_t)row->type);
-	wr_u64(&w, row->twin.seq);
-	wr_copy(&w, row->payer.bytes, sizeof(row->payer.bytes));
-	wr_copy(&w, row->payee.bytes, sizeof(row->payee.bytes));
-	wr_u32(&w, row->day);
-	wr_amount(&w, row->base);
-	wr_amount(&w, row->floor);
-}
-
-static bool row_decode(struct row *row, const uint8_t cell[CELL])
-{
-	struct rd r = rd_from(cell, SUM_AT);
-	uint8_t type = rd_u8(&r);
-
-	row->twin.seq = rd_u64(&r);
-	rd_copy(&r, row->payer.bytes, sizeof(row->payer.bytes));
-	rd_copy(&r, row->payee.bytes, sizeof(row->payee.bytes));
-	row->day = rd_u32(&r);
-	row->base = rd_amount(&r);
-	row->floor = row->promised = rd_amount(&r);
-	row->type = type == CELL_PAIR ? CELL_PAIR : CELL_ACCOUNT;
-	return !r.bad && (type == CELL_PAIR || type == CELL_ACCOUNT);
-}
 
 static enum err_code unwritable(struct signer_state *s, struct err *e)
 {
@@ -173,12 +44,11 @@ static enum err_code unwritable(struct signer_state *s, struct err *e)
 
 /* Writes over the older twin; the newer stays whole until this one is. */
 static bool cell_write(const struct signer_state *s, uint32_t slot,
-		       struct twin *t, uint8_t cell[CELL])
+		       struct signer_twin *t, const uint8_t cell[CELL])
 {
 	uint8_t where = t->newer ^ 1U;
 	off_t at = (off_t)slot * SLOT + (off_t)where * CELL;
 
-	cell_sum(cell + SUM_AT, cell, slot);
 	if (pwrite(s->fd, cell, CELL, at) != CELL)
 		return false;
 	t->newer = where;
@@ -188,11 +58,11 @@ static bool cell_write(const struct signer_state *s, uint32_t slot,
 
 /* A slot whose first cell was torn holds nothing yet. */
 static bool slot_wipe(const struct signer_state *s, uint32_t slot,
-		      struct twin *t)
+		      struct signer_twin *t)
 {
 	static const uint8_t zeros[SLOT];
 
-	*t = (struct twin){.newer = 1};
+	*t = (struct signer_twin){.newer = 1};
 	return pwrite(s->fd, zeros, SLOT, (off_t)slot * SLOT) == SLOT;
 }
 
@@ -207,20 +77,20 @@ enum err_code signer_state_flush(struct signer_state *s, struct err *e)
 	if (!s->dirty)
 		return ERR_NONE;
 	for (uint32_t i = 0; i < s->rows_len; i++) {
-		struct row *row = &s->rows[i];
+		struct signer_row *row = &s->rows[i];
 
 		if (!row->twin.dirty)
 			continue;
 		row->twin.seq++;
-		row_encode(cell, row);
-		if (row->type == CELL_NONE
+		signer_row_encode(cell, i + 1, row);
+		if (row->type == SIGNER_CELL_NONE
 			    ? !slot_wipe(s, i + 1, &row->twin)
 			    : !cell_write(s, i + 1, &row->twin, cell))
 			return unwritable(s, e);
 	}
 	if (s->head.twin.dirty) {
 		s->head.twin.seq++;
-		head_encode(cell, &s->head);
+		signer_head_encode(cell, &s->head);
 		if (!cell_write(s, 0, &s->head.twin, cell))
 			return unwritable(s, e);
 	}
@@ -233,7 +103,7 @@ enum err_code signer_state_flush(struct signer_state *s, struct err *e)
 
 /* ---- rows by account */
 
-static uint32_t *index_find(struct signer_state *s, enum cell_type type,
+static uint32_t *index_find(struct signer_state *s, enum signer_cell_type type,
 			    const struct address *payer,
 			    const struct address *payee)
 {
@@ -247,7 +117,8 @@ static uint32_t *index_find(struct signer_state *s, enum cell_type type,
 	memcpy(&at, hash, sizeof(at));
 	for (;; at++) { /* ends: at most half of the places are taken */
 		uint32_t *place = &s->index[at & (INDEX_LEN - 1)];
-		const struct row *row = *place ? &s->rows[*place - 1] : NULL;
+		const struct signer_row *row =
+			*place ? &s->rows[*place - 1] : NULL;
 
 		if (!row ||
 		    (row->type == type && address_eq(&row->payer, payer) &&
@@ -261,16 +132,16 @@ static bool index_build(struct signer_state *s, bool lossy)
 {
 	memset(s->index, 0, sizeof(s->index));
 	for (uint32_t i = 0; i < s->rows_len; i++) {
-		struct row *row = &s->rows[i];
+		struct signer_row *row = &s->rows[i];
 		uint32_t *place;
 
-		if (row->type == CELL_NONE)
+		if (row->type == SIGNER_CELL_NONE)
 			continue;
 		place = index_find(s, row->type, &row->payer, &row->payee);
 		if (*place && !lossy)
 			return false;
 		if (*place)
-			row->type = CELL_NONE;
+			row->type = SIGNER_CELL_NONE;
 		else
 			*place = i + 1;
 	}
@@ -280,7 +151,7 @@ static bool index_build(struct signer_state *s, bool lossy)
 static bool rows_grow(struct signer_state *s, uint32_t want)
 {
 	uint32_t cap = s->rows_cap ? s->rows_cap : 16;
-	struct row *rows;
+	struct signer_row *rows;
 
 	while (cap < want)
 		cap *= 2;
@@ -298,14 +169,14 @@ static bool rows_grow(struct signer_state *s, uint32_t want)
 }
 
 /* The row that has slept longest, or NULL when every one was used today. */
-static struct row *oldest(struct signer_state *s)
+static struct signer_row *oldest(struct signer_state *s)
 {
-	struct row *found = NULL;
+	struct signer_row *found = NULL;
 
 	for (uint32_t i = 0; i < s->rows_len; i++) {
-		struct row *row = &s->rows[i];
+		struct signer_row *row = &s->rows[i];
 
-		if (row->type == CELL_PAIR && row->day < s->head.day &&
+		if (row->type == SIGNER_CELL_PAIR && row->day < s->head.day &&
 		    (!found || row->day < found->day))
 			found = row;
 	}
@@ -314,7 +185,7 @@ static struct row *oldest(struct signer_state *s)
 
 /* A payee that made room is as unknown as a new one: its whole amount would
  * count again, until signer_state_adopt(). */
-static enum err_code row_new(struct signer_state *s, struct row **out,
+static enum err_code row_new(struct signer_state *s, struct signer_row **out,
 			     struct err *e)
 {
 	if (s->rows_len < SIGNER_STATE_ROWS) {
@@ -332,37 +203,39 @@ static enum err_code row_new(struct signer_state *s, struct row **out,
 	return ERR_NONE;
 }
 
-static void touch(struct signer_state *s, struct twin *t)
+static void touch(struct signer_state *s, struct signer_twin *t)
 {
 	t->dirty = true;
 	s->dirty = true;
 }
 
-static struct row *row_find(struct signer_state *s, enum cell_type type,
-			    const struct address *payer,
-			    const struct address *payee)
+static struct signer_row *row_find(struct signer_state *s,
+				   enum signer_cell_type type,
+				   const struct address *payer,
+				   const struct address *payee)
 {
 	uint32_t place = *index_find(s, type, payer, payee);
 
 	return place ? &s->rows[place - 1] : NULL;
 }
 
-static enum err_code row_get(struct signer_state *s, struct row **out,
-			     enum cell_type type, const struct address *payer,
+static enum err_code row_get(struct signer_state *s, struct signer_row **out,
+			     enum signer_cell_type type,
+			     const struct address *payer,
 			     const struct address *payee, struct err *e)
 {
-	struct row *row = row_find(s, type, payer, payee);
+	struct signer_row *row = row_find(s, type, payer, payee);
 	enum err_code code = ERR_NONE;
 
 	if (!row) {
 		code = row_new(s, &row, e);
 		if (code != ERR_NONE)
 			return code;
-		*row = (struct row){.twin = row->twin,
-				    .type = type,
-				    .payer = *payer,
-				    .payee = *payee,
-				    .day = s->head.day};
+		*row = (struct signer_row){.twin = row->twin,
+					   .type = type,
+					   .payer = *payer,
+					   .payee = *payee,
+					   .day = s->head.day};
 		touch(s, &row->twin);
 		(void)index_build(s, false);
 	}
@@ -374,7 +247,7 @@ static enum err_code row_get(struct signer_state *s, struct row **out,
 
 static void turn_day(struct signer_state *s, uint32_t day)
 {
-	struct head *h = &s->head;
+	struct signer_head *h = &s->head;
 
 	if (day <= h->day)
 		return;
@@ -407,8 +280,9 @@ static enum err_code spent(const struct signer_state *s, const char *what,
  * would be. */
 static enum err_code check_rise(const struct signer_state *s,
 				const struct signer_limits *l,
-				const struct row *row, struct amount amount,
-				struct amount *sum, struct err *e)
+				const struct signer_row *row,
+				struct amount amount, struct amount *sum,
+				struct err *e)
 {
 	struct amount base =
 		row->day == s->head.day ? row->base : row->promised;
@@ -425,9 +299,10 @@ static enum err_code check_rise(const struct signer_state *s,
 }
 
 static void count_rise(struct signer_state *s, const struct signer_limits *l,
-		       struct row *row, struct amount amount, struct amount sum)
+		       struct signer_row *row, struct amount amount,
+		       struct amount sum)
 {
-	struct head *h = &s->head;
+	struct signer_head *h = &s->head;
 
 	if (row->day != h->day) {
 		row->day = h->day;
@@ -455,14 +330,14 @@ enum err_code signer_state_promise(struct signer_state *s,
 				   const struct address *payee,
 				   struct amount amount, struct err *e)
 {
-	struct row fresh = {
-		.type = CELL_PAIR, .payer = *payer, .payee = *payee};
-	struct row *row;
+	struct signer_row fresh = {
+		.type = SIGNER_CELL_PAIR, .payer = *payer, .payee = *payee};
+	struct signer_row *row;
 	struct amount sum;
 	enum err_code code;
 
 	turn_day(s, day);
-	row = row_find(s, CELL_PAIR, payer, payee);
+	row = row_find(s, SIGNER_CELL_PAIR, payer, payee);
 	if (row && amount_cmp(amount, row->promised) < 0)
 		return err_fail(e, ERR_STATE,
 				"signer: more was promised to this payee "
@@ -472,7 +347,7 @@ enum err_code signer_state_promise(struct signer_state *s,
 	fresh.day = s->head.day;
 	code = check_rise(s, l, row ? row : &fresh, amount, &sum, e);
 	if (code == ERR_NONE && !row) /* no row for what is refused */
-		code = row_get(s, &row, CELL_PAIR, payer, payee, e);
+		code = row_get(s, &row, SIGNER_CELL_PAIR, payer, payee, e);
 	if (code == ERR_NONE)
 		count_rise(s, l, row, amount, sum);
 	return code;
@@ -483,13 +358,13 @@ enum err_code signer_state_adopt(struct signer_state *s, uint32_t day,
 				 const struct address *payee,
 				 struct amount amount, struct err *e)
 {
-	struct row *row;
+	struct signer_row *row;
 	enum err_code code;
 	bool known;
 
 	turn_day(s, day);
-	known = row_find(s, CELL_PAIR, payer, payee) != NULL;
-	code = row_get(s, &row, CELL_PAIR, payer, payee, e);
+	known = row_find(s, SIGNER_CELL_PAIR, payer, payee) != NULL;
+	code = row_get(s, &row, SIGNER_CELL_PAIR, payer, payee, e);
 	if (code != ERR_NONE || amount_cmp(amount, row->promised) <= 0)
 		return code;
 	/* A known payee's base stays: what the receipt is ahead of us may be of
@@ -513,14 +388,14 @@ enum err_code signer_state_fee(struct signer_state *s,
 	struct amount number = amount_from_u64(nonce), counted = AMOUNT_ZERO;
 	struct amount sum;
 	enum err_code code;
-	struct row *row;
+	struct signer_row *row;
 
 	turn_day(s, day);
 	if (amount_cmp(fee, l->fee_per_tx) > 0)
 		return err_fail(e, ERR_FUNDS,
 				"signer: over the limit of one transaction's "
 				"fee");
-	code = row_get(s, &row, CELL_ACCOUNT, account, &nobody, e);
+	code = row_get(s, &row, SIGNER_CELL_ACCOUNT, account, &nobody, e);
 	if (code != ERR_NONE)
 		return code;
 	if (amount_cmp(row->base, number) == 0)
@@ -579,79 +454,6 @@ int signer_state_fd(const struct signer_state *s)
 
 /* ---- the file */
 
-enum cell_is { CELL_EMPTY, CELL_GOOD, CELL_BAD };
-
-static enum cell_is cell_look(const uint8_t cell[CELL], uint32_t slot)
-{
-	uint8_t sum[SUM_LEN];
-
-	if (sodium_is_zero(cell, CELL))
-		return CELL_EMPTY;
-	cell_sum(sum, cell, slot);
-	return memcmp(sum, cell + SUM_AT, SUM_LEN) == 0 ? CELL_GOOD : CELL_BAD;
-}
-
-static uint64_t cell_seq(const uint8_t cell[CELL])
-{
-	struct rd r = rd_from(cell + 1, 8);
-
-	return rd_u64(&r);
-}
-
-/* Which cell of a slot counts. What is said of the rest: `torn` when a twin is
- * bad and the other is not. False: both are bad, or the same age. */
-static bool slot_pick(const uint8_t slot_bytes[SLOT], uint32_t slot,
-		      const uint8_t **cell, struct twin *t, bool *torn)
-{
-	const uint8_t *a = slot_bytes, *b = slot_bytes + CELL;
-	enum cell_is is_a = cell_look(a, slot), is_b = cell_look(b, slot);
-
-	*cell = NULL;
-	*t = (struct twin){.newer = 1};
-	*torn = is_a == CELL_BAD || is_b == CELL_BAD;
-	if (is_a == CELL_BAD && is_b == CELL_BAD)
-		return false;
-	if (is_a == CELL_GOOD && is_b == CELL_GOOD &&
-	    cell_seq(a) == cell_seq(b))
-		return false;
-	if (is_a == CELL_GOOD &&
-	    (is_b != CELL_GOOD || cell_seq(a) > cell_seq(b)))
-		*cell = a;
-	else if (is_b == CELL_GOOD)
-		*cell = b;
-	if (*cell)
-		*t = (struct twin){.seq = cell_seq(*cell), .newer = *cell == b};
-	return true;
-}
-
-/* Reads one slot of a row; false when it is beyond help. */
-static bool row_load(struct row *row, const uint8_t bytes[SLOT], uint32_t slot,
-		     bool *torn)
-{
-	const uint8_t *cell;
-	struct twin t;
-	bool good = slot_pick(bytes, slot, &cell, &t, torn);
-
-	memset(row, 0, sizeof(*row));
-	if (good && cell)
-		good = row_decode(row, cell);
-	row->twin = t;
-	row->twin.dirty = *torn; /* written anew once loaded */
-	return good;
-}
-
-static bool head_load(struct head *h, const uint8_t bytes[SLOT], bool *torn)
-{
-	const uint8_t *cell;
-	struct twin t;
-	bool good = slot_pick(bytes, 0, &cell, &t, torn);
-
-	memset(h, 0, sizeof(*h));
-	good = good && cell && head_decode(h, cell);
-	h->twin = t;
-	return good;
-}
-
 static enum err_code damaged(const struct signer_state *s, const char *what,
 			     struct err *e)
 {
@@ -669,25 +471,26 @@ static enum err_code load(struct signer_state *s, const uint8_t *file,
 	bool one = false;
 
 	*torn = false;
-	if (slots < 1 || !head_load(&s->head, file, torn)) {
+	if (slots < 1 || !signer_head_load(&s->head, file, torn)) {
 		if (!lossy)
 			return damaged(s, "its head", e);
-		s->head = (struct head){.twin = {.newer = 1}};
+		s->head = (struct signer_head){.twin = {.newer = 1}};
 	}
 	if (!lossy && slots < 1 + s->head.rows)
 		return damaged(s, "cut short", e);
 	if (slots > 1 && !rows_grow(s, slots - 1))
 		return err_fail(e, ERR_NOMEM, "signer: no memory");
 	for (uint32_t i = 1; i < slots; i++) {
-		struct row *row = &s->rows[i - 1];
-		bool good = row_load(row, file + (size_t)i * SLOT, i, &one);
+		struct signer_row *row = &s->rows[i - 1];
+		bool good =
+			signer_row_load(row, file + (size_t)i * SLOT, i, &one);
 
-		if (row->type == CELL_NONE && i <= s->head.rows)
+		if (row->type == SIGNER_CELL_NONE && i <= s->head.rows)
 			good = false; /* it was durable once */
 		if (!good && !lossy)
 			return damaged(s, "a payee's cells", e);
 		if (!good)
-			*row = (struct row){.twin = {.newer = 1}};
+			*row = (struct signer_row){.twin = {.newer = 1}};
 		*torn |= one;
 	}
 	if (!index_build(s, lossy))
@@ -730,13 +533,12 @@ static enum err_code read_file(struct signer_state *s, uint8_t **file,
 
 static enum err_code make_fresh(const char *path, uint32_t day, struct err *e)
 {
-	struct head h = {.twin = {.seq = 1}, .day = day};
+	struct signer_head h = {.twin = {.seq = 1}, .day = day};
 	uint8_t cell[CELL];
 	struct err why = {0};
 	enum err_code code;
 
-	head_encode(cell, &h);
-	cell_sum(cell + SUM_AT, cell, 0);
+	signer_head_encode(cell, &h);
 	code = file_create(path, cell, sizeof(cell), &why);
 	if (code != ERR_NONE && code != ERR_STATE) /* another one was first */
 		return err_fail(e, code, "signer: %s", why.msg);
@@ -829,7 +631,7 @@ void signer_state_close(struct signer_state *s)
 	if (!s)
 		return;
 	for (uint32_t i = 0; i < s->rows_len; i++) {
-		struct row *row = &s->rows[i];
+		struct signer_row *row = &s->rows[i];
 
 		if (amount_cmp(row->floor, row->promised) == 0)
 			continue;
@@ -858,18 +660,16 @@ static uint8_t *rebuild(struct signer_state *s, uint32_t day, size_t *len)
 	for (uint32_t i = 0; i < s->rows_len; i++) {
 		uint8_t *cell;
 
-		if (s->rows[i].type == CELL_NONE)
+		if (s->rows[i].type == SIGNER_CELL_NONE)
 			continue;
 		cell = file + (size_t)++slot * SLOT;
-		row_encode(cell, &s->rows[i]);
-		cell_sum(cell + SUM_AT, cell, slot);
+		signer_row_encode(cell, slot, &s->rows[i]);
 	}
 	s->head.day = s->head.day > day ? s->head.day : day;
 	s->head.torn = true;
 	s->head.rows = slot;
 	s->head.twin.seq++;
-	head_encode(file, &s->head);
-	cell_sum(file + SUM_AT, file, 0);
+	signer_head_encode(file, &s->head);
 	*len = (1 + (size_t)slot) * SLOT;
 	return file;
 }

@@ -33,7 +33,10 @@ static inline const char *scratch_path(struct scratch *s, const char *name)
 {
 	char *out = s->path[s->next++ % 4];
 
-	(void)snprintf(out, sizeof(s->path[0]), "%s/%s", s->dir, name);
+	size_t n = strlen(s->dir);
+
+	memcpy(out, s->dir, n);
+	(void)snprintf(out + n, sizeof(s->path[0]) - n, "/%s", name);
 	return out;
 }
 

@@ -12,6 +12,7 @@
 #include "tests/ledger/scratch.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define PHRASE \
@@ -255,6 +256,34 @@ static void a_seal_key_is_vouched_for_in_the_pinned_domain(void)
 	signer_client_free(c);
 }
 
+/* A seller's word for its seal key is the one other thing under the pinned
+ * domain that is signed. */
+static void seal_keys_are_vouched_for_under_the_pinned_bank(void)
+{
+	struct signer_client *c =
+		start_pinned(scratch_path(&dir, "channel.state"));
+	struct signer_domain d = domain();
+	struct hash32 sep = eip712_domain(d.chain_id, &d.bank), digest;
+	struct signer_request q = {.type = SIGNER_CHANNEL,
+				   .u.channel = {.chain_id = d.chain_id,
+						 .bank = d.bank,
+						 .key = {7}}};
+	struct signer_reply r = call(c, "the pinned bank", &q, ERR_NONE, "");
+	struct address own, who;
+
+	vec(own.bytes, 20, "9858effd232b4033e47d90003d41ec34ecaeda94");
+	digest = eip712_channel(&sep, &own, q.u.channel.key);
+	CHECK(sig64_recover(&who, &digest, &r.u.sig, NULL) == ERR_NONE &&
+		      address_eq(&who, &own),
+	      "signed by the bandwidth account");
+	q.u.channel.bank = address_of(0xbb);
+	(void)call(c, "another bank", &q, ERR_STATE, "pinned bank only");
+	q.u.channel.bank = d.bank;
+	q.u.channel.chain_id = 1;
+	(void)call(c, "another chain", &q, ERR_STATE, "pinned bank only");
+	signer_client_free(c);
+}
+
 static void restarts_reset_nothing(void)
 {
 	const char *state = scratch_path(&dir, "restart.state");
@@ -284,6 +313,30 @@ static void restarts_reset_nothing(void)
 	CHECK(amount_cmp(r.u.status.promised, amount_from_u64(10000)) == 0 ||
 		      r.u.status.day != day,
 	      "the day's sum");
+	signer_client_free(c);
+}
+
+/* A full disk, played by a limit on the size of files that the child inherits.
+ */
+static void what_cannot_be_written_is_not_signed(void)
+{
+	struct rlimit before, small;
+	const char *state = scratch_path(&dir, "full.state");
+	struct signer_client *c;
+	struct signer_request q;
+
+	(void)key_file(false);
+	if (getrlimit(RLIMIT_FSIZE, &before) != 0)
+		abort();
+	small = (struct rlimit){.rlim_cur = 256, .rlim_max = before.rlim_max};
+	(void)setrlimit(RLIMIT_FSIZE, &small); /* a head, but no payee */
+	c = start_pinned(state);
+	(void)setrlimit(RLIMIT_FSIZE, &before);
+	q = receipt(1, 100);
+	(void)call(c, "a first promise", &q, ERR_IO, "full.state");
+	(void)call(c, "the same again", &q, ERR_IO, "full.state");
+	q = receipt(2, 100);
+	(void)call(c, "another payee", &q, ERR_IO, "full.state");
 	signer_client_free(c);
 }
 
@@ -564,7 +617,9 @@ int main(void)
 	a_raw_key_pays_but_does_not_store();
 	receipts_are_for_the_pinned_bank_only();
 	a_seal_key_is_vouched_for_in_the_pinned_domain();
+	seal_keys_are_vouched_for_under_the_pinned_bank();
 	restarts_reset_nothing();
+	what_cannot_be_written_is_not_signed();
 	a_second_signer_is_kept_out();
 	adopting_takes_our_own_signature_only();
 	transactions_are_checked_and_signed();

@@ -8,6 +8,12 @@
 static uint8_t data[SIGNER_DATA_MAX + 1];
 static uint8_t frame[SIGNER_FRAME_MAX + 8], again[SIGNER_FRAME_MAX + 8];
 
+static const enum signer_type types[] = {
+	SIGNER_UNLOCK, SIGNER_STATUS,	    SIGNER_ADDRESS,
+	SIGNER_PIN,    SIGNER_ALLOW_DEPLOY, SIGNER_RECEIPT,
+	SIGNER_ADOPT,  SIGNER_TX_EVM,	    SIGNER_CHANNEL,
+};
+
 static void fill(void *p, size_t len, uint8_t from)
 {
 	uint8_t *b = p;
@@ -59,6 +65,11 @@ static struct signer_request request_of(enum signer_type type)
 		q.u.adopt.amount = amount_max112();
 		fill(&q.u.adopt.sig, sizeof(q.u.adopt.sig), 8);
 		break;
+	case SIGNER_CHANNEL:
+		q.u.channel.chain_id = 11;
+		fill(&q.u.channel.bank, sizeof(q.u.channel.bank), 10);
+		fill(q.u.channel.key, sizeof(q.u.channel.key), 11);
+		break;
 	case SIGNER_TX_EVM:
 		q.u.tx = (struct signer_tx_evm){
 			.style = SIGNER_TX_1559,
@@ -100,6 +111,7 @@ static struct signer_reply reply_of(enum signer_type type)
 	case SIGNER_ADOPT:
 		break;
 	case SIGNER_RECEIPT:
+	case SIGNER_CHANNEL:
 		fill(&p.u.sig, sizeof(p.u.sig), 3);
 		break;
 	case SIGNER_TX_EVM:
@@ -132,16 +144,17 @@ static void messages_come_back_as_they_were(void)
 {
 	static struct signer_strings strings;
 
-	for (int t = SIGNER_UNLOCK; t <= SIGNER_TX_EVM; t++) {
-		struct signer_request q = request_of((enum signer_type)t), r;
-		struct signer_reply p = reply_of((enum signer_type)t), s;
+	for (size_t i = 0; i < ROWS(types); i++) {
+		enum signer_type t = types[i];
+		struct signer_request q = request_of(t), r;
+		struct signer_reply p = reply_of(t), s;
 		uint32_t id = 0;
 		size_t len =
 			signer_request_encode(&q, 77, frame, sizeof(frame));
 		bool bad;
 
 		CHECK(len && signer_frame_len(frame, len, &bad) == len,
-		      "request %d: length", t);
+		      "request %d: length", (int)t);
 		CHECK(signer_request_decode(&r, &id, &strings, frame, len,
 					    NULL) == ERR_NONE &&
 			      id == 77 && r.type == q.type,
@@ -193,8 +206,9 @@ static void strings_keep_their_content(void)
 /* A frame cut anywhere, with its length put right, is no message. */
 static void short_and_long_frames_are_refused(void)
 {
-	for (int t = SIGNER_UNLOCK; t <= SIGNER_TX_EVM; t++) {
-		struct signer_request q = request_of((enum signer_type)t);
+	for (size_t i = 0; i < ROWS(types); i++) {
+		enum signer_type t = types[i];
+		struct signer_request q = request_of(t);
 		size_t len, step;
 
 		if (t == SIGNER_TX_EVM)
