@@ -15,67 +15,15 @@ import sys
 import time
 
 import stage
+from nodes import COIN, Node, make_bank, say, start_seeder
 from stage import Failed, MIB, wait_for
 
 WORK = os.path.join(stage.TOP, "build", "demo")
-BIN = os.path.join(stage.TOP, "build", "release")
 UPLOAD_CAP = "8MiB"
 PRICE = "1"  # tokens per GiB, the seeder's floor
 BIDS = {"payer": "4", "second payer": "2"}
 DEPOSIT = "5"
 BUDGET = "2"
-COIN = 10**18
-
-def say(text):
-    print("== " + text, flush=True)
-
-
-class Node:
-    """A home directory, an address, and the commands run with them."""
-
-    def __init__(self, name, address, chain=None):
-        self.name, self.address = name, address
-        self.home = os.path.join(WORK, "run", name.replace(" ", "-"))
-        self.passphrase = self.home + ".passphrase"
-        self.chain = chain
-        self.account = None
-        os.makedirs(self.home, mode=0o700)
-
-    def argv(self, *words):
-        return [os.path.join(BIN, "seedbank"), "--home", self.home, "--json",
-                *words]
-
-    def run(self, *words, wallet=True):
-        if wallet and self.account:
-            words += ("--passphrase-file", self.passphrase)
-        done = subprocess.run(self.argv(*words), capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=120)
-        if done.returncode != 0:
-            raise Failed("%s: seedbank %s: %s" % (
-                self.name, " ".join(words[:2]),
-                (done.stderr or done.stdout).strip()))
-        return json.loads(done.stdout) if done.stdout.strip() else {}
-
-    def make_wallet(self):
-        with open(self.passphrase, "w") as f:
-            os.fchmod(f.fileno(), 0o600)
-            f.write("a passphrase of %s\n" % self.name)
-        made = self.run("wallet", "new", "--passphrase-file", self.passphrase,
-                        wallet=False)
-        self.account = made["address"]
-        # the chain's coin, for fees; on a real chain one buys it
-        self.chain.call("anvil_setBalance", self.account, hex(10 * COIN))
-
-    def configure(self, **settings):
-        for name, value in settings.items():
-            self.run("config", name.replace("_", "-"), value, wallet=False)
-
-    def get(self, st, torrent, peer, *options):
-        out = os.path.join(self.home, "files")
-        argv = self.argv("get", torrent, "--out", out, "--listen",
-                         self.address + ":6881", "--peer", peer, *options)
-        p = st.spawn(self.name.replace(" ", "-"), argv)
-        return Leecher(self.name, p, out)
 
 
 class Leecher:
@@ -147,44 +95,12 @@ def tokens(text):
 
 # --- the acts -----------------------------------------------------------------
 
-def open_bank(chain, seeder, payers):
-    """Wallets, contracts, test tokens and deposits."""
-    say("wallets for the seeder and the payers")
-    for node in (seeder, *payers):
-        node.make_wallet()
-        node.configure(rpc=chain.url)
-    say("deploying a test token and the bank; the code on chain is compared "
-        "with the artifact")
-    made = seeder.run("contract", "deploy", "--test-token")
-    for node in (seeder, *payers):
-        node.configure(bank=made["bank"], token=made["token"])
-    for node in payers:
-        say("%s: %s test tokens, all deposited in the bank" % (
-            node.name, DEPOSIT))
-        node.run("contract", "mint", DEPOSIT)
-        node.run("deposit", DEPOSIT)
-    return made["bank"]
+def start_leecher(st, node, torrent, peer, *options):
+    out = os.path.join(node.home, "files")
+    return Leecher(node.name, node.get(st, torrent, out, peer, *options), out)
 
 
-def start_seeder(st, seeder, data, torrent):
-    daemon = st.spawn("seedbankd", [
-        os.path.join(BIN, "seedbankd"), "--home", seeder.home, "--listen",
-        seeder.address + ":6881", "--limit-up", UPLOAD_CAP, "--price", PRICE,
-        "--passphrase-file", seeder.passphrase])
-    wait_for("seedbankd", 20, lambda: os.path.exists(
-        os.path.join(seeder.home, "api.sock")), daemon)
-    # with a daemon there, `seed` hands over to it; the daemon goes on when
-    # this client ends
-    client = st.spawn("seed", seeder.argv("seed", data, "--torrent", torrent))
-
-    def seeding():
-        torrents = seeder.run("list", wallet=False)["torrents"]
-        return torrents and torrents[0]["state"] == "seeding"
-    wait_for("seeding", 60, seeding, daemon, client)
-    return daemon
-
-
-def report(leechers, size, paying, began):
+def report(leechers, size, began):
     words = []
     for l in leechers:
         share = min(100, 100 * l.bytes_on_disk() // size)
@@ -209,10 +125,10 @@ def play(st, leechers, payer, size):
                 l.window_s = payer.seconds
         if now - last >= 3:
             last = now
-            report(leechers, size, payer, began)
+            report(leechers, size, began)
         if now - began > 300:
             raise Failed("not complete after 300 s")
-    report(leechers, size, payer, began)
+    report(leechers, size, began)
 
 
 def chain_facts(chain, after, bank):
@@ -288,22 +204,24 @@ def perform(st, path, addresses, isolated):
     torrent = os.path.join(run, name + ".torrent")
     info_hash = stage.make_torrent(data, torrent)
     chain = stage.Chain(st, addresses[0])
-    seeder = Node("seeder", addresses[0], chain)
-    payers = [Node(n, a, chain) for n, a in zip(BIDS, addresses[1:3])]
-    bank = open_bank(chain, seeder, payers)
+    seeder = Node(run, "seeder", addresses[0], chain)
+    payers = [Node(run, n, a, chain) for n, a in zip(BIDS, addresses[1:3])]
+    bank = make_bank(chain, seeder, payers, DEPOSIT)
     say("a seeder with its upload capped at %s a second; a quarter of it is "
         "always kept for those who do not pay" % UPLOAD_CAP)
-    start_seeder(st, seeder, os.path.dirname(data), torrent)
+    start_seeder(st, seeder, os.path.dirname(data), torrent, "--limit-up",
+                 UPLOAD_CAP, "--price", PRICE)
     peer = addresses[0] + ":6881"
     leechers = []
     if isolated:
         leechers.append(start_transmission(st, addresses, data, info_hash))
-    free = Node("free rider", addresses[3])
     payers_at_work = [
-        node.get(st, torrent, peer, "--bid", BIDS[node.name], "--budget",
-                 BUDGET, "--passphrase-file", node.passphrase)
+        start_leecher(st, node, torrent, peer, "--bid", BIDS[node.name],
+                      "--budget", BUDGET, "--passphrase-file", node.passphrase)
         for node in payers]
-    leechers = [*payers_at_work, free.get(st, torrent, peer), *leechers]
+    free = Node(run, "free rider", addresses[3])
+    leechers = [*payers_at_work, start_leecher(st, free, torrent, peer),
+                *leechers]
     for l in leechers:
         l.at_start = l.bytes_on_disk()
     say("two payers (bids %s and %s tokens a GiB), a free rider%s" % (

@@ -1,0 +1,100 @@
+"""nodes.py - seedbank's own programs on the stage: nodes with a home, an
+address and perhaps a wallet, the bank they share, and a daemon that seeds."""
+
+import json
+import os
+import subprocess
+
+import stage
+from stage import Failed, wait_for
+
+BIN = os.path.join(stage.TOP, "build", "release")
+COIN = 10**18
+
+
+def say(text):
+    print("== " + text, flush=True)
+
+
+class Node:
+    """A home directory, an address, and the commands run with them."""
+
+    def __init__(self, directory, name, address, chain=None):
+        self.name, self.address = name, address
+        self.home = os.path.join(directory, name.replace(" ", "-"))
+        self.passphrase = self.home + ".passphrase"
+        self.chain = chain
+        self.account = None
+        os.makedirs(self.home, mode=0o700)
+
+    def argv(self, *words):
+        return [os.path.join(BIN, "seedbank"), "--home", self.home, "--json",
+                *words]
+
+    def run(self, *words, wallet=True):
+        if wallet and self.account:
+            words += ("--passphrase-file", self.passphrase)
+        done = subprocess.run(self.argv(*words), capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=120)
+        if done.returncode != 0:
+            raise Failed("%s: seedbank %s: %s" % (
+                self.name, " ".join(words[:2]),
+                (done.stderr or done.stdout).strip()))
+        return json.loads(done.stdout) if done.stdout.strip() else {}
+
+    def make_wallet(self):
+        with open(self.passphrase, "w") as f:
+            os.fchmod(f.fileno(), 0o600)
+            f.write("a passphrase of %s\n" % self.name)
+        made = self.run("wallet", "new", "--passphrase-file", self.passphrase,
+                        wallet=False)
+        self.account = made["address"]
+        # the chain's coin, for fees; on a real chain one buys it
+        self.chain.call("anvil_setBalance", self.account, hex(10 * COIN))
+
+    def configure(self, **settings):
+        for name, value in settings.items():
+            self.run("config", name.replace("_", "-"), value, wallet=False)
+
+    def get(self, st, torrent, out, peer, *options):
+        return st.spawn(self.name.replace(" ", "-"), self.argv(
+            "get", torrent, "--out", out, "--listen", self.address + ":6881",
+            "--peer", peer, *options))
+
+
+def make_bank(chain, seeder, payers, deposit):
+    """Wallets, contracts, test tokens and deposits."""
+    say("wallets for the seeder and the payers")
+    for node in (seeder, *payers):
+        node.make_wallet()
+        node.configure(rpc=chain.url)
+    say("deploying a test token and the bank; the code on chain is compared "
+        "with the artifact")
+    made = seeder.run("contract", "deploy", "--test-token")
+    for node in (seeder, *payers):
+        node.configure(bank=made["bank"], token=made["token"])
+    for node in payers:
+        say("%s: %s test tokens, all deposited in the bank" % (
+            node.name, deposit))
+        node.run("contract", "mint", deposit)
+        node.run("deposit", deposit)
+    return made["bank"]
+
+
+def start_seeder(st, seeder, data, torrent, *options):
+    """A daemon with a wallet that seeds `torrent` from the directory `data`."""
+    daemon = st.spawn("seedbankd", [
+        os.path.join(BIN, "seedbankd"), "--home", seeder.home, "--listen",
+        seeder.address + ":6881", "--passphrase-file", seeder.passphrase,
+        *options])
+    wait_for("seedbankd", 20, lambda: os.path.exists(
+        os.path.join(seeder.home, "api.sock")), daemon)
+    # with a daemon there, `seed` hands over to it; the daemon goes on when
+    # this client ends
+    client = st.spawn("seed", seeder.argv("seed", data, "--torrent", torrent))
+
+    def seeding():
+        torrents = seeder.run("list", wallet=False)["torrents"]
+        return torrents and torrents[0]["state"] == "seeding"
+    wait_for("seeding", 60, seeding, daemon, client)
+    return daemon
