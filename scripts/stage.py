@@ -322,4 +322,3 @@ def make_file(path, size):
 
 def same(a, b):
     return subprocess.run(["cmp", "-s", a, b]).returncode == 0
-
