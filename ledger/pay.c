@@ -276,10 +276,6 @@ static void facts_of(struct pay *p, struct pay_pair *q)
 	q->in.due_mark = kept.in.due_mark;
 	q->out.facts = kept.out.facts;
 	raise_to_paid(q);
-	if (q->in.facts.known && q->blind) {
-		q->blind = false;
-		p->n_blind--;
-	}
 	pay_sell_review(p, q);
 }
 

@@ -235,7 +235,10 @@ static struct amount target_of(const struct pay_session *s)
 {
 	uint64_t step = step_bytes(s);
 	uint64_t most = step - PAY_PROOFS * PAY_BLOCK;
-	struct amount done = used(s->pair);
+	/* without history what it says was served, and never came, is not made
+	 * good: all it can get is one step */
+	struct amount done =
+		has_history(s->pair) ? used(s->pair) : s->pair->out.owed;
 	struct amount want = amount_add_cap(done, pay_cost_up(s->bid, most));
 	struct amount proof = amount_add_cap(promised(s->pair),
 					     pay_cost_up(s->bid, PAY_BLOCK));

