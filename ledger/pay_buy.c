@@ -234,25 +234,22 @@ static bool may_risk(const struct pay_session *s, struct amount delta)
 static struct amount target_of(const struct pay_session *s)
 {
 	uint64_t step = step_bytes(s);
-	uint64_t most = step - PAY_PROOFS * PAY_BLOCK;
 	/* without history what it says was served, and never came, is not made
 	 * good: all it can get is one step */
 	struct amount done =
 		has_history(s->pair) ? used(s->pair) : s->pair->out.owed;
-	struct amount want = amount_add_cap(done, pay_cost_up(s->bid, most));
-	struct amount proof = amount_add_cap(promised(s->pair),
-					     pay_cost_up(s->bid, PAY_BLOCK));
-	struct amount end = amount_add_cap(done, pay_cost_up(s->bid, step));
+	struct amount want = amount_add_cap(done, pay_cost_up(s->bid, step));
 
 	if (s->buy.limit_known)
 		want = amount_min(want, s->buy.limit);
+	if (amount_cmp(pay_buy_ahead(s->pair), refill_at(s, step)) > 0)
+		want = AMOUNT_ZERO;
 	if (s->buy.proved)
-		return amount_cmp(pay_buy_ahead(s->pair), refill_at(s, most)) >
-				       0
-			       ? AMOUNT_ZERO
-			       : want;
-	/* a session is served only after a receipt that nobody saw before */
-	return amount_cmp(proof, end) > 0 ? want : amount_max(want, proof);
+		return want;
+	/* A connection is served only after a receipt that nobody can have seen
+	 * before; one unit more makes it that. */
+	return amount_max(
+		want, amount_add_cap(promised(s->pair), amount_from_u64(1)));
 }
 
 /* What is left of the budget; false: not even a block. */
@@ -281,6 +278,8 @@ static bool within_funds(struct pay_session *s, struct amount *delta,
 	const struct book_facts *f = &s->pair->out.facts;
 	struct amount covered = amount_add_cap(f->paid, f->reserve);
 	struct amount have = promised(s->pair), room, own, out;
+	struct amount least =
+		amount_min(*delta, pay_cost_up(s->bid, PAY_BLOCK));
 	struct amount over = amount_sub_floor(have, covered);
 	bool known = p->book.own_funds(p->book.ctx, &own, &out);
 
@@ -294,7 +293,7 @@ static bool within_funds(struct pay_session *s, struct amount *delta,
 					  amount_sub_floor(*beyond, room));
 		*beyond = room;
 	}
-	if (amount_cmp(*delta, pay_cost_up(s->bid, PAY_BLOCK)) >= 0)
+	if (amount_cmp(*delta, least) >= 0)
 		return true;
 	s->pair->retry_ms = p->now_ms + PAY_RETRY_MS;
 	pay_ask_facts(p, s->pair, false);

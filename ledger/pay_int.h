@@ -24,9 +24,6 @@
 #define PAY_DROP_MS 600000    /* a seller that was dropped is left alone */
 #define PAY_FLOOR_MS 5000     /* how long a first receipt waits for `paid` */
 
-/* Blocks of each step that only a first receipt on a new connection may take:
- * it must be above all before, and yet no more than a step may be ahead. */
-#define PAY_PROOFS 4
 #define PAY_NEW_SELLERS 4	  /* without history at a time, per job */
 #define PAY_RISK_DIV 100	  /* of the budget on them */
 #define PAY_RISK_LOST_DIV 10	  /* of the budget lost to them, and no more */

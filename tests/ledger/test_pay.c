@@ -290,6 +290,41 @@ static void what_cannot_be_noted_is_not_promised(void)
 	sim_free(sim);
 }
 
+/* Ten sellers, a balance of 3 tokens: what is promised in all stays within it,
+ * but for what a reserve covers. */
+static void nobody_is_promised_what_is_not_there(void)
+{
+	struct sim *sim = sim_new();
+	const struct sim_node_config bc = {.balance = 5};
+	struct sim_node *buyer = sim_node(sim, &bc), *seller[10];
+	struct address me = sim_node_address(buyer), payee;
+	struct pay_job *job = sim_job(buyer, 1, 1024, 1000);
+	struct book_totals t;
+	uint64_t got = 0;
+	struct sim_link *l[10];
+
+	for (size_t i = 0; i < ROWS(seller); i++)
+		seller[i] = sim_node(sim, &seller_cfg);
+	payee = sim_node_address(seller[0]);
+	sim_reserve(sim, &me, &payee, sim_tokens(2), SIM_START_S + 30 * 86400);
+	sim_refresh(sim, buyer);
+	for (size_t i = 0; i < ROWS(seller); i++)
+		l[i] = sim_connect(sim, buyer, job, seller[i], NULL);
+	sim_run(sim, 60000);
+	for (size_t i = 0; i < ROWS(seller); i++)
+		got += sim_got_paid(l[i]);
+	MUST(book_totals(sim_book(buyer), &t, NULL));
+	EXPECT(amount_cmp(t.spent, sim_tokens(5)) <= 0, "promised more");
+	EXPECT(got > 4 * MIB, "promised little: %llu", (unsigned long long)got);
+	EXPECT(sim_events(buyer, PAY_EV_FUNDS_GONE) > 0, "not told");
+	for (size_t i = 0; i < ROWS(seller); i++)
+		(void)sim_cash(sim, seller[i]);
+	MUST(book_totals(sim_book(buyer), &t, NULL));
+	EXPECT(amount_is_zero(t.owed), "a promise bounced");
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
 static void hints_are_coarse(void)
 {
 	static const struct {
@@ -329,6 +364,7 @@ int main(void)
 	a_new_floor_needs_a_new_bid();
 	what_cannot_be_stored_is_not_served();
 	what_cannot_be_noted_is_not_promised();
+	nobody_is_promised_what_is_not_there();
 	hints_are_coarse();
 	return EXPECT_EXIT();
 }
