@@ -108,8 +108,8 @@ __attribute__((warn_unused_result)) enum err_code
 resume_load(struct resume_db *r, const struct info_hash *hash, const char *root,
 	    uint32_t pieces, struct resume_state *out, struct err *e);
 void resume_state_clear(struct resume_state *s);
-/* One transaction: replaces bits and the open flag, replaces the stamps given
- * (others stay), adds to the totals. */
+/* One transaction: replaces bits (have NULL: leaves the state alone) and the
+ * open flag, replaces the stamps given (others stay), adds to the totals. */
 __attribute__((warn_unused_result)) enum err_code
 resume_save(struct resume_db *r, const struct info_hash *hash, const char *root,
 	    const struct resume_state *s, uint64_t uploaded,
