@@ -2,6 +2,15 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+
+/* From this size on buffers are mapped: what is given back then really goes
+ * back, where malloc would keep it in its heap. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MAP_FROM UINT32_MAX /* but malloc's borders are watched */
+#else
+#define MAP_FROM (64U * 1024U)
+#endif
 
 struct cbuf_pool {
 	uint32_t cap;
@@ -25,34 +34,39 @@ struct cbuf_pool *cbuf_pool_new(uint32_t cap, uint32_t max_buffers,
 	return pool;
 }
 
-void cbuf_pool_free(struct cbuf_pool *pool)
+/* Page aligned, so that O_DIRECT stays possible. */
+static uint8_t *data_new(uint32_t cap)
 {
-	struct cbuf *b;
+	void *data = NULL;
 
-	if (!pool)
-		return;
-	assert(pool->in_use == 0);
-	while ((b = pool->free_list)) {
-		pool->free_list = b->next;
-		free(b->data);
-		free(b);
+	if (cap >= MAP_FROM) {
+		data = mmap(NULL, cap, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		return data == MAP_FAILED ? NULL : data;
 	}
-	free(pool);
+	return posix_memalign(&data, 4096, cap) == 0 ? data : NULL;
+}
+
+static void cbuf_destroy(struct cbuf *b)
+{
+	if (b->cap >= MAP_FROM)
+		(void)munmap(b->data, b->cap);
+	else
+		free(b->data);
+	free(b);
 }
 
 static struct cbuf *cbuf_new(struct cbuf_pool *pool)
 {
 	struct cbuf *b = calloc(1, sizeof(*b));
-	void *data = NULL;
 
 	if (!b)
 		return NULL;
-	/* page aligned, so that O_DIRECT and huge pages stay possible */
-	if (posix_memalign(&data, 4096, pool->cap) != 0) {
+	b->data = data_new(pool->cap);
+	if (!b->data) {
 		free(b);
 		return NULL;
 	}
-	b->data = data;
 	b->cap = pool->cap;
 	b->pool = pool;
 	return b;
@@ -97,8 +111,27 @@ void cbuf_unref(struct cbuf *b)
 		pool->free_count++;
 		return;
 	}
-	free(b->data);
-	free(b);
+	cbuf_destroy(b);
+}
+
+void cbuf_pool_trim(struct cbuf_pool *pool)
+{
+	struct cbuf *b;
+
+	while ((b = pool->free_list)) {
+		pool->free_list = b->next;
+		cbuf_destroy(b);
+	}
+	pool->free_count = 0;
+}
+
+void cbuf_pool_free(struct cbuf_pool *pool)
+{
+	if (!pool)
+		return;
+	assert(pool->in_use == 0);
+	cbuf_pool_trim(pool);
+	free(pool);
 }
 
 uint32_t cbuf_pool_in_use(const struct cbuf_pool *pool)

@@ -40,6 +40,8 @@ struct cbuf_pool *cbuf_pool_new(uint32_t cap, uint32_t max_buffers,
 				uint32_t keep_free);
 /* Every buffer must be back. NULL is a no-op. */
 void cbuf_pool_free(struct cbuf_pool *pool);
+/* Gives the memory of unused buffers back: for when nothing happens. */
+void cbuf_pool_trim(struct cbuf_pool *pool);
 /* A buffer with one reference; NULL when the pool is at its maximum or memory
  * is out: the caller stops reading until buffers come back. */
 struct cbuf *cbuf_get(struct cbuf_pool *pool);
