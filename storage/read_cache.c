@@ -22,7 +22,7 @@ struct block {
 	struct read_client *client;
 	struct cbuf *buf;
 	uint64_t number;
-	uint64_t lo, hi;
+	uint64_t from, to;
 	uint64_t served; /* bytes handed out */
 	bool in_table;
 	bool loading;
@@ -298,7 +298,7 @@ void read_client_drop(struct read_client *r, uint64_t number)
 
 static struct span span_of(const struct block *b, uint64_t offset, uint32_t len)
 {
-	struct span s = {b->buf, b->buf->data + (offset - b->lo), len};
+	struct span s = {b->buf, b->buf->data + (offset - b->from), len};
 
 	cbuf_ref(b->buf);
 	return s;
@@ -306,7 +306,7 @@ static struct span span_of(const struct block *b, uint64_t offset, uint32_t len)
 
 static bool covers(const struct block *b, const struct read_where *w)
 {
-	return w->offset >= b->lo && w->offset + w->len <= b->hi;
+	return w->offset >= b->from && w->offset + w->len <= b->to;
 }
 
 static void serve(struct read_cache *c, struct block *b, uint32_t len)
@@ -314,15 +314,15 @@ static void serve(struct read_cache *c, struct block *b, uint32_t len)
 	b->served += len;
 	if (!b->in_table)
 		return;
-	list_as(c, b, b->served >= b->hi - b->lo ? SPENT : FRESH);
+	list_as(c, b, b->served >= b->to - b->from ? SPENT : FRESH);
 }
 
 static void run_read(struct work_job *job)
 {
 	struct block *b = (struct block *)(void *)job;
 
-	b->code = files_read(b->client->files, b->buf->data, b->lo,
-			     (size_t)(b->hi - b->lo), &b->err);
+	b->code = files_read(b->client->files, b->buf->data, b->from,
+			     (size_t)(b->to - b->from), &b->err);
 }
 
 static void answer_all(struct block *b, bool ok)
@@ -361,7 +361,7 @@ static void read_done(struct work_job *job)
 	else if (b->in_table)
 		list_as(r->cache, b, FRESH);
 	if (!ok && !r->closing)
-		r->ops->gone(r->ctx, b->lo, b->hi, &b->err);
+		r->ops->gone(r->ctx, b->from, b->to, &b->err);
 	answer_all(b, ok); /* callbacks may read, drop, or close the client */
 	b->busy = false;
 	if (!b->in_table)
@@ -393,7 +393,7 @@ static enum read_result wait_for(struct block *b, const struct read_where *w,
 	return READ_LATER;
 }
 
-/* A block for [lo, hi), or for just what is asked for. */
+/* A block for [from, to), or for just what is asked for. */
 static struct block *block_new(struct read_client *r,
 			       const struct read_where *w, bool alone)
 {
@@ -404,11 +404,11 @@ static struct block *block_new(struct read_client *r,
 		return NULL;
 	b->client = r;
 	b->number = w->block;
-	b->lo = alone ? w->offset : w->lo;
-	b->hi = alone ? w->offset + w->len : w->hi;
+	b->from = alone ? w->offset : w->from;
+	b->to = alone ? w->offset + w->len : w->to;
 	if (!alone)
 		evict(c);
-	b->buf = cbuf_get(b->hi - b->lo <= READ_SMALL ? c->small : c->large);
+	b->buf = cbuf_get(b->to - b->from <= READ_SMALL ? c->small : c->large);
 	if (!b->buf) {
 		free(b);
 		return NULL;
@@ -423,8 +423,8 @@ static enum read_result load(struct read_client *r, struct block *b,
 	struct read_cache *c = r->cache;
 	enum read_result result;
 
-	if (files_read_now(r->files, b->buf->data, b->lo,
-			   (size_t)(b->hi - b->lo))) {
+	if (files_read_now(r->files, b->buf->data, b->from,
+			   (size_t)(b->to - b->from))) {
 		c->stats.loop_reads++;
 		*out = span_of(b, w->offset, w->len);
 		serve(c, b, w->len);

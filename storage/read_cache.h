@@ -40,9 +40,10 @@ void read_cache_free(struct read_cache *c);
 struct read_client_ops {
 	/* Answer to READ_LATER; data NULL: failed. The reference passes. */
 	void (*done)(void *ctx, uint64_t cookie, const struct span *data);
-	/* Bytes that should be in [lo, hi) are not: a file is missing, short,
+	/* Bytes that should be in [from, to) are not: a file is missing, short,
 	 * or cannot be read. Comes before the done() calls. */
-	void (*gone)(void *ctx, uint64_t lo, uint64_t hi, const struct err *e);
+	void (*gone)(void *ctx, uint64_t from, uint64_t to,
+		     const struct err *e);
 };
 
 /* One torrent's access. NULL when out of memory. */
@@ -56,9 +57,9 @@ void read_client_close(struct read_client *r, loop_fn *closed, void *ctx);
 enum read_result { READ_NOW, READ_LATER, READ_FAILED };
 
 struct read_where {
-	uint64_t block;	 /* the caller's number for [lo, hi) */
-	uint64_t lo, hi; /* the block's bytes, READ_BLOCK at most */
-	uint64_t offset; /* what is asked for, within [lo, hi) */
+	uint64_t block;	   /* the caller's number for [from, to) */
+	uint64_t from, to; /* the block's bytes, READ_BLOCK at most */
+	uint64_t offset;   /* what is asked for, within [from, to) */
 	uint32_t len;
 	bool alone; /* read just what is asked for and keep nothing */
 };

@@ -58,6 +58,7 @@ enum stmt {
 	S_LOAD_STAMPS,
 	S_SAVE,
 	S_SAVE_STAMP,
+	S_DROP_STAMP,
 	S_FORGET,
 	S_COUNT
 };
@@ -100,6 +101,7 @@ static const char *const sql[S_COUNT] = {
 	[S_SAVE_STAMP] = "INSERT OR REPLACE INTO"
 			 " stamp(state, file, size, mtime_ns)"
 			 " VALUES(?1, ?2, ?3, ?4)",
+	[S_DROP_STAMP] = "DELETE FROM stamp WHERE state = ?1 AND file = ?2",
 	[S_FORGET] = "DELETE FROM state"
 		     " WHERE info_hash = ?1 AND (root = ?2 OR ?2 IS NULL)",
 };
@@ -426,6 +428,21 @@ enum err_code resume_load(struct resume_db *r, const struct info_hash *hash,
 	return code;
 }
 
+static enum err_code save_stamp(struct resume_db *r, int64_t state,
+				const struct resume_stamp *stamp, struct err *e)
+{
+	bool gone = stamp->size == RESUME_NO_FILE;
+	struct db_stmt *s = r->s[gone ? S_DROP_STAMP : S_SAVE_STAMP];
+
+	db_bind_int(s, 1, state);
+	db_bind_int(s, 2, stamp->file);
+	if (!gone) {
+		db_bind_int(s, 3, clamp63(stamp->size));
+		db_bind_int(s, 4, stamp->mtime_ns);
+	}
+	return db_run(s, e);
+}
+
 static enum err_code save_in_tx(struct resume_db *r,
 				const struct info_hash *hash, const char *root,
 				const struct resume_state *st, struct err *e)
@@ -445,14 +462,8 @@ static enum err_code save_in_tx(struct resume_db *r,
 		return code;
 	id = row ? db_col_int(s, 0) : 0;
 	db_reset(s);
-	s = r->s[S_SAVE_STAMP];
-	for (uint32_t i = 0; i < st->stamp_count && code == ERR_NONE; i++) {
-		db_bind_int(s, 1, id);
-		db_bind_int(s, 2, st->stamps[i].file);
-		db_bind_int(s, 3, clamp63(st->stamps[i].size));
-		db_bind_int(s, 4, st->stamps[i].mtime_ns);
-		code = db_run(s, e);
-	}
+	for (uint32_t i = 0; i < st->stamp_count && code == ERR_NONE; i++)
+		code = save_stamp(r, id, &st->stamps[i], e);
 	return code;
 }
 

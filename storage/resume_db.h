@@ -85,10 +85,12 @@ resume_totals(struct resume_db *r, const struct info_hash *hash,
 
 /* --- piece states --- */
 
+#define RESUME_NO_FILE UINT64_MAX
+
 /* What a file looked like when its pieces were recorded. */
 struct resume_stamp {
 	uint32_t file;
-	uint64_t size;
+	uint64_t size; /* RESUME_NO_FILE when saving: there is none any more */
 	int64_t mtime_ns;
 };
 

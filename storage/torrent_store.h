@@ -130,7 +130,8 @@ store_open(struct store **out, struct store_env *env,
 	   struct err *e);
 
 /* Ends it: no callback of `ops` comes any more, blocks gathered so far are
- * written, what is verified is recorded, then done(ctx) is called once and the
+ * of complete pieces are written (partial pieces are dropped), what is verified
+ * is recorded, then done(ctx) is called once and the
  * store is gone. After an error that stands, what cannot be written is given
  * up. done may be NULL. Every store ends through here. */
 void store_close(struct store *t, loop_fn *done, void *ctx);
