@@ -16,72 +16,85 @@ static const uint64_t round_constant[ROUNDS] = {
 	0x8000000000008080, 0x0000000080000001, 0x8000000080008008,
 };
 
-/* rho and pi together: walking the lanes in pi's order, each is turned left by
- * this much (1, 3, 6, 10, ... mod 64) and lands where the next one lay. */
-static const uint8_t pi_lane[24] = {10, 7,  11, 17, 18, 3,  5,	16,
-				    8,	21, 24, 4,  15, 23, 19, 13,
-				    12, 2,  20, 14, 22, 9,  6,	1};
-static const uint8_t rho_turn[24] = {1,	 3,  6,	 10, 15, 21, 28, 36,
-				     45, 55, 2,	 14, 27, 41, 56, 8,
-				     25, 43, 62, 18, 39, 61, 20, 44};
-
 static uint64_t turn(uint64_t v, unsigned by)
 {
 	return v << by | v >> (64 - by);
 }
 
-static void theta(uint64_t a[25])
+#define COLUMN(x) (a[x] ^ a[(x) + 5] ^ a[(x) + 10] ^ a[(x) + 15] ^ a[(x) + 20])
+#define CHI(y) \
+	do { \
+		a[y] = b[y] ^ (~b[(y) + 1] & b[(y) + 2]); \
+		a[(y) + 1] = b[(y) + 1] ^ (~b[(y) + 2] & b[(y) + 3]); \
+		a[(y) + 2] = b[(y) + 2] ^ (~b[(y) + 3] & b[(y) + 4]); \
+		a[(y) + 3] = b[(y) + 3] ^ (~b[(y) + 4] & b[y]); \
+		a[(y) + 4] = b[(y) + 4] ^ (~b[y] & b[(y) + 1]); \
+	} while (0)
+
+/* theta into d, rho and pi from a to b, chi and iota back. Written out, because
+ * loops over lanes with indices modulo 5 take four times as long. */
+static void round_of(uint64_t a[25], uint64_t constant)
 {
-	uint64_t c[5];
+	const uint64_t c[5] = {COLUMN(0), COLUMN(1), COLUMN(2), COLUMN(3),
+			       COLUMN(4)};
+	const uint64_t d[5] = {c[4] ^ turn(c[1], 1), c[0] ^ turn(c[2], 1),
+			       c[1] ^ turn(c[3], 1), c[2] ^ turn(c[4], 1),
+			       c[3] ^ turn(c[0], 1)};
+	uint64_t b[25];
 
-	for (unsigned x = 0; x < 5; x++)
-		c[x] = a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
-	for (unsigned x = 0; x < 5; x++) {
-		uint64_t d = c[(x + 4) % 5] ^ turn(c[(x + 1) % 5], 1);
+	b[0] = a[0] ^ d[0];
+	b[1] = turn(a[6] ^ d[1], 44);
+	b[2] = turn(a[12] ^ d[2], 43);
+	b[3] = turn(a[18] ^ d[3], 21);
+	b[4] = turn(a[24] ^ d[4], 14);
+	b[5] = turn(a[3] ^ d[3], 28);
+	b[6] = turn(a[9] ^ d[4], 20);
+	b[7] = turn(a[10] ^ d[0], 3);
+	b[8] = turn(a[16] ^ d[1], 45);
+	b[9] = turn(a[22] ^ d[2], 61);
+	b[10] = turn(a[1] ^ d[1], 1);
+	b[11] = turn(a[7] ^ d[2], 6);
+	b[12] = turn(a[13] ^ d[3], 25);
+	b[13] = turn(a[19] ^ d[4], 8);
+	b[14] = turn(a[20] ^ d[0], 18);
+	b[15] = turn(a[4] ^ d[4], 27);
+	b[16] = turn(a[5] ^ d[0], 36);
+	b[17] = turn(a[11] ^ d[1], 10);
+	b[18] = turn(a[17] ^ d[2], 15);
+	b[19] = turn(a[23] ^ d[3], 56);
+	b[20] = turn(a[2] ^ d[2], 62);
+	b[21] = turn(a[8] ^ d[3], 55);
+	b[22] = turn(a[14] ^ d[4], 39);
+	b[23] = turn(a[15] ^ d[0], 41);
+	b[24] = turn(a[21] ^ d[1], 2);
 
-		for (unsigned y = 0; y < 25; y += 5)
-			a[x + y] ^= d;
-	}
-}
-
-static void rho_pi(uint64_t a[25])
-{
-	uint64_t moving = a[1];
-
-	for (unsigned i = 0; i < 24; i++) {
-		uint64_t next = a[pi_lane[i]];
-
-		a[pi_lane[i]] = turn(moving, rho_turn[i]);
-		moving = next;
-	}
-}
-
-static void chi(uint64_t a[25])
-{
-	for (unsigned y = 0; y < 25; y += 5) {
-		uint64_t row[5];
-
-		memcpy(row, a + y, sizeof(row));
-		for (unsigned x = 0; x < 5; x++)
-			a[x + y] =
-				row[x] ^ (~row[(x + 1) % 5] & row[(x + 2) % 5]);
-	}
+	CHI(0);
+	CHI(5);
+	CHI(10);
+	CHI(15);
+	CHI(20);
+	a[0] ^= constant;
 }
 
 static void permute(uint64_t a[25])
 {
-	for (unsigned i = 0; i < ROUNDS; i++) {
-		theta(a);
-		rho_pi(a);
-		chi(a);
-		a[0] ^= round_constant[i];
-	}
+	for (unsigned i = 0; i < ROUNDS; i++)
+		round_of(a, round_constant[i]);
 }
 
 static void add_byte(struct keccak *k, uint8_t byte)
 {
 	k->lane[k->at / 8] ^= (uint64_t)byte << (8 * (k->at % 8));
 	k->at++;
+}
+
+static uint64_t lane_at(const uint8_t *p)
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < 8; i++) /* one load to the compiler */
+		v |= (uint64_t)p[i] << (8 * i);
+	return v;
 }
 
 void keccak_init(struct keccak *k)
@@ -93,8 +106,16 @@ void keccak_add(struct keccak *k, const void *data, size_t len)
 {
 	const uint8_t *p = data;
 
-	for (size_t i = 0; i < len; i++) {
-		add_byte(k, p[i]);
+	while (len > 0) {
+		if (k->at % 8 == 0 && len >= 8) {
+			k->lane[k->at / 8] ^= lane_at(p);
+			k->at += 8;
+			p += 8;
+			len -= 8;
+		} else {
+			add_byte(k, *p++);
+			len--;
+		}
 		if (k->at == KECCAK_RATE) {
 			permute(k->lane);
 			k->at = 0;
