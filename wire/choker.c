@@ -95,6 +95,8 @@ static uint32_t give_free(struct run *run, uint32_t slots)
 			struct choker_row *row = &run->rows[i];
 
 			if (undecided(row) && !row->snubbed &&
+			    !(row->optimistic &&
+			      run->cfg->mode == CHOKER_FILL) &&
 			    (!best || free_before(run, row, best)))
 				best = row;
 		}

@@ -118,6 +118,7 @@ static bool may_ask(const struct link *l)
 
 	return s->picker && !s->blocked && s->download_on && !l->peer.closed &&
 	       l->am_interested && !l->down.quiet &&
+	       s->now_ms >= l->down.pause_until_ms &&
 	       (!l->they_choke || l->down.n_allowed > 0);
 }
 
@@ -256,8 +257,13 @@ void down_reject(struct link *l, const struct msg *m)
 	}
 	if (a->state == ASK_ACTIVE && l->s->picker)
 		picker_release(l->s->picker, b, l->peer.serial);
-	if (!l->they_choke) /* it has the piece, yet refuses: do not insist */
-		peer_nuisance(&l->peer, "reject while unchoked");
+	if (!l->they_choke && a->state == ASK_ACTIVE) {
+		/* it has the piece and refuses: too much for it, so less, and
+		 * not at once */
+		l->down.pause_until_ms = l->s->now_ms + DOWN_REJECTED_MS;
+		l->down.starting = false;
+		l->down.target = l->down.active / 2 + DOWN_TARGET_SLOW;
+	}
 	end_ask(&l->down, a);
 	trim(&l->down);
 	for (uint32_t i = 0; i < l->down.n_allowed; i++)

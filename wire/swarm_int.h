@@ -24,6 +24,7 @@
 #define DOWN_QUEUE_S 2U	       /* seconds of their rate that we ask ahead */
 #define DOWN_REQQ_DEFAULT 250U /* when their handshake does not tell */
 #define DOWN_ENDGAME_MAX 16U   /* doubled requests of one peer at a time */
+#define DOWN_REJECTED_MS 900   /* so the next second asks again */
 #define DOWN_SNUB_MS 60000
 #define DOWN_REQUEST_MS 120000 /* one request while others are answered */
 #define UP_SLOTS 32U
@@ -64,7 +65,8 @@ struct down {
 	bool snubbed;
 	bool quiet;
 	int64_t last_block_ms;
-	uint32_t last_piece; /* for the picker */
+	int64_t pause_until_ms; /* after a reject while unchoked */
+	uint32_t last_piece;	/* for the picker */
 	uint32_t allowed[DOWN_ALLOWED_MAX];
 	uint32_t n_allowed;
 	uint32_t suggested[DOWN_SUGGESTED_MAX];

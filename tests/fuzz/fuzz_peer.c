@@ -39,7 +39,7 @@ static void step(struct sim_node *n, uint8_t cmd, const uint8_t *p, size_t len)
 		(void)peer_read_quota(raw.end.p, sim.now);
 		break;
 	case 7: /* a whole block where it may be asked for */
-		if (len >= 2 && p[0] < 3 && p[1] < 2)
+		if (len >= 2 && p[0] < 3 && p[1] < (p[0] == 2 ? 1 : 2))
 			raw_say_block(&raw, p[0], p[1] * PICKER_BLOCK,
 				      p[0] == 2 ? 1000 : PICKER_BLOCK);
 		break;

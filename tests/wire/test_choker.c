@@ -9,7 +9,7 @@
 /* interested, without a slot */
 #define IN(rank, rate_in) \
 	{ \
-		rank, rate_in, true, false, PEER_SLOT_NONE, 0 \
+		rank, rate_in, true, false, PEER_SLOT_NONE, 0, false \
 	}
 
 struct in {
@@ -18,6 +18,7 @@ struct in {
 	bool interested, snubbed;
 	enum peer_slot slot;
 	int64_t since_ms;
+	bool optimistic;
 };
 
 static void fill(struct choker_row *rows, const struct in *in)
@@ -28,6 +29,7 @@ static void fill(struct choker_row *rows, const struct in *in)
 		rows[i].rate_in = in[i].rate_in;
 		rows[i].interested = in[i].interested;
 		rows[i].snubbed = in[i].snubbed;
+		rows[i].optimistic = in[i].optimistic;
 		rows[i].slot = in[i].slot;
 		rows[i].since_ms = in[i].since_ms ? in[i].since_ms : NEVER;
 	}
@@ -46,7 +48,7 @@ static void slots_go_where_they_should(void)
 	} rows[] = {
 		{"nobody interested",
 		 {CHOKER_ROUND, 4, 1, false, false, 0},
-		 {{.rank = 5, .since_ms = 0}, {.rate_in = 100, .since_ms = 0}},
+		 {{.rank = 5}, {.rate_in = 100}},
 		 "--------",
 		 0,
 		 0},
@@ -82,39 +84,51 @@ static void slots_go_where_they_should(void)
 		 2},
 		{"a snubbed peer gets at most the optimistic slot",
 		 {CHOKER_ROUND, 2, 1, false, false, 0},
-		 {{0, 99, true, true, PEER_SLOT_NONE, 0}, IN(0, 1), IN(0, 2)},
+		 {{0, 99, true, true, PEER_SLOT_NONE, 0, false},
+		  IN(0, 1),
+		  IN(0, 2)},
 		 "**F-----",
 		 0,
 		 2},
 		{"seeding: turns of 30 s go on",
 		 {CHOKER_ROUND, 2, 1, true, false, 100000},
-		 {{0, 0, true, false, PEER_SLOT_FREE, 90000},
-		  {0, 0, true, false, PEER_SLOT_NONE, 1000}},
+		 {{0, 0, true, false, PEER_SLOT_FREE, 90000, false},
+		  {0, 0, true, false, PEER_SLOT_NONE, 1000, false}},
 		 "FF------",
 		 0,
 		 2},
 		{"seeding: a turn that is over goes to who waits longest",
 		 {CHOKER_ROUND, 2, 1, true, false, 100000},
-		 {{0, 0, true, false, PEER_SLOT_FREE, 60000},
-		  {0, 0, true, false, PEER_SLOT_NONE, 50000},
-		  {0, 0, true, false, PEER_SLOT_NONE, 20000}},
+		 {{0, 0, true, false, PEER_SLOT_FREE, 60000, false},
+		  {0, 0, true, false, PEER_SLOT_NONE, 50000, false},
+		  {0, 0, true, false, PEER_SLOT_NONE, 20000, false}},
 		 "**F-----",
 		 0,
 		 2},
 		{"filling keeps who is in, whoever sends more",
 		 {CHOKER_FILL, 3, 1, false, false, 0},
-		 {{0, 1, true, false, PEER_SLOT_FREE, 5},
-		  {0, 2, true, false, PEER_SLOT_FREE, 5},
-		  {0, 99, true, false, PEER_SLOT_NONE, 5},
-		  {0, 98, true, false, PEER_SLOT_NONE, 5}},
+		 {{0, 1, true, false, PEER_SLOT_FREE, 5, false},
+		  {0, 2, true, false, PEER_SLOT_FREE, 5, false},
+		  {0, 99, true, false, PEER_SLOT_NONE, 5, false},
+		  {0, 98, true, false, PEER_SLOT_NONE, 5, false}},
 		 "FF**----",
+		 0,
+		 3},
+		{"filling keeps the optimistic one and the others",
+		 {CHOKER_FILL, 3, 1, false, false, 0},
+		 {{0, 90, true, false, PEER_SLOT_FREE, 5, true},
+		  {0, 2, true, false, PEER_SLOT_FREE, 5, false},
+		  {0, 1, true, false, PEER_SLOT_FREE, 5, false},
+		  {0, 98, true, false, PEER_SLOT_NONE, 5, false},
+		  {0, 97, true, false, PEER_SLOT_NONE, 5, false}},
+		 "FFF-----",
 		 0,
 		 3},
 		{"filling lets a higher rank in at once",
 		 {CHOKER_FILL, 2, 1, false, false, 0},
-		 {{5, 0, true, false, PEER_SLOT_RANK, 5},
-		  {6, 0, true, false, PEER_SLOT_NONE, 5},
-		  {0, 1, true, false, PEER_SLOT_FREE, 5}},
+		 {{5, 0, true, false, PEER_SLOT_RANK, 5, false},
+		  {6, 0, true, false, PEER_SLOT_NONE, 5, false},
+		  {0, 1, true, false, PEER_SLOT_FREE, 5, false}},
 		 "*R*-----",
 		 1,
 		 1},

@@ -446,6 +446,36 @@ static void a_choke_gives_the_blocks_back(void)
 	}
 }
 
+/* A peer that refuses while we are unchoked is not asked in a circle. */
+static void a_refusal_is_answered_by_patience(void)
+{
+	struct msg first, again;
+	struct sim_node *n = asking(true, &first);
+	unsigned asked = 0;
+
+	raw_say_msg(&raw, &(struct msg){MSG_REJECT, first.piece, 0, first.len,
+					0, NULL, 0});
+	for (int round = 0; round < 100; round++)
+		while ((again = raw_next(&raw)).id == MSG_REQUEST) {
+			asked++;
+			again.id = MSG_REJECT;
+			raw_say_msg(&raw, &again);
+		}
+	CHECK(asked < 40, "asked %u times", asked);
+	for (int i = 0; i < 30; i++) {
+		sim.now += 1000;
+		(void)swarm_tick(n->s, sim.now);
+		while ((again = raw_next(&raw)).id == MSG_REQUEST) {
+			asked++;
+			again.id = MSG_REJECT;
+			raw_say_msg(&raw, &again);
+		}
+	}
+	CHECK(asked > 60 && asked < 400, "asked %u times in 30 s", asked);
+	CHECK(n->closes == 0, "closed");
+	finish();
+}
+
 static void allowed_fast_is_asked_while_choked(void)
 {
 	struct sim_node *n = connected(false, true);
@@ -535,6 +565,7 @@ int main(void)
 	a_peer_that_does_not_read_is_not_read();
 	blocks_that_were_not_asked_for();
 	a_choke_gives_the_blocks_back();
+	a_refusal_is_answered_by_patience();
 	allowed_fast_is_asked_while_choked();
 	a_suggestion_is_followed();
 	interest_follows_what_they_have();
