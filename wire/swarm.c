@@ -626,22 +626,39 @@ void link_update_interest(struct link *l)
 			   want ? MSG_INTERESTED : MSG_NOT_INTERESTED);
 }
 
+static void on_have(struct link *l, uint32_t piece);
+
+/* aria2 tells pieces that it got meanwhile by a whole bitfield again; what such
+ * a one adds counts as haves, what it lacks is not taken back. */
+static void more_pieces(struct link *l, const uint8_t *bits)
+{
+	uint32_t pieces = l->s->cfg.pieces, before = l->n_pieces;
+
+	for (uint32_t i = 0; i < pieces && !l->peer.closed; i++)
+		if ((!bits || bits_get(bits, i)) && !link_has(l, i))
+			on_have(l, i);
+	if (l->n_pieces == before)
+		peer_nuisance(&l->peer, "says again what it has");
+}
+
+/* False: this is not the first word on what the peer has. */
 static bool first_pieces(struct link *l)
 {
-	if (l->pieces_told || l->n_pieces) {
-		peer_shut(&l->peer, PEER_CLOSE_PROTOCOL,
-			  "says twice what it has");
-		return false;
-	}
+	bool first = !l->pieces_told && !l->n_pieces;
+
 	l->pieces_told = true;
-	return true;
+	return first;
 }
 
 static void on_have_all(struct link *l)
 {
 	struct swarm *s = l->s;
 
-	if (!first_pieces(l) || s->cfg.pieces == 0)
+	if (!first_pieces(l)) {
+		more_pieces(l, NULL);
+		return;
+	}
+	if (s->cfg.pieces == 0)
 		return;
 	l->seed = true;
 	l->n_pieces = s->cfg.pieces;
@@ -649,17 +666,26 @@ static void on_have_all(struct link *l)
 	link_update_interest(l);
 }
 
+static void on_have_none(struct link *l)
+{
+	if (!first_pieces(l))
+		peer_nuisance(&l->peer, "says again that it has nothing");
+}
+
 static void on_bitfield(struct link *l, const struct msg *m)
 {
 	struct swarm *s = l->s;
 	uint32_t n = bits_count(m->body, s->cfg.pieces);
 
+	if (l->pieces_told || l->n_pieces) {
+		more_pieces(l, m->body);
+		return;
+	}
 	if (n == s->cfg.pieces) {
 		on_have_all(l);
 		return;
 	}
-	if (!first_pieces(l))
-		return;
+	l->pieces_told = true;
 	l->bits = copy_bytes(m->body, m->body_len);
 	if (!l->bits) {
 		peer_shut(&l->peer, PEER_CLOSE_NOMEM, "no memory for bitfield");
@@ -749,7 +775,7 @@ static void on_message(struct peer *p, const struct msg *m)
 		on_have_all(l);
 		break;
 	case MSG_HAVE_NONE:
-		(void)first_pieces(l);
+		on_have_none(l);
 		break;
 	case MSG_REQUEST:
 		up_request(l, m);

@@ -59,10 +59,10 @@ static void what_is_malformed_closes(void)
 		 PEER_CLOSE_PROTOCOL},
 		{"a fast message, not agreed on", "\0\0\0\1\16", 5,
 		 PEER_CLOSE_PROTOCOL},
-		{"two bitfields",
+		{"a second bitfield, as aria2 sends for haves",
 		 "\0\0\0\3\5\200\0"
-		 "\0\0\0\3\5\200\0",
-		 14, PEER_CLOSE_PROTOCOL},
+		 "\0\0\0\3\5\300\0",
+		 14, PEER_CLOSE_NONE},
 		{"an unknown message", "\0\0\0\4\77abc", 8, PEER_CLOSE_NONE},
 		{"an unknown message of 1 MiB", "\0\20\0\0\77", 5,
 		 PEER_CLOSE_PROTOCOL},
