@@ -129,11 +129,11 @@ store_open(struct store **out, struct store_env *env,
 	   const struct store_cfg *cfg, const struct store_ops *ops, void *ctx,
 	   struct err *e);
 
-/* Ends it: no callback of `ops` comes any more, blocks gathered so far are
- * of complete pieces are written (partial pieces are dropped), what is verified
- * is recorded, then done(ctx) is called once and the
- * store is gone. After an error that stands, what cannot be written is given
- * up. done may be NULL. Every store ends through here. */
+/* Ends it: no callback of `ops` comes any more, complete pieces are written to
+ * their end and partial ones dropped, what is verified is recorded, then
+ * done(ctx) is called once and the store is gone. After an error that stands,
+ * what cannot be written is given up. done may be NULL. Every store ends
+ * through here. */
 void store_close(struct store *t, loop_fn *done, void *ctx);
 
 bool store_is_ready(const struct store *t);

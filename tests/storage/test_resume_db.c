@@ -1,0 +1,191 @@
+#include "storage/resume_db.h"
+#include "tests/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char dir[64], path[96];
+
+static struct info_hash hash_of(uint8_t n)
+{
+	struct info_hash h;
+
+	memset(h.bytes, n, sizeof(h.bytes));
+	return h;
+}
+
+static struct resume_db *open_db(void)
+{
+	struct resume_db *r;
+	struct err e = {0};
+
+	CHECK(resume_open(&r, path, &e) == ERR_NONE, "%s", e.msg);
+	return r;
+}
+
+struct seen {
+	unsigned count;
+	uint8_t first[8];
+	enum resume_want want;
+	char root[64], settings[64];
+	uint64_t up, down;
+	size_t torrent_len;
+};
+
+static bool see(void *ctx, const struct resume_torrent *t)
+{
+	struct seen *s = ctx;
+
+	if (s->count < sizeof(s->first))
+		s->first[s->count] = t->info_hash.bytes[0];
+	s->count++;
+	s->want = t->want;
+	s->up = t->uploaded;
+	s->down = t->downloaded;
+	s->torrent_len = t->torrent_len;
+	(void)snprintf(s->root, sizeof(s->root), "%s", t->root);
+	(void)snprintf(s->settings, sizeof(s->settings), "%s", t->settings);
+	return s->count < 3;
+}
+
+static void add(struct resume_db *r, uint8_t n, enum err_code want)
+{
+	struct resume_torrent t = {.info_hash = hash_of(n),
+				   .root = "/data",
+				   .torrent = (const uint8_t *)"d4:infoe",
+				   .torrent_len = 8,
+				   .added_s = 1700000000,
+				   .want = RESUME_RUN,
+				   .settings = "ratio=2"};
+
+	CHECK(resume_add(r, &t, NULL) == want, "%u", n);
+}
+
+static void torrents_are_listed_in_the_order_added(void)
+{
+	struct resume_db *r = open_db();
+	struct info_hash five = hash_of(5), none = hash_of(77);
+	struct seen s = {0};
+
+	add(r, 9, ERR_NONE);
+	add(r, 5, ERR_NONE);
+	add(r, 7, ERR_NONE);
+	add(r, 5, ERR_STATE);
+	add(r, 1, ERR_NONE);
+	CHECK(resume_each(r, see, &s, NULL) == ERR_NONE, "each");
+	CHECK(s.count == 3 && memcmp(s.first, "\x09\x05\x07", 3) == 0, "order");
+	CHECK(resume_set_want(r, &five, RESUME_PAUSE, NULL) == ERR_NONE, "set");
+	CHECK(resume_set_root(r, &five, "/other", NULL) == ERR_NONE, "set");
+	CHECK(resume_set_settings(r, &five, "x", NULL) == ERR_NONE, "set");
+	CHECK(resume_set_want(r, &none, RESUME_RUN, NULL) == ERR_STATE, "who");
+	CHECK(resume_set_root(r, &none, "/", NULL) == ERR_STATE, "who");
+	CHECK(resume_get(r, &none, see, &s, NULL) == ERR_STATE, "who");
+	CHECK(resume_remove(r, &none, NULL) == ERR_STATE, "who");
+	resume_close(r);
+	r = open_db();
+	memset(&s, 0, sizeof(s));
+	CHECK(resume_get(r, &five, see, &s, NULL) == ERR_NONE, "get");
+	CHECK(s.want == RESUME_PAUSE && strcmp(s.root, "/other") == 0 &&
+		      strcmp(s.settings, "x") == 0 && s.torrent_len == 8,
+	      "kept");
+	CHECK(resume_remove(r, &five, NULL) == ERR_NONE, "remove");
+	CHECK(resume_get(r, &five, see, &s, NULL) == ERR_STATE, "gone");
+	resume_close(r);
+}
+
+static void totals_add_up_and_stop_at_the_top(void)
+{
+	struct resume_db *r = open_db();
+	struct info_hash h = hash_of(9), other = hash_of(200);
+	struct seen s = {0};
+	uint64_t up, down;
+
+	CHECK(resume_add_totals(r, &h, 5, 7, NULL) == ERR_NONE, "add");
+	CHECK(resume_add_totals(r, &h, 10, 0, NULL) == ERR_NONE, "add");
+	CHECK(resume_add_totals(r, &h, 0, 0, NULL) == ERR_NONE, "nothing");
+	CHECK(resume_totals(r, &h, &up, &down, NULL) == ERR_NONE && up == 15 &&
+		      down == 7,
+	      "sums");
+	CHECK(resume_get(r, &h, see, &s, NULL) == ERR_NONE && s.up == 15 &&
+		      s.down == 7,
+	      "listed with it");
+	CHECK(resume_totals(r, &other, &up, &down, NULL) == ERR_NONE &&
+		      up == 0 && down == 0,
+	      "nothing known");
+	CHECK(resume_add_totals(r, &h, UINT64_MAX, 1, NULL) == ERR_NONE, "max");
+	CHECK(resume_add_totals(r, &h, 1000, 1, NULL) == ERR_NONE, "over");
+	CHECK(resume_totals(r, &h, &up, &down, NULL) == ERR_NONE &&
+		      up == INT64_MAX && down == 9,
+	      "capped");
+	resume_close(r);
+}
+
+static void states_are_kept_per_root(void)
+{
+	struct resume_db *r = open_db();
+	struct info_hash h = hash_of(9);
+	uint8_t bits[2] = {0xa5, 0x80};
+	struct resume_stamp stamps[] = {
+		{0, 100, -5}, {3, 1ULL << 40, 1}, {7, 0, INT64_MAX}};
+	struct resume_state s = {bits, 9, true, stamps, 3}, got;
+
+	CHECK(resume_save(r, &h, "/data", &s, 1, 2, NULL) == ERR_NONE, "save");
+	stamps[1].size = RESUME_NO_FILE;
+	stamps[0].size = 200;
+	bits[1] = 0;
+	s.stamp_count = 2;
+	s.open = false;
+	CHECK(resume_save(r, &h, "/data", &s, 0, 0, NULL) == ERR_NONE, "save");
+	s.stamp_count = 0;
+	bits[0] = 1;
+	CHECK(resume_save(r, &h, "/b", &s, 0, 0, NULL) == ERR_NONE, "other");
+	resume_close(r);
+	r = open_db();
+	CHECK(resume_load(r, &h, "/data", 9, &got, NULL) == ERR_NONE, "load");
+	CHECK(got.have && got.have[0] == 0xa5 && got.have[1] == 0 && !got.open,
+	      "bits");
+	CHECK(got.stamp_count == 2 && got.stamps[0].size == 200 &&
+		      got.stamps[1].file == 7 &&
+		      got.stamps[1].mtime_ns == INT64_MAX,
+	      "stamps: replaced, dropped, left");
+	resume_state_clear(&got);
+	CHECK(resume_load(r, &h, "/data", 10, &got, NULL) == ERR_NONE &&
+		      !got.have,
+	      "another number of pieces is no record");
+	CHECK(resume_load(r, &h, "/c", 9, &got, NULL) == ERR_NONE && !got.have,
+	      "another root");
+	CHECK(resume_forget(r, &h, "/data", NULL) == ERR_NONE, "forget");
+	CHECK(resume_load(r, &h, "/data", 9, &got, NULL) == ERR_NONE &&
+		      !got.have,
+	      "forgotten");
+	CHECK(resume_load(r, &h, "/b", 9, &got, NULL) == ERR_NONE && got.have,
+	      "the other is not");
+	resume_state_clear(&got);
+	CHECK(resume_remove(r, &h, NULL) == ERR_NONE, "remove");
+	CHECK(resume_load(r, &h, "/b", 9, &got, NULL) == ERR_NONE && !got.have,
+	      "goes with its torrent");
+	resume_close(r);
+}
+
+int main(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	static const char *const tails[] = {"", "-wal", "-shm"};
+	char name[128];
+
+	(void)snprintf(dir, sizeof(dir), "%.40s/sb-resume-XXXXXX",
+		       tmp ? tmp : "/tmp");
+	if (!mkdtemp(dir))
+		return 1;
+	(void)snprintf(path, sizeof(path), "%s/torrents.db", dir);
+	torrents_are_listed_in_the_order_added();
+	totals_add_up_and_stop_at_the_top();
+	states_are_kept_per_root();
+	for (size_t i = 0; i < ROWS(tails); i++) {
+		(void)snprintf(name, sizeof(name), "%s%s", path, tails[i]);
+		(void)unlink(name);
+	}
+	CHECK(rmdir(dir) == 0, "clean up");
+	return CHECK_EXIT();
+}
