@@ -12,7 +12,8 @@ extern const struct command cmd_seed, cmd_get, cmd_verify, cmd_list, cmd_pause,
 extern const struct command cmd_create;
 /* cli_wallet.c */
 extern const struct command cmd_wallet_new, cmd_wallet_import,
-	cmd_wallet_export, cmd_wallet_address, cmd_wallet_backup;
+	cmd_wallet_export, cmd_wallet_address, cmd_wallet_backup,
+	cmd_wallet_repair_state;
 /* cli_money.c */
 extern const struct command cmd_contract_deploy, cmd_contract_mint, cmd_deposit,
 	cmd_withdraw, cmd_reserve, cmd_release, cmd_settle, cmd_exposure,

@@ -3,7 +3,9 @@
  * used and wiped. */
 #include "node/cli_commands.h"
 
+#include "base/clock.h"
 #include "ledger/keystore.h"
+#include "ledger/signer_state.h"
 #include "node/passphrase.h"
 
 #include <sodium.h>
@@ -15,6 +17,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define KEY_TEXT_MAX 65536
+#define DAY_S 86400
 
 #define WALLET_OPTIONS \
 	{"passphrase-file", \
@@ -315,6 +318,25 @@ static enum err_code run_backup(struct cli *cli, json_t **result, struct err *e)
 	return ERR_NONE;
 }
 
+/* The signer named this command when it refused a damaged state file. */
+static enum err_code run_repair(struct cli *cli, json_t **result, struct err *e)
+{
+	char path[HOME_PATH_MAX];
+	enum err_code code;
+
+	home_file(&cli->home, "signer.state", path);
+	code = signer_state_repair(path, (uint32_t)(clock_unix_s() / DAY_S), e);
+	if (code != ERR_NONE)
+		return code;
+	cli_print(cli,
+		  "%s is whole again; the damaged one is kept beside it as "
+		  ".damaged.\nToday's spending limits count as used up until "
+		  "00:00 UTC.\n",
+		  path);
+	*result = json_pack("{ss}", "file", path);
+	return ERR_NONE;
+}
+
 static const struct option new_options[] = {
 	{"words", OPT_INT, "24", 12, 24, "N",
 	 "length of the recovery phrase: 12 or 24"},
@@ -383,3 +405,13 @@ const struct command cmd_wallet_backup = {"wallet backup",
 					  1,
 					  MONEY_NONE,
 					  run_backup};
+const struct command cmd_wallet_repair_state = {
+	"wallet repair-state",
+	"",
+	"Mends the signer's limits file after a disk error.",
+	NULL,
+	0,
+	0,
+	0,
+	MONEY_NONE,
+	run_repair};
