@@ -181,17 +181,19 @@ static bool evict_one(struct pay *p)
 	return false;
 }
 
-/* Payees draw what they hold whether our books know of it or not: below the
- * chain's `paid` nothing of ours counts. */
+/* The bank paid more than any receipt that our book knows of: an old copy, or
+ * an empty one. What is missing from it was served long ago, as far as anyone
+ * can tell. (Else what is paid says nothing about service: a payee may cash
+ * what is still ahead of the bytes.) */
 static void raise_to_paid(struct pay_pair *q)
 {
-	struct amount used = amount_add_cap(q->out.owed, q->out.lost);
+	struct book_out *out = &q->out;
+	struct amount have = out->have ? out->newest.amount : AMOUNT_ZERO;
+	struct amount used = amount_add_cap(out->owed, out->lost);
 
-	q->in.owed = amount_max(q->in.owed, q->in.facts.paid);
-	if (q->in.have)
-		q->in.owed = amount_min(q->in.owed, q->in.newest.amount);
-	if (amount_cmp(used, q->out.facts.paid) < 0)
-		q->out.owed = amount_sub_floor(q->out.facts.paid, q->out.lost);
+	if (amount_cmp(out->facts.paid, have) > 0 &&
+	    amount_cmp(used, out->facts.paid) < 0)
+		out->owed = amount_sub_floor(out->facts.paid, out->lost);
 }
 
 struct pay_pair *pay_pair_get(struct pay *p, const struct address *peer,
@@ -268,6 +270,7 @@ void pay_ask_facts(struct pay *p, struct pay_pair *q, bool in)
 static void facts_of(struct pay *p, struct pay_pair *q)
 {
 	struct book_pair kept;
+	bool first = !q->in.facts.known;
 
 	if (p->book.pair_load(p->book.ctx, &kept, &q->peer, NULL) != ERR_NONE)
 		return;
@@ -276,6 +279,8 @@ static void facts_of(struct pay *p, struct pay_pair *q)
 	q->in.due_mark = kept.in.due_mark;
 	q->out.facts = kept.out.facts;
 	raise_to_paid(q);
+	if (first)
+		pay_sell_first_facts(q);
 	pay_sell_review(p, q);
 }
 

@@ -211,6 +211,8 @@ void pay_sell_leave(struct pay_session *s);
 void pay_sell_floor(struct pay_session *s);
 /* Facts, trust or receipts changed what this payer may be served. */
 void pay_sell_review(struct pay *p, struct pay_pair *pair);
+/* The first read of the chain since our book knows of this payer. */
+void pay_sell_first_facts(struct pay_pair *pair);
 /* Prepaid, countable and not served. */
 struct amount pay_sell_credit(const struct pay *p, const struct pay_pair *pair);
 

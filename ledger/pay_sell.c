@@ -311,8 +311,23 @@ static void count_as_served(struct pay_session *s,
 	struct amount owed = amount_add_cap(pair->in.owed, pair->bump);
 
 	owed = amount_add_cap(owed, amount_sub_floor(grown, most));
+	if (amount_cmp(held, pair->in.facts.paid) < 0) /* we cashed it once */
+		owed = amount_max(owed, pair->in.facts.paid);
 	owed = amount_min(amount_max(owed, m->owed), m->r.amount);
 	pair->bump = amount_sub_floor(owed, pair->in.owed);
+}
+
+/* A receipt came before the chain could be read, and part of it had been cashed
+ * already: by us, whose book has forgotten it. */
+void pay_sell_first_facts(struct pay_pair *pair)
+{
+	struct book_in *in = &pair->in;
+
+	if (!in->have)
+		return;
+	in->owed = amount_max(in->owed, in->facts.paid);
+	in->owed = amount_min(in->owed, in->newest.amount);
+	pair->in_dirty = true;
 }
 
 static void stage(struct pay_session *s, const struct pay_msg_receipt *m)

@@ -244,6 +244,32 @@ static void what_comes_too_early(void)
 	}
 }
 
+static void what_answers_another_question(void)
+{
+	for (int i = 0; i < 2; i++) {
+		struct scene s = {.sim = sim_new(), .payee = sim_address(2000)};
+		struct pay_msg terms = {.kind = PAY_MSG_TERMS,
+					.u.terms = {.version = 1,
+						    .chain_id = SIM_CHAIN,
+						    .bank = sim_bank(),
+						    .payee = s.payee,
+						    .price = price(),
+						    .step = STEP}};
+		struct pay_msg m;
+
+		s.buyer = sim_node(s.sim, &buyer_cfg);
+		s.job = sim_job(s.buyer, 1, 1024, 1000);
+		s.r = sim_raw(s.sim, s.buyer, PAY_BUY, s.job, ip);
+		sim_sign_channel(terms.u.terms.key_sig, &s.payee,
+				 sim_raw_key());
+		EXPECT(sim_raw_send(s.r, &terms), "terms");
+		m = lie_of(i ? METER_BEFORE_MONEY : OK_OF_ANOTHER_PRICE, &s);
+		EXPECT(!sim_raw_send(s.r, &m), "%s",
+		       i ? "metered before money" : "took another price");
+		tear_down(&s);
+	}
+}
+
 /* "Too little! No, that is too little too." */
 static void a_price_that_runs_away(void)
 {
@@ -271,14 +297,19 @@ static void a_price_that_runs_away(void)
 			break;
 		if (!sim_raw_take(r, PAY_MSG_BID, &m))
 			continue;
-		top = amount_max(top, m.u.price.price);
 		no.u.no.code = PAY_NO_PRICE;
 		no.u.no.price = amount_add_cap(m.u.price.price, sim_tokens(5));
 		if (!sim_raw_send(r, &no))
 			break;
-		if (sim_raw_take(r, PAY_MSG_BID, &m))
+		if (sim_raw_take(r, PAY_MSG_BID, &m)) {
+			struct pay_msg ok = {.kind = PAY_MSG_OK,
+					     .u.price = m.u.price};
+
 			top = amount_max(top, m.u.price.price);
+			EXPECT(sim_raw_send(r, &ok), "ok");
+		}
 	}
+	EXPECT(amount_cmp(top, sim_tokens(1900)) > 0, "did not follow");
 	EXPECT(amount_cmp(top, sim_tokens(2000)) <= 0, "above the maximum");
 	sim_free(sim);
 }
@@ -289,6 +320,7 @@ int main(void)
 	counting_a_little_more_each_time();
 	contradictions_cost_the_connection();
 	what_comes_too_early();
+	what_answers_another_question();
 	a_price_that_runs_away();
 	return EXPECT_EXIT();
 }

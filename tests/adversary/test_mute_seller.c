@@ -120,6 +120,34 @@ static void coming_back_brings_no_second_step(void)
 	sim_free(sim);
 }
 
+/* It cashes each receipt at once; that makes no room for the next. */
+static void cashing_brings_no_second_step(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node *buyer = sim_node(sim, &buyer_cfg);
+	struct sim_node *mute = sim_node(sim, &seller_cfg);
+	struct pay_job *job = sim_job(buyer, 1, 1024, 1000);
+	const struct sim_link_config silent = {.mute = true};
+	struct amount cashed = AMOUNT_ZERO;
+
+	for (int i = 0; i < 50; i++) {
+		struct sim_link *l =
+			sim_connect(sim, buyer, job, mute, &silent);
+
+		sim_run(sim, 3000);
+		cashed = amount_add_cap(cashed, sim_cash(sim, mute));
+		sim_run(sim, 15000);
+		sim_disconnect(l);
+		if (i % 10 == 0)
+			sim_run(sim, 700000);
+	}
+	EXPECT(amount_cmp(cashed, amount_add_cap(quarters(1),
+						 amount_from_u64(50))) <= 0,
+	       "more than a step was cashed");
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
 /* It served well, and stops: then the last step is lost, no more. */
 static void a_seller_with_history_takes_one_step(void)
 {
@@ -151,6 +179,7 @@ int main(void)
 	one_step_each();
 	a_small_budget_loses_a_tenth();
 	coming_back_brings_no_second_step();
+	cashing_brings_no_second_step();
 	a_seller_with_history_takes_one_step();
 	return EXPECT_EXIT();
 }

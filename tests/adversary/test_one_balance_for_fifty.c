@@ -71,28 +71,24 @@ static void a_bounce_ends_trust(void)
 	struct sim *sim = sim_new();
 	struct sim_node *seller = sim_node(sim, &seller_cfg);
 	struct address payer = sim_address(1000);
+	const uint8_t ip[4] = {10, 9, 9, 9};
+	struct sim_raw *r = sim_raw(sim, seller, PAY_SELL, NULL, ip);
 
 	sim_deposit(sim, &payer, sim_tokens(60));
-	EXPECT(milk(sim, seller, &payer, 1) == TRUST * MIB, "trust");
+	EXPECT(sim_raw_agree(r, sim_tokens(1024)), "terms");
+	EXPECT(sim_raw_pay(r, &payer, sim_tokens(2), AMOUNT_ZERO), "pay");
+	sim_run(sim, 1000);
+	EXPECT(sim_raw_pull(r, 8 * MIB) == 2 * MIB, "trust");
 	sim_withdraw_all(sim, &payer);
 	EXPECT(amount_is_zero(sim_cash(sim, seller)), "nothing was there");
 	sim_deposit(sim, &payer, sim_tokens(1000));
 	sim_refresh(sim, seller);
-	{
-		const uint8_t ip[4] = {10, 9, 9, 9};
-		struct sim_raw *r = sim_raw(sim, seller, PAY_SELL, NULL, ip);
-
-		EXPECT(sim_raw_agree(r, sim_tokens(1024)), "terms");
-		EXPECT(sim_raw_pay(r, &payer, sim_tokens(61), AMOUNT_ZERO),
-		       "pay");
-		sim_run(sim, 1000);
-		EXPECT(sim_raw_pull(r, MIB) == 0, "trusted again");
-		(void)sim_cash(sim, seller);
-		EXPECT(sim_raw_pay(r, &payer, sim_tokens(62), AMOUNT_ZERO),
-		       "pay");
-		sim_run(sim, 1000);
-		EXPECT(sim_raw_pull(r, MIB) == MIB, "it made good");
-	}
+	EXPECT(sim_raw_pay(r, &payer, sim_tokens(4), AMOUNT_ZERO), "pay");
+	sim_run(sim, 1000);
+	EXPECT(sim_raw_pull(r, 8 * MIB) == 0, "trusted again");
+	(void)sim_cash(sim, seller);
+	sim_run(sim, 1000);
+	EXPECT(sim_raw_pull(r, 8 * MIB) == 2 * MIB, "it made good");
 	sim_check_books(sim);
 	sim_free(sim);
 }

@@ -182,11 +182,30 @@ static void a_payer_uses_the_payees_loss(bool knows_paid)
 	sim_free(sim);
 }
 
+/* An honest payer says what it was served, and so it counts. */
+static void a_payers_own_count_is_heard(void)
+{
+	const uint8_t ip[4] = {192, 0, 2, 1};
+	struct sim *sim = sim_new();
+	struct sim_node *seller = sim_node(sim, &seller_cfg);
+	struct address payer = sim_address(1000);
+	struct sim_raw *r = sim_raw(sim, seller, PAY_SELL, NULL, ip);
+
+	sim_deposit(sim, &payer, sim_tokens(1000));
+	EXPECT(sim_raw_agree(r, sim_tokens(1024)), "terms");
+	EXPECT(sim_raw_pay(r, &payer, sim_tokens(100), sim_tokens(99)), "pay");
+	sim_run(sim, 1000);
+	EXPECT(sim_raw_pull(r, 64 * MIB) == MIB, "served twice");
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < ROWS(rows); i++)
 		restore(&rows[i]);
 	a_payer_uses_the_payees_loss(false);
 	a_payer_uses_the_payees_loss(true);
+	a_payers_own_count_is_heard();
 	return EXPECT_EXIT();
 }

@@ -1,4 +1,4 @@
-#include "ledger/book.h"
+#include "ledger/book_sum.h"
 #include "tests/check.h"
 
 #include <stdlib.h>
@@ -521,6 +521,68 @@ static void the_book_is_held_against_the_chain(void)
 	book_close(b);
 }
 
+static enum err_code spoil(struct book *b, int how)
+{
+	struct book_db *db = book_tables(b);
+	struct book_row_account acc = {
+		.kind = BOOK_PROMISED, .unit = BOOK_TOKEN, .peer = who(1)};
+	struct book_sum sum = book_sum_of(n(41));
+	struct book_row_in row = {.peer = who(1)};
+	struct book_row_out out = {.peer = who(2)};
+
+	if (book_db_stage(db, NULL) != ERR_NONE ||
+	    book_db_account(db, &acc, false, NULL) != ERR_NONE ||
+	    book_db_in_get(db, &row, NULL) != ERR_NONE ||
+	    book_db_out_get(db, &out, NULL) != ERR_NONE)
+		return ERR_DB;
+	switch (how) {
+	case 0:
+		return book_db_balance_set(db, acc.id, &sum, NULL);
+	case 1:
+		return book_db_posting_set(db, 1, acc.id, &sum, NULL);
+	case 2:
+		row.in.newest.amount = n(43);
+		return book_db_in_set(db, &row, n(43), NULL);
+	case 3:
+		row.in.newest.payer = who(9);
+		return book_db_in_set(db, &row, n(42), NULL);
+	case 4:
+		row.in.owed = n(43);
+		return book_db_in_set(db, &row, n(42), NULL);
+	case 5:
+		out.out.owed = n(50);
+		out.out.lost = n(1);
+		return book_db_out_set(db, &out, n(50), NULL);
+	default: /* allowed: a number, not an enum */
+		out.out.newest.amount = n(49);
+		return book_db_out_set(db, &out, n(49), NULL);
+	}
+}
+
+static void the_check_finds_what_was_spoilt(void)
+{
+	static const char *const names[] = {
+		"a cached balance",	 "a posting",
+		"a receipt's amount",	 "a receipt's payer",
+		"served beyond it",	 "owed beyond what was promised",
+		"a receipt of ours cut",
+	};
+
+	for (int i = 0; i < (int)ROWS(names); i++) {
+		struct book *b = fresh();
+		unsigned findings = 0;
+
+		CHECK(take(b, 1, 42, NOW) == ERR_NONE, "take");
+		CHECK(give(b, 2, 50, 10) == ERR_NONE, "give");
+		expect_sound(b, names[i]);
+		CHECK(spoil(b, i) == ERR_NONE, "%s: spoil", names[i]);
+		CHECK(book_check(b, NULL, NULL, &findings, NULL) == ERR_NONE &&
+			      findings > 0,
+		      "%s was not found", names[i]);
+		book_close(b);
+	}
+}
+
 static void the_export_has_a_line_a_posting(void)
 {
 	struct book *b = fresh();
@@ -558,6 +620,7 @@ int main(void)
 	a_bounce_lasts_until_it_is_made_good();
 	budgets_and_counts_survive();
 	the_book_is_held_against_the_chain();
+	the_check_finds_what_was_spoilt();
 	the_export_has_a_line_a_posting();
 	return CHECK_EXIT();
 }

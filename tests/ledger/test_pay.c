@@ -57,6 +57,34 @@ static void bytes_are_paid_exactly(void)
 	sim_free(sim);
 }
 
+/* A payee cashes what is still ahead of the bytes: they come all the same. */
+static void cashing_costs_the_payer_nothing(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node *seller = sim_node(sim, &seller_cfg);
+	struct sim_node *buyer = sim_node(sim, &buyer_cfg);
+	struct pay_job *job = sim_job(buyer, 1, 1024, 10000);
+	struct sim_link_config cfg = {.want = 200 * MIB};
+	struct sim_link *l = sim_connect(sim, buyer, job, seller, &cfg);
+	struct amount came = AMOUNT_ZERO;
+	struct pay_view b, s;
+
+	for (int i = 0; i < 60; i++) {
+		sim_run(sim, 1000);
+		came = amount_add_cap(came, sim_cash(sim, seller));
+	}
+	EXPECT(sim_got_paid(l) > 190 * MIB, "served %llu MiB",
+	       (unsigned long long)(sim_got_paid(l) / MIB));
+	pay_session_view(sim_buyer_session(l), &b);
+	pay_session_view(sim_seller_session(l), &s);
+	EXPECT(amount_cmp(b.ahead, s.credit) == 0, "the two count differently");
+	EXPECT(amount_cmp(came,
+			  amount_add_cap(cost(sim_got_paid(l)), b.ahead)) == 0,
+	       "more was cashed than promised");
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
 static void steps_grow_with_the_rate(void)
 {
 	struct sim *sim = sim_new();
@@ -290,6 +318,24 @@ static void what_cannot_be_noted_is_not_promised(void)
 	sim_free(sim);
 }
 
+static void a_bid_below_the_floor_is_refused(void)
+{
+	const uint8_t ip[4] = {192, 0, 2, 1};
+	struct sim *sim = sim_new();
+	struct sim_node *seller = sim_node(sim, &seller_cfg);
+	struct sim_raw *r = sim_raw(sim, seller, PAY_SELL, NULL, ip);
+	struct pay_msg m;
+
+	EXPECT(!sim_raw_agree(r, amount_sub_floor(sim_tokens(1024),
+						  amount_from_u64(1))),
+	       "taken");
+	EXPECT(sim_raw_take(r, PAY_MSG_NO, &m) && m.u.no.code == PAY_NO_PRICE &&
+		       amount_cmp(m.u.no.price, sim_tokens(1024)) == 0,
+	       "not told the floor");
+	EXPECT(sim_raw_agree(r, sim_tokens(1024)), "the floor was refused");
+	sim_free(sim);
+}
+
 /* Ten sellers, a balance of 3 tokens: what is promised in all stays within it,
  * but for what a reserve covers. */
 static void nobody_is_promised_what_is_not_there(void)
@@ -354,6 +400,7 @@ static void hints_are_coarse(void)
 int main(void)
 {
 	bytes_are_paid_exactly();
+	cashing_costs_the_payer_nothing();
 	steps_grow_with_the_rate();
 	a_free_slot_is_never_charged();
 	a_budget_ends_and_the_rest_is_free();
@@ -364,6 +411,7 @@ int main(void)
 	a_new_floor_needs_a_new_bid();
 	what_cannot_be_stored_is_not_served();
 	what_cannot_be_noted_is_not_promised();
+	a_bid_below_the_floor_is_refused();
 	nobody_is_promised_what_is_not_there();
 	hints_are_coarse();
 	return EXPECT_EXIT();

@@ -1027,7 +1027,12 @@ void sim_free(struct sim *sim)
 
 /* ---- raw peers ---- */
 
-static const uint8_t raw_key[32] = {0xcc}; /* of their seals, as sellers */
+static const uint8_t raw_key[32] = {0xcc};
+
+const uint8_t *sim_raw_key(void)
+{
+	return raw_key;
+}
 
 struct sim_raw *sim_raw(struct sim *sim, struct sim_node *node,
 			enum pay_role role, struct pay_job *job,

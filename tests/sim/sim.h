@@ -123,6 +123,8 @@ struct pay_session *sim_seller_session(struct sim_link *l);
 struct sim_raw *sim_raw(struct sim *sim, struct sim_node *node,
 			enum pay_role role, struct pay_job *job,
 			const uint8_t ip[4]);
+/* The channel key that raw sellers have. */
+const uint8_t *sim_raw_key(void);
 /* The node sells; any address. */
 struct sim_raw *sim_raw_at(struct sim *sim, struct sim_node *node,
 			   const uint8_t ip[16]);
