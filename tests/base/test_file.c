@@ -1,0 +1,86 @@
+/* Small files: whole or not at all, never over another, never through what is
+ * no file. */
+#include "base/file.h"
+#include "tests/check.h"
+#include "tests/ledger/scratch.h"
+
+#include <sys/stat.h>
+
+static struct scratch dir;
+
+static void reading_is_bounded_and_careful(void)
+{
+	const char *path = scratch_path(&dir, "a");
+	uint8_t buf[8];
+	size_t len = 0;
+	struct err e = {0};
+
+	CHECK(file_read(path, false, buf, sizeof(buf), &len, &e) == ERR_IO &&
+		      strstr(e.msg, path),
+	      "no file: %s", e.msg);
+	scratch_write(path, "12345678", 8);
+	CHECK(file_read(path, false, buf, 8, &len, NULL) == ERR_NONE &&
+		      len == 8 && memcmp(buf, "12345678", 8) == 0,
+	      "exactly what fits");
+	CHECK(file_read(path, false, buf, 7, &len, NULL) == ERR_LIMIT,
+	      "a byte too many");
+	(void)chmod(path, 0640);
+	CHECK(file_read(path, false, buf, 8, &len, NULL) == ERR_NONE,
+	      "no secret: anybody may read it");
+	CHECK(file_read(path, true, buf, 8, &len, NULL) == ERR_STATE,
+	      "a secret that the group may read");
+	CHECK(file_read(dir.dir, false, buf, 8, &len, NULL) == ERR_STATE,
+	      "a directory");
+	path = scratch_path(&dir, "fifo");
+	CHECK(mkfifo(path, 0600) == 0, "fifo");
+	CHECK(file_read(path, true, buf, 8, &len, NULL) == ERR_STATE,
+	      "a FIFO, without waiting for its writer");
+}
+
+static void making_never_overwrites(void)
+{
+	const char *path = scratch_path(&dir, "b");
+	struct stat st;
+	uint8_t buf[8];
+	struct err e = {0};
+
+	CHECK(file_create(path, (const uint8_t *)"one", 3, &e) == ERR_NONE,
+	      "%s", e.msg);
+	CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600, "mode");
+	CHECK(file_create(path, (const uint8_t *)"two", 3, &e) == ERR_STATE &&
+		      strstr(e.msg, "not overwritten"),
+	      "%s", e.msg);
+	CHECK(scratch_read(path, buf, sizeof(buf)) == 3 &&
+		      memcmp(buf, "one", 3) == 0,
+	      "the first stands");
+	CHECK(file_replace(path, (const uint8_t *)"three", 5, NULL) ==
+			      ERR_NONE &&
+		      scratch_read(path, buf, sizeof(buf)) == 5,
+	      "replaced on purpose");
+	CHECK(file_create(scratch_path(&dir, "none/c"), buf, 1, NULL) == ERR_IO,
+	      "a directory that is not there");
+}
+
+/* Nothing is left beside the file, whatever happened. */
+static void nothing_is_left_behind(void)
+{
+	DIR *d = opendir(dir.dir);
+	struct dirent *entry;
+	unsigned n = 0;
+
+	while (d && (entry = readdir(d)))
+		n += entry->d_name[0] != '.';
+	if (d)
+		(void)closedir(d);
+	CHECK(n == 3, "%u files: a, b and the fifo wanted", n);
+}
+
+int main(void)
+{
+	scratch_make(&dir);
+	reading_is_bounded_and_careful();
+	making_never_overwrites();
+	nothing_is_left_behind();
+	scratch_remove(&dir);
+	return CHECK_EXIT();
+}
