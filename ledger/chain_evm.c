@@ -254,10 +254,17 @@ static bool next_node(struct leg *leg, void (*start)(struct op *op))
 	struct op *op = leg->op;
 
 	op->s.why = leg->why;
-	if (++op->s.place >= evm_rpc_nodes(op->ce->rpc))
+	if (!evm_rpc_pick(op->ce->rpc, &op->s.tried, &leg->node))
 		return false;
 	start(op);
 	return true;
+}
+
+/* The first of them. */
+static void first_node(struct op *op, void (*start)(struct op *op))
+{
+	(void)evm_rpc_pick(op->ce->rpc, &op->s.tried, &op->legs[0].node);
+	start(op);
 }
 
 /* ------------------------------------------------------------------- trials */
@@ -378,7 +385,7 @@ static void try_start(struct op *op)
 	struct leg *leg = &op->legs[0];
 	struct evm_text *t;
 
-	leg_begin(leg, evm_rpc_order(op->ce->rpc, op->s.place));
+	leg_begin(leg, leg->node);
 	if (!op->s.call.create) {
 		t = evm_batch_add(&leg->batch, "eth_call");
 		evm_text_call(t, &op->s.call);
@@ -516,7 +523,7 @@ static void form_start(struct op *op)
 	struct leg *leg = &op->legs[0];
 	struct evm_text *t;
 
-	leg_begin(leg, evm_rpc_order(op->ce->rpc, op->s.place));
+	leg_begin(leg, leg->node);
 	add_fee(leg);
 	for (int i = 0; i < 2 && !op->s.u.form.older; i++) {
 		t = evm_batch_add(&leg->batch, "eth_getTransactionCount");
@@ -634,7 +641,7 @@ static void evm_do_try(struct chain *ch, const struct chain_call *call,
 	if (!op_keep_call(op, call))
 		op_fail_later(op, ERR_NOMEM, "no memory");
 	else
-		try_start(op);
+		first_node(op, try_start);
 }
 
 static void evm_do_form(struct chain *ch, const struct chain_call *call,
@@ -665,7 +672,7 @@ static void evm_do_form(struct chain *ch, const struct chain_call *call,
 	if (!op_keep_call(op, call))
 		op_fail_later(op, ERR_NOMEM, "no memory");
 	else
-		form_start(op);
+		first_node(op, form_start);
 }
 
 static void evm_do_send(struct chain *ch, const uint8_t *raw, size_t len,

@@ -49,7 +49,7 @@ struct op_state {
 	} fn;
 	void *ctx;
 	size_t n_legs, waiting;
-	size_t place;	/* where nodes are asked one after another */
+	unsigned tried; /* nodes that were asked one after another */
 	struct err why; /* newest failure */
 	struct chain_call call;
 	uint8_t *data; /* heap: calldata, or the raw bytes to send */

@@ -87,7 +87,7 @@ static void ended(struct leg *leg)
 	if (!leg_done(leg))
 		return;
 	if (!leg->good && op->s.u.read.state == CHAIN_LATEST &&
-	    ++op->s.place < evm_rpc_nodes(op->ce->rpc)) {
+	    evm_rpc_pick(op->ce->rpc, &op->s.tried, &leg->node)) {
 		evm_read_clear(op);
 		start(op);
 		return;
@@ -326,8 +326,7 @@ static void start(struct op *op)
 		}
 	}
 	for (size_t i = 0; i < op->s.n_legs; i++) {
-		leg_begin(&op->legs[i],
-			  all ? i : evm_rpc_order(op->ce->rpc, op->s.place));
+		leg_begin(&op->legs[i], all ? i : op->legs[0].node);
 		leg_add_final(&op->legs[i]);
 		leg_send(&op->legs[i], on_head);
 	}
@@ -335,5 +334,6 @@ static void start(struct op *op)
 
 void evm_read(struct op *op)
 {
+	(void)evm_rpc_pick(op->ce->rpc, &op->s.tried, &op->legs[0].node);
 	start(op);
 }

@@ -100,20 +100,22 @@ uint64_t evm_rpc_chain_id(const struct evm_rpc *rpc)
 	return rpc->chain_id;
 }
 
-size_t evm_rpc_order(const struct evm_rpc *rpc, size_t place)
+bool evm_rpc_pick(const struct evm_rpc *rpc, unsigned *tried, size_t *node)
 {
-	for (size_t i = 0; i < rpc->n_nodes; i++) {
-		size_t before = 0;
+	const struct node *best = NULL;
 
-		for (size_t k = 0; k < rpc->n_nodes; k++)
-			if (rpc->nodes[k].failures < rpc->nodes[i].failures ||
-			    (rpc->nodes[k].failures == rpc->nodes[i].failures &&
-			     k < i))
-				before++;
-		if (before == place)
-			return i;
+	for (size_t i = 0; i < rpc->n_nodes; i++) {
+		const struct node *one = &rpc->nodes[i];
+
+		if (*tried & 1U << i ||
+		    (best && one->failures >= best->failures))
+			continue;
+		best = one;
+		*node = i;
 	}
-	return 0;
+	if (best)
+		*tried |= 1U << *node;
+	return best != NULL;
 }
 
 static void node_failed(struct evm_rpc *rpc, struct node *node, const char *why)

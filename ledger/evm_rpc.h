@@ -43,8 +43,9 @@ void evm_rpc_free(struct evm_rpc *rpc);
 size_t evm_rpc_nodes(const struct evm_rpc *rpc);
 /* Host and port, for people; no path, which may hold a secret. */
 const char *evm_rpc_name(const struct evm_rpc *rpc, size_t node);
-/* Nodes in the order to try them: place 0 is the one that failed least. */
-size_t evm_rpc_order(const struct evm_rpc *rpc, size_t place);
+/* The node that failed least of those not in `tried` (bit i: node i), which it
+ * joins; false when all are. */
+bool evm_rpc_pick(const struct evm_rpc *rpc, unsigned *tried, size_t *node);
 /* 0 until known. */
 uint64_t evm_rpc_chain_id(const struct evm_rpc *rpc);
 
