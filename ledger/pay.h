@@ -1,5 +1,6 @@
 /* pay.h - sb_pay: bids, receipts that lead the bytes by one step, and who is
- * served for money. The whole machine of docs/protocol.md sections 3 to 6.
+ * served for money. The whole machine of docs/protocol.md sections 3, 5, 6
+ * and 8.
  *
  * One struct pay per node and account. In it, per other address, one debt each
  * way, shared by all connections and torrents. A session is one direction of

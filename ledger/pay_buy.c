@@ -315,6 +315,42 @@ static void undrop(struct pay_session *s)
 							pay_buy_ahead(s->pair));
 }
 
+/* The promise in the making is done or given up. */
+static void release(struct pay *p, struct pay_pair *pair)
+{
+	if (pair->pending_job)
+		pair->pending_job->pending = amount_sub_floor(
+			pair->pending_job->pending, pair->delta);
+	p->pending_beyond =
+		amount_sub_floor(p->pending_beyond, pair->delta_beyond);
+	pair->delta = pair->delta_beyond = AMOUNT_ZERO;
+	pair->pending = PENDING_NONE;
+	pair->pending_job = NULL;
+	pair->pending_session = NULL;
+}
+
+static void give_up(struct pay *p, struct pay_pair *pair,
+		    enum pay_event_kind kind, const char *why)
+{
+	struct pay_session *s = pair->pending_session;
+
+	release(p, pair);
+	pair->retry_ms = p->now_ms + PAY_RETRY_MS;
+	if (s)
+		pay_tell(s, kind, pair->next_out.amount, PAY_NO_NONE, why);
+}
+
+/* An answer that still comes is not waited for any more, and not used. */
+static void forget_silent_signer(struct pay_session *s)
+{
+	struct pay_pair *pair = s->pair;
+
+	if (pair->pending == PENDING_SIGN &&
+	    s->p->now_ms - pair->pending_ms >= PAY_SIGN_MS)
+		give_up(s->p, pair, PAY_EV_FUNDS_GONE,
+			"the signer does not answer");
+}
+
 /* Is anything to be promised on this session at all, now? */
 static bool can_pay(struct pay_session *s)
 {
@@ -356,6 +392,7 @@ void pay_buy_pump(struct pay_session *s)
 	s->buy.job->funds_told = false;
 	pair->next_out = (struct receipt){.payer = p->cfg.me, .amount = target};
 	pair->pending = PENDING_SIGN;
+	pair->pending_ms = p->now_ms;
 	pair->pending_session = s;
 	pair->pending_job = s->buy.job;
 	pair->delta = delta;
@@ -364,31 +401,6 @@ void pay_buy_pump(struct pay_session *s)
 		amount_add_cap(pair->pending_job->pending, delta);
 	p->pending_beyond = amount_add_cap(p->pending_beyond, beyond);
 	p->host.sign(p->host.ctx, &pair->peer, target);
-}
-
-/* The promise in the making is done or given up. */
-static void release(struct pay *p, struct pay_pair *pair)
-{
-	if (pair->pending_job)
-		pair->pending_job->pending = amount_sub_floor(
-			pair->pending_job->pending, pair->delta);
-	p->pending_beyond =
-		amount_sub_floor(p->pending_beyond, pair->delta_beyond);
-	pair->delta = pair->delta_beyond = AMOUNT_ZERO;
-	pair->pending = PENDING_NONE;
-	pair->pending_job = NULL;
-	pair->pending_session = NULL;
-}
-
-static void give_up(struct pay *p, struct pay_pair *pair,
-		    enum pay_event_kind kind, const char *why)
-{
-	struct pay_session *s = pair->pending_session;
-
-	release(p, pair);
-	pair->retry_ms = p->now_ms + PAY_RETRY_MS;
-	if (s)
-		pay_tell(s, kind, pair->next_out.amount, PAY_NO_NONE, why);
 }
 
 static enum err_code stage(struct pay *p, struct pay_pair *pair, struct err *e)
@@ -928,6 +940,7 @@ void pay_buy_tick(struct pay_session *s)
 	case BUY_PAYING:
 		if (!s->buy.job || s->buy.job->gone)
 			break;
+		forget_silent_signer(s);
 		raise_when_choked(s);
 		watch_service(s);
 		pay_buy_pump(s);

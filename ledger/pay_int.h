@@ -20,6 +20,7 @@
 #define PAY_ASK_MAX_MS 600000 /* this */
 #define PAY_RETRY_MS 10000    /* signer, book or funds said no */
 #define PAY_BLIND_MS 5000     /* a balance that could not be read */
+#define PAY_SIGN_MS 60000     /* the signer did not answer */
 #define PAY_SILENT_MS 30000   /* no answer to a receipt: say it again */
 #define PAY_DROP_MS 600000    /* a seller that was dropped is left alone */
 #define PAY_FLOOR_MS 5000     /* how long a first receipt waits for `paid` */
@@ -63,6 +64,7 @@ struct pay_pair {
 	bool adopting;	    /* next_out is one that the payee held */
 	struct amount soft; /* of owed: adopted, perhaps not served */
 	enum pay_pending pending;
+	int64_t pending_ms; /* asked of the signer */
 	struct receipt next_out;
 	struct amount delta;	     /* that next_out adds */
 	struct amount delta_beyond;  /* of it, on our free balance */

@@ -1,7 +1,7 @@
 /* pay_msg.h - the messages of sb_pay as values, and their one encoding.
  *
  * Each is a bencoded dictionary with sorted keys, "t" naming the message
- * (docs/protocol.md section 4 has the tables). Amounts are strings of exactly
+ * (docs/protocol.md section 5 has the tables). Amounts are strings of exactly
  * 14 bytes, addresses of 20, signatures of 64, keys of 32. Keys not known are
  * skipped; a missing or malformed one, or a value outside its range, is
  * ERR_PARSE and costs the sender its connection. Encoding what was decoded
