@@ -103,7 +103,7 @@ static const struct command *find_command(const char *const *words, int count,
  * start with "-" and are not the value of --home. */
 static const struct command *scan(int argc, char **argv)
 {
-	const char *words[2];
+	const char *words[2] = {NULL, NULL};
 	int count = 0, used;
 
 	for (int i = 1; i < argc && count < 2; i++) {

@@ -137,13 +137,9 @@ static void print_settlement(const struct cli *cli, const json_t *r)
 	size_t i;
 
 	json_array_foreach(batches, i, b) cli_print(
-		cli,
-		"batch %zu: %lld receipts, %s tokens, gas %lld "
-		"(%lld a receipt), fee %s%s%s\n",
-		i + 1, json_integer_value(json_object_get(b, "receipts")),
-		text_of(b, "brings"),
+		cli, "transaction %zu: %s tokens, gas %lld, fee %s%s%s\n",
+		i + 1, text_of(b, "brings"),
 		json_integer_value(json_object_get(b, "gas")),
-		json_integer_value(json_object_get(b, "gas_per_receipt")),
 		text_of(b, "fee"), *text_of(b, "txid") ? ", tx " : "",
 		text_of(b, "txid"));
 	cli_print(cli, "%s\n", text_of(r, "text"));

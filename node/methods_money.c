@@ -126,22 +126,42 @@ static const char *kind_name(enum outbox_kind kind)
 	return "call";
 }
 
+/* One line of the settlement for each transaction that is final. */
+static void note_batch(struct journey *j, const struct settle_step *st,
+		       const char *tx)
+{
+	char fee[MONEY_TEXT_MAX], brings[MONEY_TEXT_MAX];
+
+	if (!j->batches)
+		j->batches = json_array();
+	(void)json_array_append_new(
+		j->batches,
+		json_pack("{ss sI ss ss}", "txid", tx, "gas",
+			  (json_int_t)st->units, "fee",
+			  coin_text(j->money, st->fee, fee), "brings",
+			  money_text(j->money, st->amount, brings)));
+}
+
 static void on_step(void *ctx, const struct settle_step *st)
 {
 	struct journey *j = ctx;
 	char amount[MONEY_TEXT_MAX], fee[MONEY_TEXT_MAX], text[512];
-	char tx[HEX_LEN(32)] = "";
+	char tx[HEX_LEN(32) + 2] = "";
 	json_t *event;
 
-	if (st->txid)
-		hex_encode(tx, st->txid->bytes, 32);
+	if (st->txid) {
+		memcpy(tx, "0x", 2);
+		hex_encode(tx + 2, st->txid->bytes, 32);
+	}
+	if (st->kind == OUTBOX_CASH && st->step == OUTBOX_FINAL)
+		note_batch(j, st, tx);
 	(void)snprintf(
-		text, sizeof(text), "%s%s%s: %s%s%s%s%s%s", kind_name(st->kind),
-		amount_is_zero(st->amount) ? "" : " ",
+		text, sizeof(text), "%s%s%s: %s%s%s%s%s %s",
+		kind_name(st->kind), amount_is_zero(st->amount) ? "" : " ",
 		amount_is_zero(st->amount)
 			? ""
 			: money_text(j->money, st->amount, amount),
-		st->text, *tx ? ", tx 0x" : "", tx,
+		st->text, *tx ? ", tx " : "", tx,
 		amount_is_zero(st->fee) ? "" : ", fee ",
 		amount_is_zero(st->fee) ? ""
 					: coin_text(j->money, st->fee, fee),
@@ -155,9 +175,9 @@ static json_t *result_json(const struct journey *j,
 			   const struct settle_result *r)
 {
 	char moved[MONEY_TEXT_MAX], fee[MONEY_TEXT_MAX], text[256];
-	char tx[HEX_LEN(32)];
+	char tx[HEX_LEN(32) + 2] = "0x";
 
-	hex_encode(tx, r->txid.bytes, 32);
+	hex_encode(tx + 2, r->txid.bytes, 32);
 	(void)money_text(j->money, r->moved, moved);
 	(void)coin_text(j->money, r->fee, fee);
 	(void)snprintf(text, sizeof(text), "%s %s; fee %s %s in %u %s", j->what,
@@ -424,6 +444,9 @@ static void on_cashed(void *ctx, const struct settle_result *r,
 		result, "gas_per_receipt",
 		json_integer((json_int_t)(r->receipts ? r->units / r->receipts
 						      : 0)));
+	(void)json_object_set_new(result, "batches",
+				  j->batches ? j->batches : json_array());
+	j->batches = NULL;
 	journey_end(j, result);
 }
 

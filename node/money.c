@@ -14,6 +14,9 @@
 
 #define RETRY_FIRST_MS 2000
 #define RETRY_LAST_MS 60000
+#define HOUSEKEEPING_MS 30000
+#define REFRESH_MS 300000 /* balances and pairs are read again after this */
+#define BOOK_TICK_MS 3600000
 #define BANK_NOTE "bank"
 #define BANK_NOTE_LEN 49 /* chain id 8 | bank 20 | token 20 | decimals 1 */
 
@@ -374,7 +377,8 @@ static void wait_for_pin(struct money *m)
 {
 	struct loop_timer *limit;
 
-	if (m->pinned || !m->chain || address_is_zero(&m->domain.bank))
+	if ((m->pinned && !m->refreshing) || !m->chain ||
+	    address_is_zero(&m->domain.bank))
 		return;
 	limit = loop_timer_new(m->engine->loop, stop_waiting, m);
 	if (!limit)
@@ -385,6 +389,8 @@ static void wait_for_pin(struct money *m)
 	m->waiting = false;
 	loop_timer_free(limit);
 }
+
+static void on_housekeeping(void *ctx);
 
 static void on_retry(void *ctx)
 {
@@ -399,7 +405,8 @@ enum err_code money_start(struct money *m, struct err *e)
 		return code;
 	m->retry_ms = RETRY_FIRST_MS;
 	m->retry = loop_timer_new(m->engine->loop, on_retry, m);
-	if (!m->retry)
+	m->housekeeping = loop_timer_new(m->engine->loop, on_housekeeping, m);
+	if (!m->retry || !m->housekeeping)
 		return err_fail(e, ERR_NOMEM, "wallet");
 	code = is_read_only(m) ? opened(m, e) : unlock(m, e);
 	if (code == ERR_NONE && !m->engine->daemon)
@@ -414,6 +421,7 @@ void money_free(struct money *m)
 	settle_free(m->settle);
 	chain_free(m->chain);
 	loop_timer_free(m->retry);
+	loop_timer_free(m->housekeeping);
 	book_close(m->book);
 	signer_client_free(m->signer);
 	signer_stop(&m->proc);
@@ -460,6 +468,75 @@ static bool was_checked(struct money *m)
 	return true;
 }
 
+static void stop_waiting_for(struct money *m)
+{
+	if (m->waiting)
+		loop_stop(m->engine->loop);
+}
+
+static void on_refreshed(void *ctx, const struct err *e)
+{
+	struct money *m = ctx;
+
+	m->refreshing = false;
+	if (e)
+		log_line(m->engine->log, LOG_WARN, "money",
+			 "balances not read text=\"%s\"", e->msg);
+	stop_waiting_for(m);
+}
+
+static void refresh(struct money *m)
+{
+	if (m->refreshing || !m->settle || is_read_only(m))
+		return;
+	m->refreshing = true;
+	m->refreshed_ms = loop_now_ms(m->engine->loop);
+	settle_refresh(m->settle, on_refreshed, m);
+}
+
+static void on_settled(void *ctx, const struct settle_result *r,
+		       const struct err *e)
+{
+	struct money *m = ctx;
+	char moved[MONEY_TEXT_MAX];
+
+	m->settling = false;
+	log_line(m->engine->log, e ? LOG_WARN : LOG_INFO, "money",
+		 "settled receipts=%u moved=%s text=\"%s\"", r->receipts,
+		 money_text(m, r->moved, moved), e ? e->msg : "");
+}
+
+/* A daemon settles by itself where that pays, or money would be lost. */
+static void settle_if_due(struct money *m)
+{
+	const struct settle_options options = {.all = false};
+
+	if (m->settling || !m->settle || !m->engine->daemon ||
+	    !settle_due(m->settle, clock_unix_s()))
+		return;
+	m->settling = true;
+	settle_cash(m->settle, &options, NULL, on_settled, m);
+}
+
+static void on_housekeeping(void *ctx)
+{
+	struct money *m = ctx;
+	int64_t now = loop_now_ms(m->engine->loop);
+	struct err e = {0};
+
+	if (now - m->ticked_ms >= BOOK_TICK_MS) {
+		m->ticked_ms = now;
+		if (book_tick(m->book, clock_unix_s(), &e) != ERR_NONE ||
+		    book_commit(m->book, &e) != ERR_NONE)
+			log_line(m->engine->log, LOG_ERROR, "money",
+				 "the book was not written text=\"%s\"", e.msg);
+	}
+	if (now - m->refreshed_ms >= REFRESH_MS)
+		refresh(m);
+	settle_if_due(m);
+	loop_timer_set(m->housekeeping, HOUSEKEEPING_MS);
+}
+
 static void be_pinned(struct money *m)
 {
 	void (*fn)(void *ctx) = m->on_pinned;
@@ -467,10 +544,14 @@ static void be_pinned(struct money *m)
 	m->pinned = true;
 	m->trouble[0] = '\0';
 	m->on_pinned = NULL;
-	if (m->waiting)
-		loop_stop(m->engine->loop);
 	if (fn)
 		fn(m->on_pinned_ctx);
+	if (is_read_only(m) || !m->settle) {
+		stop_waiting_for(m);
+		return;
+	}
+	refresh(m); /* nothing is promised while our balance is unknown */
+	loop_timer_set(m->housekeeping, HOUSEKEEPING_MS);
 }
 
 static void on_pin_reply(void *ctx, const struct signer_reply *r,
@@ -500,8 +581,7 @@ static void ask_pin(struct money *m)
 
 static void retry_later(struct money *m)
 {
-	if (m->waiting)
-		loop_stop(m->engine->loop);
+	stop_waiting_for(m);
 	loop_timer_set(m->retry, m->retry_ms);
 	m->retry_ms = m->retry_ms * 2 > RETRY_LAST_MS ? RETRY_LAST_MS
 						      : m->retry_ms * 2;

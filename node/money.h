@@ -41,6 +41,8 @@ struct money {
 	bool waiting; /* money_start() runs the loop until pinned */
 	struct loop_timer *retry;
 	struct loop_timer *housekeeping;
+	int64_t refreshed_ms, ticked_ms;
+	bool refreshing, settling;
 	int64_t retry_ms;
 	char trouble[160];	     /* why it is not pinned, for status */
 	void (*on_facts)(void *ctx); /* the trade's: balances changed */

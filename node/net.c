@@ -11,6 +11,7 @@
 
 #define MAX_LISTENERS 16
 #define RBUFS_MAX 4096 /* 4 GiB of received bytes still held: a ceiling */
+#define RBUFS_KEPT 32  /* a new one costs 256 page faults */
 #define RECVS_A_TURN 4 /* then others get their turn */
 #define WRITES_A_TURN 8
 #define CONNECT_TIMEOUT_MS 15000
@@ -59,7 +60,7 @@ struct net *net_new(struct loop *loop, struct log *log,
 	struct net *n = calloc(1, sizeof(*n));
 
 	if (n)
-		n->pool = cbuf_pool_new(NET_RBUF, RBUFS_MAX, 2);
+		n->pool = cbuf_pool_new(NET_RBUF, RBUFS_MAX, RBUFS_KEPT);
 	if (!n || !n->pool) {
 		free(n);
 		(void)err_fail(e, ERR_NOMEM, "network");

@@ -345,6 +345,39 @@ static void tell_buyer(struct trade *t, const struct pay_event *ev)
 	}
 }
 
+static void on_adopted(void *ctx, const struct signer_reply *r,
+		       const struct err *e)
+{
+	struct trade *t = ctx;
+
+	(void)r;
+	if (e)
+		log_line(t->engine->log, LOG_WARN, "trade",
+			 "the signer did not adopt a receipt text=\"%s\"",
+			 e->msg);
+}
+
+/* The signer counts a day's promises from the newest receipt that it knows. */
+static void tell_signer(struct trade *t, const struct address *payee)
+{
+	struct money *m = t->engine->money;
+	struct signer_request q = {
+		.type = SIGNER_ADOPT,
+		.u.adopt = {.purpose = SIGNER_BANDWIDTH, .payee = *payee}};
+	struct book_pair pair;
+	struct err e = {0};
+
+	if (book_pair_load(m->book, &pair, payee, &e) == ERR_NONE &&
+	    pair.out.have) {
+		q.u.adopt.amount = pair.out.newest.amount;
+		memcpy(q.u.adopt.sig.bytes, pair.out.newest.sig,
+		       sizeof(q.u.adopt.sig.bytes));
+		if (signer_ask(m->signer, &q, on_adopted, t, &e) == ERR_NONE)
+			return;
+	}
+	on_adopted(t, NULL, &e);
+}
+
 static void host_event(void *ctx, const struct pay_event *ev)
 {
 	struct trade *t = ctx;
@@ -369,6 +402,8 @@ static void host_event(void *ctx, const struct pay_event *ev)
 		 event_name(ev->kind),
 		 money_text(t->engine->money, ev->amount, amount),
 		 (int)ev->code, ev->text ? ev->text : "");
+	if (ev->kind == PAY_EV_ADOPTED)
+		tell_signer(t, &ev->peer);
 	tell_buyer(t, ev);
 }
 
@@ -450,6 +485,17 @@ static enum err_code start_pay(struct trade *t, struct err *e)
 	return code;
 }
 
+/* Our own balance was read again. */
+static void on_own_facts(void *ctx)
+{
+	struct trade *t = ctx;
+	const struct address nobody = {{0}};
+
+	if (t->pay)
+		pay_on_facts(t->pay, &nobody, now_of(t));
+	note_work(t);
+}
+
 static void on_pinned(void *ctx)
 {
 	struct trade *t = ctx;
@@ -482,6 +528,8 @@ enum err_code trade_new(struct trade **out, struct engine *en, struct err *e)
 	seal_keypair_new(&t->key);
 	make_offer(t);
 	*out = t;
+	en->money->on_facts = on_own_facts;
+	en->money->on_facts_ctx = t;
 	money_when_pinned(en->money, on_pinned, t);
 	return ERR_NONE;
 }
@@ -530,6 +578,10 @@ void trade_free(struct trade *t)
 {
 	if (!t)
 		return;
+	t->engine->money->on_facts = NULL;
+	if (t->engine->money->signer)
+		signer_forget(t->engine->money->signer, t);
+	t->engine->money->on_pinned = NULL;
 	while (t->deals)
 		deal_free(t->deals);
 	while (t->signing) {
