@@ -5,6 +5,7 @@
 #include "node/settings.h"
 
 #include <signal.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,6 +233,10 @@ int cli_main(int argc, char **argv)
 	struct cli cli = {.json = asks(argc, argv, "--json")};
 	struct err e = {0};
 
+	if (sodium_init() < 0) {
+		(void)err_fail(&e, ERR_IO, "no source of randomness");
+		return fail(cli.json, EXIT_FAILURE, &e);
+	}
 	catch_signals();
 	cli.command = scan(argc, argv);
 	if (!cli.command && asks(argc, argv, "--version")) {

@@ -7,6 +7,7 @@
 #include "node/torrent.h"
 
 #include <signal.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -116,7 +117,9 @@ int main(int argc, char **argv)
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_fd_limit();
-	if (table && rest) {
+	if (sodium_init() < 0) {
+		(void)err_fail(&e, ERR_IO, "no source of randomness");
+	} else if (table && rest) {
 		memcpy(table, own_options, sizeof(own_options));
 		memcpy(table + OWN_COUNT, settings_table,
 		       settings_count * sizeof(*table));

@@ -259,6 +259,12 @@ static void the_token_is_only_approved_for_the_bank(void)
 	erc20_enc_transfer(&c.w, &to, amount_from_u64(5));
 	check("a transfer", &c, false, ERR_STATE, "only approve");
 	begin(&c, TOKEN);
+	test_token_enc_mint(&c.w, &to, amount_from_u64(5));
+	check("a test token's mint", &c, false, ERR_NONE, "");
+	begin(&c, STRANGER);
+	test_token_enc_mint(&c.w, &to, amount_from_u64(5));
+	check("a stranger's mint", &c, false, ERR_STATE, "neither");
+	begin(&c, TOKEN);
 	to = who(BANK);
 	erc20_enc_approve(&c.w, &to, amount_from_parts(UINT64_MAX, UINT64_MAX));
 	check("an endless approval", &c, false, ERR_PARSE, "approve");
