@@ -53,6 +53,22 @@ static void mul_div_is_exact(void)
 		 {0, 1},
 		 0},
 		{"128 bits by 64 over 64", big, m, 0, m, true, {m, m}, 0},
+		{"128 bits by 2^30 over 2^30",
+		 big,
+		 g,
+		 g - 1,
+		 g,
+		 true,
+		 {m, m},
+		 g - 1},
+		{"just too large for a GiB",
+		 big,
+		 g + 1,
+		 0,
+		 g,
+		 false,
+		 {0, 0},
+		 0},
 		{"a carry on top of it", big, m, m - 1, m, true, {m, m}, m - 1},
 		{"the carry that breaks it", big, m, m, m, false, {0, 0}, 0},
 		{"quotient too large", big, 2, 0, 1, false, {0, 0}, 0},
@@ -77,6 +93,38 @@ static void mul_div_is_exact(void)
 		CHECK(amount_cmp(q, rows[i].q) == 0 && rem == rows[i].rem,
 		      "%s: %s rest %llu", rows[i].name, show(q),
 		      (unsigned long long)rem);
+	}
+}
+
+/* The short way for GiB gives what the long division does. */
+static void gib_is_divided_as_any_other(void)
+{
+	uint64_t x = 88172645463325252ULL;
+
+	for (int i = 0; i < 20000; i++) {
+		struct amount a, fast = {0, 0}, slow = {0, 0}, part;
+		uint64_t mul, fr = 0, sr = 0, v[4];
+
+		for (int k = 0; k < 4; k++) { /* xorshift */
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+			v[k] = x >> (x & 31);
+		}
+		a = amount_from_parts(v[0] & 0xffff, v[1]);
+		mul = v[2] & 0xffffff;
+		if (!amount_mul_div(&fast, &fr, a, mul, v[3] & 0x3fffffff,
+				    UINT64_C(1) << 30))
+			continue;
+		/* in two divisions by 2^15 */
+		CHECK(amount_mul_div(&part, &sr, a, mul, v[3] & 0x3fffffff,
+				     1 << 15),
+		      "first half");
+		v[0] = sr;
+		CHECK(amount_mul_div(&slow, &sr, part, 1, 0, 1 << 15),
+		      "second");
+		CHECK(amount_cmp(fast, slow) == 0 && fr == (sr << 15 | v[0]),
+		      "differs");
 	}
 }
 
@@ -185,6 +233,7 @@ int main(void)
 {
 	sums_carry_and_never_wrap();
 	mul_div_is_exact();
+	gib_is_divided_as_any_other();
 	a_running_cost_loses_nothing();
 	decimals_read_and_print();
 	the_longest_amounts_print();
