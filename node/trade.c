@@ -409,12 +409,29 @@ static void host_event(void *ctx, const struct pay_event *ev)
 
 /* ---- life ---- */
 
+/* Interest changes without a callback (a piece came, another peer has one): pay
+ * promises nothing to a seller of whom we want nothing. */
+static void refresh_interest(struct trade *t)
+{
+	struct peer_stats stats;
+
+	for (struct deal *d = t->deals; d; d = d->next) {
+		if (!d->buy.session)
+			continue;
+		peer_stats_get(d->peer, &stats);
+		pay_set_choked(d->buy.session, stats.they_choke,
+			       stats.am_interested, now_of(t));
+	}
+}
+
 static void on_tick(void *ctx)
 {
 	struct trade *t = ctx;
 
-	if (t->pay)
+	if (t->pay) {
+		refresh_interest(t);
 		pay_tick(t->pay, now_of(t), clock_unix_s());
+	}
 	note_work(t);
 	loop_timer_set(t->tick, TICK_MS);
 }
