@@ -7,7 +7,8 @@
 
 #define BUCKETS 256U
 #define JOB_BYTES (512U * 1024U)
-#define HOLD_BYTES (2U << 20) /* or a piece and a chunk, if that is more */
+#define HOLD_BYTES (8U << 20) /* or two pieces, if that is more */
+#define BUSY_JOBS 2U
 #define TICK_MS 250
 
 struct piece_writer {
@@ -171,11 +172,16 @@ static bool in_order(const struct active *a)
 	       a->hashed < a->ready->chunk * STORE_CHUNK + STORE_CHUNK;
 }
 
+/* Whether it goes without a companion. While workers are busy with other jobs
+ * there is nothing to gain: when one ends we look again. */
 static bool is_due(const struct piece_writer *w, const struct active *a,
 		   int64_t now)
 {
+	int64_t age = now - a->ready->since_ms;
+
 	return a->due || w->closing || w->held > w->hold_max ||
-	       now - a->ready->since_ms >= WRITER_HOLD_MS;
+	       age >= 5 * WRITER_HOLD_MS ||
+	       (age >= WRITER_HOLD_MS && w->jobs < BUSY_JOBS);
 }
 
 static struct gather *take_ready(struct piece_writer *w, struct active *a,
@@ -621,7 +627,7 @@ enum err_code piece_writer_new(struct piece_writer **out,
 	w->cfg = *cfg;
 	w->ops = ops;
 	w->ctx = ctx;
-	w->hold_max = (uint64_t)cfg->layout->piece_len + STORE_CHUNK;
+	w->hold_max = 2 * (uint64_t)cfg->layout->piece_len;
 	if (w->hold_max < HOLD_BYTES)
 		w->hold_max = HOLD_BYTES;
 	*out = w;
