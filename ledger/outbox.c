@@ -155,6 +155,7 @@ static void refuse(struct item *it, const struct err *e)
 	item_free(it);
 }
 
+/* After every answer: what is due next may be another thing now. */
 static void wake(struct outbox *ob)
 {
 	ob->cfg.wake(ob->cfg.ctx);
@@ -340,6 +341,7 @@ static void on_fate(void *ctx, enum chain_fate fate,
 	struct item *it = ctx;
 
 	it->asking = false;
+	wake(it->ob);
 	if (it->state == OB_ENDING)
 		return;
 	if (fate != CHAIN_FATE_GONE && fate != CHAIN_FATE_UNKNOWN)
@@ -368,6 +370,7 @@ static void on_sent(void *ctx, enum chain_send_result r, const char *why)
 	struct err e = {0};
 
 	it->sending = false;
+	wake(it->ob);
 	if (r == CHAIN_SEND_NO && it->unseen) {
 		end_gone(it, why);
 		return;
@@ -384,11 +387,9 @@ static void on_sent(void *ctx, enum chain_send_result r, const char *why)
 		return;
 	case CHAIN_SEND_SLOT:
 		it->ask_at = 0;
-		wake(it->ob);
 		return;
 	case CHAIN_SEND_FEE:
 		it->raise_now = true;
-		wake(it->ob);
 		break;
 	case CHAIN_SEND_LATER:
 	case CHAIN_SEND_FUNDS:
@@ -408,6 +409,7 @@ static void on_raised(void *ctx, const struct chain_form *f,
 	struct err why = {0};
 
 	it->raising = false;
+	wake(ob);
 	if (e) {
 		trouble(it, e);
 		return;
@@ -426,7 +428,6 @@ static void on_raised(void *ctx, const struct chain_form *f,
 	it->send_now = true;
 	tell(it,
 	     (struct outbox_event){.step = OUTBOX_RAISED, .txid = &f->txid});
-	wake(ob);
 }
 
 /* ------------------------------------------------------------------- ticks */

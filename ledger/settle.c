@@ -109,7 +109,7 @@ static enum err_code store_add(void *ctx, struct outbox_record *r,
 	tx.meta_len = meta_encode(meta, cap, r);
 	rc = book_tx_add(s->book, &tx, &form, e);
 	if (rc == ERR_NONE)
-		rc = settle_commit(s, e);
+		rc = book_commit_now(s->book, e);
 	free(meta);
 	r->id = tx.id;
 	return rc;
@@ -122,7 +122,7 @@ static enum err_code store_form(void *ctx, int64_t id,
 	struct book_tx_form form = {f->txid, f->fee_max, f->raw, f->raw_len};
 	enum err_code rc = book_tx_add_form(s->book, id, &form, e);
 
-	return rc == ERR_NONE ? settle_commit(s, e) : rc;
+	return rc == ERR_NONE ? book_commit_now(s->book, e) : rc;
 }
 
 static enum err_code store_end(void *ctx, const struct outbox_record *r,
@@ -136,7 +136,7 @@ static enum err_code store_end(void *ctx, const struct outbox_record *r,
 		book_tx_end(s->book, r->id, state, o ? o->block : 0,
 			    o ? o->fee : AMOUNT_ZERO, s->cfg.unix_s(), e);
 
-	return rc == ERR_NONE ? settle_commit(s, e) : rc;
+	return rc == ERR_NONE ? book_commit_now(s->book, e) : rc;
 }
 
 struct load {
@@ -471,7 +471,7 @@ static void on_refreshed(void *ctx, const struct book_chain *chain,
 
 	(void)chain;
 	/* what was read is kept even if something else was not */
-	if (settle_commit(s, &j->e) == ERR_NONE) {
+	if (book_commit_now(s->book, &j->e) == ERR_NONE) {
 		if (e)
 			j->e = *e;
 		if (s->cfg.on_facts)

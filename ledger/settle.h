@@ -51,9 +51,6 @@ struct settle_config {
 	struct settle_price price;
 	unsigned fee_share;	 /* percent, see settle_due() */
 	int64_t (*unix_s)(void); /* for entries in the book */
-	/* Makes durable what is staged in the book, for whoever staged it;
-	 * NULL: book_commit(). */
-	enum err_code (*commit)(void *ctx, struct err *e);
 	/* Called before a contract is created, since the signer lets none
 	 * through otherwise: answers settle_deploy_allowed(), at once or later.
 	 * NULL: no need to ask. */

@@ -432,7 +432,7 @@ static void on_refreshed(void *ctx, const struct book_chain *chain,
 	struct settle *s = j->s;
 
 	(void)chain;
-	if (settle_commit(s, &j->e) == ERR_NONE && e)
+	if (book_commit_now(s->book, &j->e) == ERR_NONE && e)
 		j->e = *e;
 	if (j->e.code == ERR_NONE && s->cfg.on_facts)
 		s->cfg.on_facts(s->cfg.ctx);

@@ -116,7 +116,6 @@ void reading_free(struct reading *rd);
 /* Every direction that the book knows; heap. */
 enum err_code settle_all_dirs(struct settle *s, struct settle_dir **out,
 			      size_t *n, struct err *e);
-enum err_code settle_commit(struct settle *s, struct err *e);
 
 /* ---- jobs: settle.c ---- */
 

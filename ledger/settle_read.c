@@ -39,13 +39,6 @@ static void end(struct reading *rd, const struct err *e)
 	free(rd);
 }
 
-enum err_code settle_commit(struct settle *s, struct err *e)
-{
-	if (s->cfg.commit)
-		return s->cfg.commit(s->cfg.ctx, e);
-	return book_commit(s->book, e);
-}
-
 /* ------------------------------------------------------------- what was read
  */
 

@@ -515,6 +515,22 @@ static void booking_that_fails_is_done_again(void)
 	world_clear(&w);
 }
 
+/* Or it would wait for ever for a tick that nobody owes it. */
+static void every_answer_asks_for_a_tick(void)
+{
+	struct world w;
+
+	world_init(&w);
+	bring_to_sent(&w);
+	w.wakes = 0;
+	CHECK(fake_fate(&w.chain, CHAIN_FATE_PENDING, true) && w.wakes == 1,
+	      "a fate");
+	tick(&w, 60000);
+	CHECK(fake_sent(&w.chain, CHAIN_SENT) && w.wakes == 2, "a sending");
+	CHECK(fake_form(&w.chain, 99) && w.wakes == 3, "a raised form");
+	world_clear(&w);
+}
+
 static void the_queue_has_a_largest_size(void)
 {
 	struct chain_call call = {0};
@@ -548,6 +564,7 @@ int main(void)
 	a_reverted_one_is_final_and_not_ok();
 	one_at_a_time_is_on_its_way_to_a_block();
 	booking_that_fails_is_done_again();
+	every_answer_asks_for_a_tick();
 	the_queue_has_a_largest_size();
 	return CHECK_EXIT();
 }

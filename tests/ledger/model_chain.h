@@ -1,0 +1,430 @@
+/* model_chain.h - a bank in a few lines of C behind the fake chain, so that the
+ * journeys of settle run for thousands of transactions in no time, and are
+ * killed wherever the test wants.
+ *
+ * Accounts are an array; the first is ours. A transaction is executed when it
+ * is mined, which is `lag` answers after it was sent; it is final at once then.
+ */
+#ifndef TESTS_LEDGER_MODEL_CHAIN_H
+#define TESTS_LEDGER_MODEL_CHAIN_H
+
+#include "contracts-abi/bank.h"
+#include "contracts-abi/bank_abi.h"
+#include "contracts-abi/token_abi.h"
+#include "tests/ledger/fake_chain.h"
+
+#define MODEL_ACCOUNTS 512
+#define MODEL_TXS 64
+
+struct model_account {
+	struct address who;
+	uint64_t wallet, free;
+	/* its pair with account 0: it pays us, and we pay it */
+	uint64_t paid_in, reserve_in, paid_out, reserve_out;
+	uint32_t until_in, until_out;
+};
+
+struct model_tx {
+	struct hash32 txid;
+	struct chain_call call;
+	uint8_t *data;
+	bool sent, mined, ok;
+	unsigned asked;
+	uint64_t block;
+	struct chain_log logs[8];
+	size_t n_logs;
+	uint8_t *log_data[8];
+};
+
+struct model {
+	struct fake_chain f; /* first */
+	struct address bank, token;
+	struct model_account accounts[MODEL_ACCOUNTS];
+	size_t n_accounts;
+	uint64_t allowance;
+	bool stubborn_token; /* an allowance changes only from or to zero */
+	struct model_tx txs[MODEL_TXS];
+	size_t n_txs;
+	uint64_t block;
+	uint64_t fee_base, fee_each; /* of a cash, in coin */
+	uint64_t coins_spent;
+	unsigned lag;
+	bool away; /* nobody answers */
+};
+
+FAKE_FN struct model_account *model_find(struct model *m,
+					 const struct address *who)
+{
+	for (size_t i = 0; i < m->n_accounts; i++)
+		if (address_eq(&m->accounts[i].who, who))
+			return &m->accounts[i];
+	return NULL;
+}
+
+FAKE_FN struct model_account *model_add(struct model *m, unsigned n)
+{
+	struct model_account *a = &m->accounts[m->n_accounts++];
+
+	a->who.bytes[0] = (uint8_t)(n >> 8);
+	a->who.bytes[1] = (uint8_t)n;
+	a->who.bytes[19] = 0x77;
+	return a;
+}
+
+FAKE_FN void model_init(struct model *m)
+{
+	*m = (struct model){.block = 10, .fee_base = 30, .fee_each = 10};
+	fake_chain_init(&m->f);
+	memset(m->bank.bytes, 0xba, 20);
+	memset(m->token.bytes, 0x70, 20);
+	(void)model_add(m, 0xffff);
+}
+
+FAKE_FN void model_clear(struct model *m)
+{
+	for (size_t i = 0; i < m->n_txs; i++) {
+		free(m->txs[i].data);
+		for (size_t k = 0; k < m->txs[i].n_logs; k++)
+			free(m->txs[i].log_data[k]);
+	}
+	fake_chain_clear(&m->f);
+}
+
+/* ----------------------------------------------------------- what calls do */
+
+FAKE_FN void model_log(struct model *m, struct model_tx *tx,
+		       const struct hash32 *topic, const struct address *a,
+		       const struct address *b, const struct wr *data)
+{
+	struct chain_log *l = &tx->logs[tx->n_logs];
+	uint8_t *copy = malloc(data->len + 1);
+
+	if (!copy || tx->n_logs == 8)
+		abort();
+	memcpy(copy, data->buf, data->len);
+	tx->log_data[tx->n_logs++] = copy;
+	*l = (struct chain_log){.where = m->bank,
+				.n_topics = 3,
+				.data = copy,
+				.len = data->len};
+	l->topics[0] = *topic;
+	memcpy(l->topics[1].bytes + 12, a->bytes, 20);
+	memcpy(l->topics[2].bytes + 12, b->bytes, 20);
+}
+
+FAKE_FN uint64_t model_draw(struct model_account *p, uint64_t due)
+{
+	uint64_t held = due < p->reserve_in ? due : p->reserve_in;
+	uint64_t rest = due - held < p->free ? due - held : p->free;
+
+	p->reserve_in -= held;
+	p->free -= rest;
+	p->paid_in += held + rest;
+	return held + rest;
+}
+
+/* cash(payee, to, receipts) of account 0. tx NULL: a dry run. */
+FAKE_FN uint64_t model_cash(struct model *m, struct model_tx *tx,
+			    const struct chain_call *call)
+{
+	struct rd r = rd_from(call->data + 4, call->len - 4);
+	struct address payee = abi_get_address(&r), to = abi_get_address(&r);
+	static uint8_t draws[MODEL_ACCOUNTS * BANK_DRAW_LEN], buf[65536];
+	struct wr d = wr_into(draws, sizeof(draws)), w;
+	const uint8_t *p;
+	uint64_t total = 0;
+	size_t len;
+
+	abi_get_offset(&r, 3);
+	p = abi_get_tail(&r, &len);
+	for (size_t at = 0; p && at < len; at += BANK_RECEIPT_LEN) {
+		struct address payer;
+		struct model_account *a;
+		uint64_t amount, due, drawn;
+		uint8_t be[14];
+
+		memcpy(payer.bytes, p + at, 20);
+		a = model_find(m, &payer);
+		if (!a ||
+		    !amount_to_u64(&amount, amount_from_be14(p + at + 20)) ||
+		    amount <= a->paid_in)
+			continue;
+		due = amount - a->paid_in;
+		if (!tx) {
+			drawn = a->reserve_in + a->free;
+			total += drawn < due ? drawn : due;
+			continue;
+		}
+		drawn = model_draw(a, due);
+		if (drawn < due) {
+			w = wr_into(buf, sizeof(buf));
+			abi_put_u64(&w, due - drawn);
+			model_log(m, tx, &bank_topic_bounced, &payer, &payee,
+				  &w);
+		}
+		total += drawn;
+		if (!drawn || !amount_to_be14(be, amount_from_u64(drawn)))
+			continue;
+		wr_copy(&d, payer.bytes, 20);
+		wr_copy(&d, be, 14);
+	}
+	if (!tx || !total)
+		return total;
+	w = wr_into(buf, sizeof(buf));
+	abi_put_u64(&w, total);
+	abi_put_u64(&w, 64);
+	abi_put_tail(&w, draws, d.len);
+	model_log(m, tx, &bank_topic_cashed, &payee, &to, &w);
+	if (address_is_zero(&to))
+		m->accounts[0].free += total;
+	else if (address_eq(&to, &m->accounts[0].who))
+		m->accounts[0].wallet += total;
+	return total;
+}
+
+/* True when the call succeeds; changes nothing when `dry`. */
+FAKE_FN bool model_run(struct model *m, struct model_tx *tx,
+		       const struct chain_call *call, bool dry)
+{
+	struct model_account *me = &m->accounts[0], *other;
+	struct rd r = rd_from(call->data, call->len);
+	uint32_t selector = rd_u32(&r);
+	struct address who;
+	uint8_t be[14];
+	uint64_t n = 0;
+
+	if (selector == BANK_SEL_CASH) {
+		if (!dry)
+			(void)model_cash(m, tx, call);
+		return true;
+	}
+	if (selector == BANK_SEL_RESERVE) {
+		abi_get_offset(&r, 1);
+		(void)abi_get_uint(&r, 64);
+		rd_copy(&r, who.bytes, 20);
+		rd_copy(&r, be, sizeof(be));
+		if (!amount_to_u64(&n, amount_from_be14(be)))
+			return false;
+		other = model_find(m, &who);
+		if (!other || n < other->paid_out + other->reserve_out)
+			return false;
+		n -= other->paid_out + other->reserve_out;
+		if (me->free < n)
+			return false;
+		if (dry)
+			return true;
+		me->free -= n;
+		other->reserve_out += n;
+		other->until_out = rd_u32(&r);
+		return true;
+	}
+	who = abi_get_address(&r);
+	if (!amount_to_u64(&n, abi_get_amount_cap(&r)))
+		return false;
+	if (selector == ERC20_SEL_APPROVE) {
+		if (m->stubborn_token && m->allowance && n)
+			return false;
+		if (!dry)
+			m->allowance = n;
+		return true;
+	}
+	if (selector == BANK_SEL_DEPOSIT) {
+		if (m->allowance < n || me->wallet < n)
+			return false;
+		if (!dry) {
+			m->allowance -= n;
+			me->wallet -= n;
+			me->free += n;
+		}
+		return true;
+	}
+	if (selector == BANK_SEL_WITHDRAW) {
+		if (me->free < n)
+			return false;
+		if (!dry) {
+			me->free -= n;
+			if (address_eq(&who, &me->who))
+				me->wallet += n;
+		}
+		return true;
+	}
+	return false;
+}
+
+/* -------------------------------------------------------------- answering */
+
+FAKE_FN struct chain_answer model_ask(struct model *m,
+				      const struct chain_ask *q)
+{
+	struct chain_answer a = {.known = true};
+	struct model_account *x = model_find(m, &q->a);
+	struct model_account *y = model_find(m, &q->b);
+	bool in = y == &m->accounts[0];
+	struct model_account *p = in ? x : y;
+
+	switch (q->what) {
+	case CHAIN_ASK_FREE:
+		a.amount = amount_from_u64(x ? x->free : 0);
+		break;
+	case CHAIN_ASK_TOKEN_BALANCE:
+		a.amount = amount_from_u64(x ? x->wallet : 0);
+		break;
+	case CHAIN_ASK_COIN:
+		a.amount = amount_from_u64(1000000000 - m->coins_spent);
+		break;
+	case CHAIN_ASK_ALLOWANCE:
+		a.amount = amount_from_u64(m->allowance);
+		break;
+	case CHAIN_ASK_PAIR:
+		if (!p)
+			break;
+		a.pair.paid = amount_from_u64(in ? p->paid_in : p->paid_out);
+		a.pair.reserve =
+			amount_from_u64(in ? p->reserve_in : p->reserve_out);
+		a.pair.until = in ? p->until_in : p->until_out;
+		break;
+	case CHAIN_ASK_ID:
+		a.number = 31337;
+		break;
+	case CHAIN_ASK_CODE:
+	case CHAIN_ASK_BANK_TOKEN:
+	case CHAIN_ASK_DECIMALS:
+	case CHAIN_ASK_SYMBOL:
+		a.known = false;
+		break;
+	}
+	return a;
+}
+
+FAKE_FN void model_read(struct model *m, struct fake_pending *p)
+{
+	struct chain_view at = {.block = m->block, .time_s = 1000000};
+	struct chain_answer *list = calloc(p->n_asks, sizeof(*list));
+	struct err e = {.code = ERR_CHAIN, .msg = "nobody answers"};
+
+	if (!list)
+		abort();
+	for (size_t i = 0; i < p->n_asks; i++)
+		list[i] = model_ask(m, &p->asks[i]);
+	if (m->away)
+		p->fn.read(p->ctx, NULL, NULL, 0, &e);
+	else
+		p->fn.read(p->ctx, &at, list, p->n_asks, NULL);
+	free(list);
+	free(p->asks);
+}
+
+FAKE_FN uint64_t model_fee(const struct model *m, const struct chain_call *call)
+{
+	size_t n = call->len > 132 ? (call->len - 132) / BANK_RECEIPT_LEN : 0;
+
+	return m->fee_base + m->fee_each * n;
+}
+
+FAKE_FN void model_try(struct model *m, struct fake_pending *p)
+{
+	struct chain_trial t = {.ok = model_run(m, NULL, &p->call, true),
+				.reason = "it would revert",
+				.units = 21000};
+	struct err e = {.code = ERR_CHAIN, .msg = "nobody answers"};
+	struct rd r = rd_from(p->call.data, p->call.len);
+
+	t.fee = amount_from_u64(model_fee(m, &p->call));
+	t.fee_max = amount_from_u64(2 * model_fee(m, &p->call));
+	if (rd_u32(&r) == BANK_SEL_CASH) {
+		struct wr w = wr_into(t.ret, 32);
+
+		abi_put_u64(&w, model_cash(m, NULL, &p->call));
+		t.has_ret = true;
+	}
+	if (m->away)
+		p->fn.trial(p->ctx, NULL, &e);
+	else
+		p->fn.trial(p->ctx, &t, NULL);
+}
+
+/* The signed bytes are the number of the transaction. */
+FAKE_FN void model_form(struct model *m, struct fake_pending *p)
+{
+	struct model_tx *tx = &m->txs[m->n_txs];
+	uint8_t raw[16] = {0};
+	struct chain_form f = {.raw = raw, .raw_len = sizeof(raw)};
+	struct err e = {.code = ERR_LIMIT, .msg = "the fee is high enough"};
+
+	if (p->raised) {
+		p->fn.form(p->ctx, NULL, &e);
+		return;
+	}
+	if (m->n_txs == MODEL_TXS)
+		abort();
+	*tx = (struct model_tx){.call = p->call};
+	tx->data = malloc(p->call.len + 1);
+	memcpy(tx->data, p->call.data, p->call.len);
+	tx->call.data = tx->data;
+	tx->txid.bytes[0] = raw[0] = (uint8_t)m->n_txs;
+	tx->txid.bytes[1] = 0xee;
+	f.txid = tx->txid;
+	f.slot = m->n_txs++;
+	f.fee_max = amount_from_u64(1000);
+	p->fn.form(p->ctx, &f, NULL);
+}
+
+FAKE_FN void model_send(struct model *m, struct fake_pending *p)
+{
+	m->txs[p->raw[0]].sent = true;
+	p->fn.send(p->ctx, m->away ? CHAIN_SEND_LATER : CHAIN_SENT, "away");
+}
+
+FAKE_FN void model_mine(struct model *m, struct model_tx *tx)
+{
+	m->block++;
+	tx->mined = true;
+	tx->block = m->block;
+	tx->ok = model_run(m, tx, &tx->call, false);
+	m->coins_spent += model_fee(m, &tx->call);
+}
+
+FAKE_FN void model_fate(struct model *m, struct fake_pending *p)
+{
+	struct model_tx *tx = &m->txs[p->txids[0].bytes[0]];
+	struct chain_outcome o = {.txid = tx->txid, .units = 21000};
+
+	if (m->away) {
+		p->fn.fate(p->ctx, CHAIN_FATE_UNKNOWN, NULL);
+		return;
+	}
+	if (tx->sent && !tx->mined && tx->asked++ >= m->lag)
+		model_mine(m, tx);
+	if (!tx->mined) {
+		p->fn.fate(p->ctx, CHAIN_FATE_PENDING, NULL);
+		return;
+	}
+	o.ok = tx->ok;
+	o.block = tx->block;
+	o.fee = amount_from_u64(model_fee(m, &tx->call));
+	o.logs = tx->logs;
+	o.n_logs = tx->n_logs;
+	p->fn.fate(p->ctx, CHAIN_FATE_FINAL, &o);
+}
+
+/* Answers one waiting question; false when there is none. */
+FAKE_FN bool model_answer(struct model *m)
+{
+	struct fake_pending p;
+
+	if (fake_take(&m->f, FAKE_READ, &p))
+		model_read(m, &p);
+	else if (fake_take(&m->f, FAKE_TRY, &p))
+		model_try(m, &p);
+	else if (fake_take(&m->f, FAKE_FORM, &p))
+		model_form(m, &p);
+	else if (fake_take(&m->f, FAKE_SEND, &p))
+		model_send(m, &p);
+	else if (fake_take(&m->f, FAKE_FATE, &p))
+		model_fate(m, &p);
+	else
+		return false;
+	return true;
+}
+
+#endif

@@ -1,0 +1,613 @@
+/* The journeys of settle with a book in memory and a model of the bank. */
+#include "ledger/settle.h"
+#include "tests/check.h"
+#include "tests/ledger/model_chain.h"
+
+#include "base/rng.h"
+
+struct world {
+	struct model m;
+	struct loop *loop;
+	struct loop_timer *turn;
+	struct book *book;
+	struct settle *s;
+	struct profile profile;
+	struct settle_config cfg;
+	bool done;
+	struct settle_result r;
+	struct settle_plan plan;
+	struct err e;
+	unsigned findings, facts;
+	char what[200];
+	unsigned steps[16];
+};
+
+static int64_t fixed_time(void)
+{
+	return 1000000;
+}
+
+static void on_turn(void *ctx)
+{
+	loop_stop(((struct world *)ctx)->loop);
+}
+
+/* One turn of the loop, so that timers that are due fire. */
+static void turn(struct world *w)
+{
+	loop_timer_set(w->turn, 1);
+	loop_run(w->loop);
+}
+
+static void on_facts(void *ctx)
+{
+	((struct world *)ctx)->facts++;
+}
+
+static void start(struct world *w)
+{
+	struct err e = {0};
+
+	w->cfg.on_facts = on_facts;
+	w->cfg.ctx = w;
+	CHECK(settle_new(&w->s, w->loop, &w->m.f.ch, w->book, &w->profile,
+			 &w->cfg, NULL, &e) == ERR_NONE,
+	      "%s", e.msg);
+}
+
+static void world_open(struct world *w)
+{
+	struct err e = {0};
+
+	*w = (struct world){.loop = loop_new(NULL)};
+	model_init(&w->m);
+	w->turn = loop_timer_new(w->loop, on_turn, w);
+	CHECK(profile_find(&w->profile, "local-evm", &e) == ERR_NONE, "%s",
+	      e.msg);
+	w->profile.has_bank = true;
+	w->profile.bank = w->m.bank;
+	w->profile.token = w->m.token;
+	CHECK(book_open(&w->book, ":memory:", &w->m.accounts[0].who, &e) ==
+		      ERR_NONE,
+	      "%s", e.msg);
+	w->cfg = (struct settle_config){.me = w->m.accounts[0].who,
+					.price = settle_price_same(),
+					.fee_share = 2,
+					.unix_s = fixed_time,
+					.poll_ms = 1};
+	start(w);
+}
+
+static void world_close(struct world *w)
+{
+	settle_free(w->s);
+	book_close(w->book);
+	model_clear(&w->m);
+	loop_timer_free(w->turn);
+	loop_free(w->loop);
+}
+
+/* A kill: memory is gone, what was not committed too; the chain goes on. */
+static void kill_and_restart(struct world *w)
+{
+	settle_free(w->s);
+	book_rollback(w->book);
+	(void)!book_commit(w->book, NULL); /* the next turn begins */
+	start(w);
+}
+
+static void on_step(void *ctx, const struct settle_step *st)
+{
+	((struct world *)ctx)->steps[st->step]++;
+}
+
+static void on_done(void *ctx, const struct settle_result *r,
+		    const struct err *e)
+{
+	struct world *w = ctx;
+
+	w->done = true;
+	w->r = *r;
+	w->e = e ? *e : (struct err){0};
+}
+
+static void on_plan(void *ctx, const struct settle_plan *p, const struct err *e)
+{
+	struct world *w = ctx;
+
+	w->done = true;
+	w->plan = p ? *p : (struct settle_plan){0};
+	w->e = e ? *e : (struct err){0};
+}
+
+static void on_refreshed(void *ctx, const struct err *e)
+{
+	struct world *w = ctx;
+
+	w->done = true;
+	w->e = e ? *e : (struct err){0};
+}
+
+static void on_finding(void *ctx, const char *what)
+{
+	struct world *w = ctx;
+
+	(void)snprintf(w->what, sizeof(w->what), "%s", what);
+}
+
+static void on_chain(void *ctx, const struct book_chain *c, const struct err *e)
+{
+	struct world *w = ctx;
+
+	w->done = true;
+	w->e = e ? *e : (struct err){0};
+	if (!e)
+		CHECK(book_check_chain(w->book, c, on_finding, w, &w->findings,
+				       NULL) == ERR_NONE,
+		      "check");
+}
+
+/* Answers everything until the journey is over. */
+static bool finish(struct world *w)
+{
+	for (int i = 0; i < 3000 && !w->done; i++)
+		if (!model_answer(&w->m))
+			turn(w);
+	return w->done && w->e.code == ERR_NONE;
+}
+
+static void begin(struct world *w)
+{
+	w->done = false;
+	w->e = (struct err){0};
+	w->findings = 0;
+	memset(w->steps, 0, sizeof(w->steps));
+}
+
+static void books_agree(struct world *w, const char *when)
+{
+	begin(w);
+	settle_refresh(w->s, on_refreshed, w);
+	CHECK(finish(w), "%s: refresh: %s", when, w->e.msg);
+	CHECK(book_check(w->book, on_finding, w, &w->findings, NULL) ==
+			      ERR_NONE &&
+		      w->findings == 0,
+	      "%s: itself: %s", when, w->what);
+	begin(w);
+	settle_read_chain(w->s, on_chain, w);
+	CHECK(finish(w) && w->findings == 0, "%s: chain: %s %s", when, w->e.msg,
+	      w->what);
+}
+
+/* A payer with a receipt in the book. */
+static struct model_account *owes(struct world *w, unsigned n, uint64_t amount,
+				  uint64_t free, uint64_t reserve,
+				  uint32_t until)
+{
+	struct model_account *a = model_add(&w->m, n);
+	struct receipt r = {.payer = a->who, .amount = amount_from_u64(amount)};
+	struct err e = {0};
+
+	a->free = free;
+	a->reserve_in = reserve;
+	a->until_in = until;
+	memset(r.sig, 0x51, sizeof(r.sig));
+	CHECK(book_receipt_in(w->book, &r, r.amount, 0, fixed_time(), &e) ==
+			      ERR_NONE &&
+		      book_commit(w->book, &e) == ERR_NONE,
+	      "%s", e.msg);
+	return a;
+}
+
+static void prices_convert_and_round_up(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t hi, lo; /* token units for one coin */
+		unsigned decimals;
+		uint64_t coin, want;
+		bool known;
+	} rows[] = {
+		{"one to one", 0, 1000000, 6, 5, 5, true},
+		{"a third, rounded up", 0, 333333, 6, 10, 4, true},
+		{"two tokens a coin, 18 decimals", 0, 2000000000000000000ULL,
+		 18, 7, 14, true},
+		{"a price over 64 bits", 1, 0, 18, 1000000000, 18446744074,
+		 true},
+		{"no price", 0, 0, 18, 1, 0, false},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct settle_price p = settle_price_of(
+			amount_from_parts(rows[i].hi, rows[i].lo),
+			rows[i].decimals);
+		struct amount out = AMOUNT_ZERO;
+		uint64_t got = 0;
+
+		CHECK(settle_in_token(&out, amount_from_u64(rows[i].coin),
+				      &p) == rows[i].known,
+		      "%s", rows[i].name);
+		CHECK(!rows[i].known ||
+			      (amount_to_u64(&got, out) && got == rows[i].want),
+		      "%s: %llu", rows[i].name, (unsigned long long)got);
+	}
+}
+
+static void what_is_worth_twice_its_fee_is_cashed(void)
+{
+	/* fee of a batch of n: 30 + 10 n; one to one */
+	static const struct {
+		const char *name;
+		uint64_t worth[4];
+		bool all, known;
+		size_t receipts, waiting;
+	} rows[] = {
+		{"all worth it", {1000, 500, 200, 100}, false, true, 4, 0},
+		{"the small one waits",
+		 {1000, 500, 200, 20},
+		 false,
+		 true,
+		 3,
+		 1},
+		/* 18 share 4 ways: 2 x 70/4 = 35; alone: 2 x 40 = 80 */
+		{"with fewer to share the fee more wait",
+		 {100, 36, 36, 30},
+		 false,
+		 true,
+		 1,
+		 3},
+		{"nothing is worth it", {20, 10, 5, 1}, false, true, 0, 4},
+		{"all asked for", {20, 10, 5, 1}, true, true, 4, 0},
+		{"no price: all that brings anything",
+		 {20, 10, 5, 1},
+		 false,
+		 false,
+		 4,
+		 0},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct settle_options o = {.all = rows[i].all};
+		struct world w;
+
+		world_open(&w);
+		if (!rows[i].known)
+			settle_set_price(w.s, &(struct settle_price){0});
+		for (unsigned k = 0; k < 4; k++)
+			(void)owes(&w, k, rows[i].worth[k], 100000, 0, 0);
+		begin(&w);
+		settle_dry_run(w.s, &o, on_plan, &w);
+		CHECK(!w.done, "%s: called back at once", rows[i].name);
+		CHECK(finish(&w), "%s: %s", rows[i].name, w.e.msg);
+		CHECK((w.plan.n_batches ? w.plan.batches[0].receipts : 0) ==
+				      rows[i].receipts &&
+			      w.plan.waiting == rows[i].waiting,
+		      "%s: %zu cashed, %zu wait", rows[i].name,
+		      w.plan.n_batches ? w.plan.batches[0].receipts : 0,
+		      w.plan.waiting);
+		CHECK(w.plan.by_hand == !rows[i].known, "%s: by hand",
+		      rows[i].name);
+		CHECK(w.m.n_txs == 0, "%s: a dry run signed something",
+		      rows[i].name);
+		world_close(&w);
+	}
+}
+
+static void worth_is_what_the_payer_can_pay(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t amount, free, reserve, paid, worth;
+	} rows[] = {
+		{"covered by free money", 1000, 2000, 0, 0, 1000},
+		{"partly covered", 1000, 300, 0, 0, 300},
+		{"covered by a reserve", 1000, 0, 2000, 0, 1000},
+		{"by both", 1000, 300, 400, 0, 700},
+		{"paid already in part", 1000, 2000, 0, 600, 400},
+		{"paid already", 1000, 2000, 0, 1000, 0},
+		{"nothing left", 1000, 0, 0, 0, 0},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct settle_options o = {.all = true};
+		struct amount worth = AMOUNT_ZERO;
+		struct model_account *a;
+		struct world w;
+
+		world_open(&w);
+		a = owes(&w, 1, rows[i].amount, rows[i].free, rows[i].reserve,
+			 5000000);
+		a->paid_in = rows[i].paid;
+		begin(&w);
+		settle_dry_run(w.s, &o, on_plan, &w);
+		CHECK(finish(&w), "%s: %s", rows[i].name, w.e.msg);
+		if (w.plan.n_batches)
+			worth = w.plan.batches[0].worth;
+		CHECK(amount_cmp(worth, amount_from_u64(rows[i].worth)) == 0,
+		      "%s", rows[i].name);
+		CHECK(w.plan.uncovered == (rows[i].worth == 0 &&
+					   rows[i].paid < rows[i].amount),
+		      "%s: uncovered", rows[i].name);
+		world_close(&w);
+	}
+}
+
+static void by_itself_the_node_waits_for_a_good_price(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t worth;
+		uint64_t reserve;
+		uint32_t until;
+		bool sends;
+	} rows[] = {
+		/* fee of one: 40; 2 % of 1000 is 20, of 2000 is 40 */
+		{"a fee of 4 %", 1000, 0, 0, false},
+		{"a fee of 2 %", 2000, 0, 0, true},
+		{"4 %, but its reserve ends soon", 1000, 1000, 1000000 + 86400,
+		 true},
+		{"4 %, and its reserve lasts", 1000, 1000, 1000000 + 30 * 86400,
+		 false},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct settle_options o = {.by_itself = true};
+		struct world w;
+
+		world_open(&w);
+		(void)owes(&w, 1, rows[i].worth, 10000, rows[i].reserve,
+			   rows[i].until);
+		begin(&w);
+		settle_refresh(w.s, on_refreshed, &w);
+		CHECK(finish(&w) && w.facts == 1, "%s: refresh", rows[i].name);
+		CHECK(settle_due(w.s, fixed_time()), "%s: worth a look",
+		      rows[i].name);
+		begin(&w);
+		settle_cash(w.s, &o, on_step, on_done, &w);
+		CHECK(finish(&w), "%s: %s", rows[i].name, w.e.msg);
+		CHECK((w.r.transactions == 1) == rows[i].sends,
+		      "%s: %u transactions", rows[i].name, w.r.transactions);
+		if (!rows[i].sends)
+			CHECK(settle_due(w.s, fixed_time()) == false ||
+				      rows[i].until,
+			      "%s: now the fee is known", rows[i].name);
+		books_agree(&w, rows[i].name);
+		world_close(&w);
+	}
+}
+
+static void without_a_price_nothing_goes_by_itself(void)
+{
+	struct settle_options o = {.by_itself = true};
+	struct world w;
+
+	world_open(&w);
+	settle_set_price(w.s, &(struct settle_price){0});
+	(void)owes(&w, 1, 1000000, 1000000, 0, 0);
+	CHECK(!settle_due(w.s, fixed_time()), "due");
+	begin(&w);
+	settle_cash(w.s, &o, on_step, on_done, &w);
+	CHECK(!finish(&w) && w.e.code == ERR_STATE, "%s", w.e.msg);
+	world_close(&w);
+}
+
+static void many_receipts_go_in_batches_most_worth_first(void)
+{
+	struct settle_options o = {.to = {{0}}};
+	struct world w;
+
+	world_open(&w);
+	w.profile.batch = 20;
+	CHECK(settle_set_profile(w.s, &w.profile, NULL) == ERR_NONE, "batch");
+	for (unsigned i = 0; i < 50; i++)
+		(void)owes(&w, i, 1000 + i, 100000, 0, 0);
+	begin(&w);
+	settle_dry_run(w.s, &o, on_plan, &w);
+	CHECK(finish(&w) && w.plan.n_batches == 3 &&
+		      w.plan.batches[0].receipts == 20 &&
+		      w.plan.batches[2].receipts == 10,
+	      "%zu batches", w.plan.n_batches);
+	CHECK(amount_cmp(w.plan.batches[0].worth, w.plan.batches[1].worth) > 0,
+	      "most worth first");
+	begin(&w);
+	settle_cash(w.s, &o, on_step, on_done, &w);
+	CHECK(finish(&w), "%s", w.e.msg);
+	CHECK(w.r.transactions == 3 && w.r.receipts == 50 && w.r.bounced == 0,
+	      "%u receipts in %u", w.r.receipts, w.r.transactions);
+	books_agree(&w, "after three batches");
+	world_close(&w);
+}
+
+/* The chain changes between the plan and the block. */
+static void a_payer_that_withdraws_in_between_bounces(void)
+{
+	struct settle_options o = {.to = {{0}}};
+	struct model_account *a;
+	struct book_pair pair;
+	struct world w;
+
+	world_open(&w);
+	a = owes(&w, 1, 1000, 1000, 0, 0);
+	(void)owes(&w, 2, 1000, 1000, 0, 0);
+	w.m.lag = 3;
+	begin(&w);
+	settle_cash(w.s, &o, on_step, on_done, &w);
+	while (!w.steps[OUTBOX_SENT])
+		if (!model_answer(&w.m))
+			turn(&w);
+	a->free = 100;
+	CHECK(finish(&w), "%s", w.e.msg);
+	CHECK(w.r.bounced == 1 && w.r.receipts == 1 &&
+		      amount_cmp(w.r.moved, amount_from_u64(1100)) == 0,
+	      "%u bounced, %u cashed", w.r.bounced, w.r.receipts);
+	CHECK(book_pair_load(w.book, &pair, &a->who, NULL) == ERR_NONE &&
+		      pair.in.bounced,
+	      "marked");
+	books_agree(&w, "after a bounce");
+	world_close(&w);
+}
+
+static void a_stubborn_token_is_approved_by_way_of_zero(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t allowance;
+		bool stubborn;
+		unsigned transactions;
+	} rows[] = {
+		{"nothing was approved", 0, false, 2},
+		{"enough was approved", 500, false, 1},
+		{"too little was approved", 100, false, 2},
+		{"too little, and the token is stubborn", 100, true, 3},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct world w;
+
+		world_open(&w);
+		w.m.accounts[0].wallet = 10000;
+		w.m.allowance = rows[i].allowance;
+		w.m.stubborn_token = rows[i].stubborn;
+		begin(&w);
+		settle_deposit(w.s, amount_from_u64(500), &w.cfg.me, on_step,
+			       on_done, &w);
+		CHECK(finish(&w), "%s: %s", rows[i].name, w.e.msg);
+		CHECK(w.r.transactions == rows[i].transactions, "%s: %u",
+		      rows[i].name, w.r.transactions);
+		CHECK(w.m.accounts[0].free == 500, "%s: %llu deposited",
+		      rows[i].name, (unsigned long long)w.m.accounts[0].free);
+		books_agree(&w, rows[i].name);
+		world_close(&w);
+	}
+}
+
+static void what_cannot_be_is_refused_before_the_chain_is_asked(void)
+{
+	struct address none = {{0}};
+	struct world w;
+
+	world_open(&w);
+	begin(&w);
+	settle_deposit(w.s, AMOUNT_ZERO, &w.cfg.me, on_step, on_done, &w);
+	CHECK(!w.done && !finish(&w) && w.e.code == ERR_PARSE, "%s", w.e.msg);
+	begin(&w);
+	settle_withdraw(w.s, amount_from_parts(1ULL << 48, 0), &w.cfg.me,
+			on_step, on_done, &w);
+	CHECK(!finish(&w) && w.e.code == ERR_LIMIT, "%s", w.e.msg);
+	begin(&w);
+	settle_withdraw(w.s, amount_from_u64(1), &none, on_step, on_done, &w);
+	CHECK(!finish(&w) && w.e.code == ERR_PARSE, "%s", w.e.msg);
+	begin(&w);
+	settle_release(w.s, &none, &none, on_step, on_done, &w);
+	CHECK(!finish(&w) && w.e.code == ERR_PARSE, "%s", w.e.msg);
+	w.profile.has_bank = false;
+	CHECK(settle_set_profile(w.s, &w.profile, NULL) == ERR_NONE, "set");
+	begin(&w);
+	settle_refresh(w.s, on_refreshed, &w);
+	CHECK(!finish(&w) && w.e.code == ERR_STATE &&
+		      strstr(w.e.msg, "contract deploy"),
+	      "%s", w.e.msg);
+	CHECK(w.m.f.n == 0 && w.m.n_txs == 0, "the chain was asked");
+	world_close(&w);
+}
+
+static void a_chain_that_is_away_changes_nothing(void)
+{
+	struct settle_options o = {.to = {{0}}};
+	struct world w;
+
+	world_open(&w);
+	(void)owes(&w, 1, 1000, 1000, 0, 0);
+	w.m.away = true;
+	begin(&w);
+	settle_cash(w.s, &o, on_step, on_done, &w);
+	CHECK(!finish(&w) && w.e.code == ERR_CHAIN, "%s", w.e.msg);
+	w.m.away = false;
+	begin(&w);
+	settle_cash(w.s, &o, on_step, on_done, &w);
+	CHECK(finish(&w) && w.r.receipts == 1, "%s", w.e.msg);
+	books_agree(&w, "after it came back");
+	world_close(&w);
+}
+
+static void a_forgotten_journey_goes_on_in_silence(void)
+{
+	struct settle_options o = {.to = {{0}}};
+	struct world w;
+
+	world_open(&w);
+	(void)owes(&w, 1, 1000, 1000, 0, 0);
+	begin(&w);
+	settle_cash(w.s, &o, on_step, on_done, &w);
+	while (!w.steps[OUTBOX_STORED])
+		if (!model_answer(&w.m))
+			turn(&w);
+	settle_forget(w.s, &w);
+	for (int i = 0; i < 3000 && settle_pending(w.s, 0); i++)
+		if (!model_answer(&w.m))
+			turn(&w);
+	CHECK(!w.done && !settle_pending(w.s, 0), "it ended without a word");
+	books_agree(&w, "after it");
+	world_close(&w);
+}
+
+/* Killed after any number of answers, again and again: every journey's money
+ * is moved once or not at all, and the book knows it. */
+static void killed_anywhere_the_book_agrees_with_the_chain(void)
+{
+	struct rng rng = rng_seeded(7);
+
+	for (int round = 0; round < 60; round++) {
+		uint32_t kill_after = rng_below(&rng, 40);
+		struct settle_options o = {.to = {{0}}};
+		uint64_t before, total;
+		struct world w;
+
+		world_open(&w);
+		w.m.lag = rng_below(&rng, 4);
+		w.m.accounts[0].wallet = 100000;
+		w.m.accounts[0].free = 5000;
+		for (unsigned i = 0; i < 5; i++)
+			(void)owes(&w, i, 1000, 400 + 200 * i, 0, 0);
+		books_agree(&w, "at first");
+		before = w.m.accounts[0].wallet + w.m.accounts[0].free;
+		if (round % 3 == 0)
+			o.to = w.cfg.me;
+		settle_cash(w.s, &o, on_step, on_done, &w);
+		settle_deposit(w.s, amount_from_u64(700), &w.cfg.me, on_step,
+			       on_done, &w);
+		settle_withdraw(w.s, amount_from_u64(300), &w.cfg.me, on_step,
+				on_done, &w);
+		for (uint32_t i = 0; i < kill_after; i++)
+			if (!model_answer(&w.m))
+				turn(&w);
+		kill_and_restart(&w);
+		for (int i = 0; i < 3000 && settle_pending(w.s, 0); i++)
+			if (!model_answer(&w.m))
+				turn(&w);
+		CHECK(!settle_pending(w.s, 0), "round %d: pending", round);
+		books_agree(&w, "after the kill");
+		total = w.m.accounts[0].wallet + w.m.accounts[0].free;
+		for (size_t i = 1; i < w.m.n_accounts; i++)
+			total -= w.m.accounts[i].paid_in;
+		CHECK(total == before, "round %d: money was made", round);
+		world_close(&w);
+	}
+}
+
+int main(void)
+{
+	prices_convert_and_round_up();
+	what_is_worth_twice_its_fee_is_cashed();
+	worth_is_what_the_payer_can_pay();
+	by_itself_the_node_waits_for_a_good_price();
+	without_a_price_nothing_goes_by_itself();
+	many_receipts_go_in_batches_most_worth_first();
+	a_payer_that_withdraws_in_between_bounces();
+	a_stubborn_token_is_approved_by_way_of_zero();
+	what_cannot_be_is_refused_before_the_chain_is_asked();
+	a_chain_that_is_away_changes_nothing();
+	a_forgotten_journey_goes_on_in_silence();
+	killed_anywhere_the_book_agrees_with_the_chain();
+	return CHECK_EXIT();
+}
