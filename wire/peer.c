@@ -83,7 +83,7 @@ uint64_t peer_serial(const struct peer *p)
 	return p->serial;
 }
 
-/* ---- the end ------------------------------------------------------------- */
+/* ---- the end ---- */
 
 static void drop_block(struct peer *p)
 {
@@ -138,8 +138,7 @@ void peer_nuisance(struct peer *p, const char *what)
 			  what);
 }
 
-/* ---- output ---------------------------------------------------------------
- */
+/* ---- output ---- */
 
 void peer_want_write(struct peer *p)
 {
@@ -258,8 +257,7 @@ void peer_sent(struct peer *p, int64_t now_ms, size_t n)
 		peer_want_read(p);
 }
 
-/* ---- input -----------------------------------------------------------------
- */
+/* ---- input ---- */
 
 /* n bytes in one run: from the feed itself when they are all there, else
  * gathered in the tail. NULL: more must come. They stay until take(). */

@@ -59,7 +59,7 @@ struct picker {
 	uint32_t n_ready;
 };
 
-/* ---- sizes ------------------------------------------------------------- */
+/* ---- sizes ---- */
 
 enum err_code picker_check_sizes(uint32_t pieces, uint32_t piece_len,
 				 uint64_t total_len, struct err *e)
@@ -106,7 +106,7 @@ uint32_t picker_parts(const struct picker *p)
 	return p->n_parts;
 }
 
-/* ---- buckets of open pieces --------------------------------------------- */
+/* ---- buckets of open pieces ---- */
 
 static struct bucket *bucket_of(struct picker *p, uint32_t piece)
 {
@@ -239,7 +239,7 @@ void picker_free(struct picker *p)
 	free(p);
 }
 
-/* ---- parts: pieces begun ------------------------------------------------ */
+/* ---- parts: pieces begun ---- */
 
 static struct part *part_of(const struct picker *p, uint32_t piece)
 {
@@ -332,8 +332,7 @@ static void end_part(struct picker *p, struct part *part)
 	free(part);
 }
 
-/* ---- picking --------------------------------------------------------------
- */
+/* ---- picking ---- */
 
 struct pick {
 	struct picker *p;
@@ -598,8 +597,7 @@ size_t picker_pick_in(struct picker *p, struct picker_peer *who, uint32_t piece,
 	return k.n;
 }
 
-/* ---- what became of it ----------------------------------------------------
- */
+/* ---- what became of it ---- */
 
 void picker_release(struct picker *p, struct picker_block b, uint64_t serial)
 {

@@ -12,8 +12,7 @@
 
 static const struct peer_ops link_ops;
 
-/* ---- entering and leaving ---------------------------------------------------
- */
+/* ---- entering and leaving ---- */
 
 void swarm_enter(struct swarm *s, int64_t now_ms)
 {
@@ -42,8 +41,7 @@ static void enter(struct link *l)
 	swarm_enter(l->s, l->peer.now_ms);
 }
 
-/* ---- life
- * --------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static void set_defaults(struct swarm_cfg *c)
 {
@@ -181,8 +179,7 @@ struct link *swarm_find_serial(const struct swarm *s, uint64_t serial)
 	return NULL;
 }
 
-/* ---- peers come and go
- * ---------------------------------------------------------- */
+/* ---- peers come and go ---- */
 
 static bool grow_links(struct swarm *s)
 {
@@ -370,8 +367,7 @@ void swarm_peer_close(struct peer *p, enum peer_close why, const char *text)
 	peer_shut(p, why, "%s", text);
 }
 
-/* ---- handshakes
- * ---------------------------------------------------------------- */
+/* ---- handshakes ---- */
 
 static void say_extensions(struct link *l)
 {
@@ -600,8 +596,7 @@ enum err_code swarm_peer_send_ext(struct peer *p, enum ext_id ext,
 	return ERR_NONE;
 }
 
-/* ---- what they have
- * --------------------------------------------------------------- */
+/* ---- what they have ---- */
 
 bool link_has(const struct link *l, uint32_t piece)
 {
@@ -626,106 +621,89 @@ void link_update_interest(struct link *l)
 			   want ? MSG_INTERESTED : MSG_NOT_INTERESTED);
 }
 
-static void on_have(struct link *l, uint32_t piece);
-
-/* aria2 tells pieces that it got meanwhile by a whole bitfield again; what such
- * a one adds counts as haves, what it lacks is not taken back. */
-static void more_pieces(struct link *l, const uint8_t *bits)
-{
-	uint32_t pieces = l->s->cfg.pieces, before = l->n_pieces;
-
-	for (uint32_t i = 0; i < pieces && !l->peer.closed; i++)
-		if ((!bits || bits_get(bits, i)) && !link_has(l, i))
-			on_have(l, i);
-	if (l->n_pieces == before)
-		peer_nuisance(&l->peer, "says again what it has");
-}
-
-/* False: this is not the first word on what the peer has. */
-static bool first_pieces(struct link *l)
-{
-	bool first = !l->pieces_told && !l->n_pieces;
-
-	l->pieces_told = true;
-	return first;
-}
-
-static void on_have_all(struct link *l)
+/* All that they may have beyond what they told before. */
+static void now_has_all(struct link *l)
 {
 	struct swarm *s = l->s;
 
-	if (!first_pieces(l)) {
-		more_pieces(l, NULL);
-		return;
-	}
-	if (s->cfg.pieces == 0)
-		return;
+	if (s->picker && l->bits)
+		picker_peer_bits(s->picker, l->bits, true);
+	free(l->bits);
+	l->bits = NULL;
 	l->seed = true;
 	l->n_pieces = s->cfg.pieces;
 	l->wanted = s->cfg.pieces - s->n_have;
 	link_update_interest(l);
 }
 
-static void on_have_none(struct link *l)
+/* BEP 3 has it said once, first; aria2 says a bitfield instead of many haves
+ * later on, so what is new in it counts. */
+static void on_have_all(struct link *l)
 {
-	if (!first_pieces(l))
-		peer_nuisance(&l->peer, "says again that it has nothing");
+	if (l->seed || l->s->cfg.pieces == 0)
+		peer_nuisance(&l->peer, "have all, again");
+	else
+		now_has_all(l);
+}
+
+static bool need_bits(struct link *l)
+{
+	if (!l->bits)
+		l->bits = calloc(1, bits_bytes(l->s->cfg.pieces));
+	if (!l->bits)
+		peer_shut(&l->peer, PEER_CLOSE_NOMEM, "no memory for haves");
+	return l->bits != NULL;
+}
+
+static void add_piece(struct link *l, uint32_t piece)
+{
+	struct swarm *s = l->s;
+
+	bits_set(l->bits, piece);
+	l->n_pieces++;
+	if (s->picker)
+		picker_peer_has(s->picker, piece);
+	l->wanted += !bits_get(s->have, piece);
 }
 
 static void on_bitfield(struct link *l, const struct msg *m)
 {
-	struct swarm *s = l->s;
-	uint32_t n = bits_count(m->body, s->cfg.pieces);
+	uint32_t n = l->s->cfg.pieces;
 
-	if (l->pieces_told || l->n_pieces) {
-		more_pieces(l, m->body);
+	if (l->n_pieces)
+		peer_nuisance(&l->peer, "bitfield, again");
+	if (l->seed || l->peer.closed)
+		return;
+	if (bits_count(m->body, n) == n) {
+		now_has_all(l);
 		return;
 	}
-	if (n == s->cfg.pieces) {
-		on_have_all(l);
+	if (!need_bits(l))
 		return;
+	for (size_t at = 0; at < m->body_len; at++) {
+		uint8_t fresh = (uint8_t)(m->body[at] & ~l->bits[at]);
+
+		for (uint32_t i = (uint32_t)at * 8; fresh;
+		     i++, fresh = (uint8_t)(fresh << 1))
+			if (fresh & 0x80)
+				add_piece(l, i);
 	}
-	l->pieces_told = true;
-	l->bits = copy_bytes(m->body, m->body_len);
-	if (!l->bits) {
-		peer_shut(&l->peer, PEER_CLOSE_NOMEM, "no memory for bitfield");
-		return;
-	}
-	l->n_pieces = n;
-	for (size_t i = 0; i < m->body_len; i++)
-		l->wanted += (uint32_t)__builtin_popcount(
-			(unsigned)(l->bits[i] & ~s->have[i]));
-	if (s->picker)
-		picker_peer_bits(s->picker, l->bits, false);
 	link_update_interest(l);
 }
 
 static void on_have(struct link *l, uint32_t piece)
 {
-	struct swarm *s = l->s;
-
 	if (link_has(l, piece)) {
 		peer_nuisance(&l->peer, "have, told before");
 		return;
 	}
-	if (!l->bits)
-		l->bits = calloc(1, bits_bytes(s->cfg.pieces));
-	if (!l->bits) {
-		peer_shut(&l->peer, PEER_CLOSE_NOMEM, "no memory for haves");
+	if (!need_bits(l))
 		return;
-	}
-	bits_set(l->bits, piece);
-	l->n_pieces++;
-	if (s->picker)
-		picker_peer_has(s->picker, piece);
-	if (!bits_get(s->have, piece)) {
-		l->wanted++;
-		link_update_interest(l);
-	}
+	add_piece(l, piece);
+	link_update_interest(l);
 }
 
-/* ---- messages
- * ----------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 static void on_choke(struct link *l, bool choked)
 {
@@ -775,7 +753,7 @@ static void on_message(struct peer *p, const struct msg *m)
 		on_have_all(l);
 		break;
 	case MSG_HAVE_NONE:
-		on_have_none(l);
+		peer_nuisance(p, "have none");
 		break;
 	case MSG_REQUEST:
 		up_request(l, m);
@@ -901,8 +879,7 @@ static const struct peer_ops link_ops = {
 	.destroy = on_destroy,
 };
 
-/* ---- pending reads
- * ---------------------------------------------------------------- */
+/* ---- pending reads ---- */
 
 uint32_t swarm_read_begin(struct swarm *s, struct link *l, bool job,
 			  uint32_t job_index)
@@ -969,8 +946,7 @@ void swarm_read_done(struct swarm *s, int64_t now_ms, uint64_t cookie,
 	swarm_leave(s);
 }
 
-/* ---- verdicts
- * ------------------------------------------------------------------------ */
+/* ---- verdicts ---- */
 
 enum err_code swarm_need_picker(struct swarm *s)
 {
@@ -1077,8 +1053,7 @@ void swarm_piece_lost(struct swarm *s, int64_t now_ms, uint32_t piece)
 	swarm_leave(s);
 }
 
-/* ---- the caller's knobs
- * ---------------------------------------------------------------- */
+/* ---- the caller's knobs ---- */
 
 void swarm_set_write_blocked(struct swarm *s, int64_t now_ms, bool blocked)
 {
@@ -1154,9 +1129,7 @@ void swarm_set_slots(struct swarm *s, int64_t now_ms, uint32_t slots,
 	swarm_leave(s);
 }
 
-/* ---- time
- * ---------------------------------------------------------------------------------
- */
+/* ---- time ---- */
 
 static void meter_second(struct meter *m, int64_t dt_ms)
 {
@@ -1272,9 +1245,7 @@ int64_t swarm_tick(struct swarm *s, int64_t now_ms)
 	return s->second_ms < s->round_ms ? s->second_ms : s->round_ms;
 }
 
-/* ---- looking in
- * ---------------------------------------------------------------------------
- */
+/* ---- looking in ---- */
 
 static uint64_t bytes_left(const struct swarm *s)
 {

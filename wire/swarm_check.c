@@ -34,8 +34,7 @@ static void ban(struct swarm *s, uint64_t serial, uint32_t piece)
 			  "sent false data in piece %u", piece);
 }
 
-/* ---- jobs: read a piece back, fingerprint its blocks ----------------------
- */
+/* ---- jobs: read a piece back, fingerprint its blocks ---- */
 
 static void job_clear(struct job *j)
 {
@@ -163,8 +162,7 @@ static struct job *job_new(struct swarm *s, uint32_t piece, bool verified)
 	return j;
 }
 
-/* ---- verdicts --------------------------------------------------------------
- */
+/* ---- verdicts ---- */
 
 /* The only sender of a whole piece; 0 when there were several. */
 static uint64_t only_sender(const struct swarm *s, uint32_t piece)

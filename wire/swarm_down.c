@@ -18,7 +18,7 @@ void down_clear(struct link *l)
 	memset(&l->down, 0, sizeof(l->down));
 }
 
-/* ---- the ring of what we asked for --------------------------------------- */
+/* ---- the ring of what we asked for ---- */
 
 static struct ask *ask_at(const struct down *d, uint32_t i)
 {
@@ -99,14 +99,16 @@ static struct ask *find_ask(const struct down *d, struct picker_block b)
 	return NULL;
 }
 
-/* ---- asking ----------------------------------------------------------------
- */
+/* ---- asking ---- */
 
 static uint32_t target_of(const struct link *l)
 {
 	uint32_t most = l->reqq ? l->reqq : DOWN_REQQ_DEFAULT;
 	uint32_t t = l->down.snubbed ? 1 : l->down.target;
 
+	/* at its very limit transmission 3.00 refuses one now and then, and
+	 * says so ten seconds later */
+	most -= most / 16;
 	if (most > DOWN_REQUESTS_MAX)
 		most = DOWN_REQUESTS_MAX;
 	return t < most ? t : most;
@@ -205,8 +207,7 @@ void down_fill_all(struct swarm *s)
 		down_fill(s->links[i]);
 }
 
-/* ---- giving up
- * --------------------------------------------------------------- */
+/* ---- giving up ---- */
 
 static void make_late(struct link *l, struct ask *a)
 {
@@ -246,8 +247,23 @@ void down_choked(struct link *l, bool choked)
 	l->s->refill_soon = true;
 }
 
+/* It has the piece, did not choke us, and refuses: it is asked too much, so
+ * less; and when it goes on refusing, not before the next second. */
+static void refused(struct link *l)
+{
+	struct down *d = &l->down;
+
+	d->starting = false;
+	d->target -= d->target / 8;
+	if (d->target < DOWN_TARGET_SLOW)
+		d->target = DOWN_TARGET_SLOW;
+	if (++d->refusals >= DOWN_REFUSALS_MAX || d->active == 0)
+		d->pause_until_ms = l->s->now_ms + DOWN_REFUSED_MS;
+}
+
 void down_reject(struct link *l, const struct msg *m)
 {
+	bool was_active;
 	struct picker_block b = {m->piece, m->begin / PICKER_BLOCK};
 	struct ask *a = m->begin % PICKER_BLOCK ? NULL : find_ask(&l->down, b);
 
@@ -257,14 +273,10 @@ void down_reject(struct link *l, const struct msg *m)
 	}
 	if (a->state == ASK_ACTIVE && l->s->picker)
 		picker_release(l->s->picker, b, l->peer.serial);
-	if (!l->they_choke && a->state == ASK_ACTIVE) {
-		/* it has the piece and refuses: too much for it, so less, and
-		 * not at once */
-		l->down.pause_until_ms = l->s->now_ms + DOWN_REJECTED_MS;
-		l->down.starting = false;
-		l->down.target = l->down.active / 2 + DOWN_TARGET_SLOW;
-	}
+	was_active = a->state == ASK_ACTIVE;
 	end_ask(&l->down, a);
+	if (!l->they_choke && was_active)
+		refused(l);
 	trim(&l->down);
 	for (uint32_t i = 0; i < l->down.n_allowed; i++)
 		if (l->down.allowed[i] == m->piece)
@@ -299,8 +311,7 @@ void down_suggest(struct link *l, uint32_t piece)
 	peer_nuisance(&l->peer, "suggestion");
 }
 
-/* ---- blocks
- * -------------------------------------------------------------------- */
+/* ---- blocks ---- */
 
 bool down_block_begin(struct link *l, const struct msg *m)
 {
@@ -375,8 +386,7 @@ void down_block(struct link *l, const struct msg *m, const struct span *spans,
 		s->cfg.ops->piece_complete(s->cfg.ctx, m->piece);
 }
 
-/* ---- once a second
- * ----------------------------------------------------------- */
+/* ---- once a second ---- */
 
 static void adapt_target(struct link *l)
 {
@@ -409,6 +419,7 @@ void down_second(struct link *l)
 	struct down *d = &l->down;
 	int64_t now = l->s->now_ms;
 
+	d->refusals = 0;
 	adapt_target(l);
 	if (d->active == 0 || l->s->blocked || l->peer.read_paused)
 		d->last_block_ms = now;

@@ -24,7 +24,8 @@
 #define DOWN_QUEUE_S 2U	       /* seconds of their rate that we ask ahead */
 #define DOWN_REQQ_DEFAULT 250U /* when their handshake does not tell */
 #define DOWN_ENDGAME_MAX 16U   /* doubled requests of one peer at a time */
-#define DOWN_REJECTED_MS 900   /* so the next second asks again */
+#define DOWN_REFUSED_MS 900    /* so the next second asks again */
+#define DOWN_REFUSALS_MAX 8U   /* in a second */
 #define DOWN_SNUB_MS 60000
 #define DOWN_REQUEST_MS 120000 /* one request while others are answered */
 #define UP_SLOTS 32U
@@ -65,7 +66,8 @@ struct down {
 	bool snubbed;
 	bool quiet;
 	int64_t last_block_ms;
-	int64_t pause_until_ms; /* after a reject while unchoked */
+	int64_t pause_until_ms; /* after refusals */
+	uint32_t refusals;	/* in this second */
 	uint32_t last_piece;	/* for the picker */
 	uint32_t allowed[DOWN_ALLOWED_MAX];
 	uint32_t n_allowed;
@@ -115,7 +117,7 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	int64_t useless_since_ms; /* 0: is of use */
 
 	uint8_t *bits; /* NULL: nothing, or seed */
-	bool seed, pieces_told;
+	bool seed;
 	uint32_t n_pieces;
 	uint32_t wanted; /* pieces they have and we want */
 	uint32_t haves;	 /* how much of s->have_log they were told */

@@ -89,8 +89,7 @@ void up_cancel(struct link *l, const struct msg *m)
 		reject(l, &(struct up_req){m->piece, m->begin, m->len});
 }
 
-/* ---- reading
- * ------------------------------------------------------------------ */
+/* ---- reading ---- */
 
 /* Bytes from r on that the peer asked for in one run; the run is counted once
  * and used for all its blocks. */

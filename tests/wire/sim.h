@@ -92,8 +92,7 @@ static inline uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)
 	return (uint32_t)(sim->total - (uint64_t)sim->piece_len * piece);
 }
 
-/* ---- the store ------------------------------------------------------------
- */
+/* ---- the store ---- */
 
 static inline bool sim_lies(const struct sim_node *n, uint32_t offset)
 {
@@ -286,8 +285,7 @@ static const struct swarm_ops sim_ops = {
 	.peer_banned = sim_banned,
 };
 
-/* ---- the pipes
- * ---------------------------------------------------------------- */
+/* ---- the pipes ---- */
 
 static inline void sim_want_write(void *user)
 {
