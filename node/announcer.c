@@ -5,6 +5,7 @@
 #include "wire/tracker.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define ANSWER_MS 15000
 #define GOODBYE_MS 2500 /* of the whole program's stop */
@@ -22,7 +23,10 @@ struct announcer {
 	struct announcer_ops ops;
 	void *ctx;
 	struct loop_timer *timer;
+	struct loop_timer *patience; /* with what is asked while leaving */
 	struct asked *asked;
+	struct tracker_stats stats;
+	char source[64];    /* the only address that we listen on; or "" */
 	uint32_t next_tier; /* of the user's own trackers */
 	bool leaving;
 	bool left;
@@ -83,6 +87,7 @@ static void ask(struct announcer *a, const struct tracker_announce *due)
 				.timeout_ms =
 					a->leaving ? GOODBYE_MS : ANSWER_MS,
 				.max_redirects = 3,
+				.source_ip = a->source[0] ? a->source : NULL,
 				.allow = announce_allowed};
 	struct asked *k = calloc(1, sizeof(*k));
 	struct err e = {0};
@@ -103,15 +108,21 @@ static void ask(struct announcer *a, const struct tracker_announce *due)
 			 loop_now_ms(a->engine->loop));
 }
 
+static void read_stats(struct announcer *a)
+{
+	a->ops.figures(a->ctx, &a->stats.uploaded, &a->stats.downloaded,
+		       &a->stats.left);
+}
+
 static void advance(struct announcer *a)
 {
 	int64_t now = loop_now_ms(a->engine->loop), wake;
-	struct tracker_stats stats;
 	struct tracker_announce due;
 
-	a->ops.figures(a->ctx, &stats.uploaded, &stats.downloaded, &stats.left);
-	tracker_set_hungry(a->tracker, stats.left > 0);
-	while (tracker_next(a->tracker, &due, now, &stats))
+	if (!a->leaving) /* then the swarm may be gone */
+		read_stats(a);
+	tracker_set_hungry(a->tracker, a->stats.left > 0);
+	while (tracker_next(a->tracker, &due, now, &a->stats))
 		ask(a, &due);
 	if (a->leaving && tracker_done(a->tracker)) {
 		loop_timer_cancel(a->timer);
@@ -131,6 +142,49 @@ static void on_timer(void *ctx)
 	advance(ctx);
 }
 
+/* Ends what was under way when we began to leave. */
+static void on_patience(void *ctx)
+{
+	struct announcer *a = ctx;
+	struct err e = {0};
+
+	(void)err_fail(&e, ERR_IO, "no answer while stopping");
+	while (a->asked) {
+		uint32_t tier = a->asked->tier;
+
+		http_cancel(a->asked->request);
+		drop(a->asked);
+		tracker_on_error(a->tracker, tier, &e,
+				 loop_now_ms(a->engine->loop));
+	}
+	advance(a);
+}
+
+static bool is_specific(const struct net_addr *addr)
+{
+	static const uint8_t zero[15];
+	uint8_t ip[16];
+
+	if (net_addr_ip(addr, ip) == 4)
+		return ip[0] != 0 && ip[0] != 127;
+	return memcmp(ip, zero, sizeof(zero)) != 0; /* neither :: nor ::1 */
+}
+
+/* A tracker tells others the address that we come from, so on a machine with
+ * several it must be the one that we listen on. */
+static void choose_source(struct announcer *a)
+{
+	const char *endpoint = engine_list_at(a->engine, "listen", 0);
+	struct net_addr addr;
+	uint16_t port;
+
+	if (!endpoint || engine_list_at(a->engine, "listen", 1) ||
+	    options_split_endpoint(endpoint, a->source, sizeof(a->source),
+				   &port, NULL) != ERR_NONE ||
+	    !net_addr_from_ip(&addr, a->source, port) || !is_specific(&addr))
+		a->source[0] = '\0';
+}
+
 enum err_code announcer_new(struct announcer **out, struct engine *en,
 			    const struct metainfo *meta,
 			    const struct announcer_ops *ops, void *ctx,
@@ -148,9 +202,11 @@ enum err_code announcer_new(struct announcer **out, struct engine *en,
 	a->engine = en;
 	a->ops = *ops;
 	a->ctx = ctx;
+	choose_source(a);
 	a->timer = loop_timer_new(en->loop, on_timer, a);
-	code = a->timer ? tracker_new(&a->tracker, &cfg, e)
-			: err_fail(e, ERR_NOMEM, "trackers");
+	a->patience = loop_timer_new(en->loop, on_patience, a);
+	code = a->timer && a->patience ? tracker_new(&a->tracker, &cfg, e)
+				       : err_fail(e, ERR_NOMEM, "trackers");
 	if (code != ERR_NONE) {
 		announcer_free(a);
 		return code;
@@ -185,19 +241,12 @@ void announcer_completed(struct announcer *a)
 
 void announcer_goodbye(struct announcer *a)
 {
+	read_stats(a);
 	a->leaving = true;
-	/* what is under way would come too late to matter */
-	while (a->asked) {
-		struct err e = {0};
-		struct asked *k = a->asked;
-		uint32_t tier = k->tier;
-
-		(void)err_fail(&e, ERR_STATE, "stopped");
-		http_cancel(k->request);
-		drop(k);
-		tracker_on_error(a->tracker, tier, &e,
-				 loop_now_ms(a->engine->loop));
-	}
+	/* What is under way may be `completed`: it is let through, for a while
+	 */
+	if (a->asked)
+		loop_timer_set(a->patience, GOODBYE_MS);
 	tracker_stop(a->tracker, loop_now_ms(a->engine->loop));
 	advance(a);
 }
@@ -211,6 +260,7 @@ void announcer_free(struct announcer *a)
 		drop(a->asked);
 	}
 	tracker_free(a->tracker);
+	loop_timer_free(a->patience);
 	loop_timer_free(a->timer);
 	free(a);
 }
