@@ -140,6 +140,10 @@ class Tracker(stage.Tracker):
         self.said = {}  # port -> [(event, left)]
         super().__init__(address)
 
+    def forget_all(self):
+        self.peers.clear()
+        self.said.clear()
+
     def _answer(self, request):
         query = stage.urllib.parse.parse_qs(
             stage.urllib.parse.urlsplit(request.path).query,
@@ -161,6 +165,9 @@ class Opentracker:
         self.address = address
         self.port = stage.free_port(address)
         self.url = "http://%s:%d/announce" % (address, self.port)
+
+    def forget_all(self):
+        """The one run that it serves is the last."""
 
     def start(self, st, info_hashes):
         """It knows no torrent that is not on its list."""
@@ -443,6 +450,7 @@ def run_all(st, makers, pairs, directory, addresses):
         print("%-30s ok: %s in %.1f s" % (pair.replace(":", " -> "),
                                           ", ".join(fit), took), flush=True)
         shutil.rmtree(run.directory)
+        tracker.forget_all()
 
 
 def arguments():
