@@ -35,7 +35,7 @@ import stage  # noqa: E402
 from stage import Failed, wait_for  # noqa: E402
 
 LT_PYTHON = "/usr/bin/python3"  # libtorrent comes from the distribution
-TRANSFER_S = 90
+TRANSFER_S = 150
 START_S = 60
 
 
