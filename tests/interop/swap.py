@@ -6,13 +6,13 @@ Two torrents in every run: one file, and a directory with files of odd sizes, an
 empty one, a nested one and one with a name beyond ASCII. With libtorrent on the
 other side also a hybrid v1+v2 torrent with pad files. A tracker brings them
 together; it writes down what it was told: a seeder must have said left=0, a
-leecher `completed`, both `stopped`. Where opentracker is installed, two
-seedbanks find each other by it too.
+leecher `completed`, both `stopped`. Two seedbanks find each other by --peer alone,
+and where opentracker is installed, by it.
 
 All is in a network namespace of its own. Where none can be made: 127.0.0.x, and
 without transmission, which refuses that.
 
-usage: swap.py [--seedbank PROGRAM] [--pairs SEEDER:LEECHER[@opentracker],...]
+usage: swap.py [--seedbank PROGRAM] [--pairs SEEDER:LEECHER[@peer|@opentracker],...]
                [--keep]
 clients: seedbank, transmission, aria2, libtorrent
 """
@@ -72,7 +72,8 @@ def make_hybrid(directory, out, announce):
         fs = lt.file_storage()
         lt.add_files(fs, directory)
         t = lt.create_torrent(fs, 65536)
-        t.add_tracker(announce)
+        if announce:
+            t.add_tracker(announce)
         lt.set_piece_hashes(t, os.path.dirname(directory))
         open(out, "wb").write(lt.bencode(t.generate()))
         print(lt.torrent_info(out).info_hashes().v1)
@@ -96,7 +97,7 @@ def make_multi(source, names, out, announce, piece_length=32768):
     info = {"files": files, "name": names[0].split("/")[0],
             "piece length": piece_length, "pieces": pieces}
     with open(out, "wb") as f:
-        f.write(stage.bencode({"announce": announce, "info": info}))
+        f.write(stage.bencode({"announce": announce or "", "info": info}))
     return stage.hashlib.sha1(stage.bencode(info)).hexdigest()
 
 
@@ -154,6 +155,22 @@ class Tracker(stage.Tracker):
         self.said.setdefault(int(query["port"][0]), []).append(
             (query.get("event", [""])[0], int(query["left"][0])))
         super()._answer(request)
+
+
+class NoTracker:
+    """The leecher is told with --peer where the seeder is."""
+
+    said = None
+    url = ""
+
+    def __init__(self, _address):
+        pass
+
+    def start(self, st, info_hashes):
+        pass
+
+    def forget_all(self):
+        pass
 
 
 class Opentracker:
@@ -228,9 +245,12 @@ class Seedbank(Client):
             else:
                 argv += ["get", torrent, "--out", self.directory,
                          "--seed-time", "0"]
+                if not self.run.tracker.url:
+                    argv += ["--peer", self.run.peers[content]]
             p = self.spawn("seedbank-" + content, argv + [
                 "--listen", "%s:%d" % (self.address, port)])
             p.port, p.role = port, role
+            self.run.peers[content] = "%s:%d" % (self.address, port)
             if role == "seed":
                 self.listening(port, p)
 
@@ -384,6 +404,7 @@ class Run:
         self.torrents = torrents
         self.tracker = tracker
         self.ports = set()
+        self.peers = {}  # content -> address of who seeds it
 
     def port(self, address):
         while (port := stage.free_port(address)) in self.ports:
@@ -418,6 +439,7 @@ def default_pairs(clients):
     others = [name for name in clients if name != "seedbank"]
     pairs = [pair for name in others
              for pair in ("%s:seedbank" % name, "seedbank:%s" % name)]
+    pairs.append("seedbank:seedbank@peer")
     if shutil.which("opentracker") and can_be_nobody():
         pairs.append("seedbank:seedbank@opentracker")
     return pairs
@@ -435,7 +457,8 @@ def run_all(st, makers, pairs, directory, addresses):
     for pair in pairs:
         clients, _, by = pair.partition("@")
         if by not in sets:
-            tracker = (Opentracker if by else Tracker)(addresses[0])
+            tracker = {"": Tracker, "peer": NoTracker,
+                       "opentracker": Opentracker}[by](addresses[0])
             sets[by] = (tracker, *make_contents(
                 os.path.join(directory, "by-" + by), tracker.url))
             if by:
@@ -482,8 +505,8 @@ def main():
             print("without %s: no %s" % (name, missing), flush=True)
             del makers[name]
     pairs = args.pairs.split(",") if args.pairs else default_pairs(makers)
-    if not pairs:
-        return 77  # nobody to swap with
+    if not args.pairs and "seedbank" not in makers:
+        raise Failed("build it first, or say where it is with --seedbank")
     directory = tempfile.mkdtemp(prefix="seedbank-interop.")
     try:
         with stage.Stage(os.path.join(directory, "log")) as st:
