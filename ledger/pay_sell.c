@@ -495,10 +495,10 @@ void pay_set_slot(struct pay_session *s, enum pay_slot slot)
 	if (s->dead || s->role != PAY_SELL || s->sell.slot == slot)
 		return;
 	s->sell.slot = slot;
-	if (slot == PAY_SLOT_FREE && s->sell.hold) {
-		s->sell.hold = s->sell.told_hold = false;
+	/* what waited goes out for free; `hold` stays until a receipt covers a
+	 * block, else the peer would be ranked, held and let go in turns */
+	if (slot == PAY_SLOT_FREE && s->sell.hold)
 		pay_tell(s, PAY_EV_READY, AMOUNT_ZERO, PAY_NO_NONE, "");
-	}
 }
 
 enum pay_charge pay_charge(struct pay_session *s, uint32_t len, int64_t now_ms)

@@ -360,7 +360,7 @@ const struct command cmd_ledger_check = {
 	COUNT(check_options),
 	0,
 	0,
-	MONEY_READ,
+	MONEY_BOOK,
 	run_ledger_check};
 const struct command cmd_ledger_export = {
 	"ledger export",

@@ -213,7 +213,7 @@ enum err_code engine_new(struct engine **out, const struct home *home,
 		code = build(en, e);
 	if (code == ERR_NONE && en->money)
 		code = money_start(en->money, e);
-	if (code == ERR_NONE && en->money && en->money->lock >= 0)
+	if (code == ERR_NONE && en->money && en->money->signer)
 		code = trade_new(&en->trade, en, e);
 	if (code != ERR_NONE) {
 		engine_free(en);

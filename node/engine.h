@@ -26,6 +26,7 @@ enum money_need {
 	MONEY_NONE,   /* none: the command moves no money */
 	MONEY_READ,   /* look at the book; no wallet is opened */
 	MONEY_GLANCE, /* the same, when there is a book */
+	MONEY_BOOK,   /* bring the book up to date; no wallet is opened */
 	MONEY_IF_ANY, /* use it when it is there and opens without asking */
 	MONEY_MUST,   /* the command is about money: ask on the terminal */
 };

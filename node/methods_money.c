@@ -583,6 +583,18 @@ static void on_chain_read(void *ctx, const struct book_chain *chain,
 	end_check(j, findings, "against itself and against the chain");
 }
 
+/* The book takes in what happened on the chain since it looked last; what then
+ * still differs is a fault. */
+static void on_check_refreshed(void *ctx, const struct err *e)
+{
+	struct journey *j = ctx;
+
+	if (e)
+		on_chain_read(j, NULL, e);
+	else
+		settle_read_chain(j->money->settle, on_chain_read, j);
+}
+
 void method_ledger_check(struct engine *en, const json_t *params,
 			 struct call *c)
 {
@@ -611,7 +623,7 @@ void method_ledger_check(struct engine *en, const json_t *params,
 	}
 	if (!offline && en->money->settle && en->money->pinned && n == 0) {
 		call_on_cancel(c, on_cancel, j);
-		settle_read_chain(en->money->settle, on_chain_read, j);
+		settle_refresh(en->money->settle, on_check_refreshed, j);
 		return;
 	}
 	end_check(j, j->batches,

@@ -39,6 +39,25 @@ static enum err_code get_passphrase(struct money *m, enum money_need need,
 		need == MONEY_MUST ? PASSPHRASE_ASK : PASSPHRASE_QUIET, e);
 }
 
+/* The book alone, for writing: nobody else may have it. */
+static enum err_code take_book(struct money *m, struct err *e)
+{
+	char path[HOME_PATH_MAX];
+	struct book *b;
+	enum err_code code =
+		home_lock(&m->engine->home, "wallet.lock", &m->lock, e);
+
+	if (code != ERR_NONE)
+		return code;
+	home_file(&m->engine->home, "book.db", path);
+	code = book_open_readonly(&b, path, e);
+	if (code != ERR_NONE)
+		return code;
+	m->me = book_me(b);
+	book_close(b);
+	return ERR_NONE;
+}
+
 static enum err_code take_wallet(struct money *m, enum money_need need,
 				 struct err *e)
 {
@@ -54,7 +73,8 @@ static enum err_code take_wallet(struct money *m, enum money_need need,
 enum err_code money_fork(struct money **out, struct engine *en,
 			 enum money_need need, struct err *e)
 {
-	const bool look = need == MONEY_READ || need == MONEY_GLANCE;
+	const bool look = need == MONEY_READ || need == MONEY_GLANCE ||
+			  need == MONEY_BOOK;
 	char path[HOME_PATH_MAX];
 	struct err why = {0};
 	struct money *m;
@@ -80,6 +100,10 @@ enum err_code money_fork(struct money **out, struct engine *en,
 	m->engine = en;
 	m->lock = -1;
 	m->decimals = 18;
+	if (need == MONEY_BOOK && (code = take_book(m, e)) != ERR_NONE) {
+		money_free(m);
+		return code;
+	}
 	if (look) {
 		*out = m;
 		return ERR_NONE;
@@ -408,7 +432,7 @@ enum err_code money_start(struct money *m, struct err *e)
 	m->housekeeping = loop_timer_new(m->engine->loop, on_housekeeping, m);
 	if (!m->retry || !m->housekeeping)
 		return err_fail(e, ERR_NOMEM, "wallet");
-	code = is_read_only(m) ? opened(m, e) : unlock(m, e);
+	code = m->passphrase ? unlock(m, e) : opened(m, e);
 	if (code == ERR_NONE && !m->engine->daemon)
 		wait_for_pin(m);
 	return code;
@@ -696,8 +720,9 @@ enum err_code money_sign_channel(struct money *m, const uint8_t key[32],
 enum err_code money_trust(const struct money *m, struct amount *start,
 			  struct amount *most, struct err *e)
 {
-	enum err_code code =
-		money_parse(m, engine_text(m->engine, "trust"), start, e);
+	const char *trust = engine_text(m->engine, "trust");
+	enum err_code code = money_parse(
+		m, trust ? trust : engine_text(m->engine, "price"), start, e);
 
 	if (code == ERR_NONE)
 		code = money_parse(m, engine_text(m->engine, "max-trust"), most,

@@ -47,8 +47,9 @@ const struct option settings_table[] = {
 	 "tokens that one coin of the chain is worth; unset: settle by hand"},
 	{"fee-share", OPT_INT, "2", 1, 100, "PERCENT",
 	 "settle when the fee is under this share of what it brings"},
-	{"trust", OPT_AMOUNT, "0.01", 0, 0, "TOKENS",
-	 "what a new payer without a reserve may owe before it is cashed"},
+	{"trust", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "what a new payer without a reserve may owe before it is cashed "
+	 "(default: what a GiB costs)"},
 	{"max-trust", OPT_AMOUNT, "1000", 0, 0, "TOKENS",
 	 "what a payer without a reserve may owe at the most"},
 	{"wallet-index", OPT_INT, "0", 0, INT32_MAX, "N",

@@ -127,8 +127,11 @@ static void on_peer_choked(void *ctx, struct peer *p, bool choked)
 
 static void on_peer_slot(void *ctx, struct peer *p, enum peer_slot slot)
 {
+	static const char *const names[] = {"none", "free", "rank"};
 	struct torrent *t = ctx;
 
+	log_line(t->engine->log, LOG_DEBUG, "torrent", "slot peer=%llu slot=%s",
+		 (unsigned long long)peer_serial(p), names[slot]);
 	if (t->engine->trade)
 		trade_slot(t->engine->trade, p, slot);
 }
