@@ -1,6 +1,8 @@
 #include "tests/storage/rig.h"
 
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 struct block {
@@ -416,6 +418,30 @@ static void only_pieces_of_changed_files_are_checked_again(void)
 	}
 }
 
+static void a_file_that_is_too_long_is_cut_by_the_first_write(void)
+{
+	struct rng rng = rng_seeded(1);
+	struct rig_torrent t;
+	struct rig r;
+	char path[300];
+
+	three_files(&t);
+	rig_home(&r);
+	rig_put_files(&r, &t);
+	(void)snprintf(path, sizeof(path), "%s/d/b", r.root);
+	lengthen(path);
+	scribble(path);
+	rig_start(&r, NULL);
+	rig_open(&r, &t);
+	CHECK(rig_have(&r) == 15, "%u", rig_have(&r));
+	rig_write_piece(&r, 6, &rng, false);
+	rig_until(&r, r.good == 1);
+	CHECK(rig_files_equal(&r), "cut");
+	rig_stop(&r);
+	rig_remove(&r);
+	rig_torrent_clear(&t);
+}
+
 static void files_without_a_record_are_checked(void)
 {
 	struct rig_torrent t;
@@ -517,6 +543,44 @@ static void a_full_disk_pauses_and_nothing_is_lost(void)
 	rig_torrent_clear(&t);
 }
 
+/* A real one, where we may mount: two MiB of tmpfs, enlarged later. */
+static void a_full_tmpfs_pauses_and_goes_on(void)
+{
+	struct rig_torrent t;
+	struct rng rng = rng_seeded(4);
+	struct rig r;
+
+	if (unshare(CLONE_NEWNS) != 0 ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
+		(void)fprintf(stderr, "no mounts here: not tested\n");
+		return;
+	}
+	memset(&t, 0, sizeof(t));
+	t.piece_len = 262144;
+	rig_add_file(&t, "a", 1 << 20, false);
+	rig_add_file(&t, "b", 2 << 20, false);
+	rig_torrent_finish(&t, 41);
+	rig_home(&r);
+	CHECK(mkdir(r.root, 0700) == 0 &&
+		      mount("tmpfs", r.root, "tmpfs", 0, "size=2m") == 0,
+	      "mount");
+	rig_start(&r, NULL);
+	rig_open(&r, &t);
+	for (uint32_t p = 0; p < t.pieces; p++)
+		rig_write_piece(&r, p, &rng, false);
+	rig_until(&r, r.errors > 0);
+	CHECK(r.err.code == ERR_IO && r.err.os == ENOSPC, "%s", r.err.msg);
+	CHECK(mount("tmpfs", r.root, "tmpfs", MS_REMOUNT, "size=16m") == 0,
+	      "remount");
+	store_resume(r.store);
+	rig_until(&r, r.good == t.pieces);
+	CHECK(r.bad == 0 && rig_files_equal(&r), "whole");
+	rig_stop(&r);
+	CHECK(umount(r.root) == 0, "umount");
+	rig_remove(&r);
+	rig_torrent_clear(&t);
+}
+
 static void closing_while_paused_gives_up_and_forgets_nothing_good(void)
 {
 	struct rig_torrent t;
@@ -569,6 +633,31 @@ static void a_file_that_goes_away_is_noticed_by_reads(void)
 	rig_torrent_clear(&t);
 }
 
+/* Bytes that were read while they were bad are not served when they are good.
+ */
+static void a_bad_piece_leaves_the_cache(struct rig *r, const char *path)
+{
+	struct rng rng = rng_seeded(1);
+	struct span s;
+
+	scribble(path);
+	CHECK(store_read(r->store, 6, 0, 16384, &s, 0) == STORE_NOW &&
+		      memcmp(s.p + 5, "scribble", 8) == 0,
+	      "as it is on the disk");
+	span_unref(&s);
+	r->verified = false;
+	CHECK(store_verify(r->store, rig_verified, r, NULL) == ERR_NONE, "go");
+	rig_until(r, r->verified);
+	CHECK(rig_have(r) == 15, "lost");
+	r->good = 0;
+	rig_write_piece(r, 6, &rng, false);
+	rig_until(r, r->good == 1);
+	CHECK(store_read(r->store, 6, 0, 16384, &s, 0) == STORE_NOW &&
+		      memcmp(s.p, r->torrent->data + 6 * 65536, 16384) == 0,
+	      "as it was written");
+	span_unref(&s);
+}
+
 static void verify_finds_what_changed(void)
 {
 	struct rig_torrent t;
@@ -596,6 +685,7 @@ static void verify_finds_what_changed(void)
 	CHECK(store_verify(r.store, rig_verified, &r, NULL) == ERR_NONE, "go");
 	rig_until(&r, r.verified);
 	CHECK(r.found == 1 && rig_have(&r) == 16, "found %u", r.found);
+	a_bad_piece_leaves_the_cache(&r, path);
 	r.verified = false;
 	CHECK(store_verify(r.store, rig_verified, &r, NULL) == ERR_NONE, "go");
 	store_verify_cancel(r.store);
@@ -863,9 +953,11 @@ int main(void)
 	links_are_not_followed();
 	a_fifo_in_the_place_of_a_file_does_not_stop_us();
 	only_pieces_of_changed_files_are_checked_again();
+	a_file_that_is_too_long_is_cut_by_the_first_write();
 	files_without_a_record_are_checked();
 	a_missing_root_does_not_cost_the_record();
 	a_full_disk_pauses_and_nothing_is_lost();
+	a_full_tmpfs_pauses_and_goes_on();
 	closing_while_paused_gives_up_and_forgets_nothing_good();
 	a_file_that_goes_away_is_noticed_by_reads();
 	verify_finds_what_changed();
