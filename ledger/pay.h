@@ -90,7 +90,8 @@ struct pay_host {
 	/* The peer broke the protocol: end the connection, log e. */
 	void (*close)(void *ctx, void *session_ctx, const struct err *e);
 	/* Ask the signer for Receipt(me, payee, amount); answered by one
-	 * pay_on_signed(), later, never from inside. One at a time a payee. */
+	 * pay_on_signed(), later, never from inside. One at a time a payee,
+	 * unless it stays silent for a minute. */
 	void (*sign)(void *ctx, const struct address *payee,
 		     struct amount amount);
 	/* True when sig is payer's over Receipt(payer, payee, amount) in the
