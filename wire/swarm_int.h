@@ -1,6 +1,7 @@
 /* swarm_int.h - the inside of struct swarm, shared by swarm*.c only.
  *
- * swarm.c        life, handshakes, messages, ticks
+ * swarm.c        life, pieces, the caller's knobs, the clockwork
+ * swarm_peers.c  peers come and go, handshakes, messages
  * swarm_down.c   what we ask for: requests, timeouts, arriving blocks
  * swarm_up.c     what is asked of us: queue, reads, charging
  * swarm_check.c  verdicts on pieces, and who lied
@@ -202,10 +203,9 @@ static inline struct link *link_of(struct peer *p)
 }
 
 /* swarm.c */
+uint8_t *swarm_copy_bytes(const uint8_t *p, size_t len);
 void swarm_enter(struct swarm *s, int64_t now_ms);
 void swarm_leave(struct swarm *s);
-void link_update_interest(struct link *l);
-bool link_has(const struct link *l, uint32_t piece);
 uint32_t swarm_piece_bytes(const struct swarm *s, uint32_t piece);
 struct link *swarm_find_serial(const struct swarm *s, uint64_t serial);
 /* Pending reads: UINT32_MAX when there are too many. */
@@ -214,6 +214,12 @@ uint32_t swarm_read_begin(struct swarm *s, struct link *l, bool job,
 uint64_t swarm_read_cookie(const struct swarm *s, uint32_t index);
 void swarm_read_end(struct swarm *s, uint32_t index);
 enum err_code swarm_need_picker(struct swarm *s);
+
+/* swarm_peers.c */
+void link_update_interest(struct link *l);
+bool link_has(const struct link *l, uint32_t piece);
+bool link_has_all(const struct link *l);
+void link_become_ready(struct link *l, const struct ext_handshake *ext);
 
 /* swarm_down.c */
 void down_init(struct link *l);

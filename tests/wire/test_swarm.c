@@ -293,6 +293,30 @@ static void extension_messages_keep_their_place(void)
 	sim_free(&sim);
 }
 
+/* A renting connection: no pieces, extension messages only. */
+static void a_swarm_without_content_carries_messages(void)
+{
+	struct sim_node *a, *b;
+	unsigned c;
+
+	sim_init(&sim, 20, 1, 16384, 1);
+	sim.pieces = 0;
+	sim.total = 0;
+	a = sim_add(&sim, false);
+	b = sim_add(&sim, true);
+	c = sim_connect(&sim, a, b);
+	sim_run(&sim, 200000);
+	CHECK(a->ready == 1 && b->ready == 1 && a->closes + b->closes == 0,
+	      "closed for %s", peer_close_name(a->last_close));
+	CHECK(swarm_peer_send_ext(sim.ends[c][1].p, EXT_SB_PAY,
+				  (const uint8_t *)"de", 2, NULL) == ERR_NONE,
+	      "not sent");
+	sim_run(&sim, 100);
+	CHECK(a->ext_msgs == 1, "did not come");
+	CHECK(sim_has_all(a) && a->completed == 0, "left");
+	sim_free(&sim);
+}
+
 static void both_sides_see_the_same_transcript(void)
 {
 	unsigned c;
@@ -524,6 +548,7 @@ int main(void)
 	a_held_peer_goes_on_after_resume();
 	paid_blocks_not_sent_are_uncharged();
 	extension_messages_keep_their_place();
+	a_swarm_without_content_carries_messages();
 	both_sides_see_the_same_transcript();
 	who_may_not_connect_is_refused();
 	the_upload_limit_is_kept();
