@@ -1,9 +1,10 @@
 /* anvil.h - a real EVM for tests: anvil on a free loopback port, started and
  * stopped here, and the bits that every test against it needs.
  *
- * Argument 1 of the program is anvil's path; without it the test is skipped
- * (exit 77). Keys are those of the well-known test mnemonic ("test test ...
- * junk"), which hold coins on anvil and nowhere else.
+ * Argument 1 of the program is the folder of npm's packages that has anvil's;
+ * where it is not there the test is skipped (exit 77). Keys are those of the
+ * well-known test mnemonic ("test test ... junk"), which hold coins on anvil
+ * and nowhere else.
  */
 #ifndef TESTS_CHAIN_ANVIL_H
 #define TESTS_CHAIN_ANVIL_H
@@ -18,6 +19,7 @@
 #include "tests/check.h"
 
 #include <arpa/inet.h>
+#include <glob.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -53,7 +55,7 @@ struct bench { /* loop, HTTP and an in-process signer, shared by all tests */
 };
 
 struct anvil {
-	const char *path;
+	char path[512];
 	pid_t pid;
 	uint16_t port;
 	char url[64];
@@ -232,6 +234,26 @@ ANVIL_FN uint16_t free_port(void)
 		abort();
 	(void)close(fd);
 	return ntohs(a.sin_port);
+}
+
+/* False: there is none, and it is said so. */
+ANVIL_FN bool anvil_find(struct anvil *a, int argc, char **argv)
+{
+	char pattern[512];
+	glob_t found = {0};
+	bool good;
+
+	(void)snprintf(pattern, sizeof(pattern), "%s/anvil-linux-*/bin/anvil",
+		       argc > 1 ? argv[1] : ".");
+	good = glob(pattern, 0, NULL, &found) == 0 &&
+	       access(found.gl_pathv[0], X_OK) == 0;
+	if (good)
+		(void)snprintf(a->path, sizeof(a->path), "%s",
+			       found.gl_pathv[0]);
+	else
+		(void)printf("no anvil: run scripts/setup\n");
+	globfree(&found);
+	return good;
 }
 
 /* One JSON-RPC body, whatever it is; waits for the answer's result. NULL: no

@@ -187,11 +187,8 @@ int main(int argc, char **argv)
 	static struct town t;
 	struct chain_evm_config cfg;
 
-	if (argc < 2 || access(argv[1], X_OK) != 0) {
-		(void)printf("no anvil: run scripts/setup\n");
+	if (!anvil_find(&t.anvil, argc, argv))
 		return SKIPPED;
-	}
-	t.anvil.path = argv[1];
 	bench_init(&t.b);
 	if (anvil_start(&t.b, &t.anvil)) {
 		cfg = bench_config(t.anvil.url);

@@ -312,14 +312,11 @@ int main(int argc, char **argv)
 {
 	static struct yard y;
 
-	if (argc < 2 || access(argv[1], X_OK) != 0) {
-		(void)printf("no anvil: run scripts/setup\n");
+	if (!anvil_find(&y.anvil, argc, argv))
 		return SKIPPED;
-	}
 	if (signer_fork(&y.proc, NULL) != ERR_NONE)
 		abort();
 	scratch_make(&y.dir);
-	y.anvil.path = argv[1];
 	bench_init(&y.b);
 	if (anvil_start(&y.b, &y.anvil)) {
 		both_kinds_of_fee_are_mined(&y);

@@ -417,12 +417,9 @@ int main(int argc, char **argv)
 	static struct shop sh;
 	char file[96];
 
-	if (argc < 2 || access(argv[1], X_OK) != 0) {
-		(void)printf("no anvil: run scripts/setup\n");
+	if (!anvil_find(&sh.t.anvil, argc, argv))
 		return SKIPPED;
-	}
 	the_shop = &sh;
-	sh.t.anvil.path = argv[1];
 	(void)snprintf(sh.path, sizeof(sh.path), "settle-%d.db", getpid());
 	(void)snprintf(sh.t.anvil.state, sizeof(sh.t.anvil.state),
 		       "settle-%d.json", getpid());
