@@ -278,13 +278,16 @@ enum err_code book_commit_now(struct book *b, struct err *e)
 
 enum err_code book_commit(struct book *b, struct err *e)
 {
-	bool lost = b->lost;
-	enum err_code rc = book_commit_now(b, e);
+	enum err_code rc;
 
-	b->lost = false;
-	if (rc == ERR_NONE && lost)
+	if (b->lost) { /* what was staged since is taken back with the rest */
+		book_rollback(b);
+		b->lost = false;
 		return err_fail(e, ERR_DB,
 				"book: a commit of this turn failed");
+	}
+	rc = book_commit_now(b, e);
+	b->lost = false;
 	return rc;
 }
 

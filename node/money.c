@@ -551,7 +551,7 @@ static void on_housekeeping(void *ctx)
 	if (now - m->ticked_ms >= BOOK_TICK_MS) {
 		m->ticked_ms = now;
 		if (book_tick(m->book, clock_unix_s(), &e) != ERR_NONE ||
-		    book_commit(m->book, &e) != ERR_NONE)
+		    book_commit_now(m->book, &e) != ERR_NONE)
 			log_line(m->engine->log, LOG_ERROR, "money",
 				 "the book was not written text=\"%s\"", e.msg);
 	}
@@ -620,7 +620,7 @@ static enum err_code note_bank(struct money *m, struct err *e)
 		return ERR_NONE;
 	put_note(m, note);
 	code = book_note_set(m->book, BANK_NOTE, note, sizeof(note), e);
-	return code == ERR_NONE ? book_commit(m->book, e) : code;
+	return code == ERR_NONE ? book_commit_now(m->book, e) : code;
 }
 
 static void on_verified(void *ctx, const struct settle_bank *b,

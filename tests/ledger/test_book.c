@@ -521,6 +521,25 @@ static void the_book_is_held_against_the_chain(void)
 	book_close(b);
 }
 
+static void a_turn_that_lost_something_fails_whole(void)
+{
+	struct book *b = fresh();
+	struct address a = who(1);
+	struct book_pair p;
+
+	CHECK(take(b, 1, 10, NOW) == ERR_NONE, "take");
+	book_rollback(b); /* as a commit in mid-turn that fails */
+	CHECK(book_dirty(b), "nobody would hear of it");
+	CHECK(take(b, 1, 20, NOW) == ERR_NONE, "take");
+	CHECK(book_commit(b, NULL) == ERR_DB, "the turn's end was not told");
+	CHECK(book_pair_load(b, &p, &a, NULL) == ERR_NONE && !p.in.have,
+	      "told as failed, and stored");
+	CHECK(take(b, 1, 10, NOW) == ERR_NONE, "take again");
+	CHECK(book_commit(b, NULL) == ERR_NONE, "told twice");
+	expect_sound(b, "after a lost turn");
+	book_close(b);
+}
+
 static enum err_code spoil(struct book *b, int how)
 {
 	struct book_db *db = book_tables(b);
@@ -620,6 +639,7 @@ int main(void)
 	a_bounce_lasts_until_it_is_made_good();
 	budgets_and_counts_survive();
 	the_book_is_held_against_the_chain();
+	a_turn_that_lost_something_fails_whole();
 	the_check_finds_what_was_spoilt();
 	the_export_has_a_line_a_posting();
 	return CHECK_EXIT();
