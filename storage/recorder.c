@@ -7,10 +7,9 @@
 #include <string.h>
 
 struct recorder {
-	struct work *work;
-	struct work_lane lane;
+	struct work *work; /* one thread */
 	char *path;
-	struct resume_db *db; /* only jobs of the lane touch it */
+	struct resume_db *db; /* only that thread touches it */
 };
 
 struct record_job {
@@ -23,25 +22,33 @@ struct record_job {
 	void *ctx;
 };
 
-struct recorder *recorder_new(struct work *work, const char *path)
+enum err_code recorder_new(struct recorder **out, struct loop *loop,
+			   const char *path, struct err *e)
 {
 	struct recorder *r = calloc(1, sizeof(*r));
 
+	*out = NULL;
 	if (!r)
-		return NULL;
-	r->work = work;
+		return err_fail(e, ERR_NOMEM, "a recorder");
 	r->path = strdup(path);
 	if (!r->path) {
 		free(r);
-		return NULL;
+		return err_fail(e, ERR_NOMEM, "a recorder");
 	}
-	return r;
+	r->work = work_new(loop, 1, e);
+	if (!r->work) {
+		recorder_free(r);
+		return e ? e->code : ERR_IO;
+	}
+	*out = r;
+	return ERR_NONE;
 }
 
 void recorder_free(struct recorder *r)
 {
 	if (!r)
 		return;
+	work_free(r->work);
 	resume_close(r->db);
 	free(r->path);
 	free(r);
@@ -137,6 +144,6 @@ enum err_code recorder_take(struct recorder *r, const struct record *rec,
 	j->ctx = ctx;
 	j->job.run = run_record;
 	j->job.done = record_done;
-	work_submit(r->work, &r->lane, &j->job);
+	work_submit(r->work, NULL, &j->job);
 	return ERR_NONE;
 }

@@ -1,8 +1,9 @@
 /* recorder.h - makes verified pieces durable: flushes their files, looks at
- * them, and then writes the record, all at a worker.
+ * them, and then writes the record, all on a thread of its own.
  *
- * The worker has a database connection of its own (the loop never waits for a
- * commit); jobs run one after another. The order is the promise: a bit reaches
+ * A flush may take seconds, and neither the loop nor the workers that write and
+ * read may wait for it. The thread has a database connection of its own;
+ * records are made one after another. The order is the promise: a bit reaches
  * the database only after the bytes reached the disk.
  *
  * Thread: the loop's.
@@ -21,8 +22,11 @@
 
 struct recorder;
 
-/* path: resume_db's file; opened by the first record. NULL: out of memory. */
-struct recorder *recorder_new(struct work *work, const char *path);
+/* path: resume_db's file; opened by the first record. ERR_NOMEM, ERR_IO: no
+ * thread. */
+__attribute__((warn_unused_result)) enum err_code
+recorder_new(struct recorder **out, struct loop *loop, const char *path,
+	     struct err *e);
 /* No record may be under way. NULL is a no-op. */
 void recorder_free(struct recorder *r);
 

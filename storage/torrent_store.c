@@ -36,6 +36,7 @@ enum err_code store_env_new(struct store_env **out,
 			    const struct store_env_cfg *cfg, struct err *e)
 {
 	struct store_env *env = calloc(1, sizeof(*env));
+	enum err_code code = ERR_NONE;
 
 	*out = NULL;
 	if (!env)
@@ -46,13 +47,14 @@ enum err_code store_env_new(struct store_env **out,
 	env->cache = read_cache_new(cfg->loop, cfg->work, env->cfg.cache_max,
 				    STORE_MAX_WAITING);
 	env->copies = cbuf_pool_new(STORE_BLOCK, COPIES_MAX, 16);
-	if (cfg->resume)
-		env->recorder =
-			recorder_new(cfg->work, resume_path(cfg->resume));
-	if (!env->pool || !env->cache || !env->copies ||
-	    (cfg->resume && !env->recorder)) {
+	if (!env->pool || !env->cache || !env->copies)
+		code = err_fail(e, ERR_NOMEM, "storage");
+	else if (cfg->resume)
+		code = recorder_new(&env->recorder, cfg->loop,
+				    resume_path(cfg->resume), e);
+	if (code != ERR_NONE) {
 		store_env_free(env);
-		return err_fail(e, ERR_NOMEM, "storage");
+		return code;
 	}
 	*out = env;
 	return ERR_NONE;

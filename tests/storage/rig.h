@@ -100,7 +100,7 @@ RIG_UNUSED static void rig_add_file(struct rig_torrent *t, const char *path,
 {
 	uint32_t i = t->file_count++;
 
-	(void)snprintf(t->paths[i], sizeof(t->paths[i]), "%s", path);
+	(void)snprintf(t->paths[i], sizeof(t->paths[i]), "%.63s", path);
 	t->files[i] = (struct store_file){t->paths[i], length, pad};
 }
 
