@@ -256,7 +256,7 @@ def start_transmission(st, addresses, data, info_hash):
 
 
 def spent_by(node):
-    return tokens(node.run("status")["spent"])
+    return tokens(node.run("status", wallet=False)["spent"])
 
 
 def earned_by(node):
@@ -295,8 +295,10 @@ def main():
             "without transmission, which refuses such peers")
     elif not shutil.which("transmission-daemon"):
         raise Failed("transmission-daemon is missing: run scripts/setup demo")
+    logs = os.path.join(stage.TOP, "build", "log", "demo")
+    shutil.rmtree(logs, ignore_errors=True)
     try:
-        with stage.Stage(os.path.join(stage.TOP, "build", "log", "demo")) as st:
+        with stage.Stage(logs) as st:
             result = perform(st, path, addresses, isolated)
     except (Failed, OSError, subprocess.SubprocessError) as e:
         print("seedbank: DEMO FAILED: %s" % e, flush=True)

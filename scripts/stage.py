@@ -244,8 +244,11 @@ class Tracker:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def _answer(self, request):
-        query = urllib.parse.parse_qs(
-            urllib.parse.urlsplit(request.path).query, encoding="latin-1")
+        url = urllib.parse.urlsplit(request.path)
+        if not url.path.endswith("/announce"):  # transmission asks to scrape
+            request.send_error(404)
+            return
+        query = urllib.parse.parse_qs(url.query, encoding="latin-1")
         swarm = self.peers.setdefault(query["info_hash"][0], {})
         # the address that was announced wins: peers in one namespace all
         # come from the same one
