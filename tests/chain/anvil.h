@@ -38,6 +38,8 @@
 #define ANVIL_KEY \
 	"ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 
+struct anvil;
+
 struct bench { /* loop, HTTP and an in-process signer, shared by all tests */
 	struct loop *loop;
 	struct http *http;
@@ -51,7 +53,8 @@ struct bench { /* loop, HTTP and an in-process signer, shared by all tests */
 	uint8_t raw[SIGNER_RAW_MAX];
 	signer_reply_fn *fn;
 	void *fn_ctx;
-	bool refuse; /* as a limit would */
+	bool refuse;		   /* as a limit would */
+	const struct anvil *anvil; /* the one started last */
 };
 
 struct anvil {
@@ -359,6 +362,7 @@ ANVIL_FN bool anvil_start(struct bench *b, struct anvil *a)
 		(void)execv(a->path, (char *const *)(uintptr_t)argv);
 		_exit(127);
 	}
+	b->anvil = a;
 	for (int i = 0; i < 400; i++) {
 		json_t *r = raw_rpc(b, a, "eth_chainId", "[]");
 
@@ -559,13 +563,17 @@ ANVIL_FN enum chain_fate wait_fate(struct bench *b, struct got_tx *g,
 	return g->fate;
 }
 
-/* Asks until it is so; mining is another process's work. */
+/* Asks until it is so; mining is another process's work, which it sometimes
+ * leaves lying until the next transaction comes. */
 ANVIL_FN bool until_fate(struct bench *b, struct got_tx *g, struct chain *ch,
 			 enum chain_fate want)
 {
-	for (int i = 0; i < 2000; i++)
+	for (int i = 0; i < 2000; i++) {
 		if (wait_fate(b, g, ch) == want || b->timed_out)
 			return !b->timed_out;
+		if (i % 200 == 199)
+			raw_do(b, b->anvil, "evm_mine", "[]");
+	}
 	return false;
 }
 
