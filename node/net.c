@@ -44,6 +44,8 @@ struct net {
 	void *ctx;
 	struct listener listeners[MAX_LISTENERS];
 	unsigned listener_count;
+	struct net_addr source[2]; /* of outgoing connections: IPv4, IPv6; len
+				    * 0: the kernel chooses */
 	struct conn *conns;
 	unsigned conn_count;
 	struct conn *dirty;
@@ -345,6 +347,43 @@ static int bind_socket(const struct net_addr *at)
 	return fd;
 }
 
+static bool is_loopback(const struct net_addr *a)
+{
+	static const uint8_t one[16] = {[15] = 1};
+	uint8_t ip[16];
+
+	return net_addr_ip(a, ip) == 4 ? ip[0] == 127
+				       : memcmp(ip, one, sizeof(one)) == 0;
+}
+
+/* Who was told to listen on one address is reached there, so that is the one
+ * its peers should see. */
+static void note_source(struct net *n, const struct net_addr *at)
+{
+	static const uint8_t any[16];
+	struct net_addr *source = &n->source[at->sa.ss_family == AF_INET6];
+	uint8_t ip[16];
+	size_t len = net_addr_ip(at, ip);
+
+	if (source->len == 0 && memcmp(ip, any, len) != 0)
+		(void)net_addr_from_bytes(source, ip, len, 0);
+}
+
+/* Best effort: without it the connection still works. From loopback there is
+ * no way to anywhere else. */
+static void bind_source(const struct net *n, int fd, const struct net_addr *to)
+{
+	const struct net_addr *from = &n->source[to->sa.ss_family == AF_INET6];
+	const int one = 1;
+
+	if (from->len == 0 || (is_loopback(from) && !is_loopback(to)))
+		return;
+	/* the port is chosen when the other end is known, so none runs out */
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one,
+			 sizeof(one));
+	(void)!bind(fd, (const struct sockaddr *)&from->sa, from->len);
+}
+
 enum err_code net_listen(struct net *n, const char *host, uint16_t port,
 			 uint16_t *bound_port, struct err *e)
 {
@@ -371,6 +410,7 @@ enum err_code net_listen(struct net *n, const char *host, uint16_t port,
 	(void)getsockname(l->fd, (struct sockaddr *)&bound.sa, &bound.len);
 	*bound_port = net_addr_port(&bound);
 	n->listener_count++;
+	note_source(n, &at);
 	loop_watch_set(l->watch, LOOP_READ);
 	return ERR_NONE;
 }
@@ -391,6 +431,7 @@ struct conn *net_connect(struct net *n, const struct net_addr *to,
 	}
 	c->ctx = conn_ctx;
 	c->connecting = true;
+	bind_source(n, fd, to);
 	c->timer = loop_timer_new(n->loop, on_connect_timeout, c);
 	if (!c->timer ||
 	    (connect(fd, (const struct sockaddr *)&to->sa, to->len) != 0 &&

@@ -56,7 +56,9 @@ struct net *net_new(struct loop *loop, struct log *log,
 void net_free(struct net *n);
 
 /* Binds and listens on host:port (port 0: any). An IPv6 wildcard takes IPv4
- * too. *port gets the port in use. ERR_IO says why not. */
+ * too. *port gets the port in use. ERR_IO says why not. The first address of a
+ * family that is no wildcard is from then on the source of outgoing
+ * connections. */
 enum err_code net_listen(struct net *n, const char *host, uint16_t port,
 			 uint16_t *bound_port, struct err *e);
 

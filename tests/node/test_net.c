@@ -1,0 +1,132 @@
+/* Sockets on loopback, both ends in one loop. */
+#include "node/net.h"
+#include "tests/check.h"
+
+#include <string.h>
+
+struct seen {
+	struct loop *loop;
+	char from[80];
+	const char *end;
+};
+
+static void *on_accepted(void *ctx, struct conn *c, const struct net_addr *from)
+{
+	struct seen *seen = ctx;
+
+	(void)c;
+	net_addr_text(from, seen->from, sizeof(seen->from));
+	loop_stop(seen->loop);
+	return NULL; /* refused */
+}
+
+static void on_connected(void *ctx)
+{
+	(void)ctx;
+}
+
+static void on_received(void *ctx, const struct span *bytes)
+{
+	(void)ctx;
+	(void)bytes;
+}
+
+static size_t on_output(void *ctx, struct iovec *iov, size_t max)
+{
+	(void)ctx;
+	(void)iov;
+	(void)max;
+	return 0;
+}
+
+static void on_sent(void *ctx, size_t bytes)
+{
+	(void)ctx;
+	(void)bytes;
+}
+
+static size_t on_may_read(void *ctx)
+{
+	(void)ctx;
+	return NET_RECV;
+}
+
+static void on_closed(void *ctx, const char *why)
+{
+	((struct seen *)ctx)->end = why;
+}
+
+static const struct net_ops ops = {
+	.accepted = on_accepted,
+	.connected = on_connected,
+	.received = on_received,
+	.output = on_output,
+	.sent = on_sent,
+	.may_read = on_may_read,
+	.closed = on_closed,
+};
+
+static void on_limit(void *ctx)
+{
+	loop_stop(ctx);
+}
+
+static const struct row {
+	const char *name;
+	const char *listen[2];
+	const char *server;
+	const char *want; /* the source seen by the server, before the port */
+} rows[] = {
+	{"who listens on one address connects from it",
+	 {"127.0.0.3"},
+	 "127.0.0.2",
+	 "127.0.0.3:"},
+	{"the first of two addresses is the source",
+	 {"127.0.0.4", "127.0.0.3"},
+	 "127.0.0.2",
+	 "127.0.0.4:"},
+	{"who listens everywhere leaves it to the kernel",
+	 {"0.0.0.0"},
+	 "127.0.0.2",
+	 "127.0.0."},
+	{"who does not listen leaves it to the kernel",
+	 {NULL},
+	 "127.0.0.2",
+	 "127.0.0."},
+};
+
+static void run_row(const struct row *row)
+{
+	struct err e = {0};
+	struct seen seen = {.loop = loop_new(&e)};
+	struct net *server = net_new(seen.loop, NULL, &ops, &seen, &e);
+	struct net *client = net_new(seen.loop, NULL, &ops, &seen, &e);
+	struct loop_timer *limit =
+		loop_timer_new(seen.loop, on_limit, seen.loop);
+	struct net_addr to;
+	uint16_t port, own;
+
+	CHECK(net_listen(server, row->server, 0, &port, &e) == ERR_NONE,
+	      "%s: %s", row->name, e.msg);
+	for (size_t i = 0; i < ROWS(row->listen) && row->listen[i]; i++)
+		CHECK(net_listen(client, row->listen[i], 0, &own, &e) ==
+			      ERR_NONE,
+		      "%s: %s", row->name, e.msg);
+	CHECK(net_addr_from_ip(&to, row->server, port), "%s", row->name);
+	CHECK(net_connect(client, &to, &seen) != NULL, "%s", row->name);
+	loop_timer_set(limit, 5000);
+	loop_run(seen.loop);
+	CHECK(strncmp(seen.from, row->want, strlen(row->want)) == 0,
+	      "%s: seen from %s", row->name, seen.from);
+	loop_timer_free(limit);
+	net_free(client);
+	net_free(server);
+	loop_free(seen.loop);
+}
+
+int main(void)
+{
+	for (size_t i = 0; i < ROWS(rows); i++)
+		run_row(&rows[i]);
+	return CHECK_EXIT();
+}
