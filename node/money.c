@@ -533,7 +533,7 @@ static void on_settled(void *ctx, const struct settle_result *r,
 /* A daemon settles by itself where that pays, or money would be lost. */
 static void settle_if_due(struct money *m)
 {
-	const struct settle_options options = {.all = false};
+	const struct settle_options options = {.by_itself = true};
 
 	if (m->settling || !m->settle || !m->engine->daemon ||
 	    !settle_due(m->settle, clock_unix_s()))
