@@ -203,7 +203,8 @@ def perform(st, path, addresses, isolated):
     say("the file: %s, %.1f MiB" % (name, size / MIB))
     torrent = os.path.join(run, name + ".torrent")
     info_hash = stage.make_torrent(data, torrent)
-    chain = stage.Chain(st, addresses[0])
+    # it mines when something comes, and every two seconds what it overlooked
+    chain = stage.Chain(st, addresses[0], "--mixed-mining", "--block-time", "2")
     seeder = Node(run, "seeder", addresses[0], chain)
     payers = [Node(run, n, a, chain) for n, a in zip(BIDS, addresses[1:3])]
     bank = make_bank(chain, seeder, payers, DEPOSIT)
