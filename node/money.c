@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "node/passphrase.h"
 #include "node/settings.h"
+#include "node/torrent.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -308,6 +309,15 @@ static void set_trouble(struct money *m, const char *text)
 
 static void try_pin(struct money *m);
 
+static void end_opening(struct money *m)
+{
+	if (!m->opening)
+		return;
+	m->opening = false;
+	for (struct torrent *t = m->engine->torrents; t; t = torrent_next(t))
+		torrent_begin(t);
+}
+
 static enum err_code opened(struct money *m, struct err *e)
 {
 	char path[HOME_PATH_MAX];
@@ -354,6 +364,7 @@ static void on_unlocked(void *ctx, const struct signer_reply *r,
 	set_trouble(m, e.msg);
 	log_line(m->engine->log, LOG_ERROR, "money",
 		 "the wallet stays closed text=\"%s\"", e.msg);
+	end_opening(m);
 }
 
 static enum err_code unlock(struct money *m, struct err *e)
@@ -588,6 +599,7 @@ static void on_pin_reply(void *ctx, const struct signer_reply *r,
 		set_trouble(m, error->msg);
 	else
 		be_pinned(m);
+	end_opening(m);
 }
 
 static void ask_pin(struct money *m)
@@ -648,6 +660,8 @@ static void try_pin(struct money *m)
 {
 	if (m->pinned)
 		return;
+	if (!was_checked(m))
+		end_opening(m); /* the chain may take its time */
 	if (address_is_zero(&m->domain.bank)) {
 		set_trouble(m, "no bank is configured: `seedbank config bank "
 			       "ADDRESS`, or `seedbank contract deploy`");

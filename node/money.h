@@ -29,7 +29,9 @@ struct money {
 	struct signer_client *signer; /* NULL: only looking */
 	struct profile profile;	      /* with the user's overrides */
 	char *passphrase;	      /* locked memory, until it was sent */
-	bool open;		      /* me and book are valid */
+	bool opening; /* unlocking: torrents wait, so that their first
+		       * handshakes can say that we sell */
+	bool open;    /* me and book are valid */
 	struct address me;
 	struct book *book;
 	struct chain *chain; /* NULL: no RPC is configured */

@@ -137,11 +137,28 @@ static void begin(struct torrent *t)
 	torrent_wake(t);
 }
 
+void torrent_begin(struct torrent *t)
+{
+	const struct money *m = t->engine->money;
+
+	if (t->state == TORRENT_CHECKING && store_is_ready(t->store) &&
+	    !t->rechecking && !(m && m->opening))
+		begin(t);
+}
+
+void torrent_reconnect(struct torrent *t)
+{
+	if (!t->swarm || t->state == TORRENT_FAULT)
+		return;
+	torrent_swarm_stop(t);
+	store_forget_partial(t->store);
+	t->state = TORRENT_CHECKING;
+	begin(t);
+}
+
 void torrent_opened(struct torrent *t)
 {
-	if (t->state != TORRENT_CHECKING)
-		return;
-	begin(t);
+	torrent_begin(t);
 }
 
 void torrent_check_progress(struct torrent *t, uint64_t done, uint64_t total)
@@ -213,8 +230,7 @@ void torrent_resume(struct torrent *t)
 	}
 	want(t, RESUME_RUN);
 	t->state = TORRENT_CHECKING;
-	if (store_is_ready(t->store))
-		begin(t);
+	torrent_begin(t);
 }
 
 void torrent_save_totals(struct torrent *t)
@@ -234,6 +250,7 @@ static void on_recheck(void *ctx, bool whole)
 {
 	struct torrent *t = ctx;
 
+	t->rechecking = false;
 	if (!whole || t->state != TORRENT_CHECKING)
 		return;
 	t->complete_ms = -1;
@@ -255,6 +272,7 @@ enum err_code torrent_recheck(struct torrent *t, struct err *e)
 		return code;
 	}
 	t->state = TORRENT_CHECKING;
+	t->rechecking = true;
 	t->checked = 0;
 	t->check_total = t->meta.total;
 	return ERR_NONE;

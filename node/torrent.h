@@ -98,7 +98,11 @@ enum torrent_state torrent_state(const struct torrent *t);
 const char *torrent_state_name(enum torrent_state s);
 struct pay_job *torrent_job(const struct torrent *t);
 
-/* ---- from trade.h ---- */
+/* ---- from money.h and trade.h ---- */
+/* Starts what waited for the wallet to be opened. */
+void torrent_begin(struct torrent *t);
+/* Its connections begin anew: what our handshakes say has changed. */
+void torrent_reconnect(struct torrent *t);
 /* Trading is possible from now on: a paid download opens its job. */
 void torrent_trade_ready(struct torrent *t);
 /* What the user pays at most. */

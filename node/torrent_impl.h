@@ -26,6 +26,7 @@ struct torrent {
 	struct store *store;
 	struct swarm *swarm; /* NULL while checking, paused or stopped */
 	struct loop_timer *tick;
+	bool rechecking;
 	uint64_t checked, check_total;
 
 	/* ends of seeding, see struct torrent_cfg */

@@ -526,8 +526,11 @@ static void on_pinned(void *ctx)
 	make_offer(t);
 	loop_timer_set(t->tick, TICK_MS);
 	for (struct torrent *at = t->engine->torrents; at;
-	     at = torrent_next(at))
+	     at = torrent_next(at)) {
+		if (engine_flag(t->engine, "sell"))
+			torrent_reconnect(at);
 		torrent_trade_ready(at);
+	}
 }
 
 enum err_code trade_new(struct trade **out, struct engine *en, struct err *e)
