@@ -309,7 +309,7 @@ static void set_trouble(struct money *m, const char *text)
 
 static void try_pin(struct money *m);
 
-static void end_opening(struct money *m)
+void money_end_opening(struct money *m)
 {
 	if (!m->opening)
 		return;
@@ -364,7 +364,7 @@ static void on_unlocked(void *ctx, const struct signer_reply *r,
 	set_trouble(m, e.msg);
 	log_line(m->engine->log, LOG_ERROR, "money",
 		 "the wallet stays closed text=\"%s\"", e.msg);
-	end_opening(m);
+	money_end_opening(m);
 }
 
 static enum err_code unlock(struct money *m, struct err *e)
@@ -390,8 +390,10 @@ static enum err_code unlock(struct money *m, struct err *e)
 	if (!m->signer)
 		return ERR_IO;
 	m->proc = (struct signer_proc){0}; /* the client's now */
-	if (m->engine->daemon)		   /* deriving the key takes a second */
+	if (m->engine->daemon) { /* deriving the key takes a second */
+		m->opening = true;
 		return signer_ask(m->signer, &q, on_unlocked, m, e);
+	}
 	code = signer_call(m->signer, &r, &q, e);
 	forget_passphrase(m);
 	if (code != ERR_NONE)
@@ -595,11 +597,12 @@ static void on_pin_reply(void *ctx, const struct signer_reply *r,
 	struct money *m = ctx;
 
 	(void)r;
-	if (error)
-		set_trouble(m, error->msg);
-	else
-		be_pinned(m);
-	end_opening(m);
+	if (!error) {
+		be_pinned(m); /* the trade ends the opening */
+		return;
+	}
+	set_trouble(m, error->msg);
+	money_end_opening(m);
 }
 
 static void ask_pin(struct money *m)
@@ -661,7 +664,7 @@ static void try_pin(struct money *m)
 	if (m->pinned)
 		return;
 	if (!was_checked(m))
-		end_opening(m); /* the chain may take its time */
+		money_end_opening(m); /* the chain may take its time */
 	if (address_is_zero(&m->domain.bank)) {
 		set_trouble(m, "no bank is configured: `seedbank config bank "
 			       "ADDRESS`, or `seedbank contract deploy`");
@@ -714,21 +717,16 @@ void money_when_pinned(struct money *m, void (*fn)(void *ctx), void *ctx)
 
 /* ---- signer and amounts ---- */
 
-enum err_code money_sign_channel(struct money *m, const uint8_t key[32],
-				 uint8_t sig[64], struct err *e)
+enum err_code money_ask_channel(struct money *m, const uint8_t key[32],
+				signer_reply_fn *fn, void *ctx, struct err *e)
 {
 	struct signer_request q = {.type = SIGNER_CHANNEL,
 				   .u.channel = {.purpose = SIGNER_BANDWIDTH,
 						 .chain_id = m->domain.chain_id,
 						 .bank = m->domain.bank}};
-	struct signer_reply r;
-	enum err_code code;
 
 	memcpy(q.u.channel.key, key, sizeof(q.u.channel.key));
-	code = signer_call(m->signer, &r, &q, e);
-	if (code == ERR_NONE)
-		memcpy(sig, r.u.sig.bytes, 64);
-	return code;
+	return signer_ask(m->signer, &q, fn, ctx, e);
 }
 
 enum err_code money_trust(const struct money *m, struct amount *start,

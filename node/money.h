@@ -71,10 +71,11 @@ void money_when_pinned(struct money *m, void (*fn)(void *ctx), void *ctx);
 enum err_code money_adopt_bank(struct money *m, const struct address *bank,
 			       const struct address *token, struct err *e);
 
-/* Asks the signer for our word on a seal key (eip712_channel()); blocks for
- * some microseconds, only while nothing else is asked. */
-enum err_code money_sign_channel(struct money *m, const uint8_t key[32],
-				 uint8_t sig[64], struct err *e);
+/* Asks the signer for our word on a seal key (eip712_channel()). */
+enum err_code money_ask_channel(struct money *m, const uint8_t key[32],
+				signer_reply_fn *fn, void *ctx, struct err *e);
+/* Torrents that waited for the wallet may begin. */
+void money_end_opening(struct money *m);
 /* What a payer without reserves is trusted with, at first and at most. */
 enum err_code money_trust(const struct money *m, struct amount *start,
 			  struct amount *most, struct err *e);

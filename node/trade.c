@@ -466,7 +466,8 @@ struct pay *trade_pay(struct trade *t)
 	return t->pay;
 }
 
-static enum err_code start_pay(struct trade *t, struct err *e)
+static enum err_code start_pay(struct trade *t, const struct sig64 *sig,
+			       struct err *e)
 {
 	struct money *m = t->engine->money;
 	struct pay_host host = {
@@ -492,8 +493,7 @@ static enum err_code start_pay(struct trade *t, struct err *e)
 
 	if (code == ERR_NONE)
 		code = money_trust(m, &cfg.trust_start, &cfg.trust_max, e);
-	if (code == ERR_NONE)
-		code = money_sign_channel(m, t->key.pk, cfg.seal_sig, e);
+	memcpy(cfg.seal_sig, sig->bytes, sizeof(cfg.seal_sig));
 	memcpy(cfg.seal_key, t->key.pk, sizeof(cfg.seal_key));
 	t->domain = eip712_domain(m->domain.chain_id, &m->domain.bank);
 	if (code == ERR_NONE)
@@ -513,14 +513,19 @@ static void on_own_facts(void *ctx)
 	note_work(t);
 }
 
-static void on_pinned(void *ctx)
+/* Our account has vouched for our seal key: from here on we trade. */
+static void on_channel(void *ctx, const struct signer_reply *r,
+		       const struct err *error)
 {
 	struct trade *t = ctx;
 	struct err e = {0};
 
-	if (start_pay(t, &e) != ERR_NONE) {
+	if (error)
+		e = *error;
+	if (error || start_pay(t, &r->u.sig, &e) != ERR_NONE) {
 		log_line(t->engine->log, LOG_ERROR, "trade",
 			 "neither buying nor selling text=\"%s\"", e.msg);
+		money_end_opening(t->engine->money);
 		return;
 	}
 	make_offer(t);
@@ -531,6 +536,17 @@ static void on_pinned(void *ctx)
 			torrent_reconnect(at);
 		torrent_trade_ready(at);
 	}
+	money_end_opening(t->engine->money);
+}
+
+static void on_pinned(void *ctx)
+{
+	struct trade *t = ctx;
+	struct err e = {0};
+
+	if (money_ask_channel(t->engine->money, t->key.pk, on_channel, t, &e) !=
+	    ERR_NONE)
+		on_channel(t, NULL, &e);
 }
 
 enum err_code trade_new(struct trade **out, struct engine *en, struct err *e)
