@@ -139,8 +139,10 @@ bool candidates_is_banned(const struct candidates *c,
 
 void candidates_retry_now(struct candidates *c)
 {
-	for (unsigned i = 0; i < c->count; i++)
+	for (unsigned i = 0; i < c->count; i++) {
 		c->list[i].next_ms = INT64_MIN;
+		c->list[i].connected = false;
+	}
 }
 
 unsigned candidates_connected(const struct candidates *c)

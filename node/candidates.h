@@ -31,7 +31,7 @@ void candidates_ended(struct candidates *c, const struct net_addr *addr,
 		      int64_t now_ms, bool worked, bool ban);
 bool candidates_is_banned(const struct candidates *c,
 			  const struct net_addr *addr);
-/* All may be tried at once (after a pause). */
+/* Every connection is closed, and all may be tried at once (after a pause). */
 void candidates_retry_now(struct candidates *c);
 unsigned candidates_connected(const struct candidates *c);
 unsigned candidates_count(const struct candidates *c);

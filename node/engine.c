@@ -211,10 +211,10 @@ enum err_code engine_new(struct engine **out, const struct home *home,
 	code = money_fork(&en->money, en, need, e);
 	if (code == ERR_NONE)
 		code = build(en, e);
+	if (code == ERR_NONE && en->money && en->money->passphrase)
+		code = trade_new(&en->trade, en, e);
 	if (code == ERR_NONE && en->money)
 		code = money_start(en->money, e);
-	if (code == ERR_NONE && en->money && en->money->signer)
-		code = trade_new(&en->trade, en, e);
 	if (code != ERR_NONE) {
 		engine_free(en);
 		return code;

@@ -390,7 +390,7 @@ static enum err_code unlock(struct money *m, struct err *e)
 	if (!m->signer)
 		return ERR_IO;
 	m->proc = (struct signer_proc){0}; /* the client's now */
-	if (m->engine->daemon) { /* deriving the key takes a second */
+	if (m->engine->daemon) {	   /* deriving the key takes a second */
 		m->opening = true;
 		return signer_ask(m->signer, &q, on_unlocked, m, e);
 	}

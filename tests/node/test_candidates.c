@@ -68,6 +68,25 @@ static void a_banned_one_is_never_tried(void)
 	candidates_free(c);
 }
 
+static void after_a_pause_all_are_tried_at_once(void)
+{
+	struct candidates *c = candidates_new();
+	struct net_addr a = addr(1), b = addr(2), got;
+	int64_t wake;
+
+	(void)candidates_add(c, &a, true);
+	(void)candidates_add(c, &b, true);
+	CHECK(candidates_take(c, 0, &got, &wake), "one is connected");
+	CHECK(candidates_take(c, 0, &got, &wake), "the other too");
+	candidates_ended(c, &got, 0, false, false);
+	candidates_retry_now(c);
+	CHECK(candidates_connected(c) == 0, "connected still");
+	CHECK(candidates_take(c, 1, &got, &wake) &&
+		      candidates_take(c, 1, &got, &wake),
+	      "both again");
+	candidates_free(c);
+}
+
 static void the_list_is_bounded(void)
 {
 	struct candidates *c = candidates_new();
@@ -91,6 +110,7 @@ int main(void)
 {
 	failures_wait_longer_each_time();
 	a_banned_one_is_never_tried();
+	after_a_pause_all_are_tried_at_once();
 	the_list_is_bounded();
 	return CHECK_EXIT();
 }
