@@ -11,6 +11,7 @@
 #define NOTE_MAX 4096
 #define TICK_PAIRS 256 /* reserves looked at in one tick */
 #define HOUR_S 3600
+#define LAG_MAX 1024 /* pairs remembered as not booked yet */
 
 struct book {
 	struct book_db *db;
@@ -18,6 +19,13 @@ struct book {
 	bool coin_is_token;
 	bool lost; /* a commit in mid-turn failed; the turn's end must hear */
 	struct amount beyond; /* sum over pair_out; see book_own_funds */
+	int64_t now_s;	      /* of the last receipt or tick; 0: none */
+	/* Pairs with receipts that their accounts do not have yet. */
+	struct lag {
+		struct address peers[LAG_MAX];
+		size_t n;
+		bool more; /* others too: look at all */
+	} lag_in, lag_out;
 };
 
 /* ---- sums ---- */
@@ -175,6 +183,7 @@ static enum err_code load(struct book *b, struct err *e)
 		return rc;
 	b->coin_is_token = flag == 1;
 	b->beyond = AMOUNT_ZERO;
+	b->lag_in.more = b->lag_out.more = true;
 	return book_db_out_each(b->db, add_beyond, b, e);
 }
 
@@ -374,9 +383,14 @@ static enum err_code settle_in(struct book *b, const struct book_in *before,
 	line(&ls, BOOK_SECURED, &row->peer, d_secured);
 	line(&ls, cash, NULL, diff(row->in.facts.paid, before->facts.paid));
 	line(&ls, BOOK_EARNED, &row->peer,
-	     diff(book_in_total(before), book_in_total(&row->in)));
+	     diff(row->booked, book_in_total(&row->in)));
 	rc = write_entry(b, entry, &ls, e);
-	return rc == ERR_NONE ? book_db_in_set(b->db, row, due, e) : rc;
+	if (rc != ERR_NONE)
+		return rc;
+	row->booked = book_in_total(&row->in);
+	if (entry->kind == BOOK_RECEIPT_IN)
+		row->entry = entry->id;
+	return book_db_in_set(b->db, row, due, e);
 }
 
 /* The receipts' entry of this hour, or a new one. */
@@ -388,45 +402,69 @@ static void growing_entry(struct book_row_entry *entry, int64_t *hour,
 	*hour = now_s / HOUR_S;
 }
 
-static enum err_code receipt_in(struct book *b, const struct receipt *r,
-				struct amount owed, uint64_t owed_rem,
-				int64_t now_s, struct err *e)
+/* ---- receipts, booked later ----
+ *
+ * A receipt changes its pair's row and nothing else: one page to flush, while
+ * bytes wait for it. The accounts follow before anything else happens to the
+ * pair, and at each tick. Every reader of the accounts adds what they lack. */
+
+static void note_lag(struct lag *lag, const struct address *peer)
 {
-	struct book_row_in row = {.peer = r->payer};
+	if (lag->n && address_eq(&lag->peers[lag->n - 1], peer))
+		return; /* most often the same pair goes on */
+	if (lag->n < LAG_MAX)
+		lag->peers[lag->n++] = *peer;
+	else
+		lag->more = true;
+}
+
+static enum err_code catch_up_in(struct book *b, struct book_row_in *row,
+				 int64_t now_s, struct err *e)
+{
 	struct book_row_entry entry = {.kind = BOOK_RECEIPT_IN,
-				       .peer = r->payer};
-	struct book_in before;
+				       .peer = row->peer};
+
+	if (amount_cmp(row->booked, book_in_total(&row->in)) == 0)
+		return ERR_NONE;
+	growing_entry(&entry, &row->hour, row->entry, now_s);
+	return settle_in(b, &row->in, row, &entry, BOOK_TRANSIT, now_s, e);
+}
+
+static enum err_code catch_up_payer(struct book *b, const struct address *peer,
+				    int64_t now_s, struct err *e)
+{
+	struct book_row_in row = {.peer = *peer};
 	enum err_code rc = book_db_in_get(b->db, &row, e);
 
-	if (rc != ERR_NONE)
-		return rc;
-	if (row.in.have && amount_cmp(r->amount, row.in.newest.amount) <= 0)
-		return err_fail(e, ERR_STATE, "book: not above the kept one");
-	before = row.in;
-	row.in.have = true;
-	row.in.newest = *r;
-	row.in.owed = owed;
-	row.in.owed_rem = owed_rem;
-	growing_entry(&entry, &row.hour, row.entry, now_s);
-	rc = settle_in(b, &before, &row, &entry, BOOK_TRANSIT, now_s, e);
-	if (rc != ERR_NONE || entry.id == row.entry)
-		return rc;
-	row.entry = entry.id;
-	return book_db_in_set(b->db, &row, book_in_uncashed(&row.in), e);
+	return rc == ERR_NONE ? catch_up_in(b, &row, now_s, e) : rc;
 }
 
 enum err_code book_receipt_in(struct book *b, const struct receipt *r,
 			      struct amount owed, uint64_t owed_rem,
 			      int64_t now_s, struct err *e)
 {
+	struct book_row_in row = {.peer = r->payer};
 	enum err_code rc;
 
 	if (!amount_fits112(r->amount) || !amount_fits112(owed))
 		return err_fail(e, ERR_LIMIT, "book: 2^112 or more");
-	rc = begin(b, e);
+	rc = book_db_stage(b->db, e);
+	if (rc == ERR_NONE)
+		rc = book_db_in_get(b->db, &row, e);
 	if (rc != ERR_NONE)
 		return rc;
-	return end(b, receipt_in(b, r, owed, owed_rem, now_s, e));
+	if (row.in.have && amount_cmp(r->amount, row.in.newest.amount) <= 0)
+		return err_fail(e, ERR_STATE, "book: not above the kept one");
+	row.in.have = true;
+	row.in.newest = *r;
+	row.in.owed = owed;
+	row.in.owed_rem = owed_rem;
+	b->now_s = now_s;
+	note_lag(&b->lag_in, &r->payer);
+	if (!row.found)
+		return book_db_in_set(b->db, &row, book_in_uncashed(&row.in),
+				      e);
+	return book_db_in_receipt(b->db, &row, book_in_uncashed(&row.in), e);
 }
 
 enum err_code book_counts_in(struct book *b, const struct address *payer,
@@ -487,6 +525,8 @@ static enum err_code facts_in(struct book *b, const struct address *payer,
 
 	if (rc == ERR_NONE)
 		rc = facts_check(&row.in.facts, f, &use, e);
+	if (rc == ERR_NONE && use)
+		rc = catch_up_in(b, &row, now_s, e);
 	if (rc != ERR_NONE || !use)
 		return rc;
 	before = row.in;
@@ -552,28 +592,12 @@ static enum err_code unsecure(struct book *b, const struct address *payer,
 	struct book_in before;
 	enum err_code rc = book_db_in_get(b->db, &row, e);
 
+	if (rc == ERR_NONE)
+		rc = catch_up_in(b, &row, now_s, e);
 	if (rc != ERR_NONE)
 		return rc;
 	before = row.in;
 	return settle_in(b, &before, &row, &entry, BOOK_TRANSIT, now_s, e);
-}
-
-enum err_code book_tick(struct book *b, int64_t now_s, struct err *e)
-{
-	struct ending list = {.b = b};
-	enum err_code rc;
-
-	rc = book_db_in_each(b->db, BOOK_DB_BY_UNTIL,
-			     now_s + BOOK_SECURED_MARGIN_S - 1, note_ending,
-			     &list, e);
-	if (rc != ERR_NONE || !list.n)
-		return rc;
-	rc = begin(b, e);
-	if (rc != ERR_NONE)
-		return rc;
-	for (size_t i = 0; i < list.n && rc == ERR_NONE; i++)
-		rc = unsecure(b, &list.peers[i], now_s, e);
-	return end(b, rc);
 }
 
 /* ---- money out ---- */
@@ -588,7 +612,7 @@ static enum err_code settle_out(struct book *b, const struct book_out *before,
 	struct lines ls = {.unit = BOOK_TOKEN};
 	const struct book_facts *was = &before->facts, *is = &row->out.facts;
 	struct book_sum locked = diff(is->reserve, was->reserve), left;
-	struct amount beyond = book_out_beyond(&row->out), sum;
+	struct amount total = book_out_total(&row->out);
 	enum err_code rc;
 
 	if (!book_sum_add(&left, locked, diff(is->paid, was->paid)))
@@ -596,16 +620,46 @@ static enum err_code settle_out(struct book *b, const struct book_out *before,
 	line(&ls, BOOK_RESERVED, &row->peer, locked);
 	line(&ls, BOOK_BANK, NULL, book_sum_minus(left));
 	line(&ls, BOOK_OWED, &row->peer,
-	     diff(amount_sub_floor(book_out_total(before), was->paid),
-		  amount_sub_floor(book_out_total(&row->out), is->paid)));
-	line(&ls, BOOK_SPENT, &row->peer,
-	     diff(book_out_total(&row->out), book_out_total(before)));
+	     diff(amount_sub_floor(row->booked, was->paid),
+		  amount_sub_floor(total, is->paid)));
+	line(&ls, BOOK_SPENT, &row->peer, diff(total, row->booked));
 	rc = write_entry(b, entry, &ls, e);
-	if (rc == ERR_NONE)
-		rc = book_db_out_set(b->db, row, beyond, e);
 	if (rc != ERR_NONE)
 		return rc;
-	if (!amount_add(&sum, b->beyond, beyond))
+	row->booked = total;
+	if (entry->kind == BOOK_RECEIPT_OUT)
+		row->entry = entry->id;
+	return book_db_out_set(b->db, row, e);
+}
+
+static enum err_code catch_up_out(struct book *b, struct book_row_out *row,
+				  int64_t now_s, struct err *e)
+{
+	struct book_row_entry entry = {.kind = BOOK_RECEIPT_OUT,
+				       .peer = row->peer};
+
+	if (amount_cmp(row->booked, book_out_total(&row->out)) == 0)
+		return ERR_NONE;
+	growing_entry(&entry, &row->hour, row->entry, now_s);
+	return settle_out(b, &row->out, row, &entry, e);
+}
+
+static enum err_code catch_up_payee(struct book *b, const struct address *peer,
+				    int64_t now_s, struct err *e)
+{
+	struct book_row_out row = {.peer = *peer};
+	enum err_code rc = book_db_out_get(b->db, &row, e);
+
+	return rc == ERR_NONE ? catch_up_out(b, &row, now_s, e) : rc;
+}
+
+/* What the pair takes of our free balance, after `before` became `after`. */
+static enum err_code move_beyond(struct book *b, const struct book_out *before,
+				 const struct book_out *after, struct err *e)
+{
+	struct amount sum;
+
+	if (!amount_add(&sum, b->beyond, book_out_beyond(after)))
 		return too_large(e);
 	b->beyond = amount_sub_floor(sum, book_out_beyond(before));
 	return ERR_NONE;
@@ -622,12 +676,10 @@ static void take_counts(struct book_row_out *row, const struct book_out *out)
 }
 
 static enum err_code receipt_out(struct book *b, const struct address *payee,
-				 const struct book_out *out, int64_t now_s,
-				 struct err *e)
+				 const struct book_out *out,
+				 const struct book_job *job, struct err *e)
 {
 	struct book_row_out row = {.peer = *payee};
-	struct book_row_entry entry = {.kind = BOOK_RECEIPT_OUT,
-				       .peer = *payee};
 	struct book_out before;
 	enum err_code rc = book_db_out_get(b->db, &row, e);
 
@@ -640,12 +692,13 @@ static enum err_code receipt_out(struct book *b, const struct address *payee,
 	take_counts(&row, out);
 	row.out.have = true;
 	row.out.newest = out->newest;
-	growing_entry(&entry, &row.hour, row.entry, now_s);
-	rc = settle_out(b, &before, &row, &entry, e);
-	if (rc != ERR_NONE || entry.id == row.entry)
-		return rc;
-	row.entry = entry.id;
-	return book_db_out_set(b->db, &row, book_out_beyond(&row.out), e);
+	rc = row.found ? book_db_out_receipt(b->db, &row, e)
+		       : book_db_out_set(b->db, &row, e);
+	if (rc == ERR_NONE && job)
+		rc = book_db_job_set(b->db, job, e);
+	if (rc == ERR_NONE)
+		rc = move_beyond(b, &before, &row.out, e);
+	return rc;
 }
 
 enum err_code book_receipt_out(struct book *b, const struct address *payee,
@@ -653,7 +706,6 @@ enum err_code book_receipt_out(struct book *b, const struct address *payee,
 			       const struct book_job *job, int64_t now_s,
 			       struct err *e)
 {
-	struct amount beyond = b->beyond;
 	enum err_code rc;
 
 	if (!out->have || !address_eq(&out->newest.payer, &b->me))
@@ -664,12 +716,9 @@ enum err_code book_receipt_out(struct book *b, const struct address *payee,
 	rc = begin(b, e);
 	if (rc != ERR_NONE)
 		return rc;
-	rc = receipt_out(b, payee, out, now_s, e);
-	if (rc == ERR_NONE && job)
-		rc = book_db_job_set(b->db, job, e);
-	if (rc != ERR_NONE)
-		b->beyond = beyond;
-	return end(b, rc);
+	b->now_s = now_s;
+	note_lag(&b->lag_out, payee);
+	return end(b, receipt_out(b, payee, out, job, e));
 }
 
 enum err_code book_counts_out(struct book *b, const struct address *payee,
@@ -683,7 +732,7 @@ enum err_code book_counts_out(struct book *b, const struct address *payee,
 	if (rc != ERR_NONE)
 		return rc;
 	take_counts(&row, out);
-	return book_db_out_set(b->db, &row, book_out_beyond(&row.out), e);
+	return book_db_out_set(b->db, &row, e);
 }
 
 enum err_code book_job_load(struct book *b, struct book_job *job, struct err *e)
@@ -703,28 +752,107 @@ static enum err_code facts_out(struct book *b, const struct address *payee,
 
 	if (rc == ERR_NONE)
 		rc = facts_check(&row.out.facts, f, &use, e);
+	if (rc == ERR_NONE && use)
+		rc = catch_up_out(b, &row, now_s, e);
 	if (rc != ERR_NONE || !use)
 		return rc;
 	before = row.out;
 	row.out.facts = *f;
 	entry.kind = amount_cmp(f->paid, before.facts.paid) ? BOOK_CASH_OUT
 							    : BOOK_LOCK;
-	return settle_out(b, &before, &row, &entry, e);
+	rc = settle_out(b, &before, &row, &entry, e);
+	return rc == ERR_NONE ? move_beyond(b, &before, &row.out, e) : rc;
 }
 
 enum err_code book_facts_out(struct book *b, const struct address *payee,
 			     const struct book_facts *f, int64_t now_s,
 			     struct err *e)
 {
-	struct amount beyond = b->beyond;
 	enum err_code rc = begin(b, e);
 
+	return rc == ERR_NONE ? end(b, facts_out(b, payee, f, now_s, e)) : rc;
+}
+
+/* ---- the tick ---- */
+
+static enum err_code find_lag_in(void *ctx, const struct book_row_in *row,
+				 struct err *e)
+{
+	struct lag *lag = ctx;
+
+	(void)e;
+	if (amount_cmp(row->booked, book_in_total(&row->in)) != 0)
+		note_lag(lag, &row->peer);
+	return ERR_NONE;
+}
+
+static enum err_code find_lag_out(void *ctx, const struct book_row_out *row,
+				  struct err *e)
+{
+	struct lag *lag = ctx;
+
+	(void)e;
+	if (amount_cmp(row->booked, book_out_total(&row->out)) != 0)
+		note_lag(lag, &row->peer);
+	return ERR_NONE;
+}
+
+/* Notes every pair that lags, where it is not known which do. */
+static enum err_code find_lag(struct book *b, struct err *e)
+{
+	enum err_code rc = ERR_NONE;
+
+	if (b->lag_in.more) {
+		b->lag_in.n = 0;
+		b->lag_in.more = false;
+		rc = book_db_in_each(b->db, BOOK_DB_BY_PEER, 0, find_lag_in,
+				     &b->lag_in, e);
+	}
+	if (b->lag_out.more && rc == ERR_NONE) {
+		b->lag_out.n = 0;
+		b->lag_out.more = false;
+		rc = book_db_out_each(b->db, find_lag_out, &b->lag_out, e);
+	}
+	return rc;
+}
+
+static enum err_code catch_up(struct book *b, int64_t now_s, struct err *e)
+{
+	enum err_code rc = ERR_NONE;
+
+	for (size_t i = 0; i < b->lag_in.n && rc == ERR_NONE; i++)
+		rc = catch_up_payer(b, &b->lag_in.peers[i], now_s, e);
+	for (size_t i = 0; i < b->lag_out.n && rc == ERR_NONE; i++)
+		rc = catch_up_payee(b, &b->lag_out.peers[i], now_s, e);
+	if (rc == ERR_NONE)
+		b->lag_in.n = b->lag_out.n = 0;
+	return rc;
+}
+
+enum err_code book_tick(struct book *b, int64_t now_s, struct err *e)
+{
+	struct ending list = {.b = b};
+	enum err_code rc = find_lag(b, e);
+
+	b->now_s = now_s;
+	if (rc == ERR_NONE)
+		rc = book_db_in_each(b->db, BOOK_DB_BY_UNTIL,
+				     now_s + BOOK_SECURED_MARGIN_S - 1,
+				     note_ending, &list, e);
+	if (rc != ERR_NONE || (!list.n && !b->lag_in.n && !b->lag_out.n))
+		return rc;
+	rc = begin(b, e);
 	if (rc != ERR_NONE)
 		return rc;
-	rc = facts_out(b, payee, f, now_s, e);
-	if (rc != ERR_NONE)
-		b->beyond = beyond;
+	rc = catch_up(b, now_s, e);
+	for (size_t i = 0; i < list.n && rc == ERR_NONE; i++)
+		rc = unsecure(b, &list.peers[i], now_s, e);
 	return end(b, rc);
+}
+
+int64_t book_last_time(const struct book *b)
+{
+	return b->now_s;
 }
 
 enum err_code book_pair_load(struct book *b, struct book_pair *out,

@@ -19,6 +19,10 @@
  *   keeps copies in memory loads them again. A function that fails stages
  *   nothing of its own, and earlier changes of the turn stay staged.
  *
+ * Receipts are kept at once and booked later: the accounts of a pair follow
+ * before anything else happens to it, and in book_tick(). What reads the
+ * accounts adds what they lack, so nobody sees the difference.
+ *
  * Units: token = what the bank holds, coin = what the chain's fees are paid in.
  * Where the bank holds the coin itself both are posted as token.
  * Times are Unix seconds and come from the caller. Amounts are below 2^112.
@@ -218,8 +222,9 @@ bool book_own_funds(struct book *b, struct amount *free, struct amount *beyond);
  * further until `paid` reaches the receipt's amount. */
 enum err_code book_bounced(struct book *b, const struct address *payer,
 			   struct err *e) __attribute__((warn_unused_result));
-/* Reserves that come within BOOK_SECURED_MARGIN_S of their end stop counting as
- * secured; call it at least once an hour. */
+/* Books the receipts since the last tick. Reserves that come within
+ * BOOK_SECURED_MARGIN_S of their end stop counting as secured. Call it at least
+ * once an hour. */
 enum err_code book_tick(struct book *b, int64_t now_s, struct err *e)
 	__attribute__((warn_unused_result));
 
@@ -382,7 +387,8 @@ const char *book_account_name(enum book_account kind);
 const char *book_entry_name(enum book_entry_kind kind);
 
 /* One line a posting: entry, time (UTC), kind, account, peer (0x...), unit,
- * amount in units with its sign, transaction (0: none). ERR_IO: writing failed.
+ * amount in units with its sign, transaction (0: none).
+ * Entry 0, without a time: receipts not booked yet. ERR_IO: writing failed.
  */
 enum err_code book_export_csv(struct book *b, FILE *out, struct err *e)
 	__attribute__((warn_unused_result));

@@ -30,9 +30,7 @@ static const char *const migrations[] = {
 	" free BLOB NOT NULL, until INTEGER NOT NULL, block INTEGER NOT NULL,"
 	" bounced INTEGER NOT NULL, due_mark BLOB NOT NULL,"
 	" entry INTEGER NOT NULL, hour INTEGER NOT NULL,"
-	" uncashed BLOB NOT NULL) STRICT, WITHOUT ROWID;"
-	"CREATE INDEX pair_in_worth ON pair_in(uncashed)"
-	" WHERE uncashed > zeroblob(16);"
+	" booked BLOB NOT NULL, uncashed BLOB NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX pair_in_until ON pair_in(until)"
 	" WHERE reserve > zeroblob(16);"
 	"CREATE TABLE pair_out(peer BLOB PRIMARY KEY, packed BLOB,"
@@ -41,7 +39,7 @@ static const char *const migrations[] = {
 	" known INTEGER NOT NULL, paid BLOB NOT NULL, reserve BLOB NOT NULL,"
 	" free BLOB NOT NULL, until INTEGER NOT NULL, block INTEGER NOT NULL,"
 	" entry INTEGER NOT NULL, hour INTEGER NOT NULL,"
-	" beyond BLOB NOT NULL) STRICT, WITHOUT ROWID;"
+	" booked BLOB NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE job(key BLOB PRIMARY KEY, spent BLOB NOT NULL)"
 	" STRICT, WITHOUT ROWID;"
 	"CREATE TABLE tx(id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -64,8 +62,10 @@ enum stmt {
 	S_POSTING_SET,
 	S_IN_GET,
 	S_IN_SET,
+	S_IN_RECEIPT,
 	S_OUT_GET,
 	S_OUT_SET,
+	S_OUT_RECEIPT,
 	S_JOB_GET,
 	S_JOB_SET,
 	S_TX_NEW,
@@ -81,10 +81,10 @@ enum stmt {
 
 #define IN_COLUMNS \
 	"peer,packed,owed,owed_rem,known,paid,reserve,free,until,block," \
-	"bounced,due_mark,entry,hour"
+	"bounced,due_mark,entry,hour,booked"
 #define OUT_COLUMNS \
 	"peer,packed,owed,owed_rem,known,paid,reserve,free,until,block," \
-	"lost,bytes,banned,entry,hour"
+	"lost,bytes,banned,entry,hour,booked"
 #define TX_COLUMNS "id,kind,state,slot,amount,target,block,fee,made_s"
 
 static const char *const sql[S_COUNT] = {
@@ -102,11 +102,15 @@ static const char *const sql[S_COUNT] = {
 	[S_IN_GET] = "SELECT " IN_COLUMNS " FROM pair_in WHERE peer=?1",
 	[S_IN_SET] = "INSERT OR REPLACE INTO pair_in(" IN_COLUMNS ",uncashed)"
 		     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"
-		     "?15)",
+		     "?15,?16)",
+	[S_IN_RECEIPT] = "UPDATE pair_in SET packed=?2,owed=?3,owed_rem=?4,"
+			 "uncashed=?5 WHERE peer=?1",
 	[S_OUT_GET] = "SELECT " OUT_COLUMNS " FROM pair_out WHERE peer=?1",
-	[S_OUT_SET] = "INSERT OR REPLACE INTO pair_out(" OUT_COLUMNS ",beyond)"
+	[S_OUT_SET] = "INSERT OR REPLACE INTO pair_out(" OUT_COLUMNS ")"
 		      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"
 		      "?15,?16)",
+	[S_OUT_RECEIPT] = "UPDATE pair_out SET packed=?2,owed=?3,owed_rem=?4,"
+			  "lost=?5,bytes=?6,banned=?7 WHERE peer=?1",
 	[S_JOB_GET] = "SELECT spent FROM job WHERE key=?1",
 	[S_JOB_SET] = "INSERT OR REPLACE INTO job VALUES(?1,?2)",
 	[S_TX_NEW] = "INSERT INTO tx(kind,state,slot,amount,target,block,fee,"
@@ -405,7 +409,8 @@ static bool read_in(struct db_stmt *s, struct book_row_in *row)
 	return col_address(s, 0, &row->peer) &&
 	       col_receipt(s, 1, &in->have, &in->newest) &&
 	       db_col_amount(s, 2, &in->owed) && col_facts(s, 4, &in->facts) &&
-	       db_col_amount(s, 11, &in->due_mark);
+	       db_col_amount(s, 11, &in->due_mark) &&
+	       db_col_amount(s, 14, &row->booked);
 }
 
 enum err_code book_db_in_get(struct book_db *b, struct book_row_in *row,
@@ -442,7 +447,22 @@ enum err_code book_db_in_set(struct book_db *b, const struct book_row_in *row,
 	db_bind_amount(s, 12, in->due_mark);
 	db_bind_int(s, 13, row->entry);
 	db_bind_int(s, 14, row->hour);
-	db_bind_amount(s, 15, uncashed);
+	db_bind_amount(s, 15, row->booked);
+	db_bind_amount(s, 16, uncashed);
+	return db_run(s, e);
+}
+
+enum err_code book_db_in_receipt(struct book_db *b,
+				 const struct book_row_in *row,
+				 struct amount uncashed, struct err *e)
+{
+	struct db_stmt *s = b->s[S_IN_RECEIPT];
+
+	bind_address(s, 1, &row->peer);
+	bind_receipt(s, 2, row->in.have, &row->in.newest);
+	db_bind_amount(s, 3, row->in.owed);
+	bind_u64(s, 4, row->in.owed_rem);
+	db_bind_amount(s, 5, uncashed);
 	return db_run(s, e);
 }
 
@@ -459,7 +479,9 @@ static bool read_out(struct db_stmt *s, struct book_row_out *row)
 	return col_address(s, 0, &row->peer) &&
 	       col_receipt(s, 1, &out->have, &out->newest) &&
 	       db_col_amount(s, 2, &out->owed) &&
-	       col_facts(s, 4, &out->facts) && db_col_amount(s, 10, &out->lost);
+	       col_facts(s, 4, &out->facts) &&
+	       db_col_amount(s, 10, &out->lost) &&
+	       db_col_amount(s, 15, &row->booked);
 }
 
 enum err_code book_db_out_get(struct book_db *b, struct book_row_out *row,
@@ -482,7 +504,7 @@ enum err_code book_db_out_get(struct book_db *b, struct book_row_out *row,
 }
 
 enum err_code book_db_out_set(struct book_db *b, const struct book_row_out *row,
-			      struct amount beyond, struct err *e)
+			      struct err *e)
 {
 	struct db_stmt *s = b->s[S_OUT_SET];
 	const struct book_out *out = &row->out;
@@ -497,7 +519,23 @@ enum err_code book_db_out_set(struct book_db *b, const struct book_row_out *row,
 	db_bind_int(s, 13, out->banned);
 	db_bind_int(s, 14, row->entry);
 	db_bind_int(s, 15, row->hour);
-	db_bind_amount(s, 16, beyond);
+	db_bind_amount(s, 16, row->booked);
+	return db_run(s, e);
+}
+
+enum err_code book_db_out_receipt(struct book_db *b,
+				  const struct book_row_out *row, struct err *e)
+{
+	struct db_stmt *s = b->s[S_OUT_RECEIPT];
+	const struct book_out *out = &row->out;
+
+	bind_address(s, 1, &row->peer);
+	bind_receipt(s, 2, out->have, &out->newest);
+	db_bind_amount(s, 3, out->owed);
+	bind_u64(s, 4, out->owed_rem);
+	db_bind_amount(s, 5, out->lost);
+	bind_u64(s, 6, out->bytes);
+	db_bind_int(s, 7, out->banned);
 	return db_run(s, e);
 }
 

@@ -79,12 +79,14 @@ struct book_row_in {
 	bool found;
 	struct book_in in;
 	int64_t entry, hour;
+	struct amount booked; /* of book_in_total(): what the accounts have */
 };
 struct book_row_out {
 	struct address peer;
 	bool found;
 	struct book_out out;
 	int64_t entry, hour;
+	struct amount booked; /* of book_out_total() */
 };
 enum err_code book_db_in_get(struct book_db *b, struct book_row_in *row,
 			     struct err *e) __attribute__((warn_unused_result));
@@ -95,9 +97,16 @@ enum err_code book_db_in_set(struct book_db *b, const struct book_row_in *row,
 enum err_code book_db_out_get(struct book_db *b, struct book_row_out *row,
 			      struct err *e)
 	__attribute__((warn_unused_result));
-/* `beyond`: promised, not drawn and not reserved. */
 enum err_code book_db_out_set(struct book_db *b, const struct book_row_out *row,
-			      struct amount beyond, struct err *e)
+			      struct err *e)
+	__attribute__((warn_unused_result));
+/* Receipt and counts only, of a row that is there: one page in the log. */
+enum err_code book_db_in_receipt(struct book_db *b,
+				 const struct book_row_in *row,
+				 struct amount uncashed, struct err *e)
+	__attribute__((warn_unused_result));
+enum err_code book_db_out_receipt(struct book_db *b,
+				  const struct book_row_out *row, struct err *e)
 	__attribute__((warn_unused_result));
 
 /* Callbacks return an error to stop with it. */

@@ -22,5 +22,7 @@ struct amount book_out_total(const struct book_out *out);
 struct amount book_out_beyond(const struct book_out *out);
 
 struct book_db *book_tables(struct book *b);
+/* Of the last receipt or tick of this run; 0: there was none. */
+int64_t book_last_time(const struct book *b);
 
 #endif

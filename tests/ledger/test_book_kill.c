@@ -59,7 +59,7 @@ static void work(const char *path, int fd, uint64_t seed,
 
 	if (book_open(&b, path, &me, NULL) != ERR_NONE)
 		_exit(1);
-	for (int64_t now = NOW;; now += 7) {
+	for (int64_t now = NOW;; now += 70) {
 		struct report batch[4];
 		uint32_t n = 1 + rng_below(&rng, 4);
 
@@ -74,6 +74,9 @@ static void work(const char *path, int fd, uint64_t seed,
 			if (stage(b, r, now) != ERR_NONE)
 				_exit(2);
 		}
+		if (rng_below(&rng, 4) == 0 &&
+		    book_tick(b, now, NULL) != ERR_NONE)
+			_exit(5);
 		if (book_commit(b, NULL) != ERR_NONE)
 			_exit(3);
 		if (write(fd, batch, n * sizeof(batch[0])) < 0)
