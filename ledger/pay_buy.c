@@ -760,6 +760,8 @@ static enum err_code on_held(struct pay_session *s,
 
 	if (!pair || amount_is_zero(s->buy.sent))
 		return err_fail(e, ERR_STATE, "sb_pay: held, but not asked");
+	if (s->buy.state != BUY_HELLO && s->buy.state != BUY_PAYING)
+		return ERR_NONE; /* we are done with it */
 	if (amount_cmp(m->amount, promised(pair)) <= 0 ||
 	    pair->pending == PENDING_COMMIT)
 		return ERR_NONE; /* it crossed a newer one of ours */
