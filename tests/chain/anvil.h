@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -359,6 +360,7 @@ ANVIL_FN bool anvil_start(struct bench *b, struct anvil *a)
 	(void)snprintf(a->url, sizeof(a->url), "http://127.0.0.1:%u", a->port);
 	a->pid = fork();
 	if (a->pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* leave none behind */
 		(void)execv(a->path, (char *const *)(uintptr_t)argv);
 		_exit(127);
 	}
