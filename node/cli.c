@@ -37,6 +37,7 @@ static void catch_signals(void)
 	(void)sigaction(SIGTERM, &sa, NULL);
 	sa.sa_handler = SIG_IGN;
 	(void)sigaction(SIGPIPE, &sa, NULL);
+	(void)sigaction(SIGXFSZ, &sa, NULL); /* a file limit: a full disk */
 }
 
 void cli_print(const struct cli *cli, const char *fmt, ...)

@@ -116,6 +116,7 @@ int main(int argc, char **argv)
 	enum err_code code = ERR_NOMEM;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a file limit is a full disk */
 	raise_fd_limit();
 	if (sodium_init() < 0) {
 		(void)err_fail(&e, ERR_IO, "no source of randomness");

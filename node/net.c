@@ -12,6 +12,7 @@
 #define MAX_LISTENERS 16
 #define RBUFS_MAX 4096 /* 4 GiB of received bytes still held: a ceiling */
 #define RBUFS_KEPT 32  /* a new one costs 256 page faults */
+#define IDLE_MS 5000
 #define RECVS_A_TURN 4 /* then others get their turn */
 #define WRITES_A_TURN 8
 #define CONNECT_TIMEOUT_MS 15000
@@ -54,16 +55,37 @@ struct net {
 	struct cbuf_pool *pool;
 	struct cbuf *rbuf;
 	uint32_t rbuf_used;
+	struct loop_timer *idle; /* armed while there is a buffer */
+	bool received;		 /* since it was armed */
 };
+
+/* Nothing came for a while: an idle node holds no buffers. */
+static void on_idle(void *ctx)
+{
+	struct net *n = ctx;
+
+	if (n->received) {
+		n->received = false;
+		loop_timer_set(n->idle, IDLE_MS);
+		return;
+	}
+	cbuf_unref(n->rbuf);
+	n->rbuf = NULL;
+	cbuf_pool_trim(n->pool);
+}
 
 struct net *net_new(struct loop *loop, struct log *log,
 		    const struct net_ops *ops, void *net_ctx, struct err *e)
 {
 	struct net *n = calloc(1, sizeof(*n));
 
-	if (n)
+	if (n) {
 		n->pool = cbuf_pool_new(NET_RBUF, RBUFS_MAX, RBUFS_KEPT);
-	if (!n || !n->pool) {
+		n->idle = loop_timer_new(loop, on_idle, n);
+	}
+	if (!n || !n->pool || !n->idle) {
+		if (n)
+			loop_timer_free(n->idle);
 		free(n);
 		(void)err_fail(e, ERR_NOMEM, "network");
 		return NULL;
@@ -132,6 +154,7 @@ void net_free(struct net *n)
 		loop_watch_free(n->listeners[i].watch);
 		(void)close(n->listeners[i].fd);
 	}
+	loop_timer_free(n->idle);
 	cbuf_unref(n->rbuf);
 	cbuf_pool_free(n->pool);
 	free(n);
@@ -161,6 +184,8 @@ static bool rbuf_ready(struct net *n)
 		n->rbuf_used = 0; /* nobody kept a span: start over, hot */
 	if (n->rbuf && n->rbuf->cap - n->rbuf_used >= NET_RECV)
 		return true;
+	if (!n->rbuf)
+		loop_timer_set(n->idle, IDLE_MS);
 	cbuf_unref(n->rbuf);
 	n->rbuf = cbuf_get(n->pool);
 	n->rbuf_used = 0;
@@ -193,6 +218,7 @@ static bool receive_once(struct conn *c)
 			      .p = n->rbuf->data + n->rbuf_used,
 			      .len = (size_t)got};
 	n->rbuf_used += (uint32_t)got;
+	n->received = true;
 	n->ops->received(c->ctx, &bytes);
 	return !c->dead && (size_t)got == room;
 }
