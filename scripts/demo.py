@@ -110,9 +110,9 @@ def report(leechers, size, began):
           flush=True)
 
 
-def play(st, leechers, payer, size):
+def play(st, leechers, payer, size, second):
     """Until all have all. What each has when the first payer is done is the
-    fair comparison: later the free ones have the whole upload to themselves."""
+    fair comparison; then the second one comes, as others would."""
     began = last = time.monotonic()
     while any(l.seconds is None for l in leechers):
         time.sleep(0.1)
@@ -123,12 +123,14 @@ def play(st, leechers, payer, size):
             for l in leechers:
                 l.window = min(size, l.bytes_on_disk()) - l.at_start
                 l.window_s = payer.seconds
+            leechers.insert(1, second())
         if now - last >= 3:
             last = now
             report(leechers, size, began)
         if now - began > 300:
             raise Failed("not complete after 300 s")
     report(leechers, size, began)
+    leechers[1].window, leechers[1].window_s = size, leechers[1].seconds
 
 
 def chain_facts(chain, after, bank):
@@ -216,18 +218,21 @@ def perform(st, path, addresses, isolated):
     leechers = []
     if isolated:
         leechers.append(start_transmission(st, addresses, data, info_hash))
-    payers_at_work = [
-        start_leecher(st, node, torrent, peer, "--bid", BIDS[node.name],
-                      "--budget", BUDGET, "--passphrase-file", node.passphrase)
-        for node in payers]
+
+    def start_payer(node):
+        return start_leecher(st, node, torrent, peer, "--bid", BIDS[node.name],
+                             "--budget", BUDGET, "--passphrase-file",
+                             node.passphrase)
     free = Node(run, "free rider", addresses[3])
-    leechers = [*payers_at_work, start_leecher(st, free, torrent, peer),
+    leechers = [start_payer(payers[0]), start_leecher(st, free, torrent, peer),
                 *leechers]
     for l in leechers:
         l.at_start = l.bytes_on_disk()
-    say("two payers (bids %s and %s tokens a GiB), a free rider%s" % (
-        *BIDS.values(), " and transmission" if isolated else ""))
-    play(st, leechers, payers_at_work[0], size)
+    say("a payer (at most %s tokens a GiB), a free rider%s; a second payer (at "
+        "most %s) comes when the first is done" % (
+            BIDS["payer"], " and transmission" if isolated else "",
+            BIDS["second payer"]))
+    play(st, leechers, leechers[0], size, lambda: start_payer(payers[1]))
     for l in leechers:
         if not stage.same(data, os.path.join(l.out, name)):
             raise Failed("%s: the bytes differ" % l.name)
