@@ -200,26 +200,15 @@ static void host_sign(void *ctx, const struct address *payee,
 		note_work(t);
 }
 
-static bool is_signed_by(const struct hash32 *digest,
-			 const uint8_t sig[RECEIPT_SIG_LEN],
-			 const struct address *who)
-{
-	struct address found;
-	struct sig64 s;
-
-	memcpy(s.bytes, sig, sizeof(s.bytes));
-	return sig64_recover(&found, digest, &s, NULL) == ERR_NONE &&
-	       address_eq(&found, who);
-}
-
 static bool host_check(void *ctx, const struct address *payer,
 		       const struct address *payee, struct amount amount,
 		       const uint8_t sig[RECEIPT_SIG_LEN])
 {
 	const struct trade *t = ctx;
-	struct hash32 digest = eip712_receipt(&t->domain, payer, payee, amount);
+	struct receipt r = {.payer = *payer, .amount = amount};
 
-	return is_signed_by(&digest, sig, payer);
+	memcpy(r.sig, sig, sizeof(r.sig));
+	return receipt_verify(&r, &t->domain, payee, NULL) == ERR_NONE;
 }
 
 static bool host_check_channel(void *ctx, const struct address *payee,
@@ -228,8 +217,12 @@ static bool host_check_channel(void *ctx, const struct address *payee,
 {
 	const struct trade *t = ctx;
 	struct hash32 digest = eip712_channel(&t->domain, payee, key);
+	struct address signer;
+	struct sig64 s;
 
-	return is_signed_by(&digest, sig, payee);
+	memcpy(s.bytes, sig, sizeof(s.bytes));
+	return sig64_recover(&signer, &digest, &s, NULL) == ERR_NONE &&
+	       address_eq(&signer, payee);
 }
 
 /* ---- chain facts ---- */
