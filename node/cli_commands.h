@@ -20,5 +20,7 @@ extern const struct command cmd_contract_deploy, cmd_contract_mint, cmd_deposit,
 	cmd_ledger_check, cmd_ledger_export;
 /* cli_config.c */
 extern const struct command cmd_config;
+/* cli_man.c */
+extern const struct command cmd_man;
 
 #endif
