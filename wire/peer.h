@@ -150,10 +150,11 @@ void peer_stats_get(const struct peer *p, struct peer_stats *out);
 /* Bounds, also in DESIGN.md. */
 #define PEER_READY_BYTES (512U * 1024U)
 #define PEER_READY_LOW (256U * 1024U)
-#define PEER_REQUESTS_MAX 2000U /* theirs that we keep */
-#define PEER_REQQ \
-	2000U /* what our BEP 10 "reqq" says: others fill only that \
-	       */
+/* What our BEP 10 "reqq" says: others fill only that. libtorrent passes it by
+ * some percent, and waits a minute for a request that was refused: so more are
+ * kept than are asked for. */
+#define PEER_REQQ 2000U
+#define PEER_REQUESTS_MAX 3000U
 #define PEER_SERVE_MAX (16U * 1024U) /* largest block we serve, BEP 3 */
 #define PEER_ARENA_MAX (256U * 1024U)
 #define PEER_HANDSHAKE_MS 20000

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define UP_RING_MIN 16U
-#define UP_RING_MAX 2048U /* a power of two over PEER_REQUESTS_MAX */
+#define UP_RING_MAX 4096U /* a power of two over PEER_REQUESTS_MAX */
 
 _Static_assert(UP_RING_MAX >= PEER_REQUESTS_MAX + UP_SLOTS,
 	       "requests that are held go back into the ring");
