@@ -172,6 +172,7 @@ static bool evict_one(struct pay *p)
 			if (!can_go(q))
 				continue;
 			flush_pair(p, q);
+			p->evicted = true;
 			*at = q->next;
 			free(q);
 			p->n_pairs--;
@@ -221,6 +222,9 @@ struct pay_pair *pay_pair_get(struct pay *p, const struct address *peer,
 	q->out = kept.out;
 	q->facts_in_ms = q->facts_out_ms = INT64_MIN;
 	raise_to_paid(q);
+	/* what this run evicted and reads again is no news */
+	if (!p->evicted)
+		q->unsure = pay_buy_ahead(q);
 	q->next = p->buckets[bucket_of(peer)];
 	p->buckets[bucket_of(peer)] = q;
 	p->n_pairs++;

@@ -698,13 +698,30 @@ static void drop(struct pay_session *s, struct amount lost, const char *why)
 	pay_tell(s, PAY_EV_SELLER_DROPPED, lost, PAY_NO_NONE, why);
 }
 
+/* Counts are stored with a receipt or after 10 s, so a run that is killed has
+ * got more than the book says. The payee's word is taken for it once, when it
+ * had delivered before. */
+static void believe_unsure(struct pay_pair *pair, struct amount theirs)
+{
+	struct amount more = amount_sub_floor(theirs, used(pair));
+
+	more = amount_min(more, pair->unsure);
+	pair->unsure = AMOUNT_ZERO;
+	if (amount_is_zero(more) || !has_history(pair))
+		return;
+	pair->out.owed = amount_add_cap(pair->out.owed, more);
+	pair->out_dirty = true;
+}
+
 static void compare_counts(struct pay_session *s, struct amount theirs)
 {
 	struct pay_pair *pair = s->pair;
 	struct book_out *out = &pair->out;
-	struct amount more = amount_sub_floor(theirs, used(pair));
-	struct amount less = amount_sub_floor(used(pair), theirs), back;
+	struct amount more, less, back;
 
+	believe_unsure(pair, theirs);
+	more = amount_sub_floor(theirs, used(pair));
+	less = amount_sub_floor(used(pair), theirs);
 	back = amount_min(less, pair->soft);
 	out->owed = amount_sub_floor(out->owed, back);
 	back = amount_min(amount_sub_floor(less, back), out->lost);

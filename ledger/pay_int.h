@@ -63,6 +63,9 @@ struct pay_pair {
 	int64_t dropped_ms;
 	bool adopting;	    /* next_out is one that the payee held */
 	struct amount soft; /* of owed: adopted, perhaps not served */
+	/* Promised, and not known to be served when the book was opened: an
+	 * earlier run that was killed may have got it. */
+	struct amount unsure;
 	enum pay_pending pending;
 	int64_t pending_ms; /* asked of the signer */
 	struct receipt next_out;
@@ -166,6 +169,7 @@ struct pay {
 	struct log *log;
 	int64_t now_ms, now_s;
 	struct pay_pair *buckets[PAY_BUCKETS];
+	bool evicted; /* a pair, in this run */
 	unsigned n_pairs, n_sessions, n_jobs, n_blind;
 	unsigned evict; /* bucket where the search goes on */
 	struct pay_session *sessions;

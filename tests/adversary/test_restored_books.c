@@ -145,6 +145,43 @@ static void restore(const struct row *row)
 	remove_files(&f);
 }
 
+/* Its book is the newest there is, but what arrived since the last receipt is
+ * not in it. An honest payee is not blamed for that, however often. */
+static void a_payer_is_killed(void)
+{
+	struct files f;
+	struct sim *sim = sim_new();
+	struct sim_node_config bc = buyer_cfg;
+	struct sim_node *seller = sim_node(sim, &seller_cfg), *buyer;
+	struct sim_link_config half = {.want = 64 * MIB};
+	uint64_t bytes = 0;
+	unsigned kills = 4; /* more asks a minute are turned away */
+
+	make_files(&f);
+	bc.path = f.book[PAYER];
+	buyer = sim_node(sim, &bc);
+	for (unsigned i = 0; i < kills; i++) {
+		struct sim_link *l = sim_connect(
+			sim, buyer,
+			sim_job(buyer, (uint8_t)(i + 1), 1024, 1000), seller,
+			&half);
+
+		sim_run(sim, 4000 + 217 * (int64_t)i);
+		EXPECT(sim_events(buyer, PAY_EV_SELLER_DROPPED) == 0,
+		       "kill %u: the payee is blamed", i);
+		EXPECT(sim_got_paid(l) > 8 * MIB, "kill %u: paid for %llu KiB",
+		       i, (unsigned long long)(sim_got_paid(l) / 1024));
+		bytes += sim_got_paid(l);
+		sim_restart(buyer, f.book[PAYER]);
+	}
+	EXPECT(amount_cmp(newest(seller, buyer),
+			  cost(bytes + kills * PAY_STEP_MAX)) <= 0,
+	       "more than a step a kill");
+	sim_check_books(sim);
+	sim_free(sim);
+	remove_files(&f);
+}
+
 /* The payee forgot, and its payer says that it was never served. */
 static void a_payer_uses_the_payees_loss(bool knows_paid)
 {
@@ -204,6 +241,7 @@ int main(void)
 {
 	for (size_t i = 0; i < ROWS(rows); i++)
 		restore(&rows[i]);
+	a_payer_is_killed();
 	a_payer_uses_the_payees_loss(false);
 	a_payer_uses_the_payees_loss(true);
 	a_payers_own_count_is_heard();
