@@ -28,6 +28,7 @@ struct announcer {
 	struct tracker_stats stats;
 	char source[64];    /* the only address that we listen on; or "" */
 	uint32_t next_tier; /* of the user's own trackers */
+	bool paused;
 	bool leaving;
 	bool left;
 };
@@ -119,7 +120,7 @@ static void advance(struct announcer *a)
 	int64_t now = loop_now_ms(a->engine->loop), wake;
 	struct tracker_announce due;
 
-	if (!a->leaving) /* then the swarm may be gone */
+	if (!a->leaving && !a->paused) /* then the swarm may be gone */
 		read_stats(a);
 	tracker_set_hungry(a->tracker, a->stats.left > 0);
 	while (tracker_next(a->tracker, &due, now, &a->stats))
@@ -229,6 +230,7 @@ enum err_code announcer_add(struct announcer *a, const char *url, struct err *e)
 
 void announcer_start(struct announcer *a)
 {
+	a->paused = false;
 	tracker_start(a->tracker, loop_now_ms(a->engine->loop));
 	advance(a);
 }
@@ -239,9 +241,20 @@ void announcer_completed(struct announcer *a)
 	advance(a);
 }
 
+void announcer_pause(struct announcer *a)
+{
+	if (a->paused)
+		return;
+	read_stats(a);
+	a->paused = true;
+	tracker_stop(a->tracker, loop_now_ms(a->engine->loop));
+	advance(a);
+}
+
 void announcer_goodbye(struct announcer *a)
 {
-	read_stats(a);
+	if (!a->paused)
+		read_stats(a);
 	a->leaving = true;
 	/* What is under way may be `completed`: it is let through, for a while
 	 */

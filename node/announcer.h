@@ -30,6 +30,9 @@ enum err_code announcer_add(struct announcer *a, const char *url,
 /* First announce `started`, then at the tracker's interval. */
 void announcer_start(struct announcer *a);
 void announcer_completed(struct announcer *a);
+/* `stopped`, when `started` was told, with the figures of this moment; nothing
+ * more until announcer_start(), which may come before it is answered. */
+void announcer_pause(struct announcer *a);
 /* `stopped`, when `started` was told; ops.goodbye comes at once or later. */
 void announcer_goodbye(struct announcer *a);
 void announcer_free(struct announcer *a);

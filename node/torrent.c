@@ -62,6 +62,17 @@ const char *torrent_state_name(enum torrent_state s)
 
 /* ---- time ---- */
 
+/* Enough was seeded. A command ends then; a daemon, where perhaps nobody
+ * watches, keeps the torrent but halts it. A download without such an end is
+ * seeded on by a daemon. */
+static void reached(struct torrent *t)
+{
+	if (t->watcher)
+		t->watcher(t->watcher_ctx, "reached", "");
+	if (t->engine->daemon && !t->stop_when_complete)
+		torrent_pause(t);
+}
+
 static void on_tick(void *ctx)
 {
 	struct torrent *t = ctx;
@@ -77,8 +88,8 @@ static void on_tick(void *ctx)
 	if (next > TICK_MAX_MS)
 		next = TICK_MAX_MS;
 	loop_timer_set(t->tick, next);
-	if (torrent_reached(t) && t->watcher)
-		t->watcher(t->watcher_ctx, "reached", "");
+	if (torrent_reached(t))
+		reached(t);
 }
 
 bool torrent_reached(const struct torrent *t)
@@ -208,6 +219,7 @@ void torrent_pause(struct torrent *t)
 {
 	if (t->state == TORRENT_PAUSED || t->state == TORRENT_STOPPED)
 		return;
+	torrent_peers_pause(t); /* before the swarm's figures are gone */
 	torrent_swarm_stop(t);
 	store_forget_partial(t->store);
 	t->state = TORRENT_PAUSED;

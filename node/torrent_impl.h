@@ -81,6 +81,8 @@ void torrent_peers_start(struct torrent *t);
 /* Connects to who is due; returns when to be called next. */
 int64_t torrent_peers_tick(struct torrent *t, int64_t now_ms);
 void torrent_peers_completed(struct torrent *t);
+/* Trackers are told `stopped`; torrent_peers_start() begins again. */
+void torrent_peers_pause(struct torrent *t);
 /* Tells trackers `stopped`, when they were told `started`; sets goodbye_said
  * and calls torrent_stop_step() when it is answered, at once or later. */
 void torrent_peers_goodbye(struct torrent *t);

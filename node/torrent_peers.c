@@ -194,6 +194,11 @@ void torrent_peers_completed(struct torrent *t)
 	announcer_completed(t->announcer);
 }
 
+void torrent_peers_pause(struct torrent *t)
+{
+	announcer_pause(t->announcer);
+}
+
 void torrent_peers_goodbye(struct torrent *t)
 {
 	announcer_goodbye(t->announcer);
