@@ -27,6 +27,7 @@ struct add {
 	struct torrent *torrent;
 	struct loop_timer *timer;
 	bool in_daemon;
+	bool reached; /* what it was started for; it may be paused since */
 };
 
 static json_t *event_of(const char *type, const char *text)
@@ -78,13 +79,23 @@ static void on_add_cancel(void *ctx)
 static void on_add_timer(void *ctx)
 {
 	struct add *a = ctx;
-	json_t *event = torrent_json(a->torrent);
+	struct err e = {0};
+	json_t *event;
 
-	if (torrent_reached(a->torrent)) {
-		json_decref(event);
+	if (a->reached || torrent_reached(a->torrent)) {
 		add_finish(a);
 		return;
 	}
+	/* without a daemon there is nobody who could resume it */
+	if (!a->in_daemon && torrent_state(a->torrent) == TORRENT_FAULT) {
+		(void)err_fail(&e, ERR_IO,
+			       "%s; the same command goes on from "
+			       "here",
+			       a->torrent->fault);
+		add_fail(a, &e);
+		return;
+	}
+	event = torrent_json(a->torrent);
 	(void)json_object_set_new(event, "type", json_string("progress"));
 	call_event(a->call, event);
 	loop_timer_set(a->timer, PROGRESS_MS);
@@ -94,7 +105,10 @@ static void on_torrent_event(void *ctx, const char *type, const char *text)
 {
 	struct add *a = ctx;
 
-	if (strcmp(type, "reached") == 0 || strcmp(type, "complete") == 0)
+	if (strcmp(type, "reached") == 0)
+		a->reached = true;
+	if (a->reached || strcmp(type, "complete") == 0 ||
+	    strcmp(type, "fault") == 0)
 		loop_timer_set(a->timer, 0); /* not from inside the torrent */
 	if (*text)
 		call_event(a->call, event_of(type, text));
@@ -164,22 +178,6 @@ static enum err_code decode_torrent(const json_t *params, uint8_t **out,
 	return err_fail(e, ERR_PARSE, "add: the torrent is no base64");
 }
 
-static enum err_code add_extras(struct torrent *t, const json_t *params,
-				struct err *e)
-{
-	enum err_code code = ERR_NONE;
-	json_t *item;
-	size_t i;
-
-	json_array_foreach(json_object_get(params, "tracker"), i,
-			   item) if (code == ERR_NONE) code =
-		torrent_add_tracker(t, json_string_value(item), e);
-	json_array_foreach(json_object_get(params, "peer"), i,
-			   item) if (code == ERR_NONE) code =
-		torrent_add_peer_text(t, json_string_value(item), e);
-	return code;
-}
-
 /* What it may cost at most, before anything is spent. */
 static void tell_cost(struct add *a, const struct torrent_cfg *cfg)
 {
@@ -227,9 +225,9 @@ static enum err_code add_start(struct add *a, const json_t *params,
 	}
 	tell_cost(a, &cfg);
 	torrent_watch(a->torrent, on_torrent_event, a);
-	code = add_extras(a->torrent, params, e);
+	code = torrent_add_extras(a->torrent, params, e);
 	if (code == ERR_NONE && a->in_daemon)
-		code = torrent_remember(a->torrent, e);
+		code = torrent_remember(a->torrent, params, e);
 	return code;
 }
 

@@ -69,7 +69,12 @@ void torrent_resume(struct torrent *t);
 enum err_code torrent_remove(struct torrent *t, bool files, struct err *e);
 
 /* Puts it into the list that the daemon restores. */
-enum err_code torrent_remember(struct torrent *t, struct err *e);
+enum err_code torrent_remember(struct torrent *t, const json_t *extras,
+			       struct err *e);
+/* The user's own trackers and peers: extras' lists of text "tracker" and
+ * "peer"; either may be missing. */
+enum err_code torrent_add_extras(struct torrent *t, const json_t *extras,
+				 struct err *e);
 /* Hashes every piece again; CHECKING until it is done. */
 enum err_code torrent_recheck(struct torrent *t, struct err *e);
 

@@ -13,7 +13,33 @@
 #include <string.h>
 #include <unistd.h>
 
-static char *settings_text(const struct torrent *t)
+static const char *const extra_keys[2] = {"tracker", "peer"};
+
+enum err_code torrent_add_extras(struct torrent *t, const json_t *extras,
+				 struct err *e)
+{
+	enum err_code code = ERR_NONE;
+	json_t *list, *item;
+	size_t i;
+
+	list = json_object_get(extras, extra_keys[0]);
+	json_array_foreach(list, i, item)
+	{
+		if (code == ERR_NONE && json_is_string(item))
+			code = torrent_add_tracker(t, json_string_value(item),
+						   e);
+	}
+	list = json_object_get(extras, extra_keys[1]);
+	json_array_foreach(list, i, item)
+	{
+		if (code == ERR_NONE && json_is_string(item))
+			code = torrent_add_peer_text(t, json_string_value(item),
+						     e);
+	}
+	return code;
+}
+
+static char *settings_text(const struct torrent *t, const json_t *extras)
 {
 	uint8_t bid[16], budget[16];
 	char bid_hex[33], budget_hex[33], *text;
@@ -26,14 +52,21 @@ static char *settings_text(const struct torrent *t)
 		      "seed_time_s", (json_int_t)t->seed_time_s, "paying",
 		      (int)t->paying, "bid", hex_encode(bid_hex, bid, 16),
 		      "budget", hex_encode(budget_hex, budget, 16));
+	for (size_t i = 0; o && i < 2; i++) {
+		json_t *list = json_object_get(extras, extra_keys[i]);
+
+		if (list)
+			(void)json_object_set(o, extra_keys[i], list);
+	}
 	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
 	return text;
 }
 
-enum err_code torrent_remember(struct torrent *t, struct err *e)
+enum err_code torrent_remember(struct torrent *t, const json_t *extras,
+			       struct err *e)
 {
-	char *settings = settings_text(t);
+	char *settings = settings_text(t, extras);
 	struct resume_torrent row = {.info_hash = t->meta.info_hash,
 				     .root = t->dir,
 				     .torrent = t->file,
@@ -89,15 +122,17 @@ static bool restore_one(void *ctx, const struct resume_torrent *row)
 	struct torrent *t;
 	struct err e = {0};
 
-	json_decref(o);
 	if (torrent_add(&t, r->engine, &cfg, &e) == ERR_NONE) {
 		t->remembered = true;
 		r->count++;
+		if (torrent_add_extras(t, o, &e) != ERR_NONE)
+			torrent_tell(t, "note", "%s", e.msg);
 	} else {
 		log_line(r->engine->log, LOG_ERROR, "torrent",
 			 "not restored root=\"%s\" text=\"%s\"", row->root,
 			 e.msg);
 	}
+	json_decref(o);
 	return true;
 }
 
