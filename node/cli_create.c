@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "node/cli_progress.h"
 #include "storage/hash_files.h"
+#include "wire/announce.h"
 #include "wire/metainfo.h"
 
 #include <errno.h>
@@ -89,8 +90,8 @@ static enum err_code hash_all(struct creation *c, struct err *e)
 	return c->e.code;
 }
 
-static enum err_code fill_trackers(const struct cli *cli, struct metainfo *m,
-				   struct metainfo_tracker *trackers)
+static void fill_trackers(const struct cli *cli, struct metainfo *m,
+			  struct metainfo_tracker *trackers)
 {
 	size_t n = options_list_count(cli->options, "tracker");
 
@@ -100,6 +101,38 @@ static enum err_code fill_trackers(const struct cli *cli, struct metainfo *m,
 			.tier = (uint32_t)i};
 	m->trackers = trackers;
 	m->tracker_count = (uint32_t)n;
+}
+
+static void out_path(const struct creation *c, char *path, size_t cap)
+{
+	const char *out = options_text(c->cli->options, "out");
+
+	(void)snprintf(path, cap, "%.4000s%s", out ? out : c->list.name,
+		       out ? "" : ".torrent");
+}
+
+/* What can be refused before much is hashed. */
+static enum err_code check_early(const struct creation *c, struct err *e)
+{
+	const struct options *o = c->cli->options;
+	char path[4096];
+
+	for (size_t i = 0; i < options_list_count(o, "tracker"); i++) {
+		const char *url = options_list_at(o, "tracker", i);
+		struct err why = {0};
+
+		/* ERR_STATE: a kind that others may speak, such as udp */
+		if (announce_check_url(url, &why) != ERR_NONE &&
+		    why.code != ERR_STATE)
+			return err_fail(e, why.code, "--tracker %.60s: %s", url,
+					why.msg);
+	}
+	out_path(c, path, sizeof(path));
+	if (access(path, F_OK) == 0)
+		return err_fail(e, ERR_IO,
+				"cannot write %.90s: it exists; "
+				"move it away or use another --out",
+				path);
 	return ERR_NONE;
 }
 
@@ -157,7 +190,6 @@ static enum err_code write_new(const char *path, const uint8_t *bytes,
 
 static enum err_code finish(struct creation *c, json_t **result, struct err *e)
 {
-	const char *out = options_text(c->cli->options, "out");
 	char path[4096], hex[41];
 	struct metainfo m = {0};
 	uint8_t *bytes = NULL;
@@ -166,8 +198,7 @@ static enum err_code finish(struct creation *c, json_t **result, struct err *e)
 
 	if (code != ERR_NONE)
 		return code;
-	(void)snprintf(path, sizeof(path), "%.4000s%s",
-		       out ? out : c->list.name, out ? "" : ".torrent");
+	out_path(c, path, sizeof(path));
 	code = write_new(path, bytes, len, e);
 	if (code == ERR_NONE)
 		code = metainfo_parse(&m, bytes, len, e);
@@ -201,7 +232,9 @@ static enum err_code run_create(struct cli *cli, json_t **result, struct err *e)
 		options_is_set(cli->options, "piece-size")
 			? (uint32_t)options_int(cli->options, "piece-size")
 			: metainfo_suggest_piece_length(c.list.total);
-	code = hash_all(&c, e);
+	code = check_early(&c, e);
+	if (code == ERR_NONE)
+		code = hash_all(&c, e);
 	progress_end(&c.progress);
 	if (code == ERR_NONE)
 		code = finish(&c, result, e);
