@@ -196,6 +196,8 @@ static int run(struct cli *cli)
 	options_free(cli->settings);
 	if (code == ERR_NONE)
 		return EXIT_SUCCESS;
+	if (cli->wrong_usage)
+		return fail(cli->json, EXIT_USAGE, &e);
 	return fail(cli->json, cli_stop ? EXIT_INTERRUPTED : EXIT_FAILURE, &e);
 }
 

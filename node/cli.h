@@ -29,6 +29,7 @@ struct cli {
 	int arg_count;
 	bool json;
 	bool daemon_used; /* the last cli_call() went to a daemon */
+	bool wrong_usage; /* set by a command that fails for its words */
 };
 
 struct command {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define TORRENT_FILE_MAX (16U << 20)
 
@@ -116,12 +117,18 @@ static enum err_code set_dir(json_t *params, const char *dir, bool make,
 			     struct err *e)
 {
 	char full[PATH_MAX];
+	struct stat st;
 
 	if (make && mkdir(dir, 0777) != 0 && errno != EEXIST)
 		return err_fail(e, ERR_IO, "cannot make %.80s: %s", dir,
 				strerror(errno));
 	if (!realpath(dir, full))
 		return err_fail(e, ERR_IO, "%.80s: %s", dir, strerror(errno));
+	if (stat(full, &st) != 0 || !S_ISDIR(st.st_mode))
+		return err_fail(e, ERR_IO, "%.80s is not a directory", dir);
+	if (make && access(full, W_OK | X_OK) != 0)
+		return err_fail(e, ERR_IO, "cannot write in %.80s: %s", dir,
+				strerror(errno));
 	(void)json_object_set_new(params, "dir", json_string(full));
 	return ERR_NONE;
 }
@@ -185,6 +192,12 @@ static enum err_code run_transfer(struct cli *cli, json_t *take_params,
 	progress_end(&progress);
 	if (code == ERR_NONE)
 		print_outcome(cli, *result);
+	if (code != ERR_NONE && cli->daemon_used && cli_stop) {
+		*e = (struct err){0};
+		code = err_fail(e, ERR_STATE,
+				"the daemon goes on with it; `seedbank list` "
+				"shows it, `seedbank pause` halts it");
+	}
 	return code;
 }
 
@@ -194,6 +207,7 @@ static enum err_code run_seed(struct cli *cli, json_t **result, struct err *e)
 	const char *file = options_text(cli->options, "torrent");
 	enum err_code code;
 
+	cli->wrong_usage = !file;
 	if (!file)
 		code = err_fail(e, ERR_PARSE,
 				"seed needs --torrent FILE (seedbank create "
@@ -216,12 +230,15 @@ static enum err_code run_seed(struct cli *cli, json_t **result, struct err *e)
 static enum err_code run_get(struct cli *cli, json_t **result, struct err *e)
 {
 	json_t *params = json_pack("{ss}", "mode", "get");
-	enum err_code code = read_torrent(cli->args[0], params, e);
+	enum err_code code;
 
-	if (code == ERR_NONE && options_is_set(cli->options, "bid") !=
-					options_is_set(cli->options, "budget"))
+	cli->wrong_usage = options_is_set(cli->options, "bid") !=
+			   options_is_set(cli->options, "budget");
+	if (cli->wrong_usage)
 		code = err_fail(e, ERR_PARSE,
 				"--bid and --budget belong together");
+	else
+		code = read_torrent(cli->args[0], params, e);
 	if (code == ERR_NONE)
 		code = set_dir(params, options_text(cli->options, "out"), true,
 			       e);
