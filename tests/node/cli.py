@@ -1,0 +1,706 @@
+#!/usr/bin/env python3
+"""cli.py - the command line from end to end: both programs as a user types them,
+on loopback, with homes of their own, without a chain.
+
+Every check prints one line; the last line counts them. The full disk is a small
+tmpfs in a mount namespace of our own; where none can be made, that part is
+left out and says so.
+
+usage: cli.py --seedbank PROGRAM --seedbankd PROGRAM [--only PART,...] [--keep]
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+import stage  # noqa: E402
+from stage import Failed, MIB, wait_for  # noqa: E402
+
+ADDRESS = "127.0.0.1"
+ANSWER_S = 60
+# the words of BIP-39's first vector and their first Ethereum account
+PHRASE = " ".join(["abandon"] * 11 + ["about"])
+PHRASE_ADDRESS = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"
+KEY = "0x" + "0" * 63 + "1"
+KEY_ADDRESS = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
+
+
+class Outcome:
+    def __init__(self, status, out, err):
+        self.status, self.out, self.err = status, out, err
+
+    def json(self):
+        try:
+            return json.loads(self.out)
+        except ValueError:
+            return {}
+
+    def __str__(self):
+        return "exit %s, stdout %r, stderr %r" % (
+            self.status, self.out[-300:], self.err[-300:])
+
+
+def one_line(text, *words):
+    lines = text.splitlines()
+    return len(lines) == 1 and all(w in lines[0] for w in words)
+
+
+class Suite:
+    def __init__(self, args, directory, st):
+        self.seedbank, self.seedbankd = args.seedbank, args.seedbankd
+        self.directory, self.stage = directory, st
+        self.passed = self.failed = self.homes = self.spawned = 0
+        self.env = {k: v for k, v in os.environ.items()
+                    if not k.startswith(("SEEDBANK", "XDG_"))}
+        self.env["HOME"] = self.path("user")
+        os.mkdir(self.path("user"))
+        self.source = self.path("source")
+        os.makedirs(self.source + "/pair/deep")
+        stage.make_file(self.source + "/one.bin", 6 * MIB + 321)
+        stage.make_file(self.source + "/pair/a.bin", MIB + 7)
+        stage.make_file(self.source + "/pair/deep/b.bin", 90001)
+        self.torrent = self.path("one.torrent")
+        self.hash = stage.make_torrent(self.source + "/one.bin", self.torrent,
+                                       65536)
+        self.size = os.path.getsize(self.source + "/one.bin")
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def home(self):
+        self.homes += 1
+        return self.path("home%d" % self.homes)
+
+    def check(self, name, good, detail=""):
+        if good:
+            self.passed += 1
+            print("ok     %s" % name, flush=True)
+        else:
+            self.failed += 1
+            print("FAILED %s: %s" % (name, detail), flush=True)
+        return bool(good)
+
+    def run(self, *words, stdin="", program=None, **env):
+        done = subprocess.run(
+            [program or self.seedbank, *words], input=stdin, text=True,
+            capture_output=True, timeout=ANSWER_S, env={**self.env, **env},
+            cwd=self.directory)
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def refused(self, name, *words, status=1, says=(), **kw):
+        got = self.run(*words, **kw)
+        self.check(name, got.status == status and not got.out and
+                   one_line(got.err, *says), got)
+
+    def start(self, name, *words, program=None):
+        """A program that runs on; its standard output goes to name.out."""
+        self.spawned += 1
+        name = "%s-%d" % (name, self.spawned)
+        with open(self.path(name + ".out"), "wb") as out:
+            p = self.stage.spawn(name, [program or self.seedbank, *words],
+                                 env=self.env, stdout=out)
+        p.out = self.path(name + ".out")
+        return p
+
+    def ended(self, p, seconds=ANSWER_S):
+        p.wait(seconds)
+        with open(p.out) as out, open(p.log) as log:
+            return Outcome(p.status, out.read(), log.read())
+
+    def seeder(self, *words):
+        port = stage.free_port(ADDRESS)
+        p = self.start("seed", "seed", self.source, "--torrent", self.torrent,
+                       "--home", self.home(), "--listen",
+                       "%s:%d" % (ADDRESS, port), *words)
+        wait_for("seeder", ANSWER_S, lambda: stage.accepts(ADDRESS, port), p)
+        return p, "%s:%d" % (ADDRESS, port)
+
+    @staticmethod
+    def logged(p, text):
+        with open(p.log) as f:
+            return text in f.read()
+
+    def daemon(self, home, *words):
+        """Starts one and waits until its socket answers."""
+        began = time.monotonic()
+        p = self.start("daemon", "--home", home, *words,
+                       program=self.seedbankd)
+
+        def answers():
+            with socket.socket(socket.AF_UNIX) as s:
+                return s.connect_ex(home + "/api.sock") == 0
+        wait_for("daemon", ANSWER_S, answers, p)
+        p.seconds = time.monotonic() - began
+        return p
+
+    def listed(self, home):
+        got = self.run("list", "--json", "--home", home)
+        return {t["info_hash"]: t for t in got.json().get("torrents", [])}
+
+    def state(self, home, info_hash):
+        return self.listed(home).get(info_hash, {}).get("state")
+
+
+# --- words --------------------------------------------------------------------
+
+def part_help(s):
+    for program, name in ((s.seedbank, "seedbank"), (s.seedbankd, "seedbankd")):
+        got = s.run("--help", program=program)
+        s.check("%s --help" % name, got.status == 0 and not got.err and
+                "usage: " + name in got.out, got)
+        got = s.run("--version", program=program)
+        s.check("%s --version is one line" % name, got.status == 0 and
+                one_line(got.out, name + " "), got)
+    got = s.run("--help")
+    commands = [line[2:21].strip() for line in got.out.splitlines()
+                if line.startswith("  ")]
+    bad = []
+    for c in commands:
+        got = s.run(*c.split(), "--help")
+        if got.status or got.err or "usage: seedbank " + c not in got.out or \
+                "--json" not in got.out:
+            bad.append(c)
+    s.check("each of %d commands has --help with --json in it" % len(commands),
+            len(commands) >= 20 and not bad, bad)
+    s.check("--help makes no home", not os.path.exists(s.path("user/.seedbank")))
+
+
+def part_usage(s):
+    home = s.home()
+    got = s.run()
+    s.check("no command: the overview on stderr", got.status == 2 and
+            not got.out and "usage: seedbank" in got.err, got)
+    rows = [
+        ("an unknown command", ["frobnicate"], "--help"),
+        ("an unknown option", ["list", "--frob"], "'frob'"),
+        ("a missing word", ["get"], "usage: seedbank get"),
+        ("a word too many", ["list", "x"], "one word too many"),
+        ("an option without its value", ["get", s.torrent, "--out"], "--out"),
+        ("a rate that is none", ["get", s.torrent, "--limit-down", "fast"],
+         "--limit-down"),
+        ("a number out of range", ["get", s.torrent, "--slots", "0"],
+         "--slots"),
+        ("seed without --torrent", ["seed", s.source], "--torrent"),
+        ("--bid without --budget", ["get", s.torrent, "--bid", "1"],
+         "--budget"),
+        ("half a command", ["wallet"], "--help"),
+    ]
+    for name, words, says in rows:
+        s.refused(name, "--home", home, *words, status=2, says=(says,))
+    for words, says in ((["--frob"], "'frob'"), (["word"], "word"),
+                        (["--max-peers", "0"], "--max-peers")):
+        s.refused("seedbankd %s" % " ".join(words), *words, status=2,
+                  says=("seedbankd: ", says), program=s.seedbankd)
+    got = s.run("get", "--json", "--frob")
+    s.check("wrong usage with --json is one error object", got.status == 2 and
+            not got.err and one_line(got.out) and
+            set(got.json().get("error", ())) == {"code", "message"}, got)
+
+
+def part_home(s):
+    before, after, named = s.home(), s.home(), s.home()
+    s.run("--home", before, "config", "max-peers", "77")
+    got = s.run("--home", before, "--json", "config", "max-peers")
+    s.check("--home before the command", got.json() == {"max-peers": "77"}, got)
+    s.run("config", "max-peers", "78", "--home", after)
+    got = s.run("config", "max-peers", "--json", "--home=" + after)
+    s.check("--home after the command", got.json() == {"max-peers": "78"}, got)
+    got = s.run("config", "max-peers", "79", SEEDBANK_HOME=named)
+    s.check("$SEEDBANK_HOME", got.status == 0 and
+            os.path.exists(named + "/config"), got)
+    with open(s.path("blocked"), "w"):
+        pass
+    s.refused("a home that is a file", "list", "--home", s.path("blocked"),
+              says=("blocked",))
+    s.check("a home is private",
+            os.stat(before).st_mode & 0o777 == 0o700, oct(os.stat(before).st_mode))
+
+
+def part_config(s):
+    home = s.home()
+    got = s.run("--home", home, "config")
+    s.check("config shows defaults", got.status == 0 and
+            "max-peers = 200 (default)" in got.out, got)
+    got = s.run("--home", home, "config", "limit-up", "2MiB")
+    s.check("config sets", got.status == 0 and "limit-up = 2MiB\n" == got.out,
+            got)
+    got = s.run("--home", home, "config", "limit-up", "--unset")
+    s.check("config unsets", got.status == 0 and "(default)" in got.out, got)
+    s.refused("config refuses a wrong value", "--home", home, "config",
+              "max-peers", "many", says=("max-peers",))
+    s.refused("config refuses an unknown name", "--home", home, "config",
+              "colour", "red", says=("colour",))
+    s.refused("config does not show an unknown name", "--home", home,
+              "config", "colour", says=("colour",))
+    s.run("--home", home, "config", "slots", "9")
+    with open(home + "/config", "a") as f:
+        f.write("# a comment\nmax-peers = many\n")
+    s.refused("a damaged config is named with its line", "--home", home,
+              "list", says=("config line 3", "max-peers"))
+    s.refused("a daemon refuses it too", "--home", home,
+              says=("config line 3", "max-peers"), program=s.seedbankd)
+
+
+# --- torrents -----------------------------------------------------------------
+
+def part_create(s):
+    home, one, pair = s.home(), s.path("c1.torrent"), s.path("c2.torrent")
+    got = s.run("create", s.source + "/one.bin", "--out", one, "--home", home,
+                "--piece-size", "64KiB", "--json")
+    s.check("create a file's torrent", got.status == 0 and
+            got.json().get("info_hash") == s.hash, got)
+    got = s.run("create", s.source + "/pair", "--out", pair, "--home", home,
+                "--tracker", "http://127.0.0.1:1/announce", "--json")
+    s.check("create a directory's torrent", got.status == 0 and
+            got.json().get("files") == 2 and got.json().get("name") == "pair",
+            got)
+    s.refused("create does not overwrite", "create", s.source + "/pair",
+              "--out", pair, "--home", home, says=("c2.torrent", "exists"))
+    s.refused("create of nothing", "create", s.path("no-such"), "--home", home,
+              says=("no-such",))
+    s.refused("create with a tracker that is none", "create",
+              s.source + "/pair", "--out", s.path("c3.torrent"), "--tracker",
+              "nonsense", "--home", home, says=("nonsense",))
+    s.check("and leaves no file", not os.path.exists(s.path("c3.torrent")))
+    got = s.run("verify", s.source, "--torrent", pair, "--home", home)
+    s.check("verify good files", got.status == 0 and
+            "pieces are good" in got.out, got)
+    damaged = s.path("damaged")
+    shutil.copytree(s.source, damaged)
+    with open(damaged + "/one.bin", "r+b") as f:
+        f.seek(100000)
+        f.write(b"damage, of 16 B.")
+    got = s.run("verify", damaged, "--torrent", one, "--home", home)
+    pieces = -(-s.size // 65536)
+    s.check("verify counts a damaged piece", got.status == 1 and
+            "%d of %d pieces" % (pieces - 1, pieces) in got.out and
+            one_line(got.err.splitlines()[-1], "seedbank get"), got)
+    got = s.run("verify", damaged, "--torrent", one, "--home", home, "--json")
+    s.check("verify --json gives one error object", got.status == 1 and
+            not got.err and one_line(got.out) and "error" in got.json(), got)
+    os.truncate(damaged + "/one.bin", 200000)
+    got = s.run("verify", damaged, "--torrent", one, "--home", home)
+    s.check("verify a file that is cut off", got.status == 1 and
+            "2 of %d pieces" % pieces in got.out, got)
+    got = s.run("verify", s.path("user"), "--torrent", one, "--home", home)
+    s.check("verify missing files", got.status == 1 and
+            "0 of %d pieces" % pieces in got.out, got)
+
+
+def part_bad_get(s):
+    home = s.home()
+    with open(s.torrent, "rb") as f:
+        whole = f.read()
+    rows = [("cut off", whole[:200]), ("empty", b""),
+            ("no bencoding", b"<html>" * 40),
+            ("without info", b"d8:announce3:abce"),
+            ("with a name that climbs", whole.replace(
+                b"7:one.bin", b"7:../a.bi"))]
+    for name, content in rows:
+        with open(s.path("bad.torrent"), "wb") as f:
+            f.write(content)
+        s.refused("get of a torrent %s" % name, "get", s.path("bad.torrent"),
+                  "--out", s.path("bad"), "--home", home, "--listen",
+                  ADDRESS + ":0", says=("seedbank: ",))
+    s.refused("get of a file that is not there", "get", s.path("nil.torrent"),
+              "--home", home, says=("nil.torrent", "No such file"))
+    s.refused("get of a directory", "get", s.source, "--home", home,
+              says=("not a regular file",))
+    s.refused("get into a file", "get", s.torrent, "--out",
+              s.path("one.torrent"), "--home", home, "--listen", ADDRESS + ":0",
+              says=("one.torrent",))
+    s.refused("get into a directory that cannot be made", "get", s.torrent,
+              "--out", "/proc/no/such", "--home", home, says=("/proc/no/such",))
+    if os.geteuid() != 0:  # root may write everywhere
+        os.mkdir(s.path("locked"), 0o555)
+        s.refused("get into a directory that cannot be written", "get",
+                  s.torrent, "--out", s.path("locked"), "--home", home,
+                  says=("locked",))
+    s.refused("seed of files that are not there", "seed", s.path("no-such"),
+              "--torrent", s.torrent, "--home", home, says=("no-such",))
+    s.refused("a --peer that is none", "get", s.torrent, "--out",
+              s.path("bad"), "--peer", "nowhere", "--home", home, "--listen",
+              ADDRESS + ":0", says=("nowhere",))
+    with socket.socket() as taken:
+        taken.bind((ADDRESS, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        s.refused("a --listen that is taken", "get", s.torrent, "--out",
+                  s.path("bad"), "--home", home, "--listen",
+                  "%s:%d" % (ADDRESS, port), says=(ADDRESS, str(port)))
+    s.refused("--bid without a wallet", "get", s.torrent, "--out",
+              s.path("bad"), "--home", home, "--listen", ADDRESS + ":0",
+              "--bid", "1", "--budget", "1", says=("wallet new",))
+    got = s.run("get", s.path("nil.torrent"), "--json", "--home", home)
+    s.check("a failed get with --json is one error object", got.status == 1 and
+            not got.err and got.json().get("error", {}).get("code") == "io",
+            got)
+
+
+def part_transfer(s):
+    seeder, at = s.seeder()
+    home, out = s.home(), s.path("out")
+    get = ["get", s.torrent, "--out", out, "--home", home, "--listen",
+           ADDRESS + ":0", "--peer", at]
+    got = s.run(*get, "--json")
+    s.check("get without a daemon exits 0 when complete", got.status == 0 and
+            not got.err and got.json().get("complete") is True and
+            stage.same(out + "/one.bin", s.source + "/one.bin"), got)
+    got = s.run(*get)
+    s.check("the same get again has nothing to do", got.status == 0 and
+            "complete, downloaded 0 B" in got.out, got)
+
+    slow = s.path("slow")
+    began = time.monotonic()
+    got = s.run("get", s.torrent, "--out", slow, "--home", s.home(),
+                "--listen", ADDRESS + ":0", "--peer", at, "--limit-down",
+                "2MiB", "--json")
+    took = time.monotonic() - began
+    s.check("--limit-down 2MiB: %.1f s for 6 MiB" % took, got.status == 0 and
+            1.5 <= took <= 8, got)
+
+    again = s.path("again")
+    get = ["get", s.torrent, "--out", again, "--home", s.home(), "--listen",
+           ADDRESS + ":0", "--peer", at]
+    p = s.start("get", *get, "--limit-down", "1MiB")
+    wait_for("progress", ANSWER_S, lambda: s.logged(p, " 30%") or
+             s.logged(p, " 40%") or s.logged(p, " 50%"), p)
+    os.kill(p.pid, signal.SIGINT)
+    got = s.ended(p)
+    s.check("Ctrl-C on an unfinished get exits 3", got.status == 3 and
+            "goes on from here" in got.err, got)
+    got = s.run(*get, "--json")
+    fetched = got.json().get("downloaded", 0)
+    s.check("the same command goes on: %d of %d bytes" % (fetched, s.size),
+            got.status == 0 and 0 < fetched < s.size * 0.85 and
+            stage.same(again + "/one.bin", s.source + "/one.bin"), got)
+
+    with open(again + "/one.bin", "r+b") as f:
+        f.seek(3 * MIB)
+        f.write(b"damage")
+    got = s.run(*get, "--json")
+    s.check("get repairs a file that was changed", got.status == 0 and
+            0 < got.json().get("downloaded", 0) <= 2 * MIB and
+            stage.same(again + "/one.bin", s.source + "/one.bin"), got)
+
+    os.kill(seeder.pid, signal.SIGTERM)
+    got = s.ended(seeder, 10)
+    s.check("SIGTERM ends seed cleanly", got.status == 0 and
+            "uploaded" in got.out, got)
+    p, at = s.seeder("--seed-time", "1s", "--json")
+    got = s.ended(p, 10)
+    s.check("seed --seed-time ends by itself", got.status == 0 and
+            got.json().get("state") == "seeding", got)
+
+    p = s.start("get", "get", s.torrent, "--out", s.path("alone"), "--home",
+                s.home(), "--listen", ADDRESS + ":0")
+    wait_for("start", ANSWER_S, lambda: s.logged(p, "pieces are here"), p)
+    os.kill(p.pid, signal.SIGTERM)
+    got = s.ended(p, 10)
+    s.check("SIGTERM on a get without peers exits 3", got.status == 3, got)
+
+
+# --- the daemon ---------------------------------------------------------------
+
+class Tracker(stage.Tracker):
+    """Remembers which events it was told."""
+
+    def __init__(self, address):
+        self.said = []
+        super().__init__(address)
+
+    def _answer(self, request):
+        query = stage.urllib.parse.parse_qs(
+            stage.urllib.parse.urlsplit(request.path).query)
+        self.said += query.get("event", [])
+        super()._answer(request)
+
+
+def add(s, home, *words):
+    """Hands a torrent over and closes the client once the daemon has it."""
+    known = len(s.listed(home))
+    p = s.start("client", *words, "--home", home)
+    wait_for("hand-over", ANSWER_S,
+             lambda: len(s.listed(home)) > known or p.poll() is not None)
+    if p.poll() is None:
+        os.kill(p.pid, signal.SIGINT)
+    return s.ended(p)
+
+
+def part_daemon(s):
+    home, out = s.home(), s.path("handed")
+    tracker = Tracker(ADDRESS)
+    seeder, at = s.seeder("--limit-up", "1MiB")
+    port = stage.free_port(ADDRESS)
+    listen = ["--listen", "%s:%d" % (ADDRESS, port)]
+    d = s.daemon(home, *listen)
+    s.refused("a second daemon on the same home names the first", "--home",
+              home, *listen, says=(str(d.pid),), program=s.seedbankd)
+    got = s.run("list", "--home", home)
+    s.check("list of none", got.status == 0 and got.out == "no torrents\n", got)
+    got = s.run("status", "--home", home, "--json")
+    s.check("status comes from the daemon", got.status == 0 and
+            got.json().get("pid", d.pid) == d.pid, got)
+
+    got = add(s, home, "get", s.torrent, "--out", out, "--peer", at,
+              "--tracker", tracker.url)
+    s.check("closing the client of a get says that the daemon goes on",
+            got.status == 3 and "daemon" in got.err.splitlines()[-1], got)
+    s.check("and the daemon does", s.state(home, s.hash) in
+            ("checking", "downloading"), s.listed(home))
+    wait_for("tracker", ANSWER_S, lambda: "started" in tracker.said, d)
+    got = s.run("pause", s.hash[:6], "--home", home)
+    s.check("pause by the first digits", got.status == 0 and
+            "paused" in got.out, got)
+    try:
+        wait_for("stopped", 5, lambda: "stopped" in tracker.said, d)
+    except Failed:
+        pass
+    s.check("pause tells the tracker `stopped`",
+            tracker.said == ["started", "stopped"], tracker.said)
+    have = s.listed(home)[s.hash]["have"]
+
+    os.kill(d.pid, signal.SIGTERM)
+    got = s.ended(d, 15)
+    s.check("SIGTERM ends the daemon cleanly", got.status == 0, got)
+    s.check("its socket is gone", not os.path.exists(home + "/api.sock"))
+    d = s.daemon(home, *listen)
+    s.check("a restart restores the torrent, paused",
+            s.state(home, s.hash) == "paused", s.listed(home))
+    got = s.run("resume", s.hash, "--home", home)
+    s.check("resume", got.status == 0, got)
+    wait_for("complete", ANSWER_S,
+             lambda: s.state(home, s.hash) == "seeding", d)
+    done = s.listed(home)[s.hash]
+    s.check("what was there was not fetched again: %d had, %d fetched" %
+            (have, done["downloaded"]), have <= done["have"] and
+            done["downloaded"] <= s.size - have + MIB and
+            stage.same(out + "/one.bin", s.source + "/one.bin"), done)
+    got = s.run("verify", s.hash, "--home", home)
+    s.check("verify a torrent of the daemon", got.status == 0 and
+            "pieces are good" in got.out, got)
+    s.refused("a torrent that is there already", "get", s.torrent, "--out",
+              out, "--home", home, says=("already",))
+    s.refused("pause of an unknown torrent", "pause", "ffffffff", "--home",
+              home, says=("ffffffff", "seedbank list"))
+
+    second = s.path("d2.torrent")
+    s.run("create", s.source + "/pair", "--out", second, "--home", home)
+    got = add(s, home, "seed", s.source, "--torrent", second)
+    pair = [h for h in s.listed(home) if h != s.hash]
+    s.check("seed is handed over and goes on", got.status == 3 and
+            len(pair) == 1 and s.state(home, pair[0]) in
+            ("checking", "seeding"), got)
+    got = s.run("get", second, "--out", s.path("from-daemon"), "--home",
+                s.home(), "--listen", ADDRESS + ":0", "--peer",
+                "%s:%d" % (ADDRESS, port))
+    s.check("the daemon serves it", got.status == 0 and
+            stage.same(s.path("from-daemon/pair/deep/b.bin"),
+                       s.source + "/pair/deep/b.bin"), got)
+    got = s.run("remove", pair[0], "--files", "--home", home)
+    s.check("remove --files never touches what is only seeded",
+            got.status == 0 and os.path.exists(s.source + "/pair/a.bin"), got)
+    got = s.run("remove", s.hash, "--files", "--home", home)
+    s.check("remove --files deletes what was downloaded", got.status == 0 and
+            "removed" in got.out, got)
+    wait_for("removal", 15, lambda: not s.listed(home), d)
+    wait_for("deleted file", 15, lambda: not os.path.exists(out + "/one.bin"),
+             d)
+
+    got = s.run("seed", s.source, "--torrent", s.torrent, "--seed-time", "1s",
+                "--home", home, "--json")
+    s.check("seed --seed-time through the daemon ends", got.status == 0, got)
+    s.check("and the daemon stops seeding", s.state(home, s.hash) == "paused",
+            s.listed(home))
+    os.kill(d.pid, signal.SIGKILL)
+    d.wait(10)
+    tries = []
+    for _ in range(3):  # the machine may be busy
+        d = s.daemon(home, *listen)
+        tries.append(d.seconds)
+        if d.seconds < 1:
+            break
+        s.stage.forget(d)
+    s.check("after kill -9 it starts again, in %.2f s" % tries[-1],
+            min(tries) < 1, tries)
+    s.check("and knows its torrents", s.hash in s.listed(home))
+    s.stage.forget(d)
+    s.refused("list without a daemon says how to start one", "list", "--home",
+              home, says=("start seedbankd",))
+    s.stage.forget(seeder)
+
+
+# --- money that needs no chain --------------------------------------------------
+
+def part_wallet(s):
+    home, word = s.home(), s.path("passphrase")
+    with open(word, "w") as f:
+        f.write("correct horse\n")
+    with open(s.path("wrong"), "w") as f:
+        f.write("battery staple\n")
+    own = ["--home", home, "--passphrase-file", word]
+    s.refused("address without a wallet", "wallet", "address", *own,
+              says=("wallet new",))
+    s.refused("a new wallet without a passphrase", "wallet", "new", "--home",
+              home, says=("passphrase",))
+    got = s.run("wallet", "new", *own, "--json")
+    made = got.json()
+    s.check("wallet new shows address and phrase", got.status == 0 and
+            len(made.get("recovery_phrase", "").split()) == 24 and
+            made.get("address", "").startswith("0x"), got)
+    s.check("the key file is private",
+            os.stat(home + "/wallet.key").st_mode & 0o777 == 0o600)
+    s.refused("wallet new does not overwrite", "wallet", "new", *own,
+              says=("wallet.key", "already"))
+    got = s.run("wallet", "address", *own)
+    s.check("wallet address", got.out.strip() == made.get("address"), got)
+    got = s.run("wallet", "address", "--home", home,
+                SEEDBANK_PASSPHRASE="correct horse")
+    s.check("the passphrase from the environment",
+            got.out.strip() == made.get("address"), got)
+    s.refused("a wrong passphrase", "wallet", "address", "--home", home,
+              "--passphrase-file", s.path("wrong"), says=("passphrase",))
+    s.refused("a passphrase file that is not there", "wallet", "address",
+              "--home", home, "--passphrase-file", s.path("nil"),
+              says=("nil",))
+    got = s.run("wallet", "export", *own)
+    s.check("wallet export gives the phrase",
+            got.out.strip() == made.get("recovery_phrase"), got)
+    got = s.run("wallet", "backup", s.path("copy.key"), "--home", home)
+    with open(home + "/wallet.key", "rb") as a:
+        s.check("wallet backup copies the key file", got.status == 0 and
+                os.path.exists(s.path("copy.key")) and
+                open(s.path("copy.key"), "rb").read() == a.read(), got)
+    s.refused("wallet backup does not overwrite", "wallet", "backup",
+              s.path("copy.key"), "--home", home, says=("copy.key",))
+
+    other = ["--home", s.home(), "--passphrase-file", word]
+    s.refused("import of words that are no phrase", "wallet", "import", *other,
+              stdin="one two three\n", says=("seedbank: ",))
+    got = s.run("wallet", "import", *other, "--json", stdin=PHRASE + "\n")
+    s.check("import of a phrase gives its known address", got.status == 0 and
+            got.json().get("address") == PHRASE_ADDRESS and
+            got.json().get("can_store") is True, got)
+    third = ["--home", s.home(), "--passphrase-file", word]
+    with open(s.path("key.hex"), "w") as f:
+        f.write(KEY + "\n")
+    got = s.run("wallet", "import", s.path("key.hex"), *third)
+    s.check("import of a hex key says that it cannot store", got.status == 0
+            and KEY_ADDRESS in got.out and "not store" in
+            " ".join(got.out.split()), got)
+    got = s.run("wallet", "export", "--web3", *third, "--json")
+    with open(s.path("web3.json"), "w") as f:
+        f.write(got.json().get("web3", ""))
+    fourth = ["--home", s.home(), "--passphrase-file", word]
+    got = s.run("wallet", "import", s.path("web3.json"), *fourth, "--json")
+    s.check("a Web3 file goes out and in", got.status == 0 and
+            got.json().get("address") == KEY_ADDRESS, got)
+    with open(s.path("key.hex"), "w") as f:
+        f.write("0x1234\n")
+    s.refused("import of a short key", "wallet", "import", s.path("key.hex"),
+              "--home", s.home(), "--passphrase-file", word,
+              says=("seedbank: ",))
+    with open(home + "/wallet.key", "r+b") as f:
+        f.truncate(40)
+    s.refused("a damaged key file", "wallet", "address", *own,
+              says=("wallet.key",))
+
+
+def part_ledger(s):
+    home = s.home()
+    for words in (["ledger", "check"], ["ledger", "export"]):
+        got = s.run(*words, "--home", home)
+        s.check("%s without a book is one line" % " ".join(words),
+                got.status == 1 and not got.out and one_line(got.err), got)
+    got = s.run("ledger", "check", "--home", home, "--json")
+    s.check("and with --json one object", not got.err and
+            "error" in got.json(), got)
+    got = s.run("status", "--home", home)
+    s.check("status of an empty home", got.status == 0 and got.out, got)
+
+
+# --- a full disk --------------------------------------------------------------
+
+def part_disk(s):
+    disk, home = s.path("disk"), s.home()
+    os.mkdir(disk)
+    if os.environ.get("SEEDBANK_CLI_MOUNTS") != "own" or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=4m", "none", disk],
+            stderr=subprocess.DEVNULL).returncode != 0:
+        print("left out: a full disk needs a mount namespace", flush=True)
+        return
+    seeder, at = s.seeder()
+    d = s.daemon(home, "--listen", ADDRESS + ":0")
+    p = s.start("client", "get", s.torrent, "--out", disk, "--peer", at,
+                "--home", home)
+    wait_for("fault", ANSWER_S, lambda: s.state(home, s.hash) == "fault", p)
+    full = s.listed(home)[s.hash]
+    s.check("a full disk pauses the download and says so",
+            "space" in full.get("fault", "") and full["have"] > 0 and
+            s.logged(p, "make room"), full)
+    s.check("the daemon lives", s.run("status", "--home", home).status == 0)
+    subprocess.run(["mount", "-o", "remount,size=16m", disk], check=True)
+    got = s.run("resume", s.hash, "--home", home)
+    s.check("resume after making room", got.status == 0, got)
+    got = s.ended(p)
+    s.check("it goes on and completes", got.status == 0 and
+            stage.same(disk + "/one.bin", s.source + "/one.bin"), got)
+    for process in (d, seeder):
+        s.stage.forget(process)
+    subprocess.run(["umount", disk], check=True)
+
+
+PARTS = {"help": part_help, "usage": part_usage, "home": part_home,
+         "config": part_config, "create": part_create, "bad": part_bad_get,
+         "transfer": part_transfer, "daemon": part_daemon,
+         "wallet": part_wallet, "ledger": part_ledger, "disk": part_disk}
+
+
+def own_mounts():
+    """Starts the script again where its mounts are nobody else's."""
+    if os.geteuid() != 0 or os.environ.get("SEEDBANK_CLI_MOUNTS"):
+        return
+    if subprocess.run(["unshare", "-m", "true"], stdout=subprocess.DEVNULL,
+                      stderr=subprocess.DEVNULL).returncode == 0:
+        os.environ["SEEDBANK_CLI_MOUNTS"] = "own"
+        os.execvp("unshare", ["unshare", "-m", sys.executable, *sys.argv])
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seedbank", required=True)
+    parser.add_argument("--seedbankd", required=True)
+    parser.add_argument("--only", default=",".join(PARTS))
+    parser.add_argument("--keep", action="store_true")
+    args = parser.parse_args()
+    own_mounts()
+    directory = tempfile.mkdtemp(prefix="seedbank-cli-")
+    try:
+        with stage.Stage(directory) as st:
+            suite = Suite(args, directory, st)
+            for name in args.only.split(","):
+                try:
+                    PARTS[name](suite)
+                except (Failed, OSError, subprocess.SubprocessError,
+                        KeyError, IndexError) as e:
+                    suite.check("part '%s' to its end" % name, False, repr(e))
+    finally:
+        if args.keep:
+            print("kept: " + directory)
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+    print("%d passed, %d failed" % (suite.passed, suite.failed))
+    return 1 if suite.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
