@@ -175,9 +175,9 @@ def settle(chain, bank, seeder, payers):
 def table(leechers, size, money, spent, earned):
     rate = lambda b, s: "%.2f" % (b / MIB / s)
     print("\n%-14s %12s %16s %18s %12s" % (
-        "", "MiB", "MiB/s, whole", "MiB/s while the", "paid"))
+        "", "MiB", "MiB/s, whole", "MiB/s while a", "paid"))
     print("%-14s %12s %16s %18s %12s" % (
-        "", "", "download", "payer loaded", "tokens"))
+        "", "", "download", "payer loads", "tokens"))
     for l in leechers:
         print("%-14s %12.1f %16s %18s %12s" % (
             l.name, size / MIB, rate(size, l.seconds),
