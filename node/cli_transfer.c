@@ -1,6 +1,7 @@
 /* cli_transfer.c - seed, get, verify and the list of torrents, as typed. */
 #include "node/cli_commands.h"
 
+#include "node/api.h"
 #include "node/cli_progress.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #define TORRENT_FILE_MAX (16U << 20)
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #define TRANSFER_OPTIONS \
 	{"listen", \
@@ -182,12 +184,40 @@ static void print_outcome(const struct cli *cli, const json_t *r)
 		  bytes, up, time);
 }
 
+/* A daemon has limits, addresses and a price of its own. */
+static void note_daemon_settings(const struct cli *cli)
+{
+	static const char *const names[] = {"limit-up", "limit-down", "slots",
+					    "listen", "price"};
+	char path[HOME_PATH_MAX];
+	json_t *result;
+	bool connected = false;
+	size_t set = 0;
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		set += options_is_set(cli->options, names[i]);
+	if (!set || cli->json)
+		return;
+	home_file(&cli->home, "api.sock", path);
+	(void)api_call(path, "status", NULL, NULL, NULL, NULL, &result,
+		       &connected, NULL);
+	json_decref(result);
+	if (connected)
+		(void)fprintf(stderr,
+			      "the daemon's own --listen, limits, slots and "
+			      "price stay in force; `seedbank config` sets "
+			      "them for its next start\n");
+}
+
 static enum err_code run_transfer(struct cli *cli, json_t *take_params,
 				  json_t **result, struct err *e)
 {
 	struct progress progress = progress_start(cli->json);
-	enum err_code code = cli_call(cli, "add", take_params, on_progress,
-				      &progress, result, e);
+	enum err_code code;
+
+	note_daemon_settings(cli);
+	code = cli_call(cli, "add", take_params, on_progress, &progress, result,
+			e);
 
 	progress_end(&progress);
 	if (code == ERR_NONE)
@@ -397,8 +427,6 @@ static const struct option remove_options[] = {
 	{"files", OPT_FLAG, "no", 0, 0, NULL,
 	 "delete the downloaded files too"},
 };
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 const struct command cmd_seed = {
 	"seed",

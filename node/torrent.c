@@ -266,6 +266,12 @@ static void on_recheck(void *ctx, bool whole)
 	if (!whole || t->state != TORRENT_CHECKING)
 		return;
 	t->complete_ms = -1;
+	if (t->pause_after_check) {
+		t->state = TORRENT_PAUSED;
+		torrent_tell(t, "ready", "%s is checked, and paused as before",
+			     t->meta.name);
+		return;
+	}
 	begin(t);
 }
 
@@ -276,11 +282,13 @@ enum err_code torrent_recheck(struct torrent *t, struct err *e)
 	if (t->state == TORRENT_CHECKING || t->state == TORRENT_STOPPED)
 		return err_fail(e, ERR_STATE, "%.80s is %s already",
 				t->meta.name, torrent_state_name(t->state));
+	t->pause_after_check = t->state == TORRENT_PAUSED;
 	torrent_swarm_stop(t);
 	store_forget_partial(t->store);
 	code = store_verify(t->store, on_recheck, t, e);
 	if (code != ERR_NONE) {
-		begin(t);
+		if (!t->pause_after_check)
+			begin(t);
 		return code;
 	}
 	t->state = TORRENT_CHECKING;

@@ -27,6 +27,7 @@ struct torrent {
 	struct swarm *swarm; /* NULL while checking, paused or stopped */
 	struct loop_timer *tick;
 	bool rechecking;
+	bool pause_after_check; /* it was paused when the check began */
 	uint64_t checked, check_total;
 
 	/* ends of seeding, see struct torrent_cfg */
