@@ -305,11 +305,28 @@ enum err_code api_new(struct api **out, struct loop *loop, struct log *log,
 	return ERR_NONE;
 }
 
+/* Its call ends with a word, where it can: the client still listens. */
+static void end_call(struct client *k)
+{
+	struct call *c = k->call;
+	struct err e = {0};
+
+	if (!c || k->finished)
+		return;
+	call_cancel(c);
+	if (k->finished)
+		return;
+	call_detach(c);
+	(void)err_fail(&e, ERR_STATE, "the daemon stops before this is done");
+	on_done(k, NULL, &e);
+}
+
 void api_free(struct api *a)
 {
 	if (!a)
 		return;
 	while (a->clients) {
+		end_call(a->clients);
 		(void)flush(a->clients); /* a last answer may wait there */
 		hang_up(a->clients);
 	}

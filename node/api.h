@@ -33,7 +33,8 @@ typedef void api_dispatch_fn(void *ctx, const char *method,
 enum err_code api_new(struct api **out, struct loop *loop, struct log *log,
 		      const char *socket_path, api_dispatch_fn *dispatch,
 		      void *ctx, struct err *e);
-/* Cancels what is under way, removes the socket file. */
+/* Cancels what is under way, whose clients still hear how it ended; removes the
+ * socket file. */
 void api_free(struct api *a);
 
 /* Client, blocking: is a daemon there? Then runs one call to its end. Returns

@@ -198,7 +198,10 @@ static int run(struct cli *cli)
 		return EXIT_SUCCESS;
 	if (cli->wrong_usage)
 		return fail(cli->json, EXIT_USAGE, &e);
-	return fail(cli->json, cli_stop ? EXIT_INTERRUPTED : EXIT_FAILURE, &e);
+	return fail(cli->json,
+		    cli_stop || cli->interrupted ? EXIT_INTERRUPTED
+						 : EXIT_FAILURE,
+		    &e);
 }
 
 static int parse_and_run(struct cli *cli, int argc, char **argv)

@@ -30,6 +30,7 @@ struct cli {
 	bool json;
 	bool daemon_used; /* the last cli_call() went to a daemon */
 	bool wrong_usage; /* set by a command that fails for its words */
+	bool interrupted; /* set by one that was ended before it was done */
 };
 
 struct command {

@@ -209,10 +209,29 @@ static void note_daemon_settings(const struct cli *cli)
 			      "them for its next start\n");
 }
 
+/* Seeding has no end of its own, so this is as good as any; a download is not
+ * done. */
+static enum err_code on_daemon_stopped(struct cli *cli, bool seeding,
+				       const json_t *r, struct err *e)
+{
+	if (seeding || json_is_true(json_object_get(r, "complete"))) {
+		cli_print(cli, "the daemon stopped; the torrent stays in its "
+			       "list and goes on when it starts again\n");
+		return ERR_NONE;
+	}
+	cli->interrupted = true;
+	return err_fail(e, ERR_STATE,
+			"the daemon stopped; the download stays in its list "
+			"and goes on when it starts again");
+}
+
 static enum err_code run_transfer(struct cli *cli, json_t *take_params,
 				  json_t **result, struct err *e)
 {
 	struct progress progress = progress_start(cli->json);
+	bool seeding =
+		strcmp(json_string_value(json_object_get(take_params, "mode")),
+		       "seed") == 0;
 	enum err_code code;
 
 	note_daemon_settings(cli);
@@ -222,6 +241,9 @@ static enum err_code run_transfer(struct cli *cli, json_t *take_params,
 	progress_end(&progress);
 	if (code == ERR_NONE)
 		print_outcome(cli, *result);
+	if (code == ERR_NONE &&
+	    json_is_true(json_object_get(*result, "daemon_stopped")))
+		return on_daemon_stopped(cli, seeding, *result, e);
 	if (code != ERR_NONE && cli->daemon_used && cli_stop) {
 		*e = (struct err){0};
 		code = err_fail(e, ERR_STATE,

@@ -28,6 +28,7 @@ struct add {
 	struct loop_timer *timer;
 	bool in_daemon;
 	bool reached; /* what it was started for; it may be paused since */
+	bool cancelled;
 };
 
 static json_t *event_of(const char *type, const char *text)
@@ -48,6 +49,9 @@ static void add_finish(struct add *a)
 	struct call *c = a->call;
 	json_t *result = torrent_json(a->torrent);
 
+	if (a->in_daemon && a->cancelled)
+		(void)json_object_set_new(result, "daemon_stopped",
+					  json_true());
 	add_free(a);
 	call_result(c, result);
 }
@@ -60,13 +64,15 @@ static void add_fail(struct add *a, const struct err *e)
 	call_error(c, e);
 }
 
-/* Ctrl-C on a download that is not complete is not success. */
+/* Ctrl-C on a download that is not complete is not success. A daemon's torrent
+ * goes on: either its client went, or the daemon itself stops and says so. */
 static void on_add_cancel(void *ctx)
 {
 	struct add *a = ctx;
 	struct err e = {0};
 	enum torrent_state state = torrent_state(a->torrent);
 
+	a->cancelled = true;
 	if (a->in_daemon || state == TORRENT_SEEDING || a->torrent->read_only) {
 		add_finish(a);
 		return;

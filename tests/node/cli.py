@@ -10,7 +10,6 @@ usage: cli.py --seedbank PROGRAM --seedbankd PROGRAM [--only PART,...] [--keep]
 """
 
 import argparse
-import json
 import os
 import shutil
 import signal
@@ -20,134 +19,15 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
-import stage  # noqa: E402
-from stage import Failed, MIB, wait_for  # noqa: E402
+from cli_suite import (ADDRESS, ANSWER_S, Failed, MIB, Suite, one_line, stage,
+                       wait_for)
+from cli_daemon import part_daemon, part_stop
 
-ADDRESS = "127.0.0.1"
-ANSWER_S = 60
 # the words of BIP-39's first vector and their first Ethereum account
 PHRASE = " ".join(["abandon"] * 11 + ["about"])
 PHRASE_ADDRESS = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"
 KEY = "0x" + "0" * 63 + "1"
 KEY_ADDRESS = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
-
-
-class Outcome:
-    def __init__(self, status, out, err):
-        self.status, self.out, self.err = status, out, err
-
-    def json(self):
-        try:
-            return json.loads(self.out)
-        except ValueError:
-            return {}
-
-    def __str__(self):
-        return "exit %s, stdout %r, stderr %r" % (
-            self.status, self.out[-300:], self.err[-300:])
-
-
-def one_line(text, *words):
-    lines = text.splitlines()
-    return len(lines) == 1 and all(w in lines[0] for w in words)
-
-
-class Suite:
-    def __init__(self, args, directory, st):
-        self.seedbank, self.seedbankd = args.seedbank, args.seedbankd
-        self.directory, self.stage = directory, st
-        self.passed = self.failed = self.homes = self.spawned = 0
-        self.env = {k: v for k, v in os.environ.items()
-                    if not k.startswith(("SEEDBANK", "XDG_"))}
-        self.env["HOME"] = self.path("user")
-        os.mkdir(self.path("user"))
-        self.source = self.path("source")
-        os.makedirs(self.source + "/pair/deep")
-        stage.make_file(self.source + "/one.bin", 6 * MIB + 321)
-        stage.make_file(self.source + "/pair/a.bin", MIB + 7)
-        stage.make_file(self.source + "/pair/deep/b.bin", 90001)
-        self.torrent = self.path("one.torrent")
-        self.hash = stage.make_torrent(self.source + "/one.bin", self.torrent,
-                                       65536)
-        self.size = os.path.getsize(self.source + "/one.bin")
-
-    def path(self, name):
-        return os.path.join(self.directory, name)
-
-    def home(self):
-        self.homes += 1
-        return self.path("home%d" % self.homes)
-
-    def check(self, name, good, detail=""):
-        if good:
-            self.passed += 1
-            print("ok     %s" % name, flush=True)
-        else:
-            self.failed += 1
-            print("FAILED %s: %s" % (name, detail), flush=True)
-        return bool(good)
-
-    def run(self, *words, stdin="", program=None, **env):
-        done = subprocess.run(
-            [program or self.seedbank, *words], input=stdin, text=True,
-            capture_output=True, timeout=ANSWER_S, env={**self.env, **env},
-            cwd=self.directory)
-        return Outcome(done.returncode, done.stdout, done.stderr)
-
-    def refused(self, name, *words, status=1, says=(), **kw):
-        got = self.run(*words, **kw)
-        self.check(name, got.status == status and not got.out and
-                   one_line(got.err, *says), got)
-
-    def start(self, name, *words, program=None):
-        """A program that runs on; its standard output goes to name.out."""
-        self.spawned += 1
-        name = "%s-%d" % (name, self.spawned)
-        with open(self.path(name + ".out"), "wb") as out:
-            p = self.stage.spawn(name, [program or self.seedbank, *words],
-                                 env=self.env, stdout=out)
-        p.out = self.path(name + ".out")
-        return p
-
-    def ended(self, p, seconds=ANSWER_S):
-        p.wait(seconds)
-        with open(p.out) as out, open(p.log) as log:
-            return Outcome(p.status, out.read(), log.read())
-
-    def seeder(self, *words):
-        port = stage.free_port(ADDRESS)
-        p = self.start("seed", "seed", self.source, "--torrent", self.torrent,
-                       "--home", self.home(), "--listen",
-                       "%s:%d" % (ADDRESS, port), *words)
-        wait_for("seeder", ANSWER_S, lambda: stage.accepts(ADDRESS, port), p)
-        return p, "%s:%d" % (ADDRESS, port)
-
-    @staticmethod
-    def logged(p, text):
-        with open(p.log) as f:
-            return text in f.read()
-
-    def daemon(self, home, *words):
-        """Starts one and waits until its socket answers."""
-        began = time.monotonic()
-        p = self.start("daemon", "--home", home, *words,
-                       program=self.seedbankd)
-
-        def answers():
-            with socket.socket(socket.AF_UNIX) as s:
-                return s.connect_ex(home + "/api.sock") == 0
-        wait_for("daemon", ANSWER_S, answers, p)
-        p.seconds = time.monotonic() - began
-        return p
-
-    def listed(self, home):
-        got = self.run("list", "--json", "--home", home)
-        return {t["info_hash"]: t for t in got.json().get("torrents", [])}
-
-    def state(self, home, info_hash):
-        return self.listed(home).get(info_hash, {}).get("state")
 
 
 # --- words --------------------------------------------------------------------
@@ -409,136 +289,6 @@ def part_transfer(s):
     s.check("SIGTERM on a get without peers exits 3", got.status == 3, got)
 
 
-# --- the daemon ---------------------------------------------------------------
-
-class Tracker(stage.Tracker):
-    """Remembers which events it was told."""
-
-    def __init__(self, address):
-        self.said = []
-        super().__init__(address)
-
-    def _answer(self, request):
-        query = stage.urllib.parse.parse_qs(
-            stage.urllib.parse.urlsplit(request.path).query)
-        self.said += query.get("event", [])
-        super()._answer(request)
-
-
-def add(s, home, *words):
-    """Hands a torrent over and closes the client once the daemon has it."""
-    known = len(s.listed(home))
-    p = s.start("client", *words, "--home", home)
-    wait_for("hand-over", ANSWER_S,
-             lambda: len(s.listed(home)) > known or p.poll() is not None)
-    if p.poll() is None:
-        os.kill(p.pid, signal.SIGINT)
-    return s.ended(p)
-
-
-def part_daemon(s):
-    home, out = s.home(), s.path("handed")
-    tracker = Tracker(ADDRESS)
-    seeder, at = s.seeder("--limit-up", "1MiB")
-    port = stage.free_port(ADDRESS)
-    listen = ["--listen", "%s:%d" % (ADDRESS, port)]
-    d = s.daemon(home, *listen)
-    s.refused("a second daemon on the same home names the first", "--home",
-              home, *listen, says=(str(d.pid),), program=s.seedbankd)
-    got = s.run("list", "--home", home)
-    s.check("list of none", got.status == 0 and got.out == "no torrents\n", got)
-    got = s.run("status", "--home", home, "--json")
-    s.check("status comes from the daemon", got.status == 0 and
-            got.json().get("pid", d.pid) == d.pid, got)
-
-    got = add(s, home, "get", s.torrent, "--out", out, "--peer", at,
-              "--tracker", tracker.url)
-    s.check("closing the client of a get says that the daemon goes on",
-            got.status == 3 and "daemon" in got.err.splitlines()[-1], got)
-    s.check("and the daemon does", s.state(home, s.hash) in
-            ("checking", "downloading"), s.listed(home))
-    wait_for("tracker", ANSWER_S, lambda: "started" in tracker.said, d)
-    got = s.run("pause", s.hash[:6], "--home", home)
-    s.check("pause by the first digits", got.status == 0 and
-            "paused" in got.out, got)
-    try:
-        wait_for("stopped", 5, lambda: "stopped" in tracker.said, d)
-    except Failed:
-        pass
-    s.check("pause tells the tracker `stopped`",
-            tracker.said == ["started", "stopped"], tracker.said)
-    have = s.listed(home)[s.hash]["have"]
-
-    os.kill(d.pid, signal.SIGTERM)
-    got = s.ended(d, 15)
-    s.check("SIGTERM ends the daemon cleanly", got.status == 0, got)
-    s.check("its socket is gone", not os.path.exists(home + "/api.sock"))
-    d = s.daemon(home, *listen)
-    s.check("a restart restores the torrent, paused",
-            s.state(home, s.hash) == "paused", s.listed(home))
-    got = s.run("resume", s.hash, "--home", home)
-    s.check("resume", got.status == 0, got)
-    wait_for("complete", ANSWER_S,
-             lambda: s.state(home, s.hash) == "seeding", d)
-    done = s.listed(home)[s.hash]
-    s.check("what was there was not fetched again: %d had, %d fetched" %
-            (have, done["downloaded"]), have <= done["have"] and
-            done["downloaded"] <= s.size - have + MIB and
-            stage.same(out + "/one.bin", s.source + "/one.bin"), done)
-    got = s.run("verify", s.hash, "--home", home)
-    s.check("verify a torrent of the daemon", got.status == 0 and
-            "pieces are good" in got.out, got)
-    s.refused("a torrent that is there already", "get", s.torrent, "--out",
-              out, "--home", home, says=("already",))
-    s.refused("pause of an unknown torrent", "pause", "ffffffff", "--home",
-              home, says=("ffffffff", "seedbank list"))
-
-    second = s.path("d2.torrent")
-    s.run("create", s.source + "/pair", "--out", second, "--home", home)
-    got = add(s, home, "seed", s.source, "--torrent", second)
-    pair = [h for h in s.listed(home) if h != s.hash]
-    s.check("seed is handed over and goes on", got.status == 3 and
-            len(pair) == 1 and s.state(home, pair[0]) in
-            ("checking", "seeding"), got)
-    got = s.run("get", second, "--out", s.path("from-daemon"), "--home",
-                s.home(), "--listen", ADDRESS + ":0", "--peer",
-                "%s:%d" % (ADDRESS, port))
-    s.check("the daemon serves it", got.status == 0 and
-            stage.same(s.path("from-daemon/pair/deep/b.bin"),
-                       s.source + "/pair/deep/b.bin"), got)
-    got = s.run("remove", pair[0], "--files", "--home", home)
-    s.check("remove --files never touches what is only seeded",
-            got.status == 0 and os.path.exists(s.source + "/pair/a.bin"), got)
-    got = s.run("remove", s.hash, "--files", "--home", home)
-    s.check("remove --files deletes what was downloaded", got.status == 0 and
-            "removed" in got.out, got)
-    wait_for("removal", 15, lambda: not s.listed(home), d)
-    wait_for("deleted file", 15, lambda: not os.path.exists(out + "/one.bin"),
-             d)
-
-    got = s.run("seed", s.source, "--torrent", s.torrent, "--seed-time", "1s",
-                "--home", home, "--json")
-    s.check("seed --seed-time through the daemon ends", got.status == 0, got)
-    s.check("and the daemon stops seeding", s.state(home, s.hash) == "paused",
-            s.listed(home))
-    os.kill(d.pid, signal.SIGKILL)
-    d.wait(10)
-    tries = []
-    for _ in range(3):  # the machine may be busy
-        d = s.daemon(home, *listen)
-        tries.append(d.seconds)
-        if d.seconds < 1:
-            break
-        s.stage.forget(d)
-    s.check("after kill -9 it starts again, in %.2f s" % tries[-1],
-            min(tries) < 1, tries)
-    s.check("and knows its torrents", s.hash in s.listed(home))
-    s.stage.forget(d)
-    s.refused("list without a daemon says how to start one", "list", "--home",
-              home, says=("start seedbankd",))
-    s.stage.forget(seeder)
-
-
 # --- money that needs no chain --------------------------------------------------
 
 def part_wallet(s):
@@ -661,7 +411,7 @@ def part_disk(s):
 
 PARTS = {"help": part_help, "usage": part_usage, "home": part_home,
          "config": part_config, "create": part_create, "bad": part_bad_get,
-         "transfer": part_transfer, "daemon": part_daemon,
+         "transfer": part_transfer, "daemon": part_daemon, "stop": part_stop,
          "wallet": part_wallet, "ledger": part_ledger, "disk": part_disk}
 
 

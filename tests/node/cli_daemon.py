@@ -1,0 +1,135 @@
+"""cli_daemon.py - the parts of cli.py that need a daemon."""
+
+import os
+import signal
+import time
+
+import stage
+from cli_suite import (ADDRESS, ANSWER_S, Failed, MIB, Tracker, add, wait_for)
+
+
+def part_daemon(s):
+    home, out = s.home(), s.path("handed")
+    tracker = Tracker(ADDRESS)
+    seeder, at = s.seeder("--limit-up", "1MiB")
+    port = stage.free_port(ADDRESS)
+    listen = ["--listen", "%s:%d" % (ADDRESS, port)]
+    d = s.daemon(home, *listen)
+    s.refused("a second daemon on the same home names the first", "--home",
+              home, *listen, says=(str(d.pid),), program=s.seedbankd)
+    got = s.run("list", "--home", home)
+    s.check("list of none", got.status == 0 and got.out == "no torrents\n", got)
+    got = s.run("status", "--home", home, "--json")
+    s.check("status comes from the daemon", got.status == 0 and
+            got.json().get("pid", d.pid) == d.pid, got)
+
+    got = add(s, home, "get", s.torrent, "--out", out, "--peer", at,
+              "--tracker", tracker.url)
+    s.check("closing the client of a get says that the daemon goes on",
+            got.status == 3 and "daemon" in got.err.splitlines()[-1], got)
+    s.check("and the daemon does", s.state(home, s.hash) in
+            ("checking", "downloading"), s.listed(home))
+    wait_for("tracker", ANSWER_S, lambda: "started" in tracker.said, d)
+    got = s.run("pause", s.hash[:6], "--home", home)
+    s.check("pause by the first digits", got.status == 0 and
+            "paused" in got.out, got)
+    try:
+        wait_for("stopped", 5, lambda: "stopped" in tracker.said, d)
+    except Failed:
+        pass
+    s.check("pause tells the tracker `stopped`",
+            tracker.said == ["started", "stopped"], tracker.said)
+    have = s.listed(home)[s.hash]["have"]
+
+    os.kill(d.pid, signal.SIGTERM)
+    got = s.ended(d, 15)
+    s.check("SIGTERM ends the daemon cleanly", got.status == 0, got)
+    s.check("its socket is gone", not os.path.exists(home + "/api.sock"))
+    d = s.daemon(home, *listen)
+    s.check("a restart restores the torrent, paused",
+            s.state(home, s.hash) == "paused", s.listed(home))
+    got = s.run("resume", s.hash, "--home", home)
+    s.check("resume", got.status == 0, got)
+    wait_for("complete", ANSWER_S,
+             lambda: s.state(home, s.hash) == "seeding", d)
+    done = s.listed(home)[s.hash]
+    s.check("what was there was not fetched again: %d had, %d fetched" %
+            (have, done["downloaded"]), have <= done["have"] and
+            done["downloaded"] <= s.size - have + MIB and
+            stage.same(out + "/one.bin", s.source + "/one.bin"), done)
+    got = s.run("verify", s.hash, "--home", home)
+    s.check("verify a torrent of the daemon", got.status == 0 and
+            "pieces are good" in got.out, got)
+    s.refused("a torrent that is there already", "get", s.torrent, "--out",
+              out, "--home", home, says=("already",))
+    s.refused("pause of an unknown torrent", "pause", "ffffffff", "--home",
+              home, says=("ffffffff", "seedbank list"))
+
+    second = s.path("d2.torrent")
+    s.run("create", s.source + "/pair", "--out", second, "--home", home)
+    got = add(s, home, "seed", s.source, "--torrent", second)
+    pair = [h for h in s.listed(home) if h != s.hash]
+    s.check("seed is handed over and goes on", got.status == 3 and
+            len(pair) == 1 and s.state(home, pair[0]) in
+            ("checking", "seeding"), got)
+    got = s.run("get", second, "--out", s.path("from-daemon"), "--home",
+                s.home(), "--listen", ADDRESS + ":0", "--peer",
+                "%s:%d" % (ADDRESS, port))
+    s.check("the daemon serves it", got.status == 0 and
+            stage.same(s.path("from-daemon/pair/deep/b.bin"),
+                       s.source + "/pair/deep/b.bin"), got)
+    got = s.run("remove", pair[0], "--files", "--home", home)
+    s.check("remove --files never touches what is only seeded",
+            got.status == 0 and os.path.exists(s.source + "/pair/a.bin"), got)
+    got = s.run("remove", s.hash, "--files", "--home", home)
+    s.check("remove --files deletes what was downloaded", got.status == 0 and
+            "removed" in got.out, got)
+    wait_for("removal", 15, lambda: not s.listed(home), d)
+    wait_for("deleted file", 15, lambda: not os.path.exists(out + "/one.bin"),
+             d)
+
+    got = s.run("seed", s.source, "--torrent", s.torrent, "--seed-time", "1s",
+                "--home", home, "--json")
+    s.check("seed --seed-time through the daemon ends", got.status == 0, got)
+    s.check("and the daemon stops seeding", s.state(home, s.hash) == "paused",
+            s.listed(home))
+    os.kill(d.pid, signal.SIGKILL)
+    d.wait(10)
+    tries = []
+    for _ in range(3):  # the machine may be busy
+        d = s.daemon(home, *listen)
+        tries.append(d.seconds)
+        if d.seconds < 1:
+            break
+        s.stage.forget(d)
+    s.check("after kill -9 it starts again, in %.2f s" % tries[-1],
+            min(tries) < 1, tries)
+    s.check("and knows its torrents", s.hash in s.listed(home))
+    s.stage.forget(d)
+    s.refused("list without a daemon says how to start one", "list", "--home",
+              home, says=("start seedbankd",))
+    s.stage.forget(seeder)
+
+
+def part_stop(s):
+    """The daemon stops while clients wait for what they handed over."""
+    home = s.home()
+    d = s.daemon(home, "--listen", ADDRESS + ":0")
+    seed = s.start("client", "seed", s.source, "--torrent", s.torrent,
+                   "--home", home)
+    second = s.path("stop.torrent")
+    s.run("create", s.source + "/pair", "--out", second, "--home", home)
+    get = s.start("client", "get", second, "--out", s.path("stopped"),
+                  "--home", home)
+    for p, text in ((seed, "seeding on port"), (get, "pieces are here")):
+        wait_for(text, ANSWER_S, lambda p=p, text=text: s.logged(p, text), p)
+    os.kill(d.pid, signal.SIGTERM)
+    got = s.ended(seed, 15)
+    s.check("a seed handed over ends well when the daemon stops",
+            got.status == 0 and "daemon stopped" in got.out and
+            "stays in its list" in got.out, got)
+    got = s.ended(get, 15)
+    s.check("an unfinished get does not", got.status == 3 and
+            "daemon stopped" in got.err.splitlines()[-1], got)
+    got = s.ended(d, 15)
+    s.check("and the daemon has ended", got.status == 0, got)
