@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define BESIDE_TRIES 100 /* names that an earlier crash may have left */
+
 static enum err_code read_all(int fd, const char *path, uint8_t *buf,
 			      size_t cap, size_t *len, struct err *e)
 {
@@ -52,19 +54,73 @@ static enum err_code check_mode(int fd, const char *path, bool secret,
 	return ERR_NONE;
 }
 
+static enum err_code open_regular(int *fd, const char *path, bool secret,
+				  struct err *e)
+{
+	enum err_code code;
+
+	/* O_NONBLOCK: a FIFO put there must not hold the program */
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (*fd < 0)
+		return err_fail(e, ERR_IO, "cannot open %s: %s", path,
+				strerror(errno));
+	code = check_mode(*fd, path, secret, e);
+	if (code != ERR_NONE)
+		(void)close(*fd);
+	return code;
+}
+
 enum err_code file_read(const char *path, bool secret, uint8_t *buf, size_t cap,
 			size_t *len, struct err *e)
 {
-	/* O_NONBLOCK: a FIFO put there must not hold the program */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd;
+	enum err_code code = open_regular(&fd, path, secret, e);
+
+	if (code != ERR_NONE)
+		return code;
+	code = read_all(fd, path, buf, cap, len, e);
+	(void)close(fd);
+	return code;
+}
+
+static enum err_code load_open(int fd, const char *path, size_t max, char **out,
+			       size_t *len, struct err *e)
+{
+	struct stat st;
+	size_t size;
 	enum err_code code;
 
-	if (fd < 0)
-		return err_fail(e, ERR_IO, "cannot open %s: %s", path,
+	if (fstat(fd, &st) != 0)
+		return err_fail(e, ERR_IO, "cannot look at %s: %s", path,
 				strerror(errno));
-	code = check_mode(fd, path, secret, e);
-	if (code == ERR_NONE)
-		code = read_all(fd, path, buf, cap, len, e);
+	size = (size_t)st.st_size;
+	if (size > max)
+		return err_fail(e, ERR_LIMIT, "%s: %zu bytes, at most %zu",
+				path, size, max);
+	*out = malloc(size + 1);
+	if (!*out)
+		return err_fail(e, ERR_NOMEM, "%s", path);
+	code = read_all(fd, path, (uint8_t *)*out, size, len, e);
+	if (code != ERR_NONE) {
+		free(*out);
+		*out = NULL;
+		return code;
+	}
+	(*out)[*len] = '\0';
+	return ERR_NONE;
+}
+
+enum err_code file_load(const char *path, size_t max, char **out, size_t *len,
+			struct err *e)
+{
+	int fd;
+	enum err_code code;
+
+	*out = NULL;
+	code = open_regular(&fd, path, false, e);
+	if (code != ERR_NONE)
+		return code;
+	code = load_open(fd, path, max, out, len, e);
 	(void)close(fd);
 	return code;
 }
@@ -111,7 +167,15 @@ static bool write_all(int fd, const uint8_t *data, size_t len)
 static enum err_code place(const char *tmp, const char *path, unsigned flags,
 			   struct err *e)
 {
-	if (renameat2(AT_FDCWD, tmp, AT_FDCWD, path, flags) == 0)
+	bool placed = renameat2(AT_FDCWD, tmp, AT_FDCWD, path, flags) == 0;
+
+	/* NFS and others know no flags, but a link never overwrites either */
+	if (!placed && errno == EINVAL && flags) {
+		placed = link(tmp, path) == 0;
+		if (placed)
+			(void)unlink(tmp);
+	}
+	if (placed)
 		return file_sync_dir(path, e);
 	if (errno == EEXIST)
 		return err_fail(e, ERR_STATE,
@@ -120,12 +184,30 @@ static enum err_code place(const char *tmp, const char *path, unsigned flags,
 	return err_fail(e, ERR_IO, "cannot make %s: %s", path, strerror(errno));
 }
 
+/* A new file beside the one that is meant; -1 when none can be made. */
+static int open_beside(char tmp[PATH_MAX], const char *path, mode_t mode)
+{
+	int fd = -1;
+
+	for (int i = 0; fd < 0 && i < BESIDE_TRIES; i++) {
+		int n = snprintf(tmp, PATH_MAX, "%s.%ld-%d", path,
+				 (long)getpid(), i);
+
+		if (n < 0 || n >= PATH_MAX)
+			return -1;
+		fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+		if (fd < 0 && errno != EEXIST)
+			return -1;
+	}
+	return fd;
+}
+
 static enum err_code write_beside(const char *path, const uint8_t *data,
-				  size_t len, unsigned flags, struct err *e)
+				  size_t len, mode_t mode, unsigned flags,
+				  struct err *e)
 {
 	char tmp[PATH_MAX];
-	int n = snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path);
-	int fd = n > 0 && n < (int)sizeof(tmp) ? mkostemp(tmp, O_CLOEXEC) : -1;
+	int fd = open_beside(tmp, path, mode);
 	enum err_code code = ERR_NONE;
 
 	if (fd < 0)
@@ -145,11 +227,17 @@ static enum err_code write_beside(const char *path, const uint8_t *data,
 enum err_code file_create(const char *path, const uint8_t *data, size_t len,
 			  struct err *e)
 {
-	return write_beside(path, data, len, RENAME_NOREPLACE, e);
+	return write_beside(path, data, len, 0600, RENAME_NOREPLACE, e);
+}
+
+enum err_code file_create_shared(const char *path, const uint8_t *data,
+				 size_t len, struct err *e)
+{
+	return write_beside(path, data, len, 0666, RENAME_NOREPLACE, e);
 }
 
 enum err_code file_replace(const char *path, const uint8_t *data, size_t len,
 			   struct err *e)
 {
-	return write_beside(path, data, len, 0, e);
+	return write_beside(path, data, len, 0600, 0, e);
 }

@@ -19,13 +19,24 @@ enum err_code file_read(const char *path, bool secret, uint8_t *buf, size_t cap,
 			size_t *len, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* The same into memory of the right size: *out is to be freed and is followed
+ * by a zero byte. Of an error *out is NULL; e->os is ENOENT when there is no
+ * such file. ERR_NOMEM. */
+enum err_code file_load(const char *path, size_t max, char **out, size_t *len,
+			struct err *e) __attribute__((warn_unused_result));
+
 /* Makes the file with mode 0600: written beside its place, synced, renamed into
  * it, directory synced. After a crash it is there whole or not at all.
  * ERR_STATE: something is at `path` already (left alone). ERR_IO. */
 enum err_code file_create(const char *path, const uint8_t *data, size_t len,
 			  struct err *e) __attribute__((warn_unused_result));
 
-/* The same, but takes the place of what is there. */
+/* The same with mode 0666 less the umask: others may have it. */
+enum err_code file_create_shared(const char *path, const uint8_t *data,
+				 size_t len, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* As file_create(), but takes the place of what is there. */
 enum err_code file_replace(const char *path, const uint8_t *data, size_t len,
 			   struct err *e) __attribute__((warn_unused_result));
 

@@ -2,14 +2,13 @@
  * is written by wire. It needs no home and no node, only workers. */
 #include "node/cli_commands.h"
 
+#include "base/file.h"
 #include "base/hex.h"
 #include "node/cli_progress.h"
 #include "storage/hash_files.h"
 #include "wire/announce.h"
 #include "wire/metainfo.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,26 +167,6 @@ static enum err_code build(struct creation *c, uint8_t **out, size_t *len,
 	return code;
 }
 
-static enum err_code write_new(const char *path, const uint8_t *bytes,
-			       size_t len, struct err *e)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	size_t done = 0;
-	ssize_t n = 0;
-
-	if (fd < 0)
-		return err_fail(e, ERR_IO, "cannot write %.90s: %s", path,
-				strerror(errno));
-	while (done < len && (n = write(fd, bytes + done, len - done)) > 0)
-		done += (size_t)n;
-	if (close(fd) != 0 || done < len) {
-		(void)unlink(path);
-		return err_fail(e, ERR_IO, "cannot write %.90s: %s", path,
-				strerror(errno));
-	}
-	return ERR_NONE;
-}
-
 static enum err_code finish(struct creation *c, json_t **result, struct err *e)
 {
 	char path[4096], hex[41];
@@ -199,7 +178,7 @@ static enum err_code finish(struct creation *c, json_t **result, struct err *e)
 	if (code != ERR_NONE)
 		return code;
 	out_path(c, path, sizeof(path));
-	code = write_new(path, bytes, len, e);
+	code = file_create_shared(path, bytes, len, e);
 	if (code == ERR_NONE)
 		code = metainfo_parse(&m, bytes, len, e);
 	free(bytes);

@@ -1,6 +1,7 @@
 /* cli_transfer.c - seed, get, verify and the list of torrents, as typed. */
 #include "node/cli_commands.h"
 
+#include "base/file.h"
 #include "node/api.h"
 #include "node/cli_progress.h"
 
@@ -94,8 +95,7 @@ static enum err_code read_torrent(const char *path, json_t *params,
 {
 	char *bytes, *text;
 	size_t len, cap;
-	enum err_code code =
-		home_read_file(path, TORRENT_FILE_MAX, &bytes, &len, e);
+	enum err_code code = file_load(path, TORRENT_FILE_MAX, &bytes, &len, e);
 
 	if (code != ERR_NONE)
 		return code;

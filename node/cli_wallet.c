@@ -4,6 +4,7 @@
 #include "node/cli_commands.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "ledger/keystore.h"
 #include "ledger/signer_state.h"
 #include "node/passphrase.h"
@@ -221,8 +222,8 @@ static enum err_code run_import(struct cli *cli, json_t **result, struct err *e)
 	} else {
 		code = wallet_prepare(&w, cli, e);
 		if (code == ERR_NONE)
-			code = home_read_file(cli->args[0], KEY_TEXT_MAX, &text,
-					      &len, e);
+			code = file_load(cli->args[0], KEY_TEXT_MAX, &text,
+					 &len, e);
 		if (code == ERR_NONE)
 			code = from_text(cli, &w, text, len, e);
 	}

@@ -17,8 +17,6 @@
 
 #include "base/err.h"
 
-#include <stddef.h>
-
 #define HOME_PATH_MAX 1024
 
 struct home {
@@ -36,11 +34,5 @@ void home_file(const struct home *h, const char *name, char out[HOME_PATH_MAX]);
  * names the pid of who has it. */
 enum err_code home_lock(const struct home *h, const char *name, int *fd,
 			struct err *e);
-
-/* Reads a whole regular file of at most max bytes; *out is to be freed and is
- * followed by a zero byte. ERR_IO (os = ENOENT when it is not there),
- * ERR_LIMIT. */
-enum err_code home_read_file(const char *path, size_t max, char **out,
-			     size_t *len, struct err *e);
 
 #endif

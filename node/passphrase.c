@@ -1,5 +1,6 @@
 #include "node/passphrase.h"
 
+#include "base/file.h"
 #include "node/home.h"
 
 #include <errno.h>
@@ -32,7 +33,7 @@ static enum err_code from_file(char *out, size_t cap, const char *path,
 {
 	char *text;
 	size_t len;
-	enum err_code code = home_read_file(path, FILE_MAX, &text, &len, e);
+	enum err_code code = file_load(path, FILE_MAX, &text, &len, e);
 
 	if (code != ERR_NONE)
 		return code;

@@ -1,11 +1,11 @@
 #include "node/settings.h"
 
+#include "base/file.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define CONFIG_MAX (1U << 20)
 
@@ -80,7 +80,7 @@ static enum err_code read_config(const struct home *h, char **text, size_t *len,
 	*text = NULL;
 	*len = 0;
 	home_file(h, "config", path);
-	if (home_read_file(path, CONFIG_MAX, text, len, &inner) == ERR_NONE ||
+	if (file_load(path, CONFIG_MAX, text, len, &inner) == ERR_NONE ||
 	    inner.os == ENOENT)
 		return ERR_NONE;
 	return err_fail(e, inner.code, "%s", inner.msg);
@@ -129,42 +129,45 @@ static bool line_sets(const char *line, size_t len, const char *name)
 	return len > 0 && *line == '=';
 }
 
-static void write_lines(FILE *f, const char *text, size_t len, const char *name)
+static size_t keep_lines(char *out, const char *text, size_t len,
+			 const char *name)
 {
+	size_t kept = 0;
+
 	while (len > 0) {
 		const char *nl = memchr(text, '\n', len);
 		size_t n = nl ? (size_t)(nl - text) : len;
 
-		if (!line_sets(text, n, name))
-			(void)fprintf(f, "%.*s\n", (int)n, text);
+		if (!line_sets(text, n, name)) {
+			memcpy(out + kept, text, n);
+			kept += n;
+			out[kept++] = '\n';
+		}
 		text += n + (nl != NULL);
 		len -= n + (nl != NULL);
 	}
+	return kept;
 }
 
-static enum err_code replace_config(const struct home *h, const char *path,
-				    const char *text, size_t len,
-				    const char *name, const char *value,
-				    struct err *e)
+static enum err_code replace_config(const char *path, const char *text,
+				    size_t len, const char *name,
+				    const char *value, struct err *e)
 {
-	char tmp[HOME_PATH_MAX];
-	FILE *f;
-	bool ok;
+	/* room for a newline that the last line lacked, and for " = " */
+	size_t cap = len + strlen(name) + (value ? strlen(value) : 0) + 8;
+	char *out = malloc(cap);
+	size_t n;
+	enum err_code code;
 
-	home_file(h, "config.new", tmp);
-	f = fopen(tmp, "we");
-	if (!f)
-		return err_fail(e, ERR_IO, "cannot write %.100s: %s", tmp,
-				strerror(errno));
-	write_lines(f, text, len, name);
+	if (!out)
+		return err_fail(e, ERR_NOMEM, "config");
+	n = keep_lines(out, text, len, name);
 	if (value)
-		(void)fprintf(f, "%s = %s\n", name, value);
-	ok = fflush(f) == 0 && fsync(fileno(f)) == 0;
-	ok = fclose(f) == 0 && ok;
-	if (!ok || rename(tmp, path) != 0)
-		return err_fail(e, ERR_IO, "cannot write %.100s: %s", path,
-				strerror(errno));
-	return ERR_NONE;
+		n += (size_t)snprintf(out + n, cap - n, "%s = %s\n", name,
+				      value);
+	code = file_replace(path, (const uint8_t *)out, n, e);
+	free(out);
+	return code;
 }
 
 static bool is_setting(const char *name)
@@ -192,8 +195,8 @@ enum err_code settings_store(const struct home *h, const char *name,
 	if (code == ERR_NONE)
 		code = read_config(h, &text, &len, path, e);
 	if (code == ERR_NONE)
-		code = replace_config(h, path, text ? text : "", len, name,
-				      value, e);
+		code = replace_config(path, text ? text : "", len, name, value,
+				      e);
 	free(text);
 	return code;
 }

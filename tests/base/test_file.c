@@ -4,9 +4,31 @@
 #include "tests/check.h"
 #include "tests/ledger/scratch.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 static struct scratch dir;
+
+static void loading_is_the_same(const char *path)
+{
+	char *text;
+	size_t len = 0;
+	struct err e = {0};
+
+	CHECK(file_load(path, 8, &text, &len, &e) == ERR_NONE && len == 8 &&
+		      strcmp(text, "12345678") == 0,
+	      "loaded: %s", e.msg);
+	free(text);
+	CHECK(file_load(path, 7, &text, &len, NULL) == ERR_LIMIT && !text,
+	      "a byte too many to load");
+	CHECK(file_load(dir.dir, 8, &text, &len, NULL) == ERR_STATE && !text,
+	      "a directory to load");
+	CHECK(file_load(scratch_path(&dir, "nil"), 8, &text, &len, &e) ==
+			      ERR_IO &&
+		      e.os == ENOENT && !text,
+	      "no file to load: %s", e.msg);
+}
 
 static void reading_is_bounded_and_careful(void)
 {
@@ -31,6 +53,7 @@ static void reading_is_bounded_and_careful(void)
 	      "a secret that the group may read");
 	CHECK(file_read(dir.dir, false, buf, 8, &len, NULL) == ERR_STATE,
 	      "a directory");
+	loading_is_the_same(path);
 	path = scratch_path(&dir, "fifo");
 	CHECK(mkfifo(path, 0600) == 0, "fifo");
 	CHECK(file_read(path, true, buf, 8, &len, NULL) == ERR_STATE,
@@ -57,6 +80,13 @@ static void making_never_overwrites(void)
 			      ERR_NONE &&
 		      scratch_read(path, buf, sizeof(buf)) == 5,
 	      "replaced on purpose");
+	(void)unlink(path);
+	CHECK(file_create_shared(path, (const uint8_t *)"four", 4, NULL) ==
+			      ERR_NONE &&
+		      stat(path, &st) == 0 && (st.st_mode & 0777) == 0640,
+	      "shared as far as the umask lets it");
+	CHECK(file_create_shared(path, buf, 1, NULL) == ERR_STATE,
+	      "nor does that overwrite");
 	CHECK(file_create(scratch_path(&dir, "none/c"), buf, 1, NULL) == ERR_IO,
 	      "a directory that is not there");
 }
@@ -77,6 +107,7 @@ static void nothing_is_left_behind(void)
 
 int main(void)
 {
+	(void)umask(027);
 	scratch_make(&dir);
 	reading_is_bounded_and_careful();
 	making_never_overwrites();

@@ -1,4 +1,6 @@
 #include "node/settings.h"
+
+#include "base/file.h"
 #include "tests/check.h"
 
 #include <stdlib.h>
@@ -34,8 +36,7 @@ static void setting_one_line_leaves_the_others(void)
 	CHECK(settings_store(&home, "slots", NULL, &e) == ERR_NONE, "%s",
 	      e.msg);
 	home_file(&home, "config", path);
-	CHECK(home_read_file(path, 4096, &text, &len, &e) == ERR_NONE, "%s",
-	      e.msg);
+	CHECK(file_load(path, 4096, &text, &len, &e) == ERR_NONE, "%s", e.msg);
 	CHECK(text && strcmp(text, "# mine\nprice = 3.5\n") == 0, "%s",
 	      text ? text : "");
 	free(text);
