@@ -1,6 +1,7 @@
 #include "node/cli.h"
 
 #include "node/api.h"
+#include "node/cli_commands.h"
 #include "node/engine.h"
 #include "node/settings.h"
 
@@ -175,6 +176,16 @@ static enum err_code check_words(struct cli *cli, struct err *e)
 	return ERR_NONE;
 }
 
+/* `config` alone lives with values that mean nothing: it mends them. */
+static enum err_code read_settings(struct cli *cli, struct err *e)
+{
+	enum err_code code = settings_load(&cli->settings, &cli->home, e);
+
+	if (code != ERR_NONE || cli->command == &cmd_config)
+		return code;
+	return settings_check(cli->settings, cli->options, e);
+}
+
 static int run(struct cli *cli)
 {
 	struct err e = {0};
@@ -182,8 +193,10 @@ static int run(struct cli *cli)
 	enum err_code code;
 
 	code = home_open(&cli->home, options_text(cli->options, "home"), &e);
-	if (code == ERR_NONE)
-		code = settings_load(&cli->settings, &cli->home, &e);
+	if (code == ERR_NONE) {
+		code = read_settings(cli, &e);
+		cli->wrong_usage = code == ERR_PARSE;
+	}
 	if (code == ERR_NONE)
 		code = cli->command->run(cli, &result, &e);
 	if (code == ERR_NONE && cli->json) {

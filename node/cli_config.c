@@ -69,7 +69,8 @@ static enum err_code show(struct cli *cli, const char *only, json_t **result,
 	return ERR_NONE;
 }
 
-static enum err_code run_config(struct cli *cli, json_t **result, struct err *e)
+static enum err_code change_or_show(struct cli *cli, json_t **result,
+				    struct err *e)
 {
 	const char *name = cli->arg_count > 0 ? cli->args[0] : NULL;
 	const char *value = cli->arg_count > 1 ? cli->args[1] : NULL;
@@ -89,6 +90,14 @@ static enum err_code run_config(struct cli *cli, json_t **result, struct err *e)
 	if (code != ERR_NONE)
 		return code;
 	return show(cli, name, result, e);
+}
+
+static enum err_code run_config(struct cli *cli, json_t **result, struct err *e)
+{
+	enum err_code code = change_or_show(cli, result, e);
+
+	cli->wrong_usage = code == ERR_PARSE;
+	return code;
 }
 
 static const struct option config_options[] = {

@@ -3,6 +3,7 @@
 #include "base/http.h"
 #include "node/methods.h"
 #include "node/money.h"
+#include "node/settings.h"
 #include "node/torrent.h"
 #include "node/trade.h"
 #include "storage/resume_db.h"
@@ -105,22 +106,6 @@ static void on_signal(void *ctx)
 		engine_stop(en);
 }
 
-static enum err_code pick_log_level(const char *text, enum log_level *out,
-				    struct err *e)
-{
-	static const char *const names[] = {"error", "warn", "info", "debug"};
-
-	for (int i = 0; i < 4; i++) {
-		if (text && strcmp(text, names[i]) == 0) {
-			*out = (enum log_level)i;
-			return ERR_NONE;
-		}
-	}
-	return err_fail(e, ERR_PARSE,
-			"log-level '%.40s': want error, warn, info or debug",
-			text ? text : "");
-}
-
 static void make_peer_id(struct engine *en)
 {
 	memcpy(en->peer_id.bytes, "-SB0100-", 8);
@@ -157,7 +142,7 @@ static enum err_code build(struct engine *en, struct err *e)
 	char path[HOME_PATH_MAX];
 	enum log_level level = LOG_ERROR;
 	enum err_code code =
-		pick_log_level(engine_text(en, "log-level"), &level, e);
+		settings_log_level(&level, engine_text(en, "log-level"), e);
 
 	if (code != ERR_NONE)
 		return code;

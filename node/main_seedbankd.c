@@ -85,7 +85,7 @@ static int run(const struct options *options)
 	struct home home;
 	struct options *settings = NULL;
 	struct engine *en = NULL;
-	int lock = -1;
+	int lock = -1, status = EXIT_FAILURE;
 	enum err_code code =
 		home_open(&home, options_text(options, "home"), &e);
 
@@ -93,6 +93,10 @@ static int run(const struct options *options)
 		code = home_lock(&home, "daemon.lock", &lock, &e);
 	if (code == ERR_NONE)
 		code = settings_load(&settings, &home, &e);
+	if (code == ERR_NONE)
+		code = settings_check(settings, options, &e);
+	if (code == ERR_PARSE)
+		status = EXIT_USAGE;
 	if (code == ERR_NONE)
 		code = engine_new(&en, &home, settings, options, true,
 				  MONEY_IF_ANY, &e);
@@ -102,7 +106,7 @@ static int run(const struct options *options)
 	options_free(settings);
 	if (lock >= 0)
 		(void)close(lock);
-	return code == ERR_NONE ? EXIT_SUCCESS : fail(EXIT_FAILURE, &e);
+	return code == ERR_NONE ? EXIT_SUCCESS : fail(status, &e);
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,9 @@
 #include "node/settings.h"
 
+#include "base/address.h"
 #include "base/file.h"
+#include "ledger/profile.h"
+#include "node/net.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,6 +11,7 @@
 #include <string.h>
 
 #define CONFIG_MAX (1U << 20)
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 const struct option settings_table[] = {
 	{"listen", OPT_LIST, NULL, 0, 0, "IP:PORT",
@@ -109,6 +113,165 @@ enum err_code settings_load(struct options **out, const struct home *h,
 	return ERR_NONE;
 }
 
+/* ---- what values mean ---- */
+
+struct values {
+	const struct options *settings, *over;
+};
+
+static const struct options *holder(const struct values *v, const char *name)
+{
+	return v->over && options_is_set(v->over, name) ? v->over : v->settings;
+}
+
+enum err_code settings_log_level(enum log_level *out, const char *text,
+				 struct err *e)
+{
+	static const char *const names[] = {"error", "warn", "info", "debug"};
+
+	for (int i = 0; i < 4; i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*out = (enum log_level)i;
+			return ERR_NONE;
+		}
+	}
+	return err_fail(e, ERR_PARSE,
+			"log-level '%.40s': want error, warn, info or debug",
+			text);
+}
+
+static enum err_code check_level(const struct profile *p, const char *name,
+				 const char *text, struct err *e)
+{
+	enum log_level level;
+
+	(void)p;
+	(void)name;
+	return settings_log_level(&level, text, e);
+}
+
+static enum err_code check_listen(const struct profile *p, const char *name,
+				  const char *text, struct err *e)
+{
+	struct err why = {0};
+	struct net_addr addr;
+	char host[64];
+	uint16_t port;
+
+	(void)p;
+	if (options_split_endpoint(text, host, sizeof(host), &port, &why) !=
+	    ERR_NONE)
+		return err_fail(e, ERR_PARSE, "%s %s", name, why.msg);
+	if (!net_addr_from_ip(&addr, host, port))
+		return err_fail(e, ERR_PARSE,
+				"%s '%.60s': want an IP address, not a name",
+				name, host);
+	return ERR_NONE;
+}
+
+static enum err_code check_profile(const struct profile *p, const char *name,
+				   const char *text, struct err *e)
+{
+	struct profile found;
+
+	(void)p;
+	(void)name;
+	return profile_find(&found, text, e);
+}
+
+static enum err_code check_field(const struct profile *p, const char *name,
+				 const char *text, struct err *e)
+{
+	struct profile copy = *p;
+	struct err why = {0};
+
+	if (profile_set(&copy, name, text, &why) == ERR_NONE)
+		return ERR_NONE;
+	return err_fail(e, ERR_PARSE, "%s '%.60s': %s", name, text, why.msg);
+}
+
+static enum err_code check_cold(const struct profile *p, const char *name,
+				const char *text, struct err *e)
+{
+	struct address address;
+	struct err why = {0};
+
+	if (address_parse_as(&address, p->address, text, &why) == ERR_NONE)
+		return ERR_NONE;
+	return err_fail(e, ERR_PARSE, "%s '%.60s': %s", name, text, why.msg);
+}
+
+static const struct check {
+	const char *name;
+	enum err_code (*fn)(const struct profile *p, const char *name,
+			    const char *text, struct err *e);
+} checks[] = {
+	{"log-level", check_level}, {"listen", check_listen},
+	{"profile", check_profile}, {"chain-id", check_field},
+	{"bank", check_field},	    {"token", check_field},
+	{"rpc", check_field},	    {"confirmations", check_field},
+	{"cold", check_cold},	    {"legacy-fees", check_field},
+};
+
+static enum err_code check_one(const struct values *v, const struct check *k,
+			       struct err *e)
+{
+	const struct options *o = holder(v, k->name);
+	const char *text = options_text(o, k->name);
+	struct profile p;
+	enum err_code code = ERR_NONE;
+
+	/* a wrong profile is told once, as itself */
+	if (profile_find(&p, options_text(holder(v, "profile"), "profile"),
+			 NULL) != ERR_NONE)
+		code = profile_find(&p, profile_name(0), e);
+	if (code == ERR_NONE && text)
+		code = k->fn(&p, k->name, text, e);
+	for (size_t i = 0;
+	     code == ERR_NONE && (text = options_list_at(o, k->name, i)); i++)
+		code = k->fn(&p, k->name, text, e);
+	return code;
+}
+
+enum err_code settings_check(const struct options *settings,
+			     const struct options *over, struct err *e)
+{
+	const struct values v = {settings, over};
+	enum err_code code = ERR_NONE;
+
+	for (size_t i = 0; code == ERR_NONE && i < COUNT(checks); i++)
+		code = check_one(&v, &checks[i], e);
+	return code;
+}
+
+/* The new value of one setting among the others as they stand. */
+static enum err_code check_new(const struct home *h, const char *name,
+			       const char *value, struct err *e)
+{
+	struct options *now = NULL, *set = NULL;
+	enum err_code code =
+		options_new(&set, settings_table, settings_count, e);
+
+	if (code == ERR_NONE)
+		code = options_set(set, name, value, e);
+	for (size_t i = 0; code == ERR_NONE && i < COUNT(checks); i++) {
+		struct values v = {NULL, set};
+
+		if (strcmp(checks[i].name, name) != 0)
+			continue;
+		if (settings_load(&now, h, NULL) == ERR_NONE)
+			v.settings = now;
+		else
+			v.settings = set;
+		code = check_one(&v, &checks[i], e);
+	}
+	options_free(now);
+	options_free(set);
+	return code;
+}
+
+/* ---- storing ---- */
+
 /* Is this line `name = ...`? */
 static bool line_sets(const char *line, size_t len, const char *name)
 {
@@ -182,16 +345,13 @@ enum err_code settings_store(const struct home *h, const char *name,
 			     const char *value, struct err *e)
 {
 	char path[HOME_PATH_MAX], *text = NULL;
-	struct options *check = NULL;
 	size_t len;
-	enum err_code code =
-		options_new(&check, settings_table, settings_count, e);
+	enum err_code code = ERR_NONE;
 
-	if (code == ERR_NONE && value)
-		code = options_set(check, name, value, e);
-	else if (code == ERR_NONE && !is_setting(name))
+	if (value)
+		code = check_new(h, name, value, e);
+	else if (!is_setting(name))
 		code = err_fail(e, ERR_PARSE, "no setting '%.60s'", name);
-	options_free(check);
 	if (code == ERR_NONE)
 		code = read_config(h, &text, &len, path, e);
 	if (code == ERR_NONE)

@@ -6,6 +6,7 @@
 #ifndef NODE_SETTINGS_H
 #define NODE_SETTINGS_H
 
+#include "base/log.h"
 #include "base/options.h"
 #include "node/home.h"
 
@@ -15,6 +16,16 @@ extern const size_t settings_count;
 /* Defaults, then HOME/config when it is there. Errors name file and line. */
 enum err_code settings_load(struct options **out, const struct home *h,
 			    struct err *e);
+
+/* What a value means, beyond its type: levels, addresses to listen on, chains
+ * and their addresses. `over` (may be NULL) goes before `settings`, as in
+ * engine_text(). ERR_PARSE names the setting. */
+enum err_code settings_check(const struct options *settings,
+			     const struct options *over, struct err *e);
+
+/* error, warn, info or debug; else ERR_PARSE. */
+enum err_code settings_log_level(enum log_level *out, const char *text,
+				 struct err *e);
 
 /* Writes one `name = value` line into HOME/config (checked first; the other
  * lines stay as they are; replaced atomically). value NULL removes the line. */

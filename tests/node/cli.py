@@ -115,19 +115,42 @@ def part_config(s):
             got)
     got = s.run("--home", home, "config", "limit-up", "--unset")
     s.check("config unsets", got.status == 0 and "(default)" in got.out, got)
-    s.refused("config refuses a wrong value", "--home", home, "config",
-              "max-peers", "many", says=("max-peers",))
+    for name, value in (("max-peers", "many"), ("log-level", "loud"),
+                        ("listen", "here"), ("listen", "localhost:1"),
+                        ("profile", "mars"),
+                        ("bank", "0x12"), ("confirmations", "soon"),
+                        ("rpc", "ftp://x"), ("cold", "me")):
+        s.refused("config refuses %s %s" % (name, value), "--home", home,
+                  "config", name, value, status=2, says=(name,))
     s.refused("config refuses an unknown name", "--home", home, "config",
-              "colour", "red", says=("colour",))
+              "colour", "red", status=2, says=("colour",))
     s.refused("config does not show an unknown name", "--home", home,
-              "config", "colour", says=("colour",))
+              "config", "colour", status=2, says=("colour",))
+    s.refused("config unsets no unknown name", "--home", home,
+              "config", "colour", "--unset", status=2, says=("colour",))
     s.run("--home", home, "config", "slots", "9")
     with open(home + "/config", "a") as f:
         f.write("# a comment\nmax-peers = many\n")
     s.refused("a damaged config is named with its line", "--home", home,
-              "list", says=("config line 3", "max-peers"))
-    s.refused("a daemon refuses it too", "--home", home,
+              "list", status=2, says=("config line 3", "max-peers"))
+    s.refused("a daemon refuses it too", "--home", home, status=2,
               says=("config line 3", "max-peers"), program=s.seedbankd)
+    with open(home + "/config", "w") as f:
+        f.write("log-level = loud\n")
+    s.refused("a value that no setting means", "--home", home, "list",
+              status=2, says=("log-level", "loud"))
+    s.refused("nor the daemon", "--home", home, status=2,
+              says=("log-level", "loud"), program=s.seedbankd)
+    got = s.run("--home", home, "config", "log-level", "warn")
+    s.check("config mends it", got.status == 0, got)
+    for program, words in ((s.seedbank, ["get", s.torrent]),
+                           (s.seedbankd, [])):
+        s.refused("--log-level loud", *words, "--home", home, "--log-level",
+                  "loud", status=2, says=("log-level", "loud"),
+                  program=program)
+        s.refused("--listen nowhere", *words, "--home", home, "--listen",
+                  "nowhere", status=2, says=("listen", "nowhere"),
+                  program=program)
 
 
 # --- torrents -----------------------------------------------------------------
