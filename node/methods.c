@@ -31,7 +31,7 @@ static void add_totals(const struct money *m, json_t *o)
 	struct book_totals t;
 	char text[MONEY_TEXT_MAX];
 
-	if (book_totals(m->book, &t, NULL) != ERR_NONE)
+	if (book_totals(m->bandwidth.book, &t, NULL) != ERR_NONE)
 		return;
 	(void)json_object_set_new(o, "earned",
 				  json_string(money_text(m, t.final, text)));
@@ -68,7 +68,8 @@ static void add_wallet(const struct engine *en, json_t *o)
 		return;
 	(void)json_object_set_new(
 		o, "address",
-		json_string(address_text(text, &m->me, m->profile.address)));
+		json_string(address_text(text, &m->bandwidth.me,
+					 m->profile.address)));
 	if (!address_is_zero(&m->domain.bank))
 		(void)json_object_set_new(
 			o, "bank",

@@ -54,7 +54,7 @@ static struct journey *journey_new(struct engine *en, struct call *c,
 	struct journey *j;
 	struct money *m = en->money;
 
-	if (!m->open || !m->settle) {
+	if (!m->open || !m->bandwidth.settle) {
 		refuse(c, ERR_STATE,
 		       m->trouble[0] ? m->trouble
 				     : "the wallet is still being opened; try "
@@ -99,7 +99,7 @@ static void on_cancel(void *ctx)
 	(void)err_fail(&e, ERR_STATE,
 		       "interrupted; what was sent already goes on and is "
 		       "booked by the next command");
-	settle_forget(j->money->settle, j);
+	settle_forget(j->money->bandwidth.settle, j);
 	journey_fail(j, &e);
 }
 
@@ -244,7 +244,7 @@ void method_deploy(struct engine *en, const json_t *params, struct call *c)
 		return;
 	}
 	call_on_cancel(c, on_cancel, j);
-	settle_deploy(j->money->settle, &token,
+	settle_deploy(j->money->bandwidth.settle, &token,
 		      json_is_true(json_object_get(params, "test_token")),
 		      on_step, on_deployed, j);
 }
@@ -257,7 +257,7 @@ static bool read_amount(struct journey *j, const json_t *params,
 {
 	const char *text = text_of(params, "to");
 
-	*to = j->money->me;
+	*to = j->money->bandwidth.me;
 	if (money_parse(j->money, text_of(params, "amount"), amount, e) !=
 	    ERR_NONE)
 		return false;
@@ -293,19 +293,22 @@ static void amount_journey(struct engine *en, const json_t *params,
 static void start_mint(struct journey *j, struct amount amount,
 		       const struct address *to)
 {
-	settle_mint(j->money->settle, to, amount, on_step, on_done, j);
+	settle_mint(j->money->bandwidth.settle, to, amount, on_step, on_done,
+		    j);
 }
 
 static void start_deposit(struct journey *j, struct amount amount,
 			  const struct address *to)
 {
-	settle_deposit(j->money->settle, amount, to, on_step, on_done, j);
+	settle_deposit(j->money->bandwidth.settle, amount, to, on_step, on_done,
+		       j);
 }
 
 static void start_withdraw(struct journey *j, struct amount amount,
 			   const struct address *to)
 {
-	settle_withdraw(j->money->settle, amount, to, on_step, on_done, j);
+	settle_withdraw(j->money->bandwidth.settle, amount, to, on_step,
+			on_done, j);
 }
 
 void method_mint(struct engine *en, const json_t *params, struct call *c)
@@ -347,8 +350,8 @@ void method_reserve(struct engine *en, const json_t *params, struct call *c)
 		return;
 	}
 	call_on_cancel(c, on_cancel, j);
-	settle_reserve(j->money->settle, &payee, total, (uint32_t)until,
-		       on_step, on_done, j);
+	settle_reserve(j->money->bandwidth.settle, &payee, total,
+		       (uint32_t)until, on_step, on_done, j);
 }
 
 void method_release(struct engine *en, const json_t *params, struct call *c)
@@ -367,8 +370,10 @@ void method_release(struct engine *en, const json_t *params, struct call *c)
 		return;
 	}
 	call_on_cancel(c, on_cancel, j);
-	settle_release(j->money->settle, as_payee ? &other : &j->money->me,
-		       as_payee ? &j->money->me : &other, on_step, on_done, j);
+	settle_release(j->money->bandwidth.settle,
+		       as_payee ? &other : &j->money->bandwidth.me,
+		       as_payee ? &j->money->bandwidth.me : &other, on_step,
+		       on_done, j);
 }
 
 /* ---- settle ---- */
@@ -466,10 +471,11 @@ void method_settle(struct engine *en, const json_t *params, struct call *c)
 	}
 	call_on_cancel(c, on_cancel, j);
 	if (json_is_true(json_object_get(params, "dry_run")))
-		settle_dry_run(j->money->settle, &j->options, on_plan, j);
+		settle_dry_run(j->money->bandwidth.settle, &j->options, on_plan,
+			       j);
 	else
-		settle_cash(j->money->settle, &j->options, on_step, on_cashed,
-			    j);
+		settle_cash(j->money->bandwidth.settle, &j->options, on_step,
+			    on_cashed, j);
 }
 
 /* ---- looking ---- */
@@ -528,7 +534,8 @@ void method_exposure(struct engine *en, const json_t *params, struct call *c)
 	if (!en->money->open)
 		code = err_fail(&e, ERR_STATE, "the wallet is being opened");
 	else
-		code = book_pair_list(en->money->book, on_pair, &l, &e);
+		code = book_pair_list(en->money->bandwidth.book, on_pair, &l,
+				      &e);
 	if (code != ERR_NONE) {
 		json_decref(l.list);
 		call_error(c, &e);
@@ -574,8 +581,8 @@ static void on_chain_read(void *ctx, const struct book_chain *chain,
 		journey_fail(j, &e);
 		return;
 	}
-	if (book_check_chain(j->money->book, chain, on_finding, findings, &n,
-			     &e) != ERR_NONE) {
+	if (book_check_chain(j->money->bandwidth.book, chain, on_finding,
+			     findings, &n, &e) != ERR_NONE) {
 		json_decref(findings);
 		journey_fail(j, &e);
 		return;
@@ -592,7 +599,7 @@ static void on_check_refreshed(void *ctx, const struct err *e)
 	if (e)
 		on_chain_read(j, NULL, e);
 	else
-		settle_read_chain(j->money->settle, on_chain_read, j);
+		settle_read_chain(j->money->bandwidth.settle, on_chain_read, j);
 }
 
 void method_ledger_check(struct engine *en, const json_t *params,
@@ -616,14 +623,16 @@ void method_ledger_check(struct engine *en, const json_t *params,
 	j->money = en->money;
 	j->call = c;
 	j->batches = json_array();
-	if (book_check(en->money->book, on_finding, j->batches, &n, &e) !=
-	    ERR_NONE) {
+	if (book_check(en->money->bandwidth.book, on_finding, j->batches, &n,
+		       &e) != ERR_NONE) {
 		journey_fail(j, &e);
 		return;
 	}
-	if (!offline && en->money->settle && en->money->pinned && n == 0) {
+	if (!offline && en->money->bandwidth.settle && en->money->pinned &&
+	    n == 0) {
 		call_on_cancel(c, on_cancel, j);
-		settle_refresh(en->money->settle, on_check_refreshed, j);
+		settle_refresh(en->money->bandwidth.settle, on_check_refreshed,
+			       j);
 		return;
 	}
 	end_check(j, j->batches,
@@ -651,7 +660,7 @@ void method_ledger_export(struct engine *en, const json_t *params,
 		refuse(c, ERR_NOMEM, "out of memory");
 		return;
 	}
-	code = book_export_csv(en->money->book, f, &e);
+	code = book_export_csv(en->money->bandwidth.book, f, &e);
 	(void)fclose(f);
 	if (code != ERR_NONE)
 		call_error(c, &e);

@@ -16,12 +16,10 @@
 #define RETRY_FIRST_MS 2000
 #define RETRY_LAST_MS 60000
 #define HOUSEKEEPING_MS 30000
-#define REFRESH_MS 300000 /* balances and pairs are read again after this */
-#define BOOK_TICK_MS 3600000
 #define BANK_NOTE "bank"
 #define BANK_NOTE_LEN 49 /* chain id 8 | bank 20 | token 20 | decimals 1 */
 
-static bool is_read_only(const struct money *m)
+bool money_only_looks(const struct money *m)
 {
 	return m->lock < 0;
 }
@@ -40,23 +38,36 @@ static enum err_code get_passphrase(struct money *m, enum money_need need,
 		need == MONEY_MUST ? PASSPHRASE_ASK : PASSPHRASE_QUIET, e);
 }
 
-/* The book alone, for writing: nobody else may have it. */
-static enum err_code take_book(struct money *m, struct err *e)
+/* Whose book it is; zero when there is none. */
+static enum err_code book_owner(struct money *m, enum signer_purpose purpose,
+				struct err *e)
 {
 	char path[HOME_PATH_MAX];
 	struct book *b;
-	enum err_code code =
-		home_lock(&m->engine->home, "wallet.lock", &m->lock, e);
+	enum err_code code;
 
-	if (code != ERR_NONE)
-		return code;
-	home_file(&m->engine->home, "book.db", path);
+	home_file(&m->engine->home, purse_file(purpose), path);
+	if (access(path, F_OK) != 0)
+		return ERR_NONE;
 	code = book_open_readonly(&b, path, e);
 	if (code != ERR_NONE)
 		return code;
-	m->me = book_me(b);
+	m->accounts[purpose] = book_me(b);
 	book_close(b);
 	return ERR_NONE;
+}
+
+/* The books alone, for writing: nobody else may have them. */
+static enum err_code take_books(struct money *m, struct err *e)
+{
+	enum err_code code =
+		home_lock(&m->engine->home, "wallet.lock", &m->lock, e);
+
+	if (code == ERR_NONE)
+		code = book_owner(m, SIGNER_BANDWIDTH, e);
+	if (code == ERR_NONE)
+		code = book_owner(m, SIGNER_STORAGE, e);
+	return code;
 }
 
 static enum err_code take_wallet(struct money *m, enum money_need need,
@@ -84,7 +95,8 @@ enum err_code money_fork(struct money **out, struct engine *en,
 	*out = NULL;
 	if (need == MONEY_NONE)
 		return ERR_NONE;
-	home_file(&en->home, look ? "book.db" : "wallet.key", path);
+	home_file(&en->home, look ? purse_file(SIGNER_BANDWIDTH) : "wallet.key",
+		  path);
 	if (access(path, F_OK) != 0) {
 		if (need == MONEY_IF_ANY || need == MONEY_GLANCE)
 			return ERR_NONE;
@@ -101,7 +113,7 @@ enum err_code money_fork(struct money **out, struct engine *en,
 	m->engine = en;
 	m->lock = -1;
 	m->decimals = 18;
-	if (need == MONEY_BOOK && (code = take_book(m, e)) != ERR_NONE) {
+	if (need == MONEY_BOOK && (code = take_books(m, e)) != ERR_NONE) {
 		money_free(m);
 		return code;
 	}
@@ -214,89 +226,18 @@ static void forget_nothing(void *ctx, void *fn_ctx)
 	(void)fn_ctx;
 }
 
-static void on_deploy_allowed(void *ctx, const struct signer_reply *r,
-			      const struct err *e)
-{
-	struct money *m = ctx;
-
-	(void)r;
-	settle_deploy_allowed(m->settle, e);
-}
-
-static void allow_deploy(void *ctx, struct settle *s, uint64_t chain_id,
-			 const struct hash32 *code)
-{
-	struct money *m = ctx;
-	struct signer_request q = {
-		.type = SIGNER_ALLOW_DEPLOY,
-		.u.deploy = {.chain_id = chain_id, .code = *code}};
-	struct err e = {0};
-	enum err_code rc;
-
-	if (!m->signer)
-		rc = err_fail(&e, ERR_STATE, "the wallet is not open");
-	else
-		rc = signer_ask(m->signer, &q, on_deploy_allowed, m, &e);
-	if (rc != ERR_NONE)
-		settle_deploy_allowed(s, &e);
-}
-
-static enum err_code read_price(const struct money *m,
-				struct settle_price *price, struct err *e)
-{
-	const char *text = engine_text(m->engine, "coin-price");
-	struct amount tokens;
-	enum err_code code;
-
-	if (profile_coin_is_token(&m->profile)) {
-		*price = settle_price_same();
-		return ERR_NONE;
-	}
-	*price = (struct settle_price){0};
-	if (!text)
-		return ERR_NONE;
-	code = money_parse(m, text, &tokens, e);
-	if (code == ERR_NONE)
-		*price = settle_price_of(tokens, m->profile.coin_decimals);
-	return code;
-}
-
-/* What the chain said may let a payer be served further. */
-static void on_facts_read(void *ctx)
-{
-	struct money *m = ctx;
-
-	if (m->on_facts)
-		m->on_facts(m->on_facts_ctx);
-}
-
 static enum err_code open_chain(struct money *m, struct err *e)
 {
 	const struct evm_signer nobody = {.ask = refuse_to_sign,
 					  .forget = forget_nothing};
-	const struct address accounts[2] = {m->me, {{0}}};
 	struct evm_signer signer =
-		m->signer ? evm_signer_process(m->signer, accounts) : nobody;
-	struct settle_config cfg = {
-		.me = m->me,
-		.fee_share = (unsigned)engine_int(m->engine, "fee-share"),
-		.unix_s = clock_unix_s,
-		.allow_deploy = allow_deploy,
-		.on_facts = on_facts_read,
-		.ctx = m,
-	};
-	enum err_code code = read_price(m, &cfg.price, e);
+		m->signer ? evm_signer_process(m->signer, m->accounts) : nobody;
 
-	if (code != ERR_NONE || m->profile.n_urls == 0)
-		return code;
-	code = profile_open_chain(&m->chain, &m->profile, m->engine->loop,
+	if (m->profile.n_urls == 0)
+		return ERR_NONE;
+	return profile_open_chain(&m->chain, &m->profile, m->engine->loop,
 				  m->engine->http, &signer, amount_from_u64(0),
 				  m->engine->log, e);
-	if (code == ERR_NONE)
-		code = settle_new(&m->settle, m->engine->loop, m->chain,
-				  m->book, &m->profile, &cfg, m->engine->log,
-				  e);
-	return code;
 }
 
 static void set_trouble(struct money *m, const char *text)
@@ -318,21 +259,47 @@ void money_end_opening(struct money *m)
 		torrent_begin(t);
 }
 
-static enum err_code opened(struct money *m, struct err *e)
+/* Only a home that rents, or rents out, has a book for it. */
+static enum err_code open_storage(struct money *m, struct err *e)
 {
 	char path[HOME_PATH_MAX];
+
+	home_file(&m->engine->home, purse_file(SIGNER_STORAGE), path);
+	if (access(path, F_OK) != 0)
+		return ERR_NONE;
+	return money_open_storage(m, e);
+}
+
+enum err_code money_open_storage(struct money *m, struct err *e)
+{
 	enum err_code code;
 
-	home_file(&m->engine->home, "book.db", path);
-	if (is_read_only(m))
-		code = book_open_readonly(&m->book, path, e);
-	else
-		code = book_open(&m->book, path, &m->me, e);
+	if (m->storage.book)
+		return ERR_NONE;
+	if (!money_only_looks(m) && address_is_zero(&m->accounts[1]))
+		return err_fail(e, ERR_STATE,
+				"this wallet is an imported private key: "
+				"storing takes a recovery phrase (`seedbank "
+				"wallet new`)");
+	code = purse_open(&m->storage, m, SIGNER_STORAGE,
+			  money_only_looks(m) ? NULL : &m->accounts[1], e);
 	if (code != ERR_NONE)
-		return code;
-	if (is_read_only(m))
-		m->me = book_me(m->book);
-	code = open_chain(m, e);
+		purse_close(&m->storage);
+	else if (m->pinned)
+		purse_refresh(&m->storage);
+	return code;
+}
+
+static enum err_code opened(struct money *m, struct err *e)
+{
+	enum err_code code = open_chain(m, e);
+
+	if (code == ERR_NONE)
+		code = purse_open(&m->bandwidth, m, SIGNER_BANDWIDTH,
+				  money_only_looks(m) ? NULL : &m->accounts[0],
+				  e);
+	if (code == ERR_NONE)
+		code = open_storage(m, e);
 	if (code != ERR_NONE)
 		return code;
 	m->open = true;
@@ -356,7 +323,7 @@ static void on_unlocked(void *ctx, const struct signer_reply *r,
 	if (error) {
 		e = *error;
 	} else {
-		m->me = r->u.unlocked.account[SIGNER_BANDWIDTH];
+		memcpy(m->accounts, r->u.unlocked.account, sizeof(m->accounts));
 		(void)opened(m, &e);
 	}
 	if (e.code == ERR_NONE)
@@ -398,7 +365,7 @@ static enum err_code unlock(struct money *m, struct err *e)
 	forget_passphrase(m);
 	if (code != ERR_NONE)
 		return code;
-	m->me = r.u.unlocked.account[SIGNER_BANDWIDTH];
+	memcpy(m->accounts, r.u.unlocked.account, sizeof(m->accounts));
 	return opened(m, e);
 }
 
@@ -414,7 +381,7 @@ static void wait_for_pin(struct money *m)
 {
 	struct loop_timer *limit;
 
-	if ((m->pinned && !m->refreshing) || !m->chain ||
+	if ((m->pinned && !m->bandwidth.refreshing) || !m->chain ||
 	    address_is_zero(&m->domain.bank))
 		return;
 	limit = loop_timer_new(m->engine->loop, stop_waiting, m);
@@ -455,11 +422,11 @@ void money_free(struct money *m)
 {
 	if (!m)
 		return;
-	settle_free(m->settle);
+	purse_close(&m->storage);
+	purse_close(&m->bandwidth);
 	chain_free(m->chain);
 	loop_timer_free(m->retry);
 	loop_timer_free(m->housekeeping);
-	book_close(m->book);
 	signer_client_free(m->signer);
 	signer_stop(&m->proc);
 	if (m->passphrase)
@@ -490,7 +457,8 @@ static bool was_checked(struct money *m)
 	struct rd r;
 	struct signer_domain d;
 
-	if (book_note_get(m->book, BANK_NOTE, note, &len, NULL) != ERR_NONE ||
+	if (book_note_get(m->bandwidth.book, BANK_NOTE, note, &len, NULL) !=
+		    ERR_NONE ||
 	    len != sizeof(note))
 		return false;
 	r = rd_from(note, len);
@@ -511,66 +479,17 @@ static void stop_waiting_for(struct money *m)
 		loop_stop(m->engine->loop);
 }
 
-static void on_refreshed(void *ctx, const struct err *e)
+void money_refreshed(struct money *m)
 {
-	struct money *m = ctx;
-
-	m->refreshing = false;
-	if (e)
-		log_line(m->engine->log, LOG_WARN, "money",
-			 "balances not read text=\"%s\"", e->msg);
 	stop_waiting_for(m);
-}
-
-static void refresh(struct money *m)
-{
-	if (m->refreshing || !m->settle || is_read_only(m))
-		return;
-	m->refreshing = true;
-	m->refreshed_ms = loop_now_ms(m->engine->loop);
-	settle_refresh(m->settle, on_refreshed, m);
-}
-
-static void on_settled(void *ctx, const struct settle_result *r,
-		       const struct err *e)
-{
-	struct money *m = ctx;
-	char moved[MONEY_TEXT_MAX];
-
-	m->settling = false;
-	log_line(m->engine->log, e ? LOG_WARN : LOG_INFO, "money",
-		 "settled receipts=%u moved=%s text=\"%s\"", r->receipts,
-		 money_text(m, r->moved, moved), e ? e->msg : "");
-}
-
-/* A daemon settles by itself where that pays, or money would be lost. */
-static void settle_if_due(struct money *m)
-{
-	const struct settle_options options = {.by_itself = true};
-
-	if (m->settling || !m->settle || !m->engine->daemon ||
-	    !settle_due(m->settle, clock_unix_s()))
-		return;
-	m->settling = true;
-	settle_cash(m->settle, &options, NULL, on_settled, m);
 }
 
 static void on_housekeeping(void *ctx)
 {
 	struct money *m = ctx;
-	int64_t now = loop_now_ms(m->engine->loop);
-	struct err e = {0};
 
-	if (now - m->ticked_ms >= BOOK_TICK_MS) {
-		m->ticked_ms = now;
-		if (book_tick(m->book, clock_unix_s(), &e) != ERR_NONE ||
-		    book_commit_now(m->book, &e) != ERR_NONE)
-			log_line(m->engine->log, LOG_ERROR, "money",
-				 "the book was not written text=\"%s\"", e.msg);
-	}
-	if (now - m->refreshed_ms >= REFRESH_MS)
-		refresh(m);
-	settle_if_due(m);
+	purse_housekeeping(&m->bandwidth);
+	purse_housekeeping(&m->storage);
 	loop_timer_set(m->housekeeping, HOUSEKEEPING_MS);
 }
 
@@ -583,11 +502,13 @@ static void be_pinned(struct money *m)
 	m->on_pinned = NULL;
 	if (fn)
 		fn(m->on_pinned_ctx);
-	if (is_read_only(m) || !m->settle) {
+	if (money_only_looks(m) || !m->bandwidth.settle) {
 		stop_waiting_for(m);
 		return;
 	}
-	refresh(m); /* nothing is promised while our balance is unknown */
+	/* nothing is promised while our balance is unknown */
+	purse_refresh(&m->bandwidth);
+	purse_refresh(&m->storage);
 	loop_timer_set(m->housekeeping, HOUSEKEEPING_MS);
 }
 
@@ -631,11 +552,12 @@ static enum err_code note_bank(struct money *m, struct err *e)
 	uint8_t note[BANK_NOTE_LEN];
 	enum err_code code;
 
-	if (is_read_only(m))
+	if (money_only_looks(m))
 		return ERR_NONE;
 	put_note(m, note);
-	code = book_note_set(m->book, BANK_NOTE, note, sizeof(note), e);
-	return code == ERR_NONE ? book_commit_now(m->book, e) : code;
+	code = book_note_set(m->bandwidth.book, BANK_NOTE, note, sizeof(note),
+			     e);
+	return code == ERR_NONE ? book_commit_now(m->bandwidth.book, e) : code;
 }
 
 static void on_verified(void *ctx, const struct settle_bank *b,
@@ -671,11 +593,11 @@ static void try_pin(struct money *m)
 	} else if (was_checked(m)) {
 		m->profile.chain_id = m->domain.chain_id;
 		ask_pin(m);
-	} else if (!m->settle) {
+	} else if (!m->bandwidth.settle) {
 		set_trouble(m,
 			    "no RPC is configured: `seedbank config rpc URL`");
 	} else {
-		settle_verify(m->settle, on_verified, m);
+		settle_verify(m->bandwidth.settle, on_verified, m);
 	}
 }
 
@@ -699,7 +621,9 @@ enum err_code money_adopt_bank(struct money *m, const struct address *bank,
 		return code;
 	m->domain.bank = *bank;
 	m->domain.token = *token;
-	code = settle_set_profile(m->settle, &m->profile, e);
+	code = settle_set_profile(m->bandwidth.settle, &m->profile, e);
+	if (code == ERR_NONE && m->storage.settle)
+		code = settle_set_profile(m->storage.settle, &m->profile, e);
 	if (code == ERR_NONE)
 		try_pin(m);
 	return code;

@@ -1,5 +1,5 @@
-/* money.h - the wallet of a running node: signer, book and chain, opened
- * together and closed together.
+/* money.h - the wallet of a running node: signer, chain and the purses of its
+ * accounts, opened together and closed together.
  *
  * One process at a time holds HOME/wallet.lock, because the book and the
  * signer's state have one writer. A command that only looks opens the book
@@ -15,12 +15,11 @@
 #ifndef NODE_MONEY_H
 #define NODE_MONEY_H
 
-#include "ledger/book.h"
 #include "ledger/chain.h"
 #include "ledger/profile.h"
-#include "ledger/settle.h"
 #include "ledger/signer_client.h"
 #include "node/engine.h"
+#include "node/purse.h"
 
 struct money {
 	struct engine *engine;
@@ -31,11 +30,11 @@ struct money {
 	char *passphrase;	      /* locked memory, until it was sent */
 	bool opening; /* unlocking: torrents wait, so that their first
 		       * handshakes can say that we sell */
-	bool open;    /* me and book are valid */
-	struct address me;
-	struct book *book;
-	struct chain *chain; /* NULL: no RPC is configured */
-	struct settle *settle;
+	bool open;    /* the purses are valid */
+	struct address accounts[2]; /* by purpose; [1] zero: a raw key */
+	struct purse bandwidth;
+	struct purse storage; /* closed (no book) where nothing is rented */
+	struct chain *chain;  /* NULL: no RPC is configured */
 	struct signer_domain domain; /* bank zero: none is configured */
 	unsigned decimals;	     /* of the token */
 	char symbol[ABI_TEXT_MAX];   /* of the token; "" until known */
@@ -43,12 +42,8 @@ struct money {
 	bool waiting; /* money_start() runs the loop until pinned */
 	struct loop_timer *retry;
 	struct loop_timer *housekeeping;
-	int64_t refreshed_ms, ticked_ms;
-	bool refreshing, settling;
 	int64_t retry_ms;
-	char trouble[160];	     /* why it is not pinned, for status */
-	void (*on_facts)(void *ctx); /* the trade's: balances changed */
-	void *on_facts_ctx;
+	char trouble[160]; /* why it is not pinned, for status */
 	void (*on_pinned)(void *ctx);
 	void *on_pinned_ctx;
 };
@@ -64,6 +59,15 @@ enum err_code money_fork(struct money **out, struct engine *en,
 #define MONEY_WAIT_MS 800
 enum err_code money_start(struct money *m, struct err *e);
 void money_free(struct money *m);
+
+/* Opens the storage account's purse, making its book; nothing when it is open.
+ * ERR_STATE: the wallet is an imported key, which has none. */
+enum err_code money_open_storage(struct money *m, struct err *e)
+	__attribute__((warn_unused_result));
+/* No signer: the book is looked at, or only brought up to date. */
+bool money_only_looks(const struct money *m);
+/* A purse has read its balances, or could not. */
+void money_refreshed(struct money *m);
 
 /* Called (once) as soon as the bank is pinned; at once when it is. */
 void money_when_pinned(struct money *m, void (*fn)(void *ctx), void *ctx);

@@ -245,7 +245,7 @@ static void on_facts(void *ctx, const struct chain_view *view,
 	struct reading *r = ctx;
 	struct trade *t = r->trade;
 	struct money *m = t->engine->money;
-	bool in = address_eq(&r->payee, &m->me);
+	bool in = address_eq(&r->payee, &m->bandwidth.me);
 	struct address other = in ? r->payer : r->payee;
 	struct book_facts facts = {.known = true};
 	struct err e = {0};
@@ -258,9 +258,9 @@ static void on_facts(void *ctx, const struct chain_view *view,
 		facts.reserve = answers[1].pair.reserve;
 		facts.until = answers[1].pair.until;
 		facts.block = view->block;
-		code = in ? book_facts_in(m->book, &other, &facts,
+		code = in ? book_facts_in(m->bandwidth.book, &other, &facts,
 					  BOOK_TO_UNKNOWN, clock_unix_s(), &e)
-			  : book_facts_out(m->book, &other, &facts,
+			  : book_facts_out(m->bandwidth.book, &other, &facts,
 					   clock_unix_s(), &e);
 	}
 	if (code != ERR_NONE) {
@@ -360,7 +360,7 @@ static void tell_signer(struct trade *t, const struct address *payee)
 	struct book_pair pair;
 	struct err e = {0};
 
-	if (book_pair_load(m->book, &pair, payee, &e) == ERR_NONE &&
+	if (book_pair_load(m->bandwidth.book, &pair, payee, &e) == ERR_NONE &&
 	    pair.out.have) {
 		q.u.adopt.amount = pair.out.newest.amount;
 		memcpy(q.u.adopt.sig.bytes, pair.out.newest.sig,
@@ -474,11 +474,11 @@ static enum err_code start_pay(struct trade *t, const struct sig64 *sig,
 		.want_commit = host_want_commit,
 		.event = host_event,
 	};
-	struct pay_book book = pay_book_of(m->book);
+	struct pay_book book = pay_book_of(m->bandwidth.book);
 	struct pay_config cfg = {
 		.chain_id = m->domain.chain_id,
 		.bank = m->domain.bank,
-		.me = m->me,
+		.me = m->bandwidth.me,
 		.sell = engine_flag(t->engine, "sell"),
 	};
 	enum err_code code =
@@ -557,8 +557,8 @@ enum err_code trade_new(struct trade **out, struct engine *en, struct err *e)
 	seal_keypair_new(&t->key);
 	make_offer(t);
 	*out = t;
-	en->money->on_facts = on_own_facts;
-	en->money->on_facts_ctx = t;
+	en->money->bandwidth.on_facts = on_own_facts;
+	en->money->bandwidth.on_facts_ctx = t;
 	money_when_pinned(en->money, on_pinned, t);
 	return ERR_NONE;
 }
@@ -594,7 +594,8 @@ static void commit(struct trade *t)
 	/* what is released by one commit may stage something again */
 	for (int i = 0; i < 4 && t->want_commit; i++) {
 		t->want_commit = false;
-		ok = book_commit(t->engine->money->book, &e) == ERR_NONE;
+		ok = book_commit(t->engine->money->bandwidth.book, &e) ==
+		     ERR_NONE;
 		if (!ok)
 			log_line(t->engine->log, LOG_ERROR, "trade",
 				 "the book was not written text=\"%s\"", e.msg);
@@ -607,7 +608,7 @@ void trade_free(struct trade *t)
 {
 	if (!t)
 		return;
-	t->engine->money->on_facts = NULL;
+	t->engine->money->bandwidth.on_facts = NULL;
 	if (t->engine->money->signer)
 		signer_forget(t->engine->money->signer, t);
 	t->engine->money->on_pinned = NULL;

@@ -1,0 +1,48 @@
+/* purse.h - one of the wallet's two accounts at work: its address, its book,
+ * its settlements.
+ *
+ * The bandwidth account pays and earns for speed, the storage account for
+ * renting; they never share an address or a book (protocol section 2), only
+ * the signer, the chain and the pinned bank, which are the wallet's
+ * (money.h).
+ *
+ * Thread: the loop. Owned by struct money.
+ */
+#ifndef NODE_PURSE_H
+#define NODE_PURSE_H
+
+#include "ledger/book.h"
+#include "ledger/settle.h"
+#include "ledger/signer_client.h"
+
+struct money;
+
+struct purse {
+	struct money *money;
+	enum signer_purpose purpose;
+	struct address me;
+	struct book *book;     /* NULL: not open */
+	struct settle *settle; /* NULL: no RPC is configured */
+	int64_t refreshed_ms, ticked_ms;
+	bool refreshing, settling;
+	void (*on_facts)(void *ctx); /* balances changed */
+	void *on_facts_ctx;
+};
+
+/* The file of a purse's book in the home directory. */
+const char *purse_file(enum signer_purpose purpose);
+/* Opens the book of account `me` (NULL: read only, whoever's it is), and the
+ * settlements when the wallet has a chain. On failure purse_close() is still
+ * the caller's to call. */
+enum err_code purse_open(struct purse *p, struct money *m,
+			 enum signer_purpose purpose, const struct address *me,
+			 struct err *e) __attribute__((warn_unused_result));
+/* Zeroed, or closed already, is fine. */
+void purse_close(struct purse *p);
+
+/* Reads balances and pairs in final state, unless that is under way. */
+void purse_refresh(struct purse *p);
+/* Now and then: the book's tick, a refresh, settling by itself when due. */
+void purse_housekeeping(struct purse *p);
+
+#endif
