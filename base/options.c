@@ -187,6 +187,14 @@ static const char *wants(enum opt_type type)
 	return "";
 }
 
+/* What the bounds of a range count, for its error. */
+static const char *counted(enum opt_type type)
+{
+	if (type == OPT_DURATION)
+		return " seconds";
+	return type == OPT_SIZE || type == OPT_RATE ? " bytes" : "";
+}
+
 static bool check(const struct option *option, const char *text,
 		  int64_t *number)
 {
@@ -252,9 +260,9 @@ static enum err_code set_value(struct value *v, const struct option *option,
 				option->name, text, wants(option->type));
 	if ((option->min || option->max) &&
 	    (number < option->min || number > option->max))
-		return err_fail(e, ERR_PARSE, "--%s %.40s: want %lld to %lld",
+		return err_fail(e, ERR_PARSE, "--%s %.40s: want %lld to %lld%s",
 				option->name, text, (long long)option->min,
-				(long long)option->max);
+				(long long)option->max, counted(option->type));
 	v->number = number;
 	return keep_text(v, option, text, e);
 }

@@ -52,23 +52,41 @@ void cli_print(const struct cli *cli, const char *fmt, ...)
 	va_end(ap);
 }
 
-static void print_overview(FILE *out)
+/* Is `word` the first of two that name this command? */
+static bool begins(const struct command *c, const char *word)
+{
+	size_t len = strlen(word);
+
+	return strncmp(c->name, word, len) == 0 && c->name[len] == ' ';
+}
+
+static bool is_group(const char *word)
+{
+	for (size_t i = 0; word && i < command_count; i++)
+		if (begins(commands[i], word))
+			return true;
+	return false;
+}
+
+/* `group` may be NULL: all commands. */
+static void print_overview(FILE *out, const char *group)
 {
 	(void)fprintf(out,
 		      "seedbank %s: a BitTorrent node that pays\n\n"
-		      "usage: seedbank [--home DIR] [--json] COMMAND ...\n\n",
-		      SEEDBANK_VERSION);
+		      "usage: seedbank [--home DIR] [--json] %s ...\n\n",
+		      SEEDBANK_VERSION, group ? group : "COMMAND");
 	for (size_t i = 0; i < command_count; i++)
-		(void)fprintf(out, "  %-18s %s\n", commands[i]->name,
-			      commands[i]->summary);
+		if (!group || begins(commands[i], group))
+			(void)fprintf(out, "  %-19s %s\n", commands[i]->name,
+				      commands[i]->summary);
 	(void)fprintf(out, "\n`seedbank COMMAND --help` shows a command's "
 			   "options.\n");
 }
 
 static void print_help(const struct command *c)
 {
-	(void)printf("usage: seedbank %s %s\n\n%s\n", c->name, c->usage,
-		     c->summary);
+	(void)printf("usage: seedbank %s%s%s\n\n%s\n", c->name,
+		     *c->usage ? " " : "", c->usage, c->summary);
 	if (c->option_count)
 		(void)printf("\noptions:\n");
 	options_print_help(c->options, c->option_count, stdout);
@@ -104,9 +122,8 @@ static const struct command *find_command(const char *const *words, int count,
 
 /* The command's name is found before its options are known: words that do not
  * start with "-" and are not the value of --home. */
-static const struct command *scan(int argc, char **argv)
+static const struct command *scan(int argc, char **argv, const char *words[2])
 {
-	const char *words[2] = {NULL, NULL};
 	int count = 0, used;
 
 	for (int i = 1; i < argc && count < 2; i++) {
@@ -247,9 +264,43 @@ static int parse_and_run(struct cli *cli, int argc, char **argv)
 	return status;
 }
 
+static int without_command(const struct cli *cli, int argc, char **argv,
+			   const char *word)
+{
+	const char *group = is_group(word) ? word : NULL;
+	struct err e = {0};
+
+	if (asks(argc, argv, "--version")) {
+		(void)printf("seedbank %s\n", SEEDBANK_VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (asks(argc, argv, "--help") && (!word || group)) {
+		print_overview(stdout, group);
+		return EXIT_SUCCESS;
+	}
+	if (argc < 2) {
+		print_overview(stderr, NULL);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[argc - 1], "--home") == 0)
+		(void)err_fail(&e, ERR_PARSE, "--home: want a value");
+	else if (!word)
+		(void)err_fail(&e, ERR_PARSE,
+			       "no command was given; `seedbank --help` lists "
+			       "them");
+	else
+		(void)err_fail(&e, ERR_PARSE,
+			       "no command '%.40s%s'; `seedbank%s%.40s --help` "
+			       "lists them",
+			       word, group ? " ..." : "", group ? " " : "",
+			       group ? group : "");
+	return fail(cli->json, EXIT_USAGE, &e);
+}
+
 int cli_main(int argc, char **argv)
 {
 	struct cli cli = {.json = asks(argc, argv, "--json")};
+	const char *words[2] = {NULL, NULL};
 	struct err e = {0};
 
 	if (sodium_init() < 0) {
@@ -257,20 +308,9 @@ int cli_main(int argc, char **argv)
 		return fail(cli.json, EXIT_FAILURE, &e);
 	}
 	catch_signals();
-	cli.command = scan(argc, argv);
-	if (!cli.command && asks(argc, argv, "--version")) {
-		(void)printf("seedbank %s\n", SEEDBANK_VERSION);
-		return EXIT_SUCCESS;
-	}
-	if (!cli.command && (argc < 2 || asks(argc, argv, "--help"))) {
-		print_overview(argc < 2 ? stderr : stdout);
-		return argc < 2 ? EXIT_USAGE : EXIT_SUCCESS;
-	}
-	if (!cli.command) {
-		(void)err_fail(&e, ERR_PARSE,
-			       "no such command; `seedbank --help` lists them");
-		return fail(cli.json, EXIT_USAGE, &e);
-	}
+	cli.command = scan(argc, argv, words);
+	if (!cli.command)
+		return without_command(&cli, argc, argv, words[0]);
 	return parse_and_run(&cli, argc, argv);
 }
 

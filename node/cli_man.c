@@ -56,7 +56,7 @@ static void page_of_commands(void)
 		     "$XDG_DATA_HOME/seedbank, $SEEDBANK_HOME, \\-\\-home: "
 		     "config, torrents.db, book.db, wallet.key, signer.state, "
 		     "api.sock. The databases can be copied while a node runs "
-		     "with\n.B sqlite3 book.db \".backup copy.db\"\\fR.\n"
+		     "with\n.BR \"sqlite3 book.db '.backup copy.db'\" .\n"
 		     ".SH SEE ALSO\n.BR seedbankd (8)\n");
 }
 

@@ -452,6 +452,23 @@ static void link_in(struct torrent *t)
 	en->torrents = t;
 }
 
+/* It stands once in the list, with its own directory and limits. */
+static enum err_code there_already(const struct torrent *t, struct err *e)
+{
+	const bool halted =
+		t->state == TORRENT_PAUSED || t->state == TORRENT_FAULT;
+	char hash[2 * sizeof(t->meta.info_hash.bytes) + 1];
+
+	hex_encode(hash, t->meta.info_hash.bytes,
+		   sizeof(t->meta.info_hash.bytes));
+	return err_fail(e, ERR_STATE,
+			"%.60s is there already, %s; `seedbank %s %.8s` %s",
+			t->meta.name, torrent_state_name(t->state),
+			halted ? "resume" : "remove", hash,
+			halted ? "lets it go on"
+			       : "first, to start it in another way");
+}
+
 enum err_code torrent_add(struct torrent **out, struct engine *en,
 			  const struct torrent_cfg *cfg, struct err *e)
 {
@@ -463,8 +480,7 @@ enum err_code torrent_add(struct torrent **out, struct engine *en,
 		return err_fail(e, ERR_NOMEM, "torrent");
 	code = metainfo_parse(&t->meta, t->file, t->file_len, e);
 	if (code == ERR_NONE && (*out = engine_find(en, &t->meta.info_hash)))
-		code = err_fail(e, ERR_STATE, "%.100s is there already",
-				t->meta.name);
+		code = there_already(*out, e);
 	if (code == ERR_NONE &&
 	    !(t->dir = cfg->read_only ? pick_root(&t->meta, cfg->dir)
 				      : strdup(cfg->dir)))

@@ -333,7 +333,7 @@ static void tell_buyer(struct trade *t, const struct pay_event *ev)
 		    !(d && d->torrent == at))
 			continue;
 		(void)money_text(t->engine->money, ev->amount, amount);
-		torrent_trade_event(at, ev->kind, amount,
+		torrent_trade_event(at, (int)ev->kind, amount,
 				    ev->text ? ev->text : "");
 	}
 }

@@ -13,8 +13,8 @@
 
 static const char *const migrations[] = {
 	"CREATE TABLE t(id INTEGER PRIMARY KEY, b BLOB, s TEXT, a BLOB) STRICT",
-	"CREATE TABLE child(t INTEGER NOT NULL REFERENCES t(id)) STRICT;"
-	"INSERT INTO t(id, s) VALUES(1000, 'from the second')",
+	("CREATE TABLE child(t INTEGER NOT NULL REFERENCES t(id)) STRICT;"
+	 "INSERT INTO t(id, s) VALUES(1000, 'from the second')"),
 	"ALTER TABLE t ADD COLUMN n INTEGER",
 };
 

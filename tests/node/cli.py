@@ -51,6 +51,9 @@ def part_help(s):
             bad.append(c)
     s.check("each of %d commands has --help with --json in it" % len(commands),
             len(commands) >= 20 and not bad, bad)
+    got = s.run("wallet", "--help")
+    s.check("half a command's --help lists its other halves", got.status == 0
+            and "  wallet new " in got.out and "  list " not in got.out, got)
     s.check("--help makes no home", not os.path.exists(s.path("user/.seedbank")))
 
 
@@ -72,7 +75,10 @@ def part_usage(s):
         ("seed without --torrent", ["seed", s.source], "--torrent"),
         ("--bid without --budget", ["get", s.torrent, "--bid", "1"],
          "--budget"),
-        ("half a command", ["wallet"], "--help"),
+        ("half a command", ["wallet"], "seedbank wallet --help"),
+        ("a command that was forgotten", [], "no command"),
+        ("a time out of range", ["reserve", KEY_ADDRESS, "1", "--for", "1h"],
+         "86400 to 315360000 seconds"),
     ]
     for name, words, says in rows:
         s.refused(name, "--home", home, *words, status=2, says=(says,))

@@ -61,7 +61,8 @@ def part_daemon(s):
     s.check("verify a torrent of the daemon", got.status == 0 and
             "pieces are good" in got.out, got)
     s.refused("a torrent that is there already", "get", s.torrent, "--out",
-              out, "--home", home, says=("already",))
+              out, "--home", home,
+              says=("already, ", "seedbank remove " + s.hash[:8]))
     s.refused("pause of an unknown torrent", "pause", "ffffffff", "--home",
               home, says=("ffffffff", "seedbank list"))
 

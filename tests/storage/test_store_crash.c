@@ -89,7 +89,7 @@ static uint32_t nothing_verified_is_lost(uint64_t seed)
 	size_t len;
 
 	memset(&t, 0, sizeof(t));
-	t.piece_len = 65536 << rng_below(&rng, 3);
+	t.piece_len = 65536U << rng_below(&rng, 3);
 	rig_add_file(&t, "a", 1000000 + rng_below(&rng, 1000000), false);
 	for (int i = 0; i < 8; i++) {
 		char path[64];
