@@ -33,5 +33,9 @@ void sha256_init(struct sha256 *s);
 void sha256_update(struct sha256 *s, const void *p, size_t len);
 void sha256_final(struct sha256 *s, uint8_t out[SHA256_LEN]);
 void sha256_once(uint8_t out[SHA256_LEN], const void *p, size_t len);
+/* Digests of n messages of len bytes each that stand one after another at `in`,
+ * to out[0 .. 32 n), in the same order. Where the processor can, several are
+ * hashed at once. When len >= 64, out may be in. */
+void sha256_many(uint8_t *out, const uint8_t *in, size_t len, size_t n);
 
 #endif
