@@ -28,6 +28,17 @@ static void put_address(uint8_t word[32], const struct address *a)
 	memcpy(word + 12, a->bytes, sizeof(a->bytes));
 }
 
+static void put_u64(uint8_t word[32], uint64_t v)
+{
+	for (size_t i = 0; i < 8; i++)
+		word[31 - i] = (uint8_t)(v >> (8 * i));
+}
+
+static void put_amount(uint8_t word[32], struct amount v)
+{
+	amount_to_be16(word + 16, v);
+}
+
 struct hash32 eip712_domain(uint64_t chain_id, const struct address *bank)
 {
 	uint8_t words[5][32] = {{0}};
@@ -35,8 +46,7 @@ struct hash32 eip712_domain(uint64_t chain_id, const struct address *bank)
 	memcpy(words[0], domain_type, 32);
 	memcpy(words[1], name_hash, 32);
 	memcpy(words[2], version_hash, 32);
-	for (size_t i = 0; i < 8; i++)
-		words[3][31 - i] = (uint8_t)(chain_id >> (8 * i));
+	put_u64(words[3], chain_id);
 	put_address(words[4], bank);
 	return keccak256(words, sizeof(words));
 }
@@ -61,7 +71,7 @@ struct hash32 eip712_receipt(const struct hash32 *domain,
 	memcpy(words[0], receipt_type, 32);
 	put_address(words[1], payer);
 	put_address(words[2], payee);
-	amount_to_be16(words[3] + 16, amount);
+	put_amount(words[3], amount);
 	h = keccak256(words, sizeof(words));
 	return signing_hash(domain, &h);
 }
@@ -76,6 +86,81 @@ struct hash32 eip712_channel(const struct hash32 *domain,
 	memcpy(words[0], h.bytes, 32);
 	put_address(words[1], payee);
 	memcpy(words[2], key, 32);
+	h = keccak256(words, sizeof(words));
+	return signing_hash(domain, &h);
+}
+
+struct hash32 eip712_agreement(const struct hash32 *domain,
+			       const struct agreement *a)
+{
+	static const char type[] =
+		"Agreement(address renter,address host,uint32 number,"
+		"uint32 revision,bytes32 root,uint32 sectors,uint32 through,"
+		"uint112 earned,uint112 rate,uint32 start,uint32 end,"
+		"uint16 span,uint112 fund,uint112 collateral,uint112 penalty,"
+		"bytes32 terms)";
+	uint8_t words[17][32] = {{0}};
+	struct hash32 h = keccak256(type, sizeof(type) - 1);
+
+	memcpy(words[0], h.bytes, 32);
+	put_address(words[1], &a->renter);
+	put_address(words[2], &a->host);
+	put_u64(words[3], a->number);
+	put_u64(words[4], a->revision);
+	memcpy(words[5], a->root.bytes, 32);
+	put_u64(words[6], a->sectors);
+	put_u64(words[7], a->through);
+	put_amount(words[8], a->earned);
+	put_amount(words[9], a->rate);
+	put_u64(words[10], a->start);
+	put_u64(words[11], a->end);
+	put_u64(words[12], a->span);
+	put_amount(words[13], a->fund);
+	put_amount(words[14], a->collateral);
+	put_amount(words[15], a->penalty);
+	memcpy(words[16], a->terms.bytes, 32);
+	h = keccak256(words, sizeof(words));
+	return signing_hash(domain, &h);
+}
+
+struct hash32 eip712_sheet(const struct hash32 *domain, const struct sheet *s)
+{
+	static const char type[] =
+		"Sheet(address host,uint112 rent,uint112 ingress,"
+		"uint112 egress,uint112 collateral,uint112 penalty,"
+		"uint32 minPeriods,uint32 maxPeriods,uint16 span,"
+		"uint64 expires)";
+	uint8_t words[11][32] = {{0}};
+	struct hash32 h = keccak256(type, sizeof(type) - 1);
+
+	memcpy(words[0], h.bytes, 32);
+	put_address(words[1], &s->host);
+	put_amount(words[2], s->rent);
+	put_amount(words[3], s->ingress);
+	put_amount(words[4], s->egress);
+	put_amount(words[5], s->collateral);
+	put_amount(words[6], s->penalty);
+	put_u64(words[7], s->min_periods);
+	put_u64(words[8], s->max_periods);
+	put_u64(words[9], s->span);
+	put_u64(words[10], s->expires);
+	h = keccak256(words, sizeof(words));
+	return signing_hash(domain, &h);
+}
+
+struct hash32 eip712_endpoint(const struct hash32 *domain,
+			      const struct endpoint *p)
+{
+	static const char type[] =
+		"Endpoint(address host,bytes16 ip,uint16 port,uint64 time)";
+	uint8_t words[5][32] = {{0}};
+	struct hash32 h = keccak256(type, sizeof(type) - 1);
+
+	memcpy(words[0], h.bytes, 32);
+	put_address(words[1], &p->host);
+	memcpy(words[2], p->ip, sizeof(p->ip)); /* bytes16 stand on the left */
+	put_u64(words[3], p->port);
+	put_u64(words[4], p->time);
 	h = keccak256(words, sizeof(words));
 	return signing_hash(domain, &h);
 }

@@ -7,26 +7,17 @@
 
 void bank_put_promise(struct wr *w, const struct bank_promise *p)
 {
-	uint8_t total[14];
-
-	if (!amount_to_be14(total, p->total)) {
-		w->bad = true;
-		return;
-	}
 	wr_copy(w, p->payee.bytes, sizeof(p->payee.bytes));
-	wr_copy(w, total, sizeof(total));
+	amount_put14(w, p->total);
 	wr_u32(w, p->until);
 }
 
 bool bank_next_draw(struct rd *r, struct bank_draw *out)
 {
-	uint8_t drawn[14];
-
 	if (r->bad || !r->left)
 		return false;
 	rd_copy(r, out->payer.bytes, sizeof(out->payer.bytes));
-	rd_copy(r, drawn, sizeof(drawn));
-	out->drawn = amount_from_be14(drawn);
+	out->drawn = amount_get14(r);
 	return !r->bad;
 }
 
