@@ -20,6 +20,21 @@ const char *ext_name(enum ext_id id)
 	return NULL;
 }
 
+size_t ext_max(enum ext_id id)
+{
+	switch (id) {
+	case EXT_HANDSHAKE:
+		return EXT_HANDSHAKE_MAX;
+	case EXT_SB_PAY:
+		return EXT_PAY_MAX;
+	case EXT_SB_STORE:
+		return EXT_STORE_MAX;
+	case EXT_COUNT:
+		break;
+	}
+	return 0;
+}
+
 static void put_int(struct wr *w, const char *key, int64_t v)
 {
 	ben_w_str(w, key);

@@ -18,7 +18,9 @@
 /* Our own message ids: what peers put in the byte after 20 to reach us. */
 enum ext_id { EXT_HANDSHAKE, EXT_SB_PAY, EXT_SB_STORE, EXT_COUNT };
 
-#define EXT_MSG_MAX (16U * 1024U)	/* payload of one extension message */
+/* Payload of one extension message. */
+#define EXT_PAY_MAX (16U * 1024U)
+#define EXT_STORE_MAX (80U * 1024U)
 #define EXT_HANDSHAKE_MAX (16U * 1024U) /* bencoded bytes */
 #define EXT_CLIENT_MAX 32
 
@@ -38,6 +40,8 @@ struct ext_handshake {
 
 /* "sb_pay"; NULL for EXT_HANDSHAKE. */
 const char *ext_name(enum ext_id id);
+/* EXT_PAY_MAX or EXT_STORE_MAX, EXT_HANDSHAKE_MAX; 0 for EXT_COUNT. */
+size_t ext_max(enum ext_id id);
 
 /* `in->id[x]` non-zero offers x under our own number (enum ext_id). Returns the
  * length, 0 when it does not fit. */

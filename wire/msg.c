@@ -63,6 +63,8 @@ enum err_code msg_check_len(uint8_t id, uint32_t len,
 		min = rule->min;
 		max = rule->max;
 	}
+	if (id == MSG_EXTENDED && b->extended_max)
+		max = b->extended_max;
 	if (id == MSG_BITFIELD)
 		min = max = 1 + (uint32_t)bits_bytes(b->pieces);
 	if (len < min || len > max)

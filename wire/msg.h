@@ -37,7 +37,7 @@ enum msg_id {
 
 #define MSG_BLOCK_MAX (128U * 1024U) /* request or piece over it: malformed */
 #define MSG_UNKNOWN_MAX (64U * 1024U)
-#define MSG_EXTENDED_MAX (32U * 1024U) /* frame */
+#define MSG_EXTENDED_MAX (32U * 1024U) /* frame, unless the bounds say more */
 #define MSG_PIECE_HEAD 9U	       /* frame bytes before the block */
 #define MSG_FIXED_MAX 17U	       /* longest of what msg_encode() makes */
 
@@ -52,11 +52,13 @@ struct msg {
 	size_t body_len;
 };
 
-/* What the torrent allows; pieces 0: not known, nothing but EXTENDED passes. */
+/* What the torrent allows; pieces 0: not known, or none (renting): nothing with
+ * a piece's number passes. */
 struct msg_bounds {
 	uint32_t pieces;
 	uint32_t piece_len;
 	uint64_t total_len;
+	uint32_t extended_max; /* frame of EXTENDED; 0: MSG_EXTENDED_MAX */
 };
 
 /* Bytes of `piece`; piece < pieces. */

@@ -27,7 +27,7 @@ void outq_clear(struct outq *q,
 		if (!en->span.p)
 			continue;
 		span_unref(&en->span);
-		if (lost && !begun)
+		if (lost && !begun && !en->bulk)
 			lost(ctx, (uint32_t)en->span.len, en->paid);
 	}
 	free(q->ring);
@@ -130,17 +130,39 @@ bool outq_put(struct outq *q, const uint8_t *p, uint32_t len)
 	return true;
 }
 
-bool outq_put_block(struct outq *q, const uint8_t *head, uint32_t head_len,
-		    const struct span *block, bool paid)
+static struct outq_entry *put_span(struct outq *q, const uint8_t *head,
+				   uint32_t head_len, const struct span *span)
 {
 	struct outq_entry *en;
 
 	if (!outq_put(q, head, head_len))
-		return false;
+		return NULL;
 	en = entry(q, q->n - 1);
-	en->span = *block;
+	en->span = *span;
+	return en;
+}
+
+bool outq_put_block(struct outq *q, const uint8_t *head, uint32_t head_len,
+		    const struct span *block, bool paid)
+{
+	struct outq_entry *en = put_span(q, head, head_len, block);
+
+	if (!en)
+		return false;
 	en->paid = paid;
 	q->span_bytes += block->len;
+	return true;
+}
+
+bool outq_put_bulk(struct outq *q, const uint8_t *head, uint32_t head_len,
+		   const struct span *message)
+{
+	struct outq_entry *en = put_span(q, head, head_len, message);
+
+	if (!en)
+		return false;
+	en->bulk = true;
+	q->bulk_bytes += message->len;
 	return true;
 }
 
@@ -186,6 +208,17 @@ size_t outq_peek(const struct outq *q, struct iovec *iov, size_t max,
 	return f.n;
 }
 
+static void count_sent(struct outq *q, const struct outq_entry *en, size_t n,
+		       size_t *blocks)
+{
+	if (en->bulk) {
+		q->bulk_bytes -= n;
+		return;
+	}
+	q->span_bytes -= n;
+	*blocks += n;
+}
+
 /* Takes up to n bytes off the front entry; returns what is left of n. */
 static size_t drop_front(struct outq *q, size_t n, size_t *blocks)
 {
@@ -202,13 +235,11 @@ static size_t drop_front(struct outq *q, size_t n, size_t *blocks)
 		left = en->span.len - q->off;
 		if (n < left) {
 			q->off += n;
-			q->span_bytes -= n;
-			*blocks += n;
+			count_sent(q, en, n, blocks);
 			return 0;
 		}
 		q->off = 0;
-		q->span_bytes -= left;
-		*blocks += left;
+		count_sent(q, en, left, blocks);
 		n -= left;
 		span_unref(&en->span);
 	}

@@ -2,9 +2,9 @@
  * blocks by reference.
  *
  * Small bytes (messages, and the 13 bytes before a block) live in one ring that
- * grows by doubling up to its maximum and is given back when empty; blocks are
- * spans whose reference the queue holds until they are sent. Thread: the
- * loop's.
+ * grows by doubling up to its maximum and is given back when empty; blocks, and
+ * bulk messages of extensions, are spans whose reference the queue holds until
+ * they are sent. Thread: the loop's.
  */
 #ifndef WIRE_OUTQ_H
 #define WIRE_OUTQ_H
@@ -16,11 +16,12 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define OUTQ_ENTRIES_MAX 256U /* blocks queued at once, at most */
+#define OUTQ_ENTRIES_MAX 256U /* spans queued at once, at most */
 
 struct outq_entry { /* `small` bytes of the ring, then a span or nothing */
 	uint32_t small;
 	bool paid;
+	bool bulk;	  /* the span is no block */
 	struct span span; /* p NULL: none */
 };
 
@@ -30,7 +31,8 @@ struct outq {
 	struct outq_entry *entries;
 	uint32_t n_cap, first, n;
 	size_t off;	   /* bytes of the span at `first` that are sent */
-	size_t span_bytes; /* of spans not sent yet */
+	size_t span_bytes; /* of blocks not sent yet */
+	size_t bulk_bytes; /* of bulk messages not sent yet */
 };
 
 /* `max`: bytes of small messages; a power of two. */
@@ -47,6 +49,9 @@ bool outq_put(struct outq *q, const uint8_t *p, uint32_t len);
 /* `head` before the block; takes over the span's reference when true. */
 bool outq_put_block(struct outq *q, const uint8_t *head, uint32_t head_len,
 		    const struct span *block, bool paid);
+/* The same for a message of an extension: no block, never lost to anybody. */
+bool outq_put_bulk(struct outq *q, const uint8_t *head, uint32_t head_len,
+		   const struct span *message);
 /* Up to max iovecs from the front; *bytes their sum. */
 size_t outq_peek(const struct outq *q, struct iovec *iov, size_t max,
 		 size_t *bytes);

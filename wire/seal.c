@@ -1,5 +1,7 @@
 #include "wire/seal.h"
 
+#include "base/aead.h"
+#include "base/bencode.h"
 #include "base/bytes.h"
 
 #include <sodium.h>
@@ -98,19 +100,24 @@ static void make_nonce(uint8_t nonce[24], uint64_t count)
 	wr_u64(&w, count);
 }
 
+static size_t plain_max(uint8_t name)
+{
+	return name == 's' ? SEAL_STORE_PLAIN_MAX : SEAL_PLAIN_MAX;
+}
+
 enum err_code seal_box(struct seal *s, uint8_t name, uint8_t *box, size_t cap,
 		       size_t *box_len, const uint8_t *plain, size_t len,
 		       struct err *e)
 {
 	uint8_t nonce[24];
 
-	if (len > SEAL_PLAIN_MAX || cap < len + SEAL_MAC_LEN ||
+	if (len > plain_max(name) || cap < len + SEAL_MAC_LEN ||
 	    s->tx_count == UINT64_MAX)
 		return err_fail(e, ERR_LIMIT, "seal: message of %zu bytes",
 				len);
 	make_nonce(nonce, s->tx_count++);
-	(void)crypto_aead_xchacha20poly1305_ietf_encrypt(
-		box, NULL, plain, len, &name, 1, NULL, nonce, s->tx);
+	if (!aead_seal(box, plain, len, &name, 1, nonce, s->tx))
+		return err_fail(e, ERR_NOMEM, "seal");
 	*box_len = len + SEAL_MAC_LEN;
 	return ERR_NONE;
 }
@@ -121,12 +128,11 @@ enum err_code seal_open(struct seal *s, uint8_t name, uint8_t *plain,
 {
 	uint8_t nonce[24];
 
-	if (len < SEAL_MAC_LEN || len - SEAL_MAC_LEN > SEAL_PLAIN_MAX ||
+	if (len < SEAL_MAC_LEN || len - SEAL_MAC_LEN > plain_max(name) ||
 	    len - SEAL_MAC_LEN > cap || s->rx_count == UINT64_MAX)
 		return err_fail(e, ERR_LIMIT, "seal: box of %zu bytes", len);
 	make_nonce(nonce, s->rx_count);
-	if (crypto_aead_xchacha20poly1305_ietf_decrypt(
-		    plain, NULL, NULL, box, len, &name, 1, nonce, s->rx))
+	if (!aead_open(plain, box, len, &name, 1, nonce, s->rx))
 		return err_fail(e, ERR_SIG, "seal: box %llu does not open",
 				(unsigned long long)s->rx_count);
 	s->rx_count++;
@@ -137,4 +143,97 @@ enum err_code seal_open(struct seal *s, uint8_t name, uint8_t *plain,
 void seal_clear(struct seal *s)
 {
 	sodium_memzero(s, sizeof(*s));
+}
+
+/* ---- outer messages ---- */
+
+#define OUTER_TOKENS_MAX 64U
+
+static const char *const outer_keys[] = {
+	[SEAL_OUTER_KEY] = "k",
+	[SEAL_OUTER_BUYER] = "b",
+	[SEAL_OUTER_SELLER] = "s",
+};
+
+size_t seal_outer_key(uint8_t out[64], const uint8_t pk[SEAL_KEY_LEN])
+{
+	struct wr w = wr_into(out, 64);
+
+	ben_w_dict(&w);
+	ben_w_str(&w, outer_keys[SEAL_OUTER_KEY]);
+	ben_w_bytes(&w, pk, SEAL_KEY_LEN);
+	ben_w_end(&w);
+	return wr_len(&w);
+}
+
+/* "d1:b<n>:" <n bytes> "e": written around the place of the box. */
+enum err_code seal_outer_box(struct seal *s, enum seal_outer_kind kind,
+			     uint8_t name, uint8_t *out, size_t cap,
+			     size_t *out_len, const uint8_t *plain, size_t len,
+			     struct err *e)
+{
+	struct wr w = wr_into(out, cap);
+	size_t box_len = len + SEAL_MAC_LEN;
+	enum err_code rc;
+	char digits[24];
+	size_t n = 0;
+
+	if (len > plain_max(name) || cap < len + SEAL_OUTER_MORE)
+		return err_fail(e, ERR_LIMIT, "seal: message of %zu bytes",
+				len);
+	ben_w_dict(&w);
+	ben_w_str(&w, outer_keys[kind]);
+	for (size_t left = box_len; left; left /= 10)
+		digits[n++] = (char)('0' + left % 10);
+	while (n)
+		wr_u8(&w, (uint8_t)digits[--n]);
+	wr_u8(&w, ':');
+	rc = seal_box(s, name, out + w.len, cap - w.len - 1, &box_len, plain,
+		      len, e);
+	if (rc != ERR_NONE)
+		return rc;
+	w.len += box_len;
+	ben_w_end(&w);
+	*out_len = wr_len(&w);
+	return ERR_NONE;
+}
+
+static enum err_code read_outer(struct seal_outer *out, struct ben root,
+				struct err *e)
+{
+	unsigned found = 0;
+
+	for (unsigned i = SEAL_OUTER_KEY; i <= SEAL_OUTER_SELLER; i++) {
+		struct ben v = ben_get(root, outer_keys[i]);
+		struct ben_view s;
+
+		if (ben_type(v) == BEN_NONE)
+			continue;
+		if (!ben_str(v, &s))
+			return err_fail(e, ERR_PARSE,
+					"outer message: no string");
+		found++;
+		*out = (struct seal_outer){(enum seal_outer_kind)i, s.p, s.len};
+	}
+	if (found != 1)
+		return err_fail(e, ERR_PARSE, "outer message: none of ours");
+	if (out->kind == SEAL_OUTER_KEY && out->len != SEAL_KEY_LEN)
+		return err_fail(e, ERR_PARSE, "outer message: key of %zu bytes",
+				out->len);
+	return ERR_NONE;
+}
+
+enum err_code seal_outer_read(struct seal_outer *out, const uint8_t *buf,
+			      size_t len, struct err *e)
+{
+	struct ben_doc *doc = NULL;
+	enum err_code rc;
+
+	rc = ben_parse(&doc, buf, len, OUTER_TOKENS_MAX, BEN_SORTED_KEYS, e);
+	if (rc == ERR_LIMIT) /* as blameworthy as bad bytes */
+		rc = ERR_PARSE;
+	if (rc == ERR_NONE)
+		rc = read_outer(out, ben_root(doc), e);
+	ben_doc_free(doc);
+	return rc;
 }

@@ -24,7 +24,8 @@
  * Outer messages (sb_pay, sb_store): a bencoded dictionary; {"k": 32 bytes}
  * opens a session as its buyer, {"b": box} is from the session's buyer,
  * {"s": box} from its seller. One connection holds at most two sessions, each
- * side the seller of one.
+ * side the seller of one. A session that was opened in one extension carries
+ * the messages of both.
  *
  * A session is a plain value without pointers; clear it with seal_clear().
  * Thread: any, one at a time.
@@ -40,7 +41,11 @@
 
 #define SEAL_KEY_LEN 32
 #define SEAL_MAC_LEN 16
-#define SEAL_PLAIN_MAX (16U * 1024U - 64U) /* so that an outer message fits */
+/* So that an outer message fits its extension's maximum (ext.h). */
+#define SEAL_PLAIN_MAX (16U * 1024U - 64U)	 /* 'p' */
+#define SEAL_STORE_PLAIN_MAX (80U * 1024U - 64U) /* 's' */
+/* What an outer message adds to its plaintext, at most. */
+#define SEAL_OUTER_MORE 48U
 
 struct seal_keypair {
 	uint8_t pk[SEAL_KEY_LEN];
@@ -68,16 +73,39 @@ enum err_code seal_seller_new(struct seal *out, const struct seal_keypair *own,
 enum err_code seal_buyer_new(struct seal *out, const struct seal_keypair *own,
 			     const uint8_t seller_pk[SEAL_KEY_LEN],
 			     const struct seal_transcript *t, struct err *e);
-/* box gets len + SEAL_MAC_LEN bytes. ERR_LIMIT: over SEAL_PLAIN_MAX or cap, or
- * the counter is used up. name: 'p' or 's'. */
+/* box gets len + SEAL_MAC_LEN bytes and may be `plain`. ERR_LIMIT: over the
+ * extension's maximum or cap, or the counter is used up; ERR_NOMEM. name: 'p'
+ * or 's'. */
 enum err_code seal_box(struct seal *s, uint8_t name, uint8_t *box, size_t cap,
 		       size_t *box_len, const uint8_t *plain, size_t len,
 		       struct err *e);
-/* ERR_SIG: forged, replayed, reordered or for another extension: close the
- * connection. ERR_LIMIT: shorter than a MAC, over the maximum, or cap. */
+/* plain may be `box`. ERR_SIG: forged, replayed, reordered or for another
+ * extension: close the connection. ERR_LIMIT: shorter than a MAC, over the
+ * maximum, or cap. */
 enum err_code seal_open(struct seal *s, uint8_t name, uint8_t *plain,
 			size_t cap, size_t *plain_len, const uint8_t *box,
 			size_t len, struct err *e);
 void seal_clear(struct seal *s);
+
+enum seal_outer_kind { SEAL_OUTER_KEY, SEAL_OUTER_BUYER, SEAL_OUTER_SELLER };
+
+struct seal_outer {
+	enum seal_outer_kind kind;
+	const uint8_t *p; /* the key or the box, borrowed */
+	size_t len;
+};
+
+/* The outer message of one key, or of one box made here and now from `plain`,
+ * which is copied but once. `out` has len + SEAL_OUTER_MORE bytes. Errors of
+ * seal_box(). */
+size_t seal_outer_key(uint8_t out[64], const uint8_t pk[SEAL_KEY_LEN]);
+enum err_code seal_outer_box(struct seal *s, enum seal_outer_kind kind,
+			     uint8_t name, uint8_t *out, size_t cap,
+			     size_t *out_len, const uint8_t *plain, size_t len,
+			     struct err *e);
+/* ERR_PARSE: no dictionary with exactly one of these keys, or a key that has
+ * not SEAL_KEY_LEN bytes. Unknown keys are skipped. */
+enum err_code seal_outer_read(struct seal_outer *out, const uint8_t *buf,
+			      size_t len, struct err *e);
 
 #endif

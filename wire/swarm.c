@@ -65,7 +65,9 @@ static enum err_code init_pieces(struct swarm *s, struct err *e)
 	if (picker_check_sizes(c->pieces, c->piece_len, c->total_len, e) !=
 	    ERR_NONE)
 		return ERR_LIMIT;
-	s->bounds = (struct msg_bounds){c->pieces, c->piece_len, c->total_len};
+	s->bounds.pieces = c->pieces;
+	s->bounds.piece_len = c->piece_len;
+	s->bounds.total_len = c->total_len;
 	s->have = calloc(1, bits_bytes(c->pieces));
 	if (!s->have)
 		return err_fail(e, ERR_NOMEM, "swarm of %u pieces", c->pieces);
@@ -85,6 +87,8 @@ static enum err_code init_extensions(struct swarm *s, struct err *e)
 	struct swarm_cfg *c = &s->cfg;
 	const uint8_t *pay = c->sb_pay, *store = c->sb_store;
 
+	if (store)
+		s->bounds.extended_max = EXT_STORE_MAX + 2;
 	c->sb_pay = swarm_copy_bytes(pay, c->sb_pay_len);
 	c->sb_store = swarm_copy_bytes(store, c->sb_store_len);
 	if ((pay && !c->sb_pay) || (store && !c->sb_store))
@@ -133,6 +137,7 @@ void swarm_free(struct swarm *s)
 		return;
 	assert(s->n_links == 0);
 	check_clear(s);
+	cbuf_pool_free(s->bulk);
 	blame_free(s->blame);
 	picker_free(s->picker);
 	cbuf_pool_free(s->own_blocks);
@@ -390,6 +395,16 @@ void swarm_peer_set_quiet(struct peer *p, int64_t now_ms, bool quiet)
 	if (!quiet)
 		down_fill(l);
 	swarm_leave(l->s);
+}
+
+void swarm_peer_set_blocked(struct peer *p, int64_t now_ms, bool blocked)
+{
+	struct link *l = link_of(p);
+
+	p->now_ms = now_ms;
+	l->blocked = blocked;
+	if (!blocked)
+		peer_want_read(p);
 }
 
 void swarm_set_upload(struct swarm *s, int64_t now_ms, bool on)

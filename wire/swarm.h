@@ -35,6 +35,8 @@ enum swarm_charge {
 	WIRE_HOLD, /* keep the request; ask again after swarm_peer_resume() */
 };
 
+/* A swarm without pieces calls ext_message, ext_drained, peer_ready and
+ * peer_gone only; the others may be NULL there. */
 struct swarm_ops {
 	/* Bytes of a piece that is verified, or (after swarm_piece_failed) of
 	 * one that was written. NOW: *out is the caller's reference, which the
@@ -72,6 +74,8 @@ struct swarm_ops {
 	 * payload after the extended message id; borrowed. */
 	void (*ext_message)(void *ctx, struct peer *p, enum ext_id ext,
 			    const uint8_t *bytes, size_t len);
+	/* swarm_peer_ext_room() was 0 and there is room again. May be NULL. */
+	void (*ext_drained)(void *ctx, struct peer *p);
 	/* Handshakes are done. `ext` is NULL when the peer has no BEP 10. Both
 	 * BEP 10 payloads as sent are in peer_ext_sent()/peer_ext_received().
 	 */
@@ -174,12 +178,21 @@ void swarm_peer_set_rank(struct peer *p, int64_t now_ms, uint64_t rank);
 void swarm_peer_resume(struct peer *p, int64_t now_ms);
 /* Pauses (true) or resumes our own requests to this peer. */
 void swarm_peer_set_quiet(struct peer *p, int64_t now_ms, bool quiet);
+/* Stops (true) or resumes reading from this peer: what it sends costs memory
+ * that is not there. For short times; its silence is not held against it. */
+void swarm_peer_set_blocked(struct peer *p, int64_t now_ms, bool blocked);
 /* Queues an extension message behind all that is queued already, blocks
  * included. ERR_STATE: the peer has not named this extension, or is closed;
- * ERR_LIMIT: over EXT_MSG_MAX, or the peer's output is full (close it). */
+ * ERR_LIMIT: over ext_max(), or the peer's output is full (close it). */
 enum err_code swarm_peer_send_ext(struct peer *p, enum ext_id ext,
 				  const uint8_t *bytes, size_t len,
 				  struct err *e);
+/* How many bytes of long extension messages (from 8 KiB) may be queued now; a
+ * sender may go over by one message, and has twice EXT_QUEUE_MAX before it is
+ * refused. 0: EXT_QUEUE_MAX wait, or, in a swarm without pieces, the upload
+ * limit forbids it; ext_drained follows. Short messages need not ask. */
+size_t swarm_peer_ext_room(struct peer *p, int64_t now_ms);
+#define EXT_QUEUE_MAX (512U * 1024U)
 /* Connects or not: nothing is uploaded (or nothing downloaded) when off. Both
  * on at the start. */
 void swarm_set_upload(struct swarm *s, int64_t now_ms, bool on);

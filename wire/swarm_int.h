@@ -2,6 +2,7 @@
  *
  * swarm.c        life, pieces, the caller's knobs, the clockwork
  * swarm_peers.c  peers come and go, handshakes, messages
+ * swarm_ext.c    BEP 10: our handshake, extension messages both ways
  * swarm_down.c   what we ask for: requests, timeouts, arriving blocks
  * swarm_up.c     what is asked of us: queue, reads, charging
  * swarm_check.c  verdicts on pieces, and who lied
@@ -37,6 +38,10 @@
 #define READY_WAIT_MS 10000 /* for a promised BEP 10 handshake */
 #define USELESS_MS 60000    /* both have all: grace before closing */
 #define SECOND_MS 1000
+/* An extension message this long is queued as a span. */
+#define BULK_FROM 8192U
+#define BULK_BUFFERS_MAX 65536U
+#define BULK_KEEP 16U
 
 struct meter { /* payload bytes/s */
 	uint64_t total, seen;
@@ -124,6 +129,8 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	uint32_t haves;	 /* how much of s->have_log they were told */
 
 	uint8_t ext_id[EXT_COUNT];
+	bool ext_waits; /* ext_room was too small: say ext_drained */
+	bool blocked;	/* nothing is read from it: swarm_peer_set_blocked */
 	uint32_t reqq;
 	char client[EXT_CLIENT_MAX + 1];
 	uint8_t *ext_sent, *ext_received;
@@ -165,6 +172,7 @@ struct swarm {
 	struct picker *picker; /* NULL when complete */
 	struct blame *blame;   /* made when first needed */
 	struct cbuf_pool *own_blocks;
+	struct cbuf_pool *bulk; /* extension messages to be sent; NULL: none */
 	uint64_t next_serial;
 	int64_t now_ms;
 	int64_t second_ms;     /* next of the once-a-second works */
@@ -220,6 +228,11 @@ void link_update_interest(struct link *l);
 bool link_has(const struct link *l, uint32_t piece);
 bool link_has_all(const struct link *l);
 void link_become_ready(struct link *l, const struct ext_handshake *ext);
+
+/* swarm_ext.c */
+void ext_say(struct link *l);
+void ext_take(struct link *l, const struct msg *m);
+void ext_fill(struct link *l);
 
 /* swarm_down.c */
 void down_init(struct link *l);

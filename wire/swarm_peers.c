@@ -203,45 +203,14 @@ void swarm_peer_close(struct peer *p, enum peer_close why, const char *text)
 
 /* ---- handshakes ---- */
 
-static void say_extensions(struct link *l)
-{
-	const struct swarm_cfg *c = &l->s->cfg;
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0,    0,
-					   0, 0, 0, 0, 0xff, 0xff};
-	struct ext_handshake hs = {
-		.reqq = PEER_REQQ,
-		.port = c->listen_port,
-		.client = "seedbank " SEEDBANK_VERSION,
-		.upload_only = c->pieces > 0 && !l->s->picker,
-		.sb_pay = c->sb_pay,
-		.sb_pay_len = c->sb_pay_len,
-		.sb_store = c->sb_store,
-		.sb_store_len = c->sb_store_len,
-	};
-	uint8_t buf[EXT_HANDSHAKE_MAX];
-	bool v4 = memcmp(l->peer.cfg.addr.ip, mapped, sizeof(mapped)) == 0;
-	size_t len;
-
-	hs.id[EXT_SB_PAY] = c->sb_pay != NULL;
-	hs.id[EXT_SB_STORE] = c->sb_store != NULL;
-	hs.yourip_len = v4 ? 4 : 16;
-	memcpy(hs.yourip, l->peer.cfg.addr.ip + (v4 ? 12 : 0), hs.yourip_len);
-	len = ext_encode(&hs, buf, sizeof(buf));
-	if (len == 0) /* the caller's values are too long */
-		return;
-	if (c->sb_pay || c->sb_store) { /* sealing needs it */
-		l->ext_sent = swarm_copy_bytes(buf, len);
-		l->ext_sent_len = l->ext_sent ? len : 0;
-	}
-	(void)peer_send_extended(&l->peer, EXT_HANDSHAKE, buf, len);
-}
-
 static void say_pieces(struct link *l)
 {
 	struct swarm *s = l->s;
 
 	l->greeted = true;
 	l->haves = s->n_log;
+	if (s->cfg.pieces == 0) /* there is nothing to be had */
+		return;
 	if (l->peer.fast && s->n_have == 0)
 		(void)peer_send_id(&l->peer, MSG_HAVE_NONE);
 	else if (l->peer.fast && s->n_have == s->cfg.pieces)
@@ -335,99 +304,13 @@ static enum peer_close on_handshake(struct peer *p, const struct handshake *hs,
 		if (!p->outgoing)
 			say_handshake(l);
 		if (p->extended)
-			say_extensions(l);
+			ext_say(l);
 		say_pieces(l);
 		if (!p->extended)
 			link_become_ready(l, NULL);
 	}
 	swarm_leave(l->s);
 	return why;
-}
-
-static void on_ext_handshake(struct link *l, const struct msg *m)
-{
-	struct ext_handshake hs;
-	struct err e = {0};
-
-	if (ext_decode(&hs, m->body, m->body_len, &e) != ERR_NONE) {
-		peer_shut(&l->peer, PEER_CLOSE_PROTOCOL, "%s", e.msg);
-		return;
-	}
-	memcpy(l->ext_id, hs.id, sizeof(l->ext_id));
-	if (l->ext_got) { /* BEP 10: it may come again, with changes */
-		peer_nuisance(&l->peer, "extension handshake again");
-		return;
-	}
-	l->ext_got = true;
-	l->reqq = hs.reqq;
-	l->upload_only = hs.upload_only;
-	memcpy(l->client, hs.client, sizeof(l->client));
-	if (l->s->cfg.sb_pay || l->s->cfg.sb_store) {
-		l->ext_received = swarm_copy_bytes(m->body, m->body_len);
-		l->ext_received_len = l->ext_received ? m->body_len : 0;
-	}
-	link_become_ready(l, &hs);
-}
-
-static void on_extended(struct link *l, const struct msg *m)
-{
-	struct swarm *s = l->s;
-	bool ours = (m->ext == EXT_SB_PAY && s->cfg.sb_pay) ||
-		    (m->ext == EXT_SB_STORE && s->cfg.sb_store);
-
-	if (m->ext == EXT_HANDSHAKE) {
-		on_ext_handshake(l, m);
-		return;
-	}
-	if (!ours || !l->ext_got || !l->ready) {
-		peer_nuisance(&l->peer, "extension message of no use");
-		return;
-	}
-	if (m->body_len > EXT_MSG_MAX) {
-		peer_shut(&l->peer, PEER_CLOSE_PROTOCOL,
-			  "%s message of %zu bytes",
-			  ext_name((enum ext_id)m->ext), m->body_len);
-		return;
-	}
-	s->cfg.ops->ext_message(s->cfg.ctx, &l->peer, (enum ext_id)m->ext,
-				m->body, m->body_len);
-}
-
-const uint8_t *peer_ext_sent(const struct peer *p, size_t *len)
-{
-	const struct link *l = (const struct link *)p;
-
-	*len = l->ext_sent_len;
-	return l->ext_sent;
-}
-
-const uint8_t *peer_ext_received(const struct peer *p, size_t *len)
-{
-	const struct link *l = (const struct link *)p;
-
-	*len = l->ext_received_len;
-	return l->ext_received;
-}
-
-enum err_code swarm_peer_send_ext(struct peer *p, enum ext_id ext,
-				  const uint8_t *bytes, size_t len,
-				  struct err *e)
-{
-	struct link *l = link_of(p);
-
-	if (p->closed || ext == EXT_HANDSHAKE || ext >= EXT_COUNT ||
-	    !l->ext_id[ext])
-		return err_fail(e, ERR_STATE, "peer does not speak %s",
-				ext < EXT_COUNT && ext_name(ext) ? ext_name(ext)
-								 : "it");
-	if (len > EXT_MSG_MAX)
-		return err_fail(e, ERR_LIMIT, "%s message of %zu bytes",
-				ext_name(ext), len);
-	if (!outq_room(&p->out, (uint32_t)len + 6))
-		return err_fail(e, ERR_LIMIT, "peer's output is full");
-	if (!peer_send_extended(p, l->ext_id[ext], bytes, len))
-		return err_fail(e, ERR_NOMEM, "extension message");
-	return ERR_NONE;
 }
 
 /* ---- what they have ---- */
@@ -567,6 +450,10 @@ static void on_message(struct peer *p, const struct msg *m)
 {
 	struct link *l = link_of(p);
 
+	if (l->s->cfg.pieces == 0 && m->id != MSG_EXTENDED) {
+		peer_nuisance(p, "a message about pieces, without any");
+		return;
+	}
 	enter(l);
 	switch (m->id) {
 	case MSG_CHOKE:
@@ -605,7 +492,7 @@ static void on_message(struct peer *p, const struct msg *m)
 		down_allowed_fast(l, m->piece);
 		break;
 	case MSG_EXTENDED:
-		on_extended(l, m);
+		ext_take(l, m);
 		break;
 	case MSG_PORT:
 		peer_nuisance(p, "port");
@@ -672,8 +559,10 @@ static void on_fill(struct peer *p)
 		return;
 	enter(l);
 	tell_haves(l);
-	if (!p->closed)
+	if (!p->closed && l->s->cfg.pieces)
 		up_fill(l);
+	if (!p->closed)
+		ext_fill(l);
 	swarm_leave(l->s);
 }
 
@@ -694,7 +583,7 @@ static size_t on_quota(struct peer *p)
 
 	if (!l->s)
 		return SIZE_MAX;
-	if (l->s->blocked && l->down.active)
+	if (l->blocked || (l->s->blocked && l->down.active))
 		return 0;
 	return rate_quota(l->s->cfg.rate, &l->flow_down);
 }

@@ -11,8 +11,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct seal seller, buyer;
 	static uint8_t plain[SEAL_PLAIN_MAX], box[SEAL_PLAIN_MAX + 16];
 	const struct seal_transcript t = {0};
+	struct seal_outer outer;
 	size_t len, box_len;
 
+	if (seal_outer_read(&outer, data, size, NULL) == ERR_NONE &&
+	    (outer.p < data || outer.p + outer.len > data + size))
+		abort();
 	if (s.pk[0] == 0 && s.pk[1] == 0) {
 		seal_keypair_new(&s);
 		seal_keypair_new(&b);

@@ -107,7 +107,7 @@ static inline struct msg raw_next(struct raw *r)
 {
 	struct msg m = {.id = MSG_UNKNOWN};
 	const struct msg_bounds b = {r->sim->pieces, r->sim->piece_len,
-				     r->sim->total};
+				     r->sim->total, 0};
 
 	if (!r->end.closed)
 		raw_pull(r);

@@ -53,6 +53,10 @@ struct sim_node {
 	uint8_t ext_got[64];
 	size_t ext_got_len;
 	unsigned ext_msgs;
+	uint64_t ext_bytes, ext_hash; /* of all of them, in order */
+	uint64_t flood; /* bytes it still has to say by sb_store */
+	uint64_t flood_hash;
+	unsigned drained;
 	unsigned most_slots;
 };
 
@@ -83,6 +87,7 @@ struct sim {
 	size_t per_step; /* bytes that a pipe moves in a step */
 	bool chop;	 /* feed in random pieces, down to one byte */
 	bool no_owner;	 /* feed without a counted buffer */
+	bool store;	 /* sb_store is offered too */
 };
 
 static inline uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)
@@ -217,6 +222,41 @@ static inline void sim_block_received(void *ctx, struct peer *p, uint32_t len,
 	n->unwanted += wanted ? 0 : len;
 }
 
+static inline uint64_t sim_hash(uint64_t h, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * 0x100000001b3;
+	return (h ^ len) * 0x100000001b3;
+}
+
+/* Says what is left of n->flood in messages of all lengths, while there is
+ * room. */
+static inline void sim_flood(struct sim_node *n, struct peer *p)
+{
+	static uint8_t bytes[EXT_STORE_MAX];
+
+	while (n->flood && swarm_peer_ext_room(p, n->sim->now)) {
+		size_t len = 1 + (size_t)(n->flood * 7919 % EXT_STORE_MAX);
+
+		if (len > n->flood)
+			len = (size_t)n->flood;
+		rng_fill(&n->sim->rng, bytes, len);
+		n->flood_hash = sim_hash(n->flood_hash, bytes, len);
+		CHECK(swarm_peer_send_ext(p, EXT_SB_STORE, bytes, len, NULL) ==
+			      ERR_NONE,
+		      "refused with room");
+		n->flood -= len;
+	}
+}
+
+static inline void sim_ext_drained(void *ctx, struct peer *p)
+{
+	struct sim_node *n = ctx;
+
+	n->drained++;
+	sim_flood(n, p);
+}
+
 static inline void sim_ext_message(void *ctx, struct peer *p, enum ext_id ext,
 				   const uint8_t *bytes, size_t len)
 {
@@ -225,6 +265,8 @@ static inline void sim_ext_message(void *ctx, struct peer *p, enum ext_id ext,
 	(void)p;
 	(void)ext;
 	n->ext_msgs++;
+	n->ext_bytes += len;
+	n->ext_hash = sim_hash(n->ext_hash, bytes, len);
 	n->ext_got_len = len < sizeof(n->ext_got) ? len : sizeof(n->ext_got);
 	memcpy(n->ext_got, bytes, n->ext_got_len);
 }
@@ -278,6 +320,7 @@ static const struct swarm_ops sim_ops = {
 	.uncharge = sim_uncharge,
 	.block_received = sim_block_received,
 	.ext_message = sim_ext_message,
+	.ext_drained = sim_ext_drained,
 	.peer_ready = sim_ready,
 	.peer_gone = sim_gone,
 	.peer_choked = sim_choked,
@@ -348,6 +391,10 @@ static inline struct sim_node *sim_add(struct sim *sim, bool seed)
 	};
 	struct err e = {0};
 
+	if (sim->store) {
+		cfg.sb_store = (const uint8_t *)"de";
+		cfg.sb_store_len = 2;
+	}
 	memset(&cfg.info_hash, 0x11, sizeof(cfg.info_hash));
 	memset(&cfg.self, (int)('a' + sim->n_nodes), sizeof(cfg.self));
 	n->sim = sim;

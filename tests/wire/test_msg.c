@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* 10 pieces of 32 KiB, the last of 1000 bytes */
-static const struct msg_bounds bounds = {10, 32768, 9 * 32768 + 1000};
+static const struct msg_bounds bounds = {10, 32768, 9 * 32768 + 1000, 0};
 
 static void frames_are_decoded_or_refused(void)
 {

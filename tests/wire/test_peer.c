@@ -88,6 +88,79 @@ static void what_is_malformed_closes(void)
 	}
 }
 
+/* What a connection that is for renting does with messages about pieces. */
+static void without_pieces(void)
+{
+	static const struct {
+		const char *name;
+		const char *bytes;
+		size_t len;
+		enum peer_close want;
+	} rows[] = {
+		{"choke and unchoke", "\0\0\0\1\0\0\0\0\1\1", 10,
+		 PEER_CLOSE_NONE},
+		{"interest", "\0\0\0\1\2", 5, PEER_CLOSE_NONE},
+		{"have all", "\0\0\0\1\16", 5, PEER_CLOSE_NONE},
+		{"have none", "\0\0\0\1\17", 5, PEER_CLOSE_NONE},
+		{"a bitfield of nothing", "\0\0\0\1\5", 5, PEER_CLOSE_NONE},
+		{"a bitfield", "\0\0\0\2\5\0", 6, PEER_CLOSE_PROTOCOL},
+		{"a have", "\0\0\0\5\4\0\0\0\0", 9, PEER_CLOSE_PROTOCOL},
+		{"a request", "\0\0\0\15\6\0\0\0\0\0\0\0\0\0\0\100\0", 17,
+		 PEER_CLOSE_PROTOCOL},
+		{"a block", "\0\0\0\12\7\0\0\0\0\0\0\0\0x", 14,
+		 PEER_CLOSE_PROTOCOL},
+		{"an extended message of 82 KiB", "\0\1\110\0\24\2", 6,
+		 PEER_CLOSE_PROTOCOL},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct sim_node *n;
+
+		sim_init(&sim, 78, 1, PIECE_LEN, 1);
+		sim.pieces = 0;
+		sim.total = 0;
+		sim.store = true;
+		n = sim_add(&sim, false);
+		raw_open(&raw, &sim, n, false);
+		raw_say_handshake(&raw, true, false);
+		(void)swarm_tick(n->s, sim.now);
+		raw_say(&raw, rows[i].bytes, rows[i].len);
+		(void)swarm_tick(n->s, sim.now + 60000);
+		CHECK(n->last_close == rows[i].want, "%s: closed for %s",
+		      rows[i].name, peer_close_name(n->last_close));
+		CHECK(raw.end.closed || raw_next(&raw).id == MSG_UNKNOWN,
+		      "%s: answered", rows[i].name);
+		finish();
+	}
+}
+
+/* 17 KiB in sb_pay (id 1), where sb_store (id 2) would take it. */
+static void each_extension_has_its_own_maximum(void)
+{
+	static uint8_t bytes[17408 + 6] = {0, 0, 0x44, 2, 20, 0};
+	static const char hs[] = "\0\0\0\4\24\0de";
+
+	for (uint8_t id = EXT_SB_PAY; id <= EXT_SB_STORE; id++) {
+		struct sim_node *n;
+
+		sim_init(&sim, 79, 1, PIECE_LEN, 1);
+		sim.store = true;
+		n = sim_add(&sim, false);
+		raw_open(&raw, &sim, n, false);
+		raw_say_handshake(&raw, true, true);
+		raw_say(&raw, hs, sizeof(hs) - 1);
+		bytes[5] = id;
+		raw_say(&raw, bytes, sizeof(bytes));
+		CHECK(n->last_close == (id == EXT_SB_PAY ? PEER_CLOSE_PROTOCOL
+							 : PEER_CLOSE_NONE) &&
+			      n->ext_bytes == (id == EXT_SB_PAY ? 0 : 17408),
+		      "id %u: closed for %s, %llu bytes", id,
+		      peer_close_name(n->last_close),
+		      (unsigned long long)n->ext_bytes);
+		finish();
+	}
+}
+
 static void handshakes_that_are_wrong(void)
 {
 	static const struct {
@@ -581,6 +654,8 @@ static void snubbed_peers_are_asked_less(void)
 int main(void)
 {
 	what_is_malformed_closes();
+	without_pieces();
+	each_extension_has_its_own_maximum();
 	handshakes_that_are_wrong();
 	slow_handshakes_end();
 	what_we_have_is_said_first();

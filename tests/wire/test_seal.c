@@ -241,6 +241,103 @@ static void the_derivation_is_the_one_written_down(void)
 	CHECK(memcmp(seller.rx, want, 32) == 0, "its receiving key");
 }
 
+static void each_extension_has_its_own_length(void)
+{
+	static uint8_t plain[SEAL_STORE_PLAIN_MAX + 1],
+		box[SEAL_STORE_PLAIN_MAX + 100];
+	struct seal seller, buyer;
+	size_t len;
+
+	pair(&seller, &buyer);
+	CHECK(seal_box(&buyer, 's', box, sizeof(box), &len, plain,
+		       SEAL_STORE_PLAIN_MAX, NULL) == ERR_NONE &&
+		      seal_open(&seller, 's', plain, sizeof(plain), &len, box,
+				len, NULL) == ERR_NONE &&
+		      len == SEAL_STORE_PLAIN_MAX,
+	      "the longest of sb_store");
+	CHECK(seal_box(&buyer, 's', box, sizeof(box), &len, plain,
+		       sizeof(plain), NULL) == ERR_LIMIT,
+	      "one over");
+	CHECK(seal_box(&buyer, 's', box, sizeof(box), &len, plain,
+		       SEAL_PLAIN_MAX + 1, NULL) == ERR_NONE &&
+		      seal_open(&seller, 'p', plain, sizeof(plain), &len, box,
+				len, NULL) == ERR_LIMIT,
+	      "in sb_pay");
+}
+
+static void outer_messages_come_back(void)
+{
+	static const size_t lengths[] = {0,
+					 1,
+					 3,
+					 83,
+					 84,
+					 983,
+					 984,
+					 9983,
+					 9984,
+					 65536,
+					 SEAL_STORE_PLAIN_MAX};
+	static uint8_t plain[SEAL_STORE_PLAIN_MAX],
+		out[SEAL_STORE_PLAIN_MAX + SEAL_OUTER_MORE],
+		back[SEAL_STORE_PLAIN_MAX];
+	struct seal seller, buyer;
+	struct seal_outer o;
+	size_t n, len;
+
+	pair(&seller, &buyer);
+	for (size_t i = 0; i < ROWS(lengths); i++) {
+		memset(plain, (int)('a' + i), lengths[i]);
+		CHECK(seal_outer_box(&buyer, SEAL_OUTER_BUYER, 's', out,
+				     lengths[i] + SEAL_OUTER_MORE, &n, plain,
+				     lengths[i], NULL) == ERR_NONE,
+		      "%zu", lengths[i]);
+		CHECK(seal_outer_read(&o, out, n, NULL) == ERR_NONE &&
+			      o.kind == SEAL_OUTER_BUYER,
+		      "%zu: no outer message", lengths[i]);
+		CHECK(seal_open(&seller, 's', back, sizeof(back), &len, o.p,
+				o.len, NULL) == ERR_NONE &&
+			      len == lengths[i] &&
+			      memcmp(back, plain, len) == 0,
+		      "%zu: another text", lengths[i]);
+	}
+	CHECK(seal_outer_box(&buyer, SEAL_OUTER_BUYER, 's', out, 47, &n, plain,
+			     0, NULL) == ERR_LIMIT,
+	      "into too little");
+	n = seal_outer_key(out, buyer_key.pk);
+	CHECK(n == 40 && memcmp(out, "d1:k32:", 7) == 0 &&
+		      seal_outer_read(&o, out, n, NULL) == ERR_NONE &&
+		      o.kind == SEAL_OUTER_KEY && o.len == SEAL_KEY_LEN &&
+		      memcmp(o.p, buyer_key.pk, o.len) == 0,
+	      "a key");
+}
+
+static void outer_messages_that_are_none(void)
+{
+	static const struct {
+		const char *name, *in;
+		enum err_code want;
+	} rows[] = {
+		{"a box of the buyer", "d1:b3:xyze", ERR_NONE},
+		{"with a key that is not known", "d1:ai1e1:s3:xyze", ERR_NONE},
+		{"nothing of ours", "d1:a3:xyze", ERR_PARSE},
+		{"two at once", "d1:b3:xyz1:s3:xyze", ERR_PARSE},
+		{"a key that is short", "d1:k3:xyze", ERR_PARSE},
+		{"no string", "d1:bi3ee", ERR_PARSE},
+		{"a list", "l1:be", ERR_PARSE},
+		{"bytes after it", "d1:b3:xyzex", ERR_PARSE},
+		{"nothing", "", ERR_PARSE},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct seal_outer o;
+
+		CHECK(seal_outer_read(&o, (const uint8_t *)rows[i].in,
+				      strlen(rows[i].in), NULL) == rows[i].want,
+		      "%s", rows[i].name);
+	}
+}
+
 int main(void)
 {
 	seal_keypair_new(&seller_key);
@@ -251,6 +348,9 @@ int main(void)
 	the_transcript_binds();
 	keys_of_low_order_are_refused();
 	sizes_are_bounded();
+	each_extension_has_its_own_length();
+	outer_messages_come_back();
+	outer_messages_that_are_none();
 	the_derivation_is_the_one_written_down();
 	return CHECK_EXIT();
 }

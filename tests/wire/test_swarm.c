@@ -284,7 +284,7 @@ static void extension_messages_keep_their_place(void)
 				  (const uint8_t *)"de", 2, NULL) == ERR_STATE,
 	      "an extension that was not offered");
 	CHECK(swarm_peer_send_ext(sim.ends[c][0].p, EXT_SB_PAY, sim.truth,
-				  EXT_MSG_MAX + 1, NULL) == ERR_LIMIT,
+				  EXT_PAY_MAX + 1, NULL) == ERR_LIMIT,
 	      "too long");
 	sim_run(&sim, 100);
 	CHECK(b->ext_msgs == 1 && b->ext_got_len == 8 &&
@@ -314,6 +314,141 @@ static void a_swarm_without_content_carries_messages(void)
 	sim_run(&sim, 100);
 	CHECK(a->ext_msgs == 1, "did not come");
 	CHECK(sim_has_all(a) && a->completed == 0, "left");
+	sim_free(&sim);
+}
+
+/* Two nodes that rent: sb_store, no pieces. */
+static unsigned renting(struct sim_node **a, struct sim_node **b, uint64_t seed)
+{
+	unsigned c;
+
+	sim_init(&sim, seed, 1, 16384, 1);
+	sim.pieces = 0;
+	sim.total = 0;
+	sim.store = true;
+	*a = sim_add(&sim, false);
+	*b = sim_add(&sim, false);
+	c = sim_connect(&sim, *a, *b);
+	sim_run(&sim, 100);
+	return c;
+}
+
+static void long_messages_pass_whole_and_in_order(void)
+{
+	static uint8_t bytes[EXT_STORE_MAX + 1];
+	static const size_t lengths[] = {
+		EXT_STORE_MAX, 1, 8191, 8192, 65536, 8193, 2, EXT_STORE_MAX};
+
+	for (unsigned chop = 0; chop < 2; chop++) {
+		struct sim_node *a, *b;
+		unsigned c = renting(&a, &b, 30 + chop);
+		uint64_t hash = 0;
+
+		sim.chop = chop;
+		for (size_t i = 0; i < ROWS(lengths); i++) {
+			rng_fill(&sim.rng, bytes, lengths[i]);
+			hash = sim_hash(hash, bytes, lengths[i]);
+			CHECK(swarm_peer_send_ext(sim.ends[c][0].p,
+						  EXT_SB_STORE, bytes,
+						  lengths[i], NULL) == ERR_NONE,
+			      "%zu bytes", lengths[i]);
+		}
+		CHECK(swarm_peer_send_ext(sim.ends[c][0].p, EXT_SB_STORE, bytes,
+					  EXT_STORE_MAX + 1, NULL) == ERR_LIMIT,
+		      "too long");
+		CHECK(swarm_peer_send_ext(sim.ends[c][0].p, EXT_SB_PAY, bytes,
+					  EXT_PAY_MAX + 1, NULL) == ERR_LIMIT,
+		      "too long for sb_pay");
+		sim_run(&sim, 2000);
+		CHECK(b->ext_msgs == ROWS(lengths) && b->ext_hash == hash,
+		      "%u came, chop %u", b->ext_msgs, chop);
+		sim_free(&sim);
+	}
+}
+
+/* Each has far more to say than may be queued, to one who does the same. */
+static void room_is_told_and_nobody_is_stuck(void)
+{
+	struct sim_node *n[2];
+	unsigned c = renting(&n[0], &n[1], 32);
+
+	sim.pipe_max = 100000;
+	sim.per_step = 70000;
+	for (unsigned i = 0; i < 2; i++) {
+		n[i]->flood = 10U << 20;
+		sim_flood(n[i], sim.ends[c][i].p);
+		CHECK((10U << 20) - n[i]->flood <=
+			      EXT_QUEUE_MAX + EXT_STORE_MAX,
+		      "%llu left to say", (unsigned long long)n[i]->flood);
+	}
+	sim_run(&sim, 5000);
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK(n[i]->flood == 0 && n[i]->drained > 10,
+		      "%llu left, %u times", (unsigned long long)n[i]->flood,
+		      n[i]->drained);
+		CHECK(n[1 - i]->ext_bytes == 10U << 20 &&
+			      n[1 - i]->ext_hash == n[i]->flood_hash,
+		      "%llu came", (unsigned long long)n[1 - i]->ext_bytes);
+	}
+	sim_free(&sim);
+}
+
+static void who_asks_for_no_room_is_refused(void)
+{
+	static uint8_t bytes[EXT_STORE_MAX];
+	struct sim_node *a, *b;
+	unsigned c = renting(&a, &b, 33), n = 0;
+
+	a->mute = true;
+	while (n < 100 &&
+	       swarm_peer_send_ext(sim.ends[c][0].p, EXT_SB_STORE, bytes,
+				   sizeof(bytes), NULL) == ERR_NONE)
+		n++;
+	CHECK(n * sizeof(bytes) >= 2 * (size_t)EXT_QUEUE_MAX &&
+		      n * sizeof(bytes) <
+			      2 * (size_t)EXT_QUEUE_MAX + EXT_STORE_MAX,
+	      "%u messages", n);
+	CHECK(a->closes == 0, "closed");
+	sim_free(&sim);
+}
+
+static void messages_keep_to_the_upload_limit(void)
+{
+	struct sim_node *a, *b;
+	unsigned c = renting(&a, &b, 34);
+
+	rate_set_limit(a->rate, RATE_UP, 100000);
+	a->flood = 10U << 20;
+	sim_flood(a, sim.ends[c][0].p);
+	sim_run(&sim, 20000);
+	CHECK(b->ext_bytes > 1900000 && b->ext_bytes < 2200000, "%llu bytes",
+	      (unsigned long long)b->ext_bytes);
+	rate_set_limit(a->rate, RATE_UP, 0);
+	sim_run(&sim, 2000);
+	CHECK(b->ext_bytes == 10U << 20 && b->ext_hash == a->flood_hash,
+	      "%llu bytes", (unsigned long long)b->ext_bytes);
+	sim_free(&sim);
+}
+
+static void a_blocked_peer_is_not_read(void)
+{
+	struct sim_node *a, *b;
+	unsigned c = renting(&a, &b, 35);
+	uint64_t before;
+
+	a->flood = 4U << 20;
+	sim_flood(a, sim.ends[c][0].p);
+	sim_run(&sim, 20);
+	swarm_peer_set_blocked(sim.ends[c][1].p, sim.now, true);
+	before = b->ext_bytes;
+	sim_run(&sim, 200000);
+	CHECK(before < 4U << 20 && b->ext_bytes == before && b->closes == 0,
+	      "read %llu of %llu", (unsigned long long)b->ext_bytes,
+	      (unsigned long long)before);
+	swarm_peer_set_blocked(sim.ends[c][1].p, sim.now, false);
+	sim_run(&sim, 1000);
+	CHECK(b->ext_bytes == 4U << 20, "%llu",
+	      (unsigned long long)b->ext_bytes);
 	sim_free(&sim);
 }
 
@@ -549,6 +684,11 @@ int main(void)
 	paid_blocks_not_sent_are_uncharged();
 	extension_messages_keep_their_place();
 	a_swarm_without_content_carries_messages();
+	long_messages_pass_whole_and_in_order();
+	room_is_told_and_nobody_is_stuck();
+	who_asks_for_no_room_is_refused();
+	messages_keep_to_the_upload_limit();
+	a_blocked_peer_is_not_read();
 	both_sides_see_the_same_transcript();
 	who_may_not_connect_is_refused();
 	the_upload_limit_is_kept();
