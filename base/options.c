@@ -45,7 +45,8 @@ static size_t edit_distance(const char *a, const char *b)
 static const struct option *nearest(const struct options *o, const char *name)
 {
 	const struct option *best = NULL;
-	size_t least = 4;
+	/* a word of which every letter would change is no slip */
+	size_t least = strlen(name) < 4 ? strlen(name) : 4;
 
 	for (size_t i = 0; i < o->count; i++) {
 		size_t d = edit_distance(name, o->table[i].name);
@@ -177,7 +178,7 @@ static const char *wants(enum opt_type type)
 	case OPT_DURATION:
 		return "a time such as 90s, 15m, 2h or 7d";
 	case OPT_AMOUNT:
-		return "an amount of tokens such as 1.5";
+		return "a decimal number such as 1.5";
 	case OPT_STRING:
 	case OPT_LIST:
 		return "text without control characters";

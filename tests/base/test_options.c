@@ -114,6 +114,7 @@ static void wrong_arguments_say_what_to_do(void)
 		 "did you mean 'slots'"},
 		{"a value is missing", {"--slots"}, 1, "needs a value"},
 		{"short options do not exist", {"-x"}, 1, "see --help"},
+		{"one letter is near to no name", {"--x"}, 1, "see --help"},
 		{"no- only takes flags", {"--no-slots"}, 1, "unknown"},
 	};
 
