@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/eip712.h"
+#include "base/keccak.h"
 #include "ledger/evm_tx.h"
 #include "ledger/keystore.h"
 #include "ledger/signer_policy.h"
@@ -29,6 +30,7 @@
 /* All that may not be swapped out, in sodium_malloc memory. */
 struct secret {
 	struct ecc_key key[ACCOUNTS];
+	uint8_t storage_key[32];       /* when can_store */
 	struct signer_strings strings; /* while unlocking */
 };
 
@@ -77,6 +79,8 @@ static enum err_code derive(struct signer *s, const struct signer_unlock *u,
 		if (code == ERR_NONE)
 			s->own[i] = ecc_address(s->ecc, &s->secret->key[i]);
 	}
+	if (code == ERR_NONE && s->can_store)
+		code = keystore_storage_key(ks, s->secret->storage_key, e);
 	keystore_free(ks);
 	return code;
 }
@@ -201,7 +205,7 @@ static enum err_code check_domain(const struct signer *s, uint64_t chain_id,
 				"signed");
 	if (d.chain_id != chain_id || !address_eq(&d.bank, bank))
 		return err_fail(e, ERR_STATE,
-				"signer: receipts are signed for the pinned "
+				"signer: words are signed for the pinned "
 				"bank only (chain %llu)",
 				(unsigned long long)d.chain_id);
 	return ERR_NONE;
@@ -247,6 +251,110 @@ static enum err_code do_channel(const struct signer *s,
 	digest = eip712_channel(&s->separator, payee, q->key);
 	sig = ecc_sign(s->ecc, &s->secret->key[q->purpose], &digest);
 	*out = sig64_pack(&sig);
+	return ERR_NONE;
+}
+
+static struct sig64 sign_for_storage(const struct signer *s,
+				     const struct hash32 *digest)
+{
+	struct ecc_sig sig =
+		ecc_sign(s->ecc, &s->secret->key[SIGNER_STORAGE], digest);
+
+	return sig64_pack(&sig);
+}
+
+/* An agreement as the limits know it: a hash of its parties and number. */
+static struct address agreement_name(const struct agreement *a)
+{
+	uint8_t buf[20 + 20 + 4];
+	struct wr w = wr_into(buf, sizeof(buf));
+	struct address name;
+	struct hash32 h;
+
+	wr_copy(&w, a->renter.bytes, sizeof(a->renter.bytes));
+	wr_copy(&w, a->host.bytes, sizeof(a->host.bytes));
+	wr_u32(&w, a->number);
+	h = keccak256(buf, wr_len(&w));
+	memcpy(name.bytes, h.bytes, sizeof(name.bytes));
+	return name;
+}
+
+/* What we lock in it counts towards the limits: the fund as its renter, the
+ * collateral as its host. */
+static enum err_code do_agreement(struct signer *s,
+				  const struct signer_agreement *q,
+				  struct sig64 *out, struct err *e)
+{
+	const struct agreement *a = &q->agreement;
+	const struct address *own = &s->own[SIGNER_STORAGE];
+	struct address name = agreement_name(a);
+	bool renter = address_eq(&a->renter, own);
+	enum err_code code = has_account(s, SIGNER_STORAGE, e);
+	struct hash32 digest;
+
+	if (code == ERR_NONE)
+		code = check_domain(s, q->chain_id, &q->bank, e);
+	if (code == ERR_NONE)
+		code = agreement_check(a, e);
+	if (code == ERR_NONE && renter == address_eq(&a->host, own))
+		code = err_fail(e, ERR_STATE,
+				"signer: one side of an agreement is the own "
+				"storage account, the other is not");
+	if (code == ERR_NONE)
+		code = signer_state_lock(s->state, &s->limits, today(), own,
+					 &name,
+					 renter ? a->fund : a->collateral, e);
+	if (code != ERR_NONE)
+		return code;
+	digest = eip712_agreement(&s->separator, a);
+	*out = sign_for_storage(s, &digest);
+	return ERR_NONE;
+}
+
+static enum err_code check_own_host(const struct signer *s, uint64_t chain_id,
+				    const struct address *bank,
+				    const struct address *host, struct err *e)
+{
+	enum err_code code = has_account(s, SIGNER_STORAGE, e);
+
+	if (code == ERR_NONE)
+		code = check_domain(s, chain_id, bank, e);
+	if (code == ERR_NONE && !address_eq(host, &s->own[SIGNER_STORAGE]))
+		code = err_fail(e, ERR_STATE,
+				"signer: a host speaks for its own storage "
+				"account only");
+	return code;
+}
+
+static enum err_code do_sheet(const struct signer *s,
+			      const struct signer_sheet *q, struct sig64 *out,
+			      struct err *e)
+{
+	enum err_code code =
+		check_own_host(s, q->chain_id, &q->bank, &q->sheet.host, e);
+	struct hash32 digest;
+
+	if (code == ERR_NONE)
+		code = sheet_check(&q->sheet, e);
+	if (code != ERR_NONE)
+		return code;
+	digest = eip712_sheet(&s->separator, &q->sheet);
+	*out = sign_for_storage(s, &digest);
+	return ERR_NONE;
+}
+
+static enum err_code do_endpoint(const struct signer *s,
+				 const struct signer_endpoint *q,
+				 struct sig64 *out, struct err *e)
+{
+	enum err_code code =
+		check_own_host(s, q->chain_id, &q->bank, &q->endpoint.host, e);
+	struct hash32 digest;
+
+	if (code != ERR_NONE)
+		return code;
+	digest = eip712_endpoint(&s->separator, &q->endpoint);
+	*out = sign_for_storage(s, &digest);
 	return ERR_NONE;
 }
 
@@ -342,6 +450,16 @@ static enum err_code answer(struct signer *s, const struct signer_request *q,
 		return do_tx(s, &q->u.tx, &p->u.tx, e);
 	case SIGNER_CHANNEL:
 		return do_channel(s, &q->u.channel, &p->u.sig, e);
+	case SIGNER_AGREEMENT:
+		return do_agreement(s, &q->u.agreement, &p->u.sig, e);
+	case SIGNER_SHEET:
+		return do_sheet(s, &q->u.sheet, &p->u.sig, e);
+	case SIGNER_ENDPOINT:
+		return do_endpoint(s, &q->u.endpoint, &p->u.sig, e);
+	case SIGNER_STORAGE_KEY:
+		memcpy(p->u.storage_key, s->secret->storage_key,
+		       sizeof(p->u.storage_key));
+		return has_account(s, SIGNER_STORAGE, e);
 	}
 	return err_fail(e, ERR_PARSE, "signer: not a request");
 }

@@ -230,6 +230,19 @@ static void get_channel(struct rd *r, struct signer_channel *q)
 	rd_copy(r, q->key, sizeof(q->key));
 }
 
+static void put_bank(struct wr *w, uint64_t chain_id,
+		     const struct address *bank)
+{
+	wr_u64(w, chain_id);
+	put_address(w, bank);
+}
+
+static void get_bank(struct rd *r, uint64_t *chain_id, struct address *bank)
+{
+	*chain_id = rd_u64(r);
+	get_address(r, bank);
+}
+
 static void put_tx(struct wr *w, const struct signer_tx_evm *t)
 {
 	if (t->data_len > SIGNER_DATA_MAX ||
@@ -303,6 +316,20 @@ static void put_request(struct wr *w, const struct signer_request *q)
 	case SIGNER_CHANNEL:
 		put_channel(w, &q->u.channel);
 		return;
+	case SIGNER_AGREEMENT:
+		put_bank(w, q->u.agreement.chain_id, &q->u.agreement.bank);
+		agreement_put(w, &q->u.agreement.agreement);
+		return;
+	case SIGNER_SHEET:
+		put_bank(w, q->u.sheet.chain_id, &q->u.sheet.bank);
+		sheet_put(w, &q->u.sheet.sheet);
+		return;
+	case SIGNER_ENDPOINT:
+		put_bank(w, q->u.endpoint.chain_id, &q->u.endpoint.bank);
+		endpoint_put(w, &q->u.endpoint.endpoint);
+		return;
+	case SIGNER_STORAGE_KEY:
+		return;
 	}
 	w->bad = true;
 }
@@ -337,6 +364,20 @@ static void get_request(struct rd *r, struct signer_request *q,
 		return;
 	case SIGNER_CHANNEL:
 		get_channel(r, &q->u.channel);
+		return;
+	case SIGNER_AGREEMENT:
+		get_bank(r, &q->u.agreement.chain_id, &q->u.agreement.bank);
+		agreement_get(r, &q->u.agreement.agreement);
+		return;
+	case SIGNER_SHEET:
+		get_bank(r, &q->u.sheet.chain_id, &q->u.sheet.bank);
+		sheet_get(r, &q->u.sheet.sheet);
+		return;
+	case SIGNER_ENDPOINT:
+		get_bank(r, &q->u.endpoint.chain_id, &q->u.endpoint.bank);
+		endpoint_get(r, &q->u.endpoint.endpoint);
+		return;
+	case SIGNER_STORAGE_KEY:
 		return;
 	}
 	r->bad = true;
@@ -386,6 +427,9 @@ static void put_answer(struct wr *w, const struct signer_reply *p)
 		return;
 	case SIGNER_RECEIPT:
 	case SIGNER_CHANNEL:
+	case SIGNER_AGREEMENT:
+	case SIGNER_SHEET:
+	case SIGNER_ENDPOINT:
 		wr_copy(w, p->u.sig.bytes, sizeof(p->u.sig.bytes));
 		return;
 	case SIGNER_TX_EVM:
@@ -394,6 +438,9 @@ static void put_answer(struct wr *w, const struct signer_reply *p)
 		put_hash(w, &p->u.tx.hash);
 		wr_u32(w, (uint32_t)p->u.tx.raw_len);
 		wr_copy(w, p->u.tx.raw, p->u.tx.raw_len);
+		return;
+	case SIGNER_STORAGE_KEY:
+		wr_copy(w, p->u.storage_key, sizeof(p->u.storage_key));
 		return;
 	}
 	w->bad = true;
@@ -419,12 +466,18 @@ static void get_answer(struct rd *r, struct signer_reply *p)
 		return;
 	case SIGNER_RECEIPT:
 	case SIGNER_CHANNEL:
+	case SIGNER_AGREEMENT:
+	case SIGNER_SHEET:
+	case SIGNER_ENDPOINT:
 		rd_copy(r, p->u.sig.bytes, sizeof(p->u.sig.bytes));
 		return;
 	case SIGNER_TX_EVM:
 		get_hash(r, &p->u.tx.hash);
 		p->u.tx.raw_len = rd_u32(r);
 		p->u.tx.raw = rd_view(r, p->u.tx.raw_len, SIGNER_RAW_MAX);
+		return;
+	case SIGNER_STORAGE_KEY:
+		rd_copy(r, p->u.storage_key, sizeof(p->u.storage_key));
 		return;
 	}
 	r->bad = true;
@@ -477,7 +530,7 @@ static bool frame_open(struct rd *r, enum signer_type *type, uint32_t *id,
 	*id = rd_u32(r);
 	*type = (enum signer_type)t;
 	return (t >= SIGNER_UNLOCK && t <= SIGNER_TX_EVM) ||
-	       t == SIGNER_CHANNEL;
+	       (t >= SIGNER_CHANNEL && t <= SIGNER_STORAGE_KEY);
 }
 
 size_t signer_request_encode(const struct signer_request *q, uint32_t id,

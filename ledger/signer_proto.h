@@ -16,10 +16,12 @@
 #define LEDGER_SIGNER_PROTO_H
 
 #include "base/address.h"
+#include "base/agreement.h"
 #include "base/amount.h"
 #include "base/ecc.h"
 #include "base/err.h"
 #include "base/ids.h"
+#include "base/offer.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +46,10 @@ enum signer_type {
 	SIGNER_TX_EVM = 8,
 	/* 9 is kept for the typed TRON transaction. */
 	SIGNER_CHANNEL = 10,
+	SIGNER_AGREEMENT = 11,
+	SIGNER_SHEET = 12,
+	SIGNER_ENDPOINT = 13,
+	SIGNER_STORAGE_KEY = 14,
 };
 
 /* Which of the owner's accounts. A key file made from a raw key has only the
@@ -103,6 +109,25 @@ struct signer_channel {
 	uint8_t key[32];
 };
 
+/* A revision of an agreement whose renter or host is our storage account. */
+struct signer_agreement {
+	uint64_t chain_id;
+	struct address bank;
+	struct agreement agreement;
+};
+
+/* What our storage account says of itself as a host. */
+struct signer_sheet {
+	uint64_t chain_id;
+	struct address bank;
+	struct sheet sheet;
+};
+struct signer_endpoint {
+	uint64_t chain_id;
+	struct address bank;
+	struct endpoint endpoint;
+};
+
 /* A receipt that this account signed earlier and that a payee gave back. */
 struct signer_adopt {
 	enum signer_purpose purpose;
@@ -142,6 +167,9 @@ struct signer_request {
 		struct signer_receipt receipt;
 		struct signer_adopt adopt;
 		struct signer_channel channel;
+		struct signer_agreement agreement;
+		struct signer_sheet sheet;
+		struct signer_endpoint endpoint;
 		struct signer_tx_evm tx;
 	} u;
 };
@@ -179,6 +207,7 @@ struct signer_reply {
 		struct address address;
 		struct sig64 sig;
 		struct signer_tx tx;
+		uint8_t storage_key[32]; /* secret: the caller clears it */
 	} u;
 };
 

@@ -324,17 +324,34 @@ static void count_rise(struct signer_state *s, const struct signer_limits *l,
 	}
 }
 
+/* `amount` is above what the row has, if there is one. */
+static enum err_code
+raise_row(struct signer_state *s, const struct signer_limits *l,
+	  struct signer_row *row, const struct address *payer,
+	  const struct address *payee, struct amount amount, struct err *e)
+{
+	struct signer_row fresh = {.type = SIGNER_CELL_PAIR,
+				   .payer = *payer,
+				   .payee = *payee,
+				   .day = s->head.day};
+	struct amount sum;
+	enum err_code code =
+		check_rise(s, l, row ? row : &fresh, amount, &sum, e);
+
+	if (code == ERR_NONE && !row) /* no row for what is refused */
+		code = row_get(s, &row, SIGNER_CELL_PAIR, payer, payee, e);
+	if (code == ERR_NONE)
+		count_rise(s, l, row, amount, sum);
+	return code;
+}
+
 enum err_code signer_state_promise(struct signer_state *s,
 				   const struct signer_limits *l, uint32_t day,
 				   const struct address *payer,
 				   const struct address *payee,
 				   struct amount amount, struct err *e)
 {
-	struct signer_row fresh = {
-		.type = SIGNER_CELL_PAIR, .payer = *payer, .payee = *payee};
 	struct signer_row *row;
-	struct amount sum;
-	enum err_code code;
 
 	turn_day(s, day);
 	row = row_find(s, SIGNER_CELL_PAIR, payer, payee);
@@ -344,13 +361,22 @@ enum err_code signer_state_promise(struct signer_state *s,
 				"before: an amount never falls");
 	if (row && amount_cmp(amount, row->promised) == 0)
 		return ERR_NONE;
-	fresh.day = s->head.day;
-	code = check_rise(s, l, row ? row : &fresh, amount, &sum, e);
-	if (code == ERR_NONE && !row) /* no row for what is refused */
-		code = row_get(s, &row, SIGNER_CELL_PAIR, payer, payee, e);
-	if (code == ERR_NONE)
-		count_rise(s, l, row, amount, sum);
-	return code;
+	return raise_row(s, l, row, payer, payee, amount, e);
+}
+
+enum err_code signer_state_lock(struct signer_state *s,
+				const struct signer_limits *l, uint32_t day,
+				const struct address *account,
+				const struct address *name,
+				struct amount amount, struct err *e)
+{
+	struct signer_row *row;
+
+	turn_day(s, day);
+	row = row_find(s, SIGNER_CELL_PAIR, account, name);
+	if (row && amount_cmp(amount, row->promised) <= 0)
+		return ERR_NONE;
+	return raise_row(s, l, row, account, name, amount, e);
 }
 
 enum err_code signer_state_adopt(struct signer_state *s, uint32_t day,

@@ -60,6 +60,15 @@ enum err_code signer_state_promise(struct signer_state *s,
 				   const struct address *payee,
 				   struct amount amount, struct err *e)
 	__attribute__((warn_unused_result));
+/* May `account` lock this much in all in the agreement of that name (a hash of
+ * its parties and number)? Counted like a promise, but a lower amount than
+ * before is no matter: what was locked stays locked. ERR_FUNDS, ERR_LIMIT. */
+enum err_code signer_state_lock(struct signer_state *s,
+				const struct signer_limits *l, uint32_t day,
+				const struct address *account,
+				const struct address *name,
+				struct amount amount, struct err *e)
+	__attribute__((warn_unused_result));
 /* Takes over an amount that `payer` is proven to have signed. Never lowers. */
 enum err_code signer_state_adopt(struct signer_state *s, uint32_t day,
 				 const struct address *payer,

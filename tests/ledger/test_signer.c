@@ -126,9 +126,10 @@ static struct signer_request receipt(uint8_t payee, uint64_t amount)
 static void nothing_is_done_before_the_passphrase(void)
 {
 	static const enum signer_type rows[] = {
-		SIGNER_ADDRESS, SIGNER_PIN,   SIGNER_ALLOW_DEPLOY,
-		SIGNER_RECEIPT, SIGNER_ADOPT, SIGNER_TX_EVM,
-		SIGNER_CHANNEL,
+		SIGNER_ADDRESS,	 SIGNER_PIN,	     SIGNER_ALLOW_DEPLOY,
+		SIGNER_RECEIPT,	 SIGNER_ADOPT,	     SIGNER_TX_EVM,
+		SIGNER_CHANNEL,	 SIGNER_AGREEMENT,   SIGNER_SHEET,
+		SIGNER_ENDPOINT, SIGNER_STORAGE_KEY,
 	};
 	struct signer_client *c = start(NULL);
 	struct signer_request q = {.type = SIGNER_STATUS};
@@ -256,31 +257,162 @@ static void a_seal_key_is_vouched_for_in_the_pinned_domain(void)
 	signer_client_free(c);
 }
 
-/* A seller's word for its seal key is the one other thing under the pinned
- * domain that is signed. */
-static void seal_keys_are_vouched_for_under_the_pinned_bank(void)
+static struct address storage_account(void)
+{
+	struct address a;
+
+	vec(a.bytes, 20, "6fac4d18c912343bf86fa7049364dd4e424ab9c0");
+	return a;
+}
+
+/* A month of a fund of 3,000, our storage account being its renter. */
+static struct signer_request agreement(uint32_t number)
+{
+	struct signer_domain d = domain();
+
+	return (struct signer_request){
+		.type = SIGNER_AGREEMENT,
+		.u.agreement = {
+			.chain_id = d.chain_id,
+			.bank = d.bank,
+			.agreement = {.renter = storage_account(),
+				      .host = address_of(0x40),
+				      .number = number,
+				      .sectors = 1,
+				      .start = 10,
+				      .end = 40,
+				      .through = 10,
+				      .span = 7,
+				      .rate = amount_from_u64(100),
+				      .fund = amount_from_u64(3000),
+				      .collateral = amount_from_u64(5000)}}};
+}
+
+static void check_storage_word(const char *name, const struct signer_reply *r,
+			       const struct hash32 *digest)
+{
+	struct address own = storage_account(), who;
+
+	CHECK(sig64_recover(&who, digest, &r->u.sig, NULL) == ERR_NONE &&
+		      address_eq(&who, &own),
+	      "%s: signed by the storage account", name);
+}
+
+static void agreements_are_signed_for_the_own_side_only(void)
 {
 	struct signer_client *c =
-		start_pinned(scratch_path(&dir, "channel.state"));
+		start_pinned(scratch_path(&dir, "agreement.state"));
 	struct signer_domain d = domain();
 	struct hash32 sep = eip712_domain(d.chain_id, &d.bank), digest;
-	struct signer_request q = {.type = SIGNER_CHANNEL,
-				   .u.channel = {.chain_id = d.chain_id,
-						 .bank = d.bank,
-						 .key = {7}}};
-	struct signer_reply r = call(c, "the pinned bank", &q, ERR_NONE, "");
-	struct address own, who;
+	struct signer_request q = agreement(0);
+	struct agreement *a = &q.u.agreement.agreement;
+	struct signer_reply r = call(c, "as its renter", &q, ERR_NONE, "");
 
-	vec(own.bytes, 20, "9858effd232b4033e47d90003d41ec34ecaeda94");
-	digest = eip712_channel(&sep, &own, q.u.channel.key);
-	CHECK(sig64_recover(&who, &digest, &r.u.sig, NULL) == ERR_NONE &&
-		      address_eq(&who, &own),
-	      "signed by the bandwidth account");
-	q.u.channel.bank = address_of(0xbb);
+	digest = eip712_agreement(&sep, a);
+	check_storage_word("renter", &r, &digest);
+	a->host = a->renter;
+	(void)call(c, "both sides are us", &q, ERR_STATE, "one side");
+	a->renter = address_of(1);
+	a->host = address_of(2);
+	(void)call(c, "neither side is us", &q, ERR_STATE, "one side");
+	vec(a->renter.bytes, 20, "9858effd232b4033e47d90003d41ec34ecaeda94");
+	(void)call(c, "the bandwidth account", &q, ERR_STATE, "one side");
+	q = agreement(0);
+	a->sectors = 0;
+	(void)call(c, "no sectors", &q, ERR_LIMIT, "");
+	q = agreement(0);
+	q.u.agreement.bank = address_of(0xbb);
 	(void)call(c, "another bank", &q, ERR_STATE, "pinned bank only");
-	q.u.channel.bank = d.bank;
-	q.u.channel.chain_id = 1;
+	signer_client_free(c);
+}
+
+/* The day allows 10,000 to all and 6,400 to one. */
+static void what_agreements_lock_counts_towards_the_day(void)
+{
+	const char *state = scratch_path(&dir, "locks.state");
+	struct signer_client *c = start_pinned(state);
+	struct signer_request q = agreement(0);
+	struct agreement *a = &q.u.agreement.agreement;
+
+	(void)call(c, "a fund of 3000", &q, ERR_NONE, "");
+	a->revision = 1;
+	(void)call(c, "its next revision locks nothing more", &q, ERR_NONE, "");
+	a->fund = amount_from_u64(2000);
+	(void)call(c, "a lower fund is no matter", &q, ERR_NONE, "");
+	a->fund = amount_from_u64(6401);
+	(void)call(c, "a fund over the limit of one", &q, ERR_FUNDS, "one");
+	q = agreement(1);
+	a->host = a->renter;
+	a->renter = address_of(0x41);
+	(void)call(c, "a collateral of 5000", &q, ERR_NONE, "");
+	signer_client_free(c);
+	c = start_pinned(state);
+	q = agreement(2);
+	(void)call(c, "a third: 11000 in all", &q, ERR_FUNDS, "all");
+	a->fund = amount_from_u64(2000);
+	(void)call(c, "exactly the day", &q, ERR_NONE, "");
+	q = receipt(1, 1);
+	(void)call(c, "receipts count with them", &q, ERR_FUNDS, "all");
+	signer_client_free(c);
+}
+
+static void a_host_speaks_for_itself_only(void)
+{
+	struct signer_client *c =
+		start_pinned(scratch_path(&dir, "host.state"));
+	struct signer_domain d = domain();
+	struct hash32 sep = eip712_domain(d.chain_id, &d.bank), digest;
+	struct signer_request q = {
+		.type = SIGNER_SHEET,
+		.u.sheet = {.chain_id = d.chain_id,
+			    .bank = d.bank,
+			    .sheet = {.host = storage_account(),
+				      .min_periods = 1,
+				      .max_periods = 30,
+				      .span = 7}}};
+	struct signer_reply r = call(c, "own sheet", &q, ERR_NONE, "");
+
+	digest = eip712_sheet(&sep, &q.u.sheet.sheet);
+	check_storage_word("sheet", &r, &digest);
+	q.u.sheet.sheet.host = address_of(3);
+	(void)call(c, "another's sheet", &q, ERR_STATE, "own storage");
+	q = (struct signer_request){
+		.type = SIGNER_ENDPOINT,
+		.u.endpoint = {
+			.chain_id = d.chain_id,
+			.bank = d.bank,
+			.endpoint = {.host = storage_account(), .port = 6881}}};
+	r = call(c, "own endpoint", &q, ERR_NONE, "");
+	digest = eip712_endpoint(&sep, &q.u.endpoint.endpoint);
+	check_storage_word("endpoint", &r, &digest);
+	q.u.endpoint.chain_id = 1;
 	(void)call(c, "another chain", &q, ERR_STATE, "pinned bank only");
+	signer_client_free(c);
+}
+
+static void the_storage_key_comes_from_the_phrase(void)
+{
+	struct signer_client *c = start(NULL);
+	struct signer_request q =
+		unlock_of(key_file(false), scratch_path(&dir, "key.state"));
+	struct keystore *ks = NULL;
+	struct signer_reply r;
+	uint8_t want[32];
+
+	(void)call(c, "unlock", &q, ERR_NONE, "");
+	q = (struct signer_request){.type = SIGNER_STORAGE_KEY};
+	r = call(c, "of a phrase", &q, ERR_NONE, "");
+	CHECK(keystore_from_phrase(&ks, PHRASE, NULL) == ERR_NONE &&
+		      keystore_storage_key(ks, want, NULL) == ERR_NONE &&
+		      memcmp(want, r.u.storage_key, sizeof(want)) == 0,
+	      "the key store's");
+	keystore_free(ks);
+	signer_client_free(c);
+	c = start(NULL);
+	q = unlock_of(key_file(true), scratch_path(&dir, "raw-key.state"));
+	(void)call(c, "unlock", &q, ERR_NONE, "");
+	q = (struct signer_request){.type = SIGNER_STORAGE_KEY};
+	(void)call(c, "of a raw key", &q, ERR_STATE, "recovery phrase");
 	signer_client_free(c);
 }
 
@@ -617,7 +749,10 @@ int main(void)
 	a_raw_key_pays_but_does_not_store();
 	receipts_are_for_the_pinned_bank_only();
 	a_seal_key_is_vouched_for_in_the_pinned_domain();
-	seal_keys_are_vouched_for_under_the_pinned_bank();
+	agreements_are_signed_for_the_own_side_only();
+	what_agreements_lock_counts_towards_the_day();
+	a_host_speaks_for_itself_only();
+	the_storage_key_comes_from_the_phrase();
 	restarts_reset_nothing();
 	what_cannot_be_written_is_not_signed();
 	a_second_signer_is_kept_out();

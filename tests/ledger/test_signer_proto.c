@@ -9,9 +9,10 @@ static uint8_t data[SIGNER_DATA_MAX + 1];
 static uint8_t frame[SIGNER_FRAME_MAX + 8], again[SIGNER_FRAME_MAX + 8];
 
 static const enum signer_type types[] = {
-	SIGNER_UNLOCK, SIGNER_STATUS,	    SIGNER_ADDRESS,
-	SIGNER_PIN,    SIGNER_ALLOW_DEPLOY, SIGNER_RECEIPT,
-	SIGNER_ADOPT,  SIGNER_TX_EVM,	    SIGNER_CHANNEL,
+	SIGNER_UNLOCK,	     SIGNER_STATUS,    SIGNER_ADDRESS, SIGNER_PIN,
+	SIGNER_ALLOW_DEPLOY, SIGNER_RECEIPT,   SIGNER_ADOPT,   SIGNER_TX_EVM,
+	SIGNER_CHANNEL,	     SIGNER_AGREEMENT, SIGNER_SHEET,   SIGNER_ENDPOINT,
+	SIGNER_STORAGE_KEY,
 };
 
 static void fill(void *p, size_t len, uint8_t from)
@@ -70,6 +71,30 @@ static struct signer_request request_of(enum signer_type type)
 		fill(&q.u.channel.bank, sizeof(q.u.channel.bank), 10);
 		fill(q.u.channel.key, sizeof(q.u.channel.key), 11);
 		break;
+	case SIGNER_AGREEMENT:
+		q.u.agreement.chain_id = 12;
+		fill(&q.u.agreement.bank, sizeof(q.u.agreement.bank), 12);
+		q.u.agreement.agreement =
+			(struct agreement){.number = 1,
+					   .revision = 2,
+					   .sectors = 3,
+					   .earned = amount_max112(),
+					   .span = UINT16_MAX};
+		fill(&q.u.agreement.agreement.terms, 32, 13);
+		break;
+	case SIGNER_SHEET:
+		q.u.sheet.chain_id = 13;
+		q.u.sheet.sheet = (struct sheet){.rent = amount_max112(),
+						 .span = 7,
+						 .expires = UINT64_MAX};
+		break;
+	case SIGNER_ENDPOINT:
+		q.u.endpoint.chain_id = 14;
+		q.u.endpoint.endpoint = (struct endpoint){.port = 6881};
+		fill(q.u.endpoint.endpoint.ip, 16, 14);
+		break;
+	case SIGNER_STORAGE_KEY:
+		break;
 	case SIGNER_TX_EVM:
 		q.u.tx = (struct signer_tx_evm){
 			.style = SIGNER_TX_1559,
@@ -112,7 +137,13 @@ static struct signer_reply reply_of(enum signer_type type)
 		break;
 	case SIGNER_RECEIPT:
 	case SIGNER_CHANNEL:
+	case SIGNER_AGREEMENT:
+	case SIGNER_SHEET:
+	case SIGNER_ENDPOINT:
 		fill(&p.u.sig, sizeof(p.u.sig), 3);
+		break;
+	case SIGNER_STORAGE_KEY:
+		fill(p.u.storage_key, sizeof(p.u.storage_key), 5);
 		break;
 	case SIGNER_TX_EVM:
 		fill(&p.u.tx.hash, sizeof(p.u.tx.hash), 4);
