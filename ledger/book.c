@@ -17,6 +17,7 @@ struct book {
 	struct book_db *db;
 	struct address me;
 	bool coin_is_token;
+	bool read_only;
 	bool lost; /* a commit in mid-turn failed; the turn's end must hear */
 	struct amount beyond; /* sum over pair_out; see book_own_funds */
 	int64_t now_s;	      /* of the last receipt or tick; 0: none */
@@ -220,7 +221,8 @@ static enum err_code open_book(struct book **out, const char *path,
 	*out = NULL;
 	if (!b)
 		return err_fail(e, ERR_NOMEM, "book");
-	rc = book_db_open(&b->db, path, me == NULL, e);
+	b->read_only = me == NULL;
+	rc = book_db_open(&b->db, path, b->read_only, e);
 	if (rc == ERR_NONE)
 		rc = own_books(b, me, e);
 	if (rc == ERR_NONE)
@@ -964,8 +966,10 @@ enum err_code book_set_coin_is_token(struct book *b, bool is, struct err *e)
 	uint8_t flag = is;
 	enum err_code rc;
 
-	if (b->coin_is_token == is)
+	if (b->coin_is_token == is || b->read_only) {
+		b->coin_is_token = is; /* who only looks changes no file */
 		return ERR_NONE;
+	}
 	rc = book_db_stage(b->db, e);
 	if (rc == ERR_NONE)
 		rc = book_db_note_set(b->db, NOTE_COIN, &flag, sizeof(flag), e);

@@ -316,7 +316,7 @@ enum err_code book_tx_slot_floor(struct book *b, uint64_t *out, struct err *e)
 	__attribute__((warn_unused_result));
 
 /* True where the bank holds the chain's own coin: fees are then posted as
- * token. Kept in the book; false at first. */
+ * token. Kept in the book, unless that is open for reading; false at first. */
 enum err_code book_set_coin_is_token(struct book *b, bool is, struct err *e)
 	__attribute__((warn_unused_result));
 

@@ -614,8 +614,11 @@ enum err_code settle_new(struct settle **out, struct loop *loop,
 		settle_free(s);
 		return rc;
 	}
-	/* staged: durable with the next thing that is */
-	rc = book_set_coin_is_token(book, profile_coin_is_token(profile), e);
+	/* Staged: durable with the next thing that is. Without a bank nobody
+	 * knows its token yet; a deployment tells. */
+	if (profile->has_bank)
+		rc = book_set_coin_is_token(book,
+					    profile_coin_is_token(profile), e);
 	if (rc != ERR_NONE) {
 		settle_free(s);
 		return rc;

@@ -475,6 +475,10 @@ void settle_deploy(struct settle *s, const struct address *token,
 				 : TEST_TOKEN_CREATION_LEN);
 	if (!j->code)
 		(void)err_fail(&j->e, ERR_NOMEM, "no memory");
+	/* its own fees are posted as the token that its bank will hold */
+	else if (!s->profile.has_bank && !s->deploying)
+		j->e.code = book_set_coin_is_token(
+			s->book, !test_token && address_is_zero(token), &j->e);
 	if (refused(j))
 		return;
 	if (!test_token) {

@@ -156,6 +156,21 @@ static void the_books_agree(struct shop *sh, const char *when)
 	      when, sh->e.msg);
 }
 
+/* Before a bank is known: what its deployment cost is no token. */
+static void fees_are_posted_as_coin(struct shop *sh)
+{
+	char *csv = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&csv, &len);
+
+	CHECK(f && book_export_csv(sh->book, f, NULL) == ERR_NONE, "export");
+	if (f)
+		(void)fclose(f);
+	CHECK(csv && strstr(csv, ",fees,,coin,") && !strstr(csv, ",token,"),
+	      "%s", csv ? csv : "");
+	free(csv);
+}
+
 static void a_bank_is_deployed_and_verified(struct shop *sh)
 {
 	struct address none = {{0}};
@@ -169,6 +184,7 @@ static void a_bank_is_deployed_and_verified(struct shop *sh)
 	settle_deploy(sh->s, &none, true, on_step, on_done, sh);
 	CHECK(wait_done(sh), "deploy: %s", sh->e.msg);
 	CHECK(sh->r.transactions == 2, "%u transactions", sh->r.transactions);
+	fees_are_posted_as_coin(sh);
 	sh->t.bank = sh->profile.bank = sh->r.bank;
 	sh->t.token = sh->profile.token = sh->r.token;
 	sh->profile.has_bank = true;

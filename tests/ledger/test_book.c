@@ -492,6 +492,8 @@ static void budgets_and_counts_survive(void)
 			      len == 0,
 		      "staged without commit, and there");
 	}
+	CHECK(book_set_coin_is_token(b, true, NULL) == ERR_NONE,
+	      "a book that is only read cannot be looked at as the coin's");
 	expect_sound(b, "read only");
 	book_close(b);
 	(void)close(fd);
