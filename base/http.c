@@ -19,6 +19,9 @@ struct http_request {
 	http_done_fn *done;
 	void *ctx;
 	bool (*allow)(const char *ip, const char *url);
+	void (*on_socket)(void *ctx, int fd, const struct sockaddr *to,
+			  socklen_t to_len);
+	void *socket_ctx;
 	bool too_long;
 	bool refused;
 	uint8_t *body;
@@ -346,18 +349,36 @@ static bool set_limits(struct http_request *r, const struct http_ask *ask)
 	return bad == CURLE_OK;
 }
 
-static bool set_source(struct http_request *r, const struct http_ask *ask)
+static curl_socket_t open_socket(void *ctx, curlsocktype purpose,
+				 struct curl_sockaddr *to)
 {
-	char source[80];
+	struct http_request *r = ctx;
+	int fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 
-	if (ask->unix_path &&
-	    curl_easy_setopt(r->easy, CURLOPT_UNIX_SOCKET_PATH,
-			     ask->unix_path) != CURLE_OK)
-		return false;
-	if (!ask->source_ip)
-		return true;
-	(void)snprintf(source, sizeof(source), "host!%s", ask->source_ip);
-	return curl_easy_setopt(r->easy, CURLOPT_INTERFACE, source) == CURLE_OK;
+	(void)purpose;
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	r->on_socket(r->socket_ctx, fd, &to->addr, to->addrlen);
+	return fd;
+}
+
+static bool set_sockets(struct http_request *r, const struct http_ask *ask)
+{
+	CURL *c = r->easy;
+	CURLcode bad = CURLE_OK;
+
+	if (ask->unix_path)
+		bad |= curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH,
+					ask->unix_path);
+	if (!ask->on_socket)
+		return bad == CURLE_OK;
+	r->on_socket = ask->on_socket;
+	r->socket_ctx = ask->socket_ctx;
+	bad |= curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	bad |= curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, r);
+	bad |= curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
+	bad |= curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
+	return bad == CURLE_OK;
 }
 
 static bool set_request(struct http_request *r, const struct http_ask *ask)
@@ -392,7 +413,7 @@ static enum err_code prepare(struct http_request *r, const struct http_ask *ask,
 		return code;
 	r->easy = curl_easy_init();
 	if (!r->easy || !add_headers(r, ask) || !set_limits(r, ask) ||
-	    !set_request(r, ask) || !set_source(r, ask) ||
+	    !set_request(r, ask) || !set_sockets(r, ask) ||
 	    curl_multi_add_handle(r->http->multi, r->easy) != CURLM_OK)
 		return err_fail(e, ERR_NOMEM, "%s: cannot start a request",
 				r->where);

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #define HTTP_MAX_URL 8192U
 
@@ -37,7 +38,12 @@ struct http_ask { /* borrowed for the call of http_start() only */
 	uint32_t timeout_ms;	/* for all of it; over 0 */
 	unsigned max_redirects; /* 0: an answer of 3xx is given as it is */
 	enum http_family family;
-	const char *source_ip; /* address to connect from; NULL: any */
+	/* Told of each new socket before it connects to `to`, to bind it to an
+	 * address or the like; such a request shares no connection with others.
+	 * May be NULL. */
+	void (*on_socket)(void *ctx, int fd, const struct sockaddr *to,
+			  socklen_t to_len);
+	void *socket_ctx;      /* must outlive the request */
 	const char *unix_path; /* connect to this socket; NULL: to url's host */
 	/* Asked before each request is sent, redirects too, with the address
 	 * that it goes to; false ends it with ERR_STATE. NULL allows all. */

@@ -26,7 +26,6 @@ struct announcer {
 	struct loop_timer *patience; /* with what is asked while leaving */
 	struct asked *asked;
 	struct tracker_stats stats;
-	char source[64];    /* the only address that we listen on; or "" */
 	uint32_t next_tier; /* of the user's own trackers */
 	bool paused;
 	bool leaving;
@@ -81,6 +80,20 @@ static void on_answer(void *ctx, const struct http_answer *answer,
 	advance(a);
 }
 
+/* A tracker tells others the address that we come from, so on a machine with
+ * several it must be the one that we listen on. */
+static void on_socket(void *ctx, int fd, const struct sockaddr *to,
+		      socklen_t to_len)
+{
+	const struct engine *en = ctx;
+	struct net_addr addr = {.len = to_len};
+
+	if (to_len > sizeof(addr.sa))
+		return;
+	memcpy(&addr.sa, to, to_len);
+	net_bind_source(links_net(en->links), fd, &addr);
+}
+
 static void ask(struct announcer *a, const struct tracker_announce *due)
 {
 	struct http_ask what = {.url = due->url,
@@ -88,7 +101,8 @@ static void ask(struct announcer *a, const struct tracker_announce *due)
 				.timeout_ms =
 					a->leaving ? GOODBYE_MS : ANSWER_MS,
 				.max_redirects = 3,
-				.source_ip = a->source[0] ? a->source : NULL,
+				.on_socket = on_socket,
+				.socket_ctx = a->engine,
 				.allow = announce_allowed};
 	struct asked *k = calloc(1, sizeof(*k));
 	struct err e = {0};
@@ -161,31 +175,6 @@ static void on_patience(void *ctx)
 	advance(a);
 }
 
-static bool is_specific(const struct net_addr *addr)
-{
-	static const uint8_t zero[15];
-	uint8_t ip[16];
-
-	if (net_addr_ip(addr, ip) == 4)
-		return ip[0] != 0 && ip[0] != 127;
-	return memcmp(ip, zero, sizeof(zero)) != 0; /* neither :: nor ::1 */
-}
-
-/* A tracker tells others the address that we come from, so on a machine with
- * several it must be the one that we listen on. */
-static void choose_source(struct announcer *a)
-{
-	const char *endpoint = engine_list_at(a->engine, "listen", 0);
-	struct net_addr addr;
-	uint16_t port;
-
-	if (!endpoint || engine_list_at(a->engine, "listen", 1) ||
-	    options_split_endpoint(endpoint, a->source, sizeof(a->source),
-				   &port, NULL) != ERR_NONE ||
-	    !net_addr_from_ip(&addr, a->source, port) || !is_specific(&addr))
-		a->source[0] = '\0';
-}
-
 enum err_code announcer_new(struct announcer **out, struct engine *en,
 			    const struct metainfo *meta,
 			    const struct announcer_ops *ops, void *ctx,
@@ -203,7 +192,6 @@ enum err_code announcer_new(struct announcer **out, struct engine *en,
 	a->engine = en;
 	a->ops = *ops;
 	a->ctx = ctx;
-	choose_source(a);
 	a->timer = loop_timer_new(en->loop, on_timer, a);
 	a->patience = loop_timer_new(en->loop, on_patience, a);
 	code = a->timer && a->patience ? tracker_new(&a->tracker, &cfg, e)

@@ -38,25 +38,14 @@ static const struct peer_io peer_callbacks;
 struct wire_addr wire_addr_of(const struct net_addr *a)
 {
 	struct wire_addr out = {.port = net_addr_port(a)};
-	uint8_t ip[16];
 
-	if (net_addr_ip(a, ip) == 16) {
-		memcpy(out.ip, ip, 16);
-		return out;
-	}
-	out.ip[10] = out.ip[11] = 0xff;
-	memcpy(out.ip + 12, ip, 4);
+	net_addr_to_ip16(a, out.ip);
 	return out;
 }
 
 void net_addr_of_wire(struct net_addr *out, const struct wire_addr *a)
 {
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0,    0,
-					   0, 0, 0, 0, 0xff, 0xff};
-	bool v4 = memcmp(a->ip, mapped, sizeof(mapped)) == 0;
-
-	(void)net_addr_from_bytes(out, v4 ? a->ip + 12 : a->ip, v4 ? 4 : 16,
-				  a->port);
+	net_addr_from_ip16(out, a->ip, a->port);
 }
 
 static void check_silent(void *ctx)

@@ -397,7 +397,7 @@ static void note_source(struct net *n, const struct net_addr *at)
 
 /* Best effort: without it the connection still works. From loopback there is
  * no way to anywhere else. */
-static void bind_source(const struct net *n, int fd, const struct net_addr *to)
+void net_bind_source(const struct net *n, int fd, const struct net_addr *to)
 {
 	const struct net_addr *from = &n->source[to->sa.ss_family == AF_INET6];
 	const int one = 1;
@@ -457,7 +457,7 @@ struct conn *net_connect(struct net *n, const struct net_addr *to,
 	}
 	c->ctx = conn_ctx;
 	c->connecting = true;
-	bind_source(n, fd, to);
+	net_bind_source(n, fd, to);
 	c->timer = loop_timer_new(n->loop, on_connect_timeout, c);
 	if (!c->timer ||
 	    (connect(fd, (const struct sockaddr *)&to->sa, to->len) != 0 &&
@@ -542,21 +542,36 @@ bool net_addr_from_ip(struct net_addr *out, const char *ip, uint16_t port)
 	return false;
 }
 
-size_t net_addr_ip(const struct net_addr *a, uint8_t out[16])
+static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+void net_addr_to_ip16(const struct net_addr *a, uint8_t out[16])
 {
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0,    0,
-					   0, 0, 0, 0, 0xff, 0xff};
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a->sa;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a->sa;
 
-	if (a->sa.ss_family == AF_INET) {
-		memcpy(out, &v4->sin_addr, 4);
-		return 4;
+	if (a->sa.ss_family != AF_INET) {
+		memcpy(out, &v6->sin6_addr, 16);
+		return;
 	}
-	memcpy(out, &v6->sin6_addr, 16);
+	memcpy(out, mapped, sizeof(mapped));
+	memcpy(out + sizeof(mapped), &v4->sin_addr, 4);
+}
+
+void net_addr_from_ip16(struct net_addr *out, const uint8_t ip[16],
+			uint16_t port)
+{
+	bool v4 = memcmp(ip, mapped, sizeof(mapped)) == 0;
+
+	(void)net_addr_from_bytes(out, v4 ? ip + sizeof(mapped) : ip,
+				  v4 ? 4 : 16, port);
+}
+
+size_t net_addr_ip(const struct net_addr *a, uint8_t out[16])
+{
+	net_addr_to_ip16(a, out);
 	if (memcmp(out, mapped, sizeof(mapped)) != 0)
 		return 16;
-	memmove(out, out + 12, 4);
+	memmove(out, out + sizeof(mapped), 4);
 	return 4;
 }
 

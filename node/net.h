@@ -67,6 +67,9 @@ enum err_code net_listen(struct net *n, const char *host, uint16_t port,
 struct conn *net_connect(struct net *n, const struct net_addr *to,
 			 void *conn_ctx);
 void net_close(struct conn *c);
+/* Binds a TCP socket that is about to connect to `to` as net_connect() binds
+ * its own, so that others see the same address. Best effort. */
+void net_bind_source(const struct net *n, int fd, const struct net_addr *to);
 
 /* There is (or may be) output: written at the next net_flush(). */
 void net_want_write(struct conn *c);
@@ -83,6 +86,10 @@ bool net_addr_from_bytes(struct net_addr *out, const uint8_t *ip, size_t ip_len,
 bool net_addr_eq(const struct net_addr *a, const struct net_addr *b);
 /* The address without a port: 4 or 16 bytes, IPv4-mapped ones as 4. */
 size_t net_addr_ip(const struct net_addr *a, uint8_t out[16]);
+/* The address as 16 bytes, IPv4 ones mapped (::ffff:a.b.c.d); and back. */
+void net_addr_to_ip16(const struct net_addr *a, uint8_t out[16]);
+void net_addr_from_ip16(struct net_addr *out, const uint8_t ip[16],
+			uint16_t port);
 uint16_t net_addr_port(const struct net_addr *a);
 void net_addr_text(const struct net_addr *a, char *out, size_t cap);
 

@@ -362,16 +362,30 @@ static void the_environment_names_no_proxy(struct server *s)
 	CHECK(r.status == 200, "%s", r.e.msg);
 }
 
+static void bind_to(void *ctx, int fd, const struct sockaddr *to, socklen_t len)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET};
+	uint16_t *port = ctx;
+
+	(void)inet_pton(AF_INET, "127.0.0.77", &from.sin_addr);
+	if (len >= sizeof(from))
+		*port = ntohs(((const struct sockaddr_in *)to)->sin_port);
+	(void)!bind(fd, (const struct sockaddr *)&from, sizeof(from));
+}
+
 static void the_source_address_is_chosen(struct server *s)
 {
+	uint16_t port = 0;
 	struct http_ask ask = {.url = url_on(s, "/from"),
 			       .max_body = 100,
 			       .timeout_ms = 10000,
-			       .source_ip = "127.0.0.77"};
+			       .on_socket = bind_to,
+			       .socket_ctx = &port};
 	struct result r;
 
 	ask_once(&r, &ask);
 	CHECK(strcmp(r.body, "127.0.0.77") == 0, "%s%s", r.body, r.e.msg);
+	CHECK(port == s->port, "bound for port %u", port);
 }
 
 static void a_family_that_the_host_has_not_fails(struct server *s)

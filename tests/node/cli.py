@@ -19,8 +19,8 @@ import sys
 import tempfile
 import time
 
-from cli_suite import (ADDRESS, ANSWER_S, Failed, MIB, Suite, one_line, stage,
-                       wait_for)
+from cli_suite import (ADDRESS, ANSWER_S, Failed, MIB, Suite, Tracker,
+                       one_line, stage, wait_for)
 from cli_daemon import part_daemon, part_stop
 
 # the words of BIP-39's first vector and their first Ethereum account
@@ -438,9 +438,26 @@ def part_disk(s):
     subprocess.run(["umount", disk], check=True)
 
 
+def part_announce(s):
+    """On a machine with many addresses a tracker must see the right one."""
+    for name, addresses in (("one", ["127.0.0.41"]),
+                            ("the first of two", ["127.0.0.42", "127.0.0.43"]),
+                            ("the IPv4 one", ["[::1]", "127.0.0.44"])):
+        tracker, words = Tracker(ADDRESS), []
+        for a in addresses:
+            words += ["--listen", a + ":0"]
+        p = s.start("seed", "seed", s.source, "--torrent", s.torrent, "--home",
+                    s.home(), *words, "--tracker", tracker.url)
+        wait_for("announce", ANSWER_S, lambda t=tracker: t.sources, p)
+        want = [a for a in addresses if a[0] != "["][0]
+        s.check("announces come from %s that it listens on" % name,
+                tracker.sources == {want}, tracker.sources)
+        s.stage.forget(p)
+
+
 PARTS = {"help": part_help, "usage": part_usage, "home": part_home,
          "config": part_config, "create": part_create, "bad": part_bad_get,
-         "transfer": part_transfer, "daemon": part_daemon, "stop": part_stop,
+         "transfer": part_transfer, "announce": part_announce, "daemon": part_daemon, "stop": part_stop,
          "wallet": part_wallet, "ledger": part_ledger, "disk": part_disk}
 
 

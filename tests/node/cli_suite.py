@@ -139,12 +139,14 @@ class Tracker(stage.Tracker):
 
     def __init__(self, address):
         self.said = []
+        self.sources = set()
         super().__init__(address)
 
     def _answer(self, request):
         query = stage.urllib.parse.parse_qs(
             stage.urllib.parse.urlsplit(request.path).query)
         self.said += query.get("event", [])
+        self.sources.add(request.client_address[0])
         super()._answer(request)
 
 

@@ -124,8 +124,39 @@ static void run_row(const struct row *row)
 	loop_free(seen.loop);
 }
 
+static void an_address_of_16_bytes_goes_both_ways(void)
+{
+	static const struct {
+		const char *name, *ip, *text;
+		size_t len;
+	} table[] = {
+		{"IPv4 is mapped", "10.1.2.3", "10.1.2.3:7", 4},
+		{"a mapped one is IPv4", "::ffff:10.1.2.3", "10.1.2.3:7", 4},
+		{"IPv6 stays", "2001:db8::1", "[2001:db8::1]:7", 16},
+		{"nearly mapped is IPv6", "::fffe:1.2.3.4",
+		 "[::fffe:102:304]:7", 16},
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct net_addr a, back;
+		uint8_t ip[16], bare[16];
+		char text[64];
+
+		CHECK(net_addr_from_ip(&a, table[i].ip, 7), "%s",
+		      table[i].name);
+		net_addr_to_ip16(&a, ip);
+		net_addr_from_ip16(&back, ip, 7);
+		net_addr_text(&back, text, sizeof(text));
+		CHECK(strcmp(text, table[i].text) == 0, "%s: %s", table[i].name,
+		      text);
+		CHECK(net_addr_ip(&back, bare) == table[i].len, "%s",
+		      table[i].name);
+	}
+}
+
 int main(void)
 {
+	an_address_of_16_bytes_goes_both_ways();
 	for (size_t i = 0; i < ROWS(rows); i++)
 		run_row(&rows[i]);
 	return CHECK_EXIT();
