@@ -187,8 +187,8 @@ static void print_outcome(const struct cli *cli, const json_t *r)
 /* A daemon has limits, addresses and a price of its own. */
 static void note_daemon_settings(const struct cli *cli)
 {
-	static const char *const names[] = {"limit-up", "limit-down", "slots",
-					    "listen", "price"};
+	static const char *const names[] = {"limit-up", "limit-down", "listen",
+					    "price"};
 	char path[HOME_PATH_MAX];
 	json_t *result;
 	bool connected = false;
@@ -204,7 +204,7 @@ static void note_daemon_settings(const struct cli *cli)
 	json_decref(result);
 	if (connected)
 		(void)fprintf(stderr,
-			      "the daemon's own --listen, limits, slots and "
+			      "the daemon's own --listen, limits and "
 			      "price stay in force; `seedbank config` sets "
 			      "them for its next start\n");
 }
@@ -276,6 +276,7 @@ static enum err_code run_seed(struct cli *cli, json_t **result, struct err *e)
 	copy_list(cli, params, "tracker");
 	copy_text(cli, params, "seed-ratio");
 	copy_int(cli, params, "seed-time");
+	copy_int(cli, params, "slots");
 	return run_transfer(cli, params, result, e);
 }
 
@@ -302,6 +303,7 @@ static enum err_code run_get(struct cli *cli, json_t **result, struct err *e)
 	copy_list(cli, params, "tracker");
 	copy_text(cli, params, "seed-ratio");
 	copy_int(cli, params, "seed-time");
+	copy_int(cli, params, "slots");
 	copy_text(cli, params, "bid");
 	copy_text(cli, params, "budget");
 	copy_int(cli, params, "preallocate");

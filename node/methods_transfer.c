@@ -146,6 +146,8 @@ static enum err_code read_cfg(struct engine *en, const json_t *params,
 	cfg->read_only = strcmp(mode, "seed") == 0;
 	cfg->preallocate =
 		json_integer_value(json_object_get(params, "preallocate")) != 0;
+	cfg->slots =
+		(uint32_t)json_integer_value(json_object_get(params, "slots"));
 	cfg->seed_time_s = time ? json_integer_value(time) : -1;
 	if (ratio)
 		code = ratio_of(ratio, &cfg->ratio_permille, e);

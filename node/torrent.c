@@ -1,7 +1,6 @@
 #include "node/torrent.h"
 
 #include "base/hex.h"
-#include "ledger/pay.h"
 #include "node/money.h"
 #include "node/torrent_impl.h"
 #include "node/trade.h"
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #define TICK_MAX_MS 250
+#define SAVE_COUNT_MS 60000 /* of seeding that a crash may forget */
 
 int64_t torrent_now(const struct torrent *t)
 {
@@ -39,25 +39,6 @@ void torrent_tell(struct torrent *t, const char *type, const char *fmt, ...)
 void torrent_wake(struct torrent *t)
 {
 	loop_timer_set(t->tick, 0);
-}
-
-const char *torrent_state_name(enum torrent_state s)
-{
-	switch (s) {
-	case TORRENT_CHECKING:
-		return "checking";
-	case TORRENT_DOWNLOADING:
-		return "downloading";
-	case TORRENT_SEEDING:
-		return "seeding";
-	case TORRENT_PAUSED:
-		return "paused";
-	case TORRENT_FAULT:
-		return "fault";
-	case TORRENT_STOPPED:
-		return "stopped";
-	}
-	return "unknown";
 }
 
 /* ---- time ---- */
@@ -88,25 +69,63 @@ static void on_tick(void *ctx)
 	if (next > TICK_MAX_MS)
 		next = TICK_MAX_MS;
 	loop_timer_set(t->tick, next);
+	if (now - t->count_saved_ms >= SAVE_COUNT_MS)
+		torrent_save_count(t);
 	if (torrent_reached(t))
 		reached(t);
 }
 
+int64_t torrent_seeded_ms(const struct torrent *t)
+{
+	return t->seeded_ms + (t->swarm && t->complete_ms >= 0
+				       ? torrent_now(t) - t->complete_ms
+				       : 0);
+}
+
+static uint64_t seeded_up(const struct torrent *t)
+{
+	struct swarm_stats stats = {0};
+
+	if (t->swarm)
+		swarm_stats_get(t->swarm, &stats);
+	return t->seeded_up + stats.uploaded;
+}
+
+static bool seeded_enough(const struct torrent *t)
+{
+	if (t->seed_time_s >= 0 &&
+	    torrent_seeded_ms(t) >= t->seed_time_s * 1000)
+		return true;
+	return t->ratio_permille &&
+	       seeded_up(t) >= t->meta.total / 1000 * t->ratio_permille;
+}
+
+void torrent_save_count(struct torrent *t)
+{
+	struct err e = {0};
+	char *text;
+
+	t->count_saved_ms = torrent_now(t);
+	if (!t->settings || (t->seed_time_s < 0 && !t->ratio_permille))
+		return;
+	(void)json_object_set_new(t->settings, "seeded_ms",
+				  json_integer(torrent_seeded_ms(t)));
+	(void)json_object_set_new(t->settings, "seeded_up",
+				  json_integer((json_int_t)seeded_up(t)));
+	text = json_dumps(t->settings, JSON_COMPACT);
+	if (!text || resume_set_settings(t->engine->resume, &t->meta.info_hash,
+					 text, &e) != ERR_NONE)
+		log_line(t->engine->log, LOG_WARN, "torrent",
+			 "not saved name=\"%s\" text=\"%s\"", t->meta.name,
+			 text ? e.msg : "out of memory");
+	free(text);
+}
+
 bool torrent_reached(const struct torrent *t)
 {
-	struct swarm_stats stats;
-
 	if (t->complete_ms < 0 || t->state != TORRENT_SEEDING || !t->swarm)
 		return false;
-	if (t->stop_when_complete)
-		return true;
-	if (t->seed_time_s >= 0 &&
-	    torrent_now(t) - t->complete_ms >= t->seed_time_s * 1000)
-		return true;
-	if (!t->ratio_permille)
-		return false;
-	swarm_stats_get(t->swarm, &stats);
-	return stats.uploaded >= t->meta.total / 1000 * t->ratio_permille;
+	return t->stop_when_complete || seeded_enough(t);
 }
 
 /* ---- states ---- */
@@ -207,7 +226,7 @@ static void want(struct torrent *t, enum resume_want w)
 {
 	struct err e = {0};
 
-	if (t->remembered &&
+	if (t->settings &&
 	    resume_set_want(t->engine->resume, &t->meta.info_hash, w, &e) !=
 		    ERR_NONE)
 		log_line(t->engine->log, LOG_WARN, "torrent",
@@ -221,6 +240,7 @@ void torrent_pause(struct torrent *t)
 		return;
 	torrent_peers_pause(t); /* before the swarm's figures are gone */
 	torrent_swarm_stop(t);
+	torrent_save_count(t);
 	store_forget_partial(t->store);
 	t->state = TORRENT_PAUSED;
 	loop_timer_cancel(t->tick);
@@ -241,6 +261,10 @@ void torrent_resume(struct torrent *t)
 		return;
 	}
 	want(t, RESUME_RUN);
+	if (seeded_enough(t)) { /* the user wants as much again */
+		t->seeded_up = 0;
+		t->seeded_ms = 0;
+	}
 	t->state = TORRENT_CHECKING;
 	torrent_begin(t);
 }
@@ -325,6 +349,7 @@ void torrent_stop(struct torrent *t, void (*done)(void *ctx), void *ctx)
 	loop_timer_cancel(t->tick);
 	torrent_peers_goodbye(t); /* before the swarm's figures are gone */
 	torrent_swarm_stop(t);
+	torrent_save_count(t);
 	trade_job_close(t->engine->trade, t->job);
 	t->job = NULL;
 	store_close(t->store, on_store_closed, t);
@@ -353,6 +378,7 @@ void torrent_free(struct torrent *t)
 	torrent_peers_free(t);
 	loop_timer_free(t->tick);
 	metainfo_clear(&t->meta);
+	json_decref(t->settings);
 	free(t->file);
 	free(t->dir);
 	free(t);
@@ -376,8 +402,7 @@ static char *pick_root(const struct metainfo *m, const char *dir)
 	return strdup(dir);
 }
 
-static enum err_code open_store(struct torrent *t, bool preallocate,
-				struct err *e)
+static enum err_code open_store(struct torrent *t, struct err *e)
 {
 	struct store_file *files = calloc(t->meta.file_count, sizeof(*files));
 	struct store_cfg cfg = {
@@ -390,7 +415,7 @@ static enum err_code open_store(struct torrent *t, bool preallocate,
 		.piece_count = t->meta.piece_count,
 		.hashes = t->meta.pieces,
 		.read_only = t->read_only,
-		.preallocate = preallocate,
+		.preallocate = t->preallocate,
 		.recheck = t->verify_only,
 		.no_resume = t->verify_only,
 	};
@@ -433,12 +458,16 @@ static struct torrent *torrent_new(struct engine *en,
 	t->verify_only = cfg->verify_only;
 	t->ratio_permille = cfg->ratio_permille;
 	t->seed_time_s = cfg->seed_time_s;
+	t->seeded_up = cfg->seeded_up;
+	t->seeded_ms = cfg->seeded_ms;
+	t->slots = cfg->slots;
+	t->preallocate = cfg->preallocate;
 	t->stop_when_complete = cfg->stop_when_complete;
 	t->paying = cfg->paying;
 	t->bid = cfg->bid;
 	t->budget = cfg->budget;
 	t->complete_ms = -1;
-	t->started_ms = loop_now_ms(en->loop);
+	t->started_ms = t->count_saved_ms = loop_now_ms(en->loop);
 	return t;
 }
 
@@ -488,7 +517,7 @@ enum err_code torrent_add(struct torrent **out, struct engine *en,
 	if (code == ERR_NONE)
 		code = torrent_peers_new(t, e);
 	if (code == ERR_NONE)
-		code = open_store(t, cfg->preallocate, e);
+		code = open_store(t, e);
 	if (code != ERR_NONE) {
 		t->state = TORRENT_STOPPED; /* not in the list */
 		t->next = t->prev = NULL;
@@ -503,86 +532,6 @@ enum err_code torrent_add(struct torrent **out, struct engine *en,
 }
 
 /* ---- looking ---- */
-
-static void add_rates(const struct torrent *t, json_t *o)
-{
-	struct swarm_stats stats = {0};
-	struct store_stats stored = {0};
-	int64_t eta = -1;
-
-	if (t->store && store_is_ready(t->store))
-		store_stats_get(t->store, &stored);
-	if (t->swarm)
-		swarm_stats_get(t->swarm, &stats);
-	if (t->state == TORRENT_DOWNLOADING && stats.rate_in > 0)
-		eta = (int64_t)(stats.left / stats.rate_in);
-	(void)json_object_set_new(o, "total",
-				  json_integer((json_int_t)t->meta.total));
-	(void)json_object_set_new(o, "have",
-				  json_integer((json_int_t)stored.have_bytes));
-	(void)json_object_set_new(
-		o, "percent",
-		json_integer((json_int_t)(t->meta.total
-						  ? stored.have_bytes * 100 /
-							    t->meta.total
-						  : 100)));
-	(void)json_object_set_new(o, "downloaded",
-				  json_integer((json_int_t)stats.downloaded));
-	(void)json_object_set_new(o, "uploaded",
-				  json_integer((json_int_t)stats.uploaded));
-	(void)json_object_set_new(o, "wasted",
-				  json_integer((json_int_t)stats.wasted));
-	(void)json_object_set_new(o, "rate_down", json_integer(stats.rate_in));
-	(void)json_object_set_new(o, "rate_up", json_integer(stats.rate_out));
-	(void)json_object_set_new(o, "peers", json_integer(stats.peers));
-	(void)json_object_set_new(o, "seeds", json_integer(stats.seeds));
-	if (eta >= 0)
-		(void)json_object_set_new(o, "eta_s", json_integer(eta));
-}
-
-static void add_money(const struct torrent *t, json_t *o)
-{
-	struct pay_job_state state;
-	char text[MONEY_TEXT_MAX];
-
-	if (!t->job)
-		return;
-	pay_job_state(t->job, &state);
-	(void)json_object_set_new(
-		o, "spent",
-		json_string(money_text(t->engine->money, state.spent, text)));
-	(void)json_object_set_new(
-		o, "budget_left",
-		json_string(money_text(t->engine->money, state.left, text)));
-	(void)json_object_set_new(
-		o, "top_bid",
-		json_string(money_text(t->engine->money, state.top_bid, text)));
-	(void)json_object_set_new(o, "paid_bytes",
-				  json_integer((json_int_t)state.paid_bytes));
-}
-
-json_t *torrent_json(const struct torrent *t)
-{
-	char hex[41];
-	json_t *o;
-
-	hex_encode(hex, t->meta.info_hash.bytes, 20);
-	o = json_pack("{ss ss ss ss}", "info_hash", hex, "name", t->meta.name,
-		      "state", torrent_state_name(t->state), "dir", t->dir);
-	if (t->state == TORRENT_FAULT)
-		(void)json_object_set_new(o, "fault", json_string(t->fault));
-	if (t->state == TORRENT_CHECKING)
-		(void)json_object_set_new(o, "checked",
-					  json_integer((json_int_t)t->checked));
-	add_rates(t, o);
-	add_money(t, o);
-	(void)json_object_set_new(o, "complete",
-				  json_boolean(t->complete_ms >= 0));
-	(void)json_object_set_new(
-		o, "seconds",
-		json_integer((torrent_now(t) - t->started_ms) / 1000));
-	return o;
-}
 
 void torrent_watch(struct torrent *t, torrent_event_fn *fn, void *ctx)
 {
@@ -631,55 +580,6 @@ void torrent_terms(const struct torrent *t, struct amount *bid,
 {
 	*bid = t->bid;
 	*budget = t->budget;
-}
-
-void torrent_trade_event(struct torrent *t, int kind, const char *amount,
-			 const char *text)
-{
-	switch ((enum pay_event_kind)kind) {
-	case PAY_EV_TERMS:
-		torrent_tell(t, "seller", "a seller asks %s a GiB", amount);
-		return;
-	case PAY_EV_BID_RAISED:
-		torrent_tell(t, "bid", "bidding %s a GiB", amount);
-		return;
-	case PAY_EV_BUDGET_GONE:
-		torrent_tell(t, "budget",
-			     "the budget is used up: going on for free");
-		return;
-	case PAY_EV_FUNDS_GONE:
-		torrent_tell(t, "funds",
-			     "no balance in the bank is left to promise (or it "
-			     "is not known): going on for free; `seedbank "
-			     "deposit` adds to it");
-		return;
-	case PAY_EV_TOO_DEAR:
-		torrent_tell(t, "dear",
-			     "a seller asks %s a GiB, more than --bid", amount);
-		return;
-	case PAY_EV_NO:
-		torrent_tell(t, "refused", "a seller refuses: %s", text);
-		return;
-	case PAY_EV_SELLER_DROPPED:
-		torrent_tell(t, "dropped",
-			     "a seller took %s and did not serve: not paid "
-			     "again",
-			     amount);
-		return;
-	case PAY_EV_ADOPTED:
-		torrent_tell(t, "adopted",
-			     "a seller held a newer receipt of ours: %s",
-			     amount);
-		return;
-	case PAY_EV_SENT:
-	case PAY_EV_ACCEPTED:
-	case PAY_EV_REFUSED:
-	case PAY_EV_LIMIT:
-	case PAY_EV_RANK:
-	case PAY_EV_READY:
-	case PAY_EV_BOOK:
-		return;
-	}
 }
 
 struct pay_job *torrent_job(const struct torrent *t)

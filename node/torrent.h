@@ -40,6 +40,10 @@ struct torrent_cfg {
 	/* seeding ends at either, when given */
 	uint64_t ratio_permille; /* 0: no such end */
 	int64_t seed_time_s;	 /* -1: no such end */
+	/* what counts towards them from before a restart */
+	uint64_t seeded_up; /* bytes */
+	int64_t seeded_ms;
+	uint32_t slots;		 /* upload slots; 0: the node's setting */
 	bool stop_when_complete; /* a `get` without seeding */
 	bool paying;		 /* the two below count */
 	struct amount bid;	 /* per GiB, hard maximum */
@@ -68,7 +72,7 @@ void torrent_resume(struct torrent *t);
 /* Forgets it (and deletes its files); t is gone. */
 enum err_code torrent_remove(struct torrent *t, bool files, struct err *e);
 
-/* Puts it into the list that the daemon restores. */
+/* Puts it into the list that the daemon restores, with its extras (below). */
 enum err_code torrent_remember(struct torrent *t, const json_t *extras,
 			       struct err *e);
 /* The user's own trackers and peers: extras' lists of text "tracker" and

@@ -1,6 +1,7 @@
 /* torrent_impl.h - the insides of struct torrent, for the torrent_*.c files
  * only: torrent.c (life), torrent_swarm.c (between wire, storage and trade),
- * torrent_peers.c (trackers, names, connections). */
+ * torrent_peers.c (trackers, names, connections), torrent_list.c (restarts),
+ * torrent_view.c (telling). */
 #ifndef NODE_TORRENT_IMPL_H
 #define NODE_TORRENT_IMPL_H
 
@@ -20,7 +21,10 @@ struct torrent {
 	char *dir;
 	bool read_only; /* `seed`: the files are never written */
 	bool verify_only;
-	bool remembered; /* in the resume database's list */
+	bool preallocate;
+	uint32_t slots;	  /* 0: the node's setting */
+	json_t *settings; /* as in the resume database's list; NULL: not there
+			   */
 	enum torrent_state state;
 	char fault[160];
 	struct store *store;
@@ -35,7 +39,11 @@ struct torrent {
 	int64_t seed_time_s;
 	bool stop_when_complete;
 	int64_t complete_ms; /* when seeding began; -1: not yet */
-	bool fresh;	     /* became complete in this run */
+	/* towards those ends, by swarms that are gone */
+	uint64_t seeded_up;
+	int64_t seeded_ms;
+	int64_t count_saved_ms;
+	bool fresh; /* became complete in this run */
 
 	bool paying;
 	struct amount bid, budget;
@@ -68,6 +76,10 @@ void torrent_completed(struct torrent *t);
 void torrent_fault(struct torrent *t, const struct err *err);
 void torrent_check_progress(struct torrent *t, uint64_t done, uint64_t total);
 void torrent_save_totals(struct torrent *t);
+/* How long it was seeded, towards the end that the user set. */
+int64_t torrent_seeded_ms(const struct torrent *t);
+/* Stores what counts towards such ends, so that a restart counts on. */
+void torrent_save_count(struct torrent *t);
 /* One of the two halves of stopping is done. */
 void torrent_stop_step(struct torrent *t);
 

@@ -39,48 +39,51 @@ enum err_code torrent_add_extras(struct torrent *t, const json_t *extras,
 	return code;
 }
 
-static char *settings_text(const struct torrent *t, const json_t *extras)
+/* What torrent_cfg says of it, and its extras. NULL: out of memory. */
+static json_t *settings_of(const struct torrent *t, const json_t *extras)
 {
 	uint8_t bid[16], budget[16];
-	char bid_hex[33], budget_hex[33], *text;
+	char bid_hex[33], budget_hex[33];
 	json_t *o;
 
 	amount_to_be16(bid, t->bid);
 	amount_to_be16(budget, t->budget);
-	o = json_pack("{sb sI sI sb ss ss}", "read_only", (int)t->read_only,
-		      "ratio_permille", (json_int_t)t->ratio_permille,
-		      "seed_time_s", (json_int_t)t->seed_time_s, "paying",
-		      (int)t->paying, "bid", hex_encode(bid_hex, bid, 16),
-		      "budget", hex_encode(budget_hex, budget, 16));
+	o = json_pack("{sb sI sI sb ss ss sb sI}", "read_only",
+		      (int)t->read_only, "ratio_permille",
+		      (json_int_t)t->ratio_permille, "seed_time_s",
+		      (json_int_t)t->seed_time_s, "paying", (int)t->paying,
+		      "bid", hex_encode(bid_hex, bid, 16), "budget",
+		      hex_encode(budget_hex, budget, 16), "preallocate",
+		      (int)t->preallocate, "slots", (json_int_t)t->slots);
 	for (size_t i = 0; o && i < 2; i++) {
 		json_t *list = json_object_get(extras, extra_keys[i]);
 
 		if (list)
 			(void)json_object_set(o, extra_keys[i], list);
 	}
-	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-	json_decref(o);
-	return text;
+	return o;
 }
 
 enum err_code torrent_remember(struct torrent *t, const json_t *extras,
 			       struct err *e)
 {
-	char *settings = settings_text(t, extras);
+	json_t *settings = settings_of(t, extras);
+	char *text = settings ? json_dumps(settings, JSON_COMPACT) : NULL;
 	struct resume_torrent row = {.info_hash = t->meta.info_hash,
 				     .root = t->dir,
 				     .torrent = t->file,
 				     .torrent_len = t->file_len,
 				     .added_s = clock_unix_s(),
 				     .want = RESUME_RUN,
-				     .settings = settings};
-	enum err_code code;
+				     .settings = text};
+	enum err_code code = text ? resume_add(t->engine->resume, &row, e)
+				  : err_fail(e, ERR_NOMEM, "torrent");
 
-	if (!settings)
-		return err_fail(e, ERR_NOMEM, "torrent");
-	code = resume_add(t->engine->resume, &row, e);
-	t->remembered = code == ERR_NONE;
-	free(settings);
+	free(text);
+	if (code == ERR_NONE)
+		t->settings = settings;
+	else
+		json_decref(settings);
 	return code;
 }
 
@@ -92,6 +95,11 @@ static struct amount amount_of(const json_t *o, const char *key)
 	if (!text || !hex_decode(bytes, sizeof(bytes), text))
 		memset(bytes, 0, sizeof(bytes));
 	return amount_from_be16(bytes);
+}
+
+static json_int_t int_of(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
 }
 
 struct restore {
@@ -110,11 +118,12 @@ static bool restore_one(void *ctx, const struct resume_torrent *row)
 		.dir = row->root,
 		.paused = row->want == RESUME_PAUSE,
 		.read_only = json_is_true(json_object_get(o, "read_only")),
-		.ratio_permille = (uint64_t)json_integer_value(
-			json_object_get(o, "ratio_permille")),
-		.seed_time_s = o ? json_integer_value(
-					   json_object_get(o, "seed_time_s"))
-				 : -1,
+		.ratio_permille = (uint64_t)int_of(o, "ratio_permille"),
+		.seed_time_s = o ? int_of(o, "seed_time_s") : -1,
+		.seeded_up = (uint64_t)int_of(o, "seeded_up"),
+		.seeded_ms = int_of(o, "seeded_ms"),
+		.preallocate = json_is_true(json_object_get(o, "preallocate")),
+		.slots = (uint32_t)int_of(o, "slots"),
 		.paying = json_is_true(json_object_get(o, "paying")),
 		.bid = amount_of(o, "bid"),
 		.budget = amount_of(o, "budget"),
@@ -123,7 +132,7 @@ static bool restore_one(void *ctx, const struct resume_torrent *row)
 	struct err e = {0};
 
 	if (torrent_add(&t, r->engine, &cfg, &e) == ERR_NONE) {
-		t->remembered = true;
+		t->settings = json_incref(o);
 		r->count++;
 		if (torrent_add_extras(t, o, &e) != ERR_NONE)
 			torrent_tell(t, "note", "%s", e.msg);
@@ -187,8 +196,8 @@ static void finish_removal(void *ctx)
 
 	if (r->files)
 		delete_files(&t->meta, t->dir);
-	if (t->remembered && resume_remove(r->engine->resume,
-					   &t->meta.info_hash, &e) != ERR_NONE)
+	if (t->settings && resume_remove(r->engine->resume, &t->meta.info_hash,
+					 &e) != ERR_NONE)
 		log_line(r->engine->log, LOG_WARN, "torrent", "not removed: %s",
 			 e.msg);
 	torrent_free(t);

@@ -175,7 +175,8 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 		.piece_len = t->meta.piece_length,
 		.total_len = t->meta.total,
 		.max_peers = (uint32_t)engine_int(en, "max-peers"),
-		.slots = (uint32_t)engine_int(en, "slots"),
+		.slots =
+			t->slots ? t->slots : (uint32_t)engine_int(en, "slots"),
 		.listen_port = en->listen_port,
 		.rate = en->rate,
 		.rng = en->rng,
@@ -195,10 +196,16 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 
 void torrent_swarm_stop(struct torrent *t)
 {
+	struct swarm_stats stats;
+
 	if (!t->swarm)
 		return;
 	links_close_swarm(t->engine->links, t, t->swarm);
 	torrent_save_totals(t);
+	swarm_stats_get(t->swarm, &stats);
+	t->seeded_up += stats.uploaded;
+	if (t->complete_ms >= 0)
+		t->seeded_ms += torrent_now(t) - t->complete_ms;
 	swarm_free(t->swarm);
 	t->swarm = NULL;
 }

@@ -134,3 +134,65 @@ def part_stop(s):
             "daemon stopped" in got.err.splitlines()[-1], got)
     got = s.ended(d, 15)
     s.check("and the daemon has ended", got.status == 0, got)
+
+
+def part_again(s):
+    """What was asked for holds over a restart, and is counted on."""
+    home = s.home()
+    port = stage.free_port(ADDRESS)
+    listen = ["--listen", "%s:%d" % (ADDRESS, port)]
+    at = "%s:%d" % (ADDRESS, stage.free_port(ADDRESS))
+    second = s.path("again.torrent")
+    s.run("create", s.source + "/pair", "--out", second, "--home", home)
+    d = s.daemon(home, *listen)
+    add(s, home, "seed", s.source, "--torrent", second, "--seed-time", "1h",
+        "--slots", "3")
+    pair = next(iter(s.listed(home)))
+    add(s, home, "seed", s.source, "--torrent", s.torrent, "--seed-ratio",
+        "1.5")
+    s.check("--slots of a torrent goes to the daemon",
+            s.listed(home)[pair].get("slots") == 3, s.listed(home))
+    fetch = ["--listen", ADDRESS + ":0", "--peer", "%s:%d" % (ADDRESS, port)]
+    got = s.run("get", s.torrent, "--out", s.path("again1"), "--home",
+                s.home(), *fetch)
+    s.check("once through is not --seed-ratio 1.5", got.status == 0 and
+            s.state(home, s.hash) == "seeding", got)
+    wait_for("seeding", ANSWER_S,
+             lambda: s.listed(home)[pair].get("seeded_s", 2) >= 2, d)
+
+    os.kill(d.pid, signal.SIGTERM)
+    s.ended(d, 15)
+    d = s.daemon(home, *listen)
+    s.check("--seed-time counts on, and --slots holds",
+            s.listed(home)[pair].get("seeded_s", 0) >= 2 and
+            s.listed(home)[pair].get("slots") == 3, s.listed(home))
+    p = s.start("get", "get", s.torrent, "--out", s.path("again2"), "--home",
+                s.home(), *fetch)
+    try:
+        wait_for("ratio", 15, lambda: s.state(home, s.hash) == "paused", d)
+    except Failed:
+        pass
+    s.check("--seed-ratio counts on", s.state(home, s.hash) == "paused",
+            s.listed(home)[s.hash])
+    s.run("resume", s.hash, "--home", home)
+    got = s.ended(p)
+    s.check("resume seeds as much again", got.status == 0 and
+            s.state(home, s.hash) == "seeding", got)
+    s.stage.forget(d)
+
+    home, out = s.home(), s.path("again3")
+    d = s.daemon(home, "--listen", ADDRESS + ":0")
+    add(s, home, "get", s.torrent, "--out", out, "--peer", at, "--preallocate")
+    os.kill(d.pid, signal.SIGKILL)
+    d.wait(10)
+    p = s.start("seed", "seed", s.source, "--torrent", s.torrent, "--home",
+                s.home(), "--listen", at, "--limit-up", "256KiB")
+    wait_for("seeder", ANSWER_S,
+             lambda: stage.accepts(ADDRESS, int(at.split(":")[1])), p)
+    d = s.daemon(home, "--listen", ADDRESS + ":0")
+    wait_for("bytes", ANSWER_S, lambda: s.listed(home)[s.hash]["have"] > 0, d)
+    st = os.stat(out + "/one.bin")
+    s.check("--preallocate holds", st.st_blocks * 512 >= s.size,
+            st.st_blocks * 512)
+    s.stage.forget(d)
+    s.stage.forget(p)

@@ -3,6 +3,7 @@ them, homes of their own, and one line for each check."""
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -109,9 +110,9 @@ class Suite:
         return p, "%s:%d" % (ADDRESS, port)
 
     @staticmethod
-    def logged(p, text):
+    def logged(p, pattern):
         with open(p.log) as f:
-            return text in f.read()
+            return re.search(pattern, f.read())
 
     def daemon(self, home, *words):
         """Starts one and waits until its socket answers."""
