@@ -574,9 +574,8 @@ static void on_chain_read(void *ctx, const struct book_chain *chain,
 	if (error) {
 		json_decref(findings);
 		(void)err_fail(&e, error->code,
-			       "the book is right by itself, but the chain "
-			       "cannot be read (%.80s); --offline leaves it "
-			       "out",
+			       "the book is right by itself; the chain cannot "
+			       "be read (--offline leaves it out): %.80s",
 			       error->msg);
 		journey_fail(j, &e);
 		return;
