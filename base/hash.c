@@ -70,12 +70,6 @@ void sha256_once(uint8_t out[SHA256_LEN], const void *p, size_t len)
 	sha256_final(&s, out);
 }
 
-void sha256_many(uint8_t *out, const uint8_t *in, size_t len, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		sha256_once(out + i * SHA256_LEN, in + i * len, len);
-}
-
 /* --- two streams in step --- */
 
 #if defined(__x86_64__)

@@ -1,7 +1,9 @@
 #include "base/hash.h"
 #include "base/rng.h"
+#include "base/sha256_many.h"
 #include "tests/check.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void hex(char *out, const uint8_t *p, size_t len)
@@ -99,8 +101,61 @@ static void a_pair_is_two_streams(void)
 	}
 }
 
+/* Any number, length and place in memory, each way, beside libcrypto. */
+static void many_are_each_by_itself(void)
+{
+	static const size_t lens[] = {0, 1, 32, 63, 64, 65, 128, 512, 960};
+	enum { MOST = 70 };
+	uint8_t *in = malloc(MOST * 960 + 7), out[MOST * 32 + 7], want[32];
+	struct rng rng = rng_seeded(3);
+
+	if (!in)
+		abort();
+	for (int way = SHA256_ONE; way <= SHA256_LANES; way++) {
+		for (size_t turn = 0; turn < 20 * ROWS(lens); turn++) {
+			size_t len = lens[turn % ROWS(lens)];
+			size_t n = rng_below(&rng, MOST + 1);
+			size_t shift = rng_below(&rng, 8);
+
+			if (!sha256_has_way((enum sha256_way)way))
+				continue;
+			rng_fill(&rng, in, MOST * 960 + 7);
+			sha256_many_by((enum sha256_way)way, out + shift,
+				       in + shift, len, n);
+			for (size_t i = 0; i < n; i++) {
+				sha256_once(want, in + shift + i * len, len);
+				CHECK(memcmp(want, out + shift + i * 32, 32) ==
+					      0,
+				      "way %d, %zu of %zu, length %zu", way, i,
+				      n, len);
+			}
+		}
+	}
+	free(in);
+}
+
+static void many_may_take_the_place_of_what_they_hash(void)
+{
+	uint8_t nodes[300 * 64], copy[sizeof(nodes)], want[300 * 32];
+	struct rng rng = rng_seeded(4);
+
+	rng_fill(&rng, nodes, sizeof(nodes));
+	for (int way = SHA256_ONE; way <= SHA256_LANES; way++) {
+		if (!sha256_has_way((enum sha256_way)way))
+			continue;
+		memcpy(copy, nodes, sizeof(nodes));
+		sha256_many_by(SHA256_ONE, want, nodes, 64, 299);
+		sha256_many_by((enum sha256_way)way, copy, copy, 64, 299);
+		CHECK(memcmp(want, copy, 299 * 32) == 0, "way %d", way);
+		CHECK(memcmp(copy + 300 * 32, nodes + 300 * 32, 300 * 32) == 0,
+		      "way %d wrote behind", way);
+	}
+}
+
 int main(void)
 {
+	many_are_each_by_itself();
+	many_may_take_the_place_of_what_they_hash();
 	published_vectors_hold();
 	a_stream_in_parts_is_the_whole();
 	a_pair_is_two_streams();
