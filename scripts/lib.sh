@@ -105,6 +105,7 @@ packages_missing() {
 packages_choose() {
 	for names; do
 		chosen=${names%%|*}
+		[ "$chosen" = "$names" ] && echo "$names" && continue
 		for name in $(echo "$names" | tr '|' ' '); do
 			if [ "$(apt-cache --quiet policy "$name" 2>/dev/null |
 				sed -n 's/^  Candidate: //p')" != '(none)' ] &&

@@ -34,14 +34,18 @@ class Failed(Exception):
 def enter_namespace(addresses):
     """Starts this script again in a network namespace that has `addresses` on
     its loopback device. Returns their list; where neither root nor a user
-    namespace may make one, as many addresses of 127.0.0.0/8, and False.
+    namespace may make one, as many addresses of 127.0.0.0/8 (of IPv6 there is
+    ::1 alone), and False.
 
     Loopback alone would do for seedbank, but transmission refuses 127.x."""
     if os.environ.get("SEEDBANK_STAGE") == "in":
         run = lambda *a: subprocess.run(a, check=True)
         run("ip", "link", "set", "lo", "up")
         for a in addresses:
-            run("ip", "addr", "add", a + "/24", "dev", "lo")
+            if not is_ipv6(a):
+                run("ip", "addr", "add", a + "/24", "dev", "lo")
+            elif has_ipv6():
+                run("ip", "addr", "add", a + "/64", "dev", "lo", "nodad")
         return addresses, True
     flags = ["-n"] if os.geteuid() == 0 else ["-U", "-r", "-n"]
     probe = ["unshare", *flags, "sh", "-c",
@@ -49,14 +53,36 @@ def enter_namespace(addresses):
     if (not shutil.which("ip") or not shutil.which("unshare") or
             subprocess.run(probe, stdout=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL).returncode != 0):
-        return ["127.0.0.%d" % (i + 1) for i in range(len(addresses))], False
+        return ["::1" if is_ipv6(a) else "127.0.0.%d" % (i + 1)
+                for i, a in enumerate(addresses)], False
     os.environ["SEEDBANK_STAGE"] = "in"
     sys.stdout.flush()
     os.execvp("unshare", ["unshare", *flags, sys.executable, *sys.argv])
 
 
+def is_ipv6(address):
+    return ":" in address
+
+
+def has_ipv6():
+    """Some containers and kernels have none."""
+    try:
+        free_port("::1")
+    except OSError:
+        return False
+    return True
+
+
+def family(address):
+    return socket.AF_INET6 if is_ipv6(address) else socket.AF_INET
+
+
+def endpoint(address, port):
+    return ("[%s]:%d" if is_ipv6(address) else "%s:%d") % (address, port)
+
+
 def free_port(address):
-    with socket.socket() as s:
+    with socket.socket(family(address)) as s:
         s.bind((address, 0))
         return s.getsockname()[1]
 
@@ -187,7 +213,7 @@ def wait_for(what, seconds, check, *alive):
 
 
 def accepts(address, port):
-    with socket.socket() as s:
+    with socket.socket(family(address)) as s:
         s.settimeout(1)
         return s.connect_ex((address, port)) == 0
 
@@ -224,8 +250,8 @@ def make_torrent(path, out, piece_length=MIB, announce=None):
 
 
 class Tracker:
-    """Answers announces with everybody else who announced. Nothing expires:
-    it lives for one run."""
+    """Answers announces with everybody else who announced, in compact lists
+    (BEP 23 and 7). Nothing expires: it lives for one run."""
 
     def __init__(self, address):
         tracker = self
@@ -238,9 +264,12 @@ class Tracker:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer((address, 0), Handler)
-        self.url = "http://%s:%d/announce" % (address,
-                                              self.server.server_port)
+        class Server(http.server.ThreadingHTTPServer):
+            address_family = family(address)
+
+        self.server = Server((address, 0), Handler)
+        self.url = "http://%s/announce" % endpoint(address,
+                                                   self.server.server_port)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def _answer(self, request):
@@ -254,14 +283,17 @@ class Tracker:
         # come from the same one
         me = (query.get("ip", [request.client_address[0]])[0],
               int(query["port"][0]))
-        others = b"".join(
-            socket.inet_aton(ip) + struct.pack(">H", port)
-            for ip, port in swarm if (ip, port) != me)
+        others = {False: b"", True: b""}  # by is_ipv6()
+        for ip, port in swarm:
+            if (ip, port) != me:
+                others[is_ipv6(ip)] += socket.inet_pton(family(ip), ip) + \
+                    struct.pack(">H", port)
         if query.get("event") == ["stopped"]:
             swarm.pop(me, None)
         else:
             swarm[me] = int(query.get("left", ["0"])[0])
-        body = bencode({"interval": 60, "min interval": 5, "peers": others})
+        body = bencode({"interval": 60, "min interval": 5,
+                        "peers": others[False], "peers6": others[True]})
         request.send_response(200)
         request.send_header("Content-Type", "text/plain")
         request.send_header("Content-Length", str(len(body)))

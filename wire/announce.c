@@ -131,7 +131,7 @@ static bool possible(const struct wire_addr *a)
 		return false;
 	if (memcmp(a->ip, mapped, sizeof(mapped)) == 0)
 		return a->ip[12] != 0 && a->ip[12] < 224;
-	return memcmp(a->ip, zero, 15) != 0 && a->ip[0] != 0xff;
+	return memcmp(a->ip, zero, sizeof(zero)) != 0 && a->ip[0] != 0xff;
 }
 
 static void add_peer(struct announce_reply *out, const struct wire_addr *a)
@@ -297,6 +297,7 @@ static const char *last_part(const char *url)
 
 bool announce_allowed(const char *ip, const char *url)
 {
+	static const uint8_t loopback[16] = {[15] = 1};
 	struct wire_addr a = {.port = 1};
 	char text[INET6_ADDRSTRLEN];
 	bool local;
@@ -304,12 +305,11 @@ bool announce_allowed(const char *ip, const char *url)
 	(void)snprintf(text, sizeof(text), "%.*s", (int)strcspn(ip, "%"), ip);
 	if (!parse_ip(a.ip, text))
 		return false;
-	if (memcmp(a.ip, mapped, sizeof(mapped)) == 0) {
+	if (memcmp(a.ip, mapped, sizeof(mapped)) == 0)
 		local = a.ip[12] == 127 || (a.ip[12] == 169 && a.ip[13] == 254);
-	} else { /* ::1 has 15 zero bytes as the impossible :: */
-		local = !possible(&a) ||
+	else
+		local = memcmp(a.ip, loopback, sizeof(loopback)) == 0 ||
 			(a.ip[0] == 0xfe && (a.ip[1] & 0xc0) == 0x80);
-	}
 	if (!local)
 		return possible(&a);
 	return strncmp(last_part(url), "announce", 8) == 0;

@@ -25,7 +25,7 @@ def session(listen):
     settings = {name: False for name in off}
     settings.update({
         "listen_interfaces": listen,
-        "outgoing_interfaces": listen.split(":")[0],
+        "outgoing_interfaces": listen.rpartition(":")[0].strip("[]"),
         "allow_multiple_connections_per_ip": True,
         "validate_https_trackers": False,
         "ssrf_mitigation": False,

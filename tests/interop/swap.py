@@ -7,13 +7,14 @@ empty one, a nested one and one with a name beyond ASCII. With libtorrent on the
 other side also a hybrid v1+v2 torrent with pad files. A tracker brings them
 together; it writes down what it was told: a seeder must have said left=0, a
 leecher `completed`, both `stopped`. Two seedbanks find each other by --peer alone,
-and where opentracker is installed, by it.
+and where opentracker is installed, by it. The same again over IPv6 (@ipv6: the
+tracker, too, has only an IPv6 address; @peer6).
 
-All is in a network namespace of its own. Where none can be made: 127.0.0.x, and
-without transmission, which refuses that.
+All is in a network namespace of its own. Where none can be made: 127.0.0.x and
+::1, and without transmission, which refuses those.
 
-usage: swap.py [--seedbank PROGRAM] [--pairs SEEDER:LEECHER[@peer|@opentracker],...]
-               [--keep]
+usage: swap.py [--seedbank PROGRAM] [--keep]
+               [--pairs SEEDER:LEECHER[@peer|@opentracker|@ipv6|@peer6],...]
 clients: seedbank, transmission, aria2, libtorrent
 """
 
@@ -141,6 +142,9 @@ class Tracker(stage.Tracker):
         self.said = {}  # port -> [(event, left)]
         super().__init__(address)
 
+    def start(self, st, info_hashes):
+        """It listens already and knows every torrent."""
+
     def forget_all(self):
         self.peers.clear()
         self.said.clear()
@@ -248,9 +252,9 @@ class Seedbank(Client):
                 if not self.run.tracker.url:
                     argv += ["--peer", self.run.peers[content]]
             p = self.spawn("seedbank-" + content, argv + [
-                "--listen", "%s:%d" % (self.address, port)])
+                "--listen", stage.endpoint(self.address, port)])
             p.port, p.role = port, role
-            self.run.peers[content] = "%s:%d" % (self.address, port)
+            self.run.peers[content] = stage.endpoint(self.address, port)
             if role == "seed":
                 self.listening(port, p)
 
@@ -324,7 +328,7 @@ class Libtorrent(Client):
         with open(said, "wb") as f:
             p = self.spawn("libtorrent", [
                 self.program, os.path.join(HERE, "lt_peer.py"),
-                "%s:%d" % (self.address, port), self.directory,
+                stage.endpoint(self.address, port), self.directory,
                 *self.run.torrents.values()], stdout=f)
         self.said = said
         wait_for("ready libtorrent", START_S, lambda: self._says("ready"), p)
@@ -344,17 +348,23 @@ class Transmission(Client):
 
     def start(self, role):
         port = self.run.port(self.address)
-        self.rpc_port = self.run.port(self.address)
+        self.rpc_address = self.address
+        bind = ["--bind-address-ipv4", self.address]
+        if stage.is_ipv6(self.address):
+            # bound to one of each it would ask every tracker from the IPv4 one
+            bind = ["--bind-address-ipv6", self.address]
+            self.rpc_address = "127.0.0.1"
+        self.rpc_port = self.run.port(self.rpc_address)
         self.session = ""
         p = self.spawn("transmission", [
             self.program, "-f", "-g",
             os.path.join(self.run.directory, "transmission-" + role),
             "--no-dht", "--no-lpd", "--no-utp", "--no-portmap",
-            "--bind-address-ipv4", self.address, "-P", str(port),
-            "-p", str(self.rpc_port), "-r", self.address,
+            *bind, "-P", str(port),
+            "-p", str(self.rpc_port), "-r", self.rpc_address,
             "--allowed", "*", "--no-auth", "-w", self.directory])
         wait_for("transmission's RPC", START_S,
-                 lambda: stage.accepts(self.address, self.rpc_port), p)
+                 lambda: stage.accepts(self.rpc_address, self.rpc_port), p)
         for torrent in self.run.torrents.values():
             with open(torrent, "rb") as f:
                 self._rpc("torrent-add", {
@@ -369,7 +379,7 @@ class Transmission(Client):
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         for _ in range(2):
             request = urllib.request.Request(
-                "http://%s:%d/transmission/rpc" % (self.address,
+                "http://%s:%d/transmission/rpc" % (self.rpc_address,
                                                    self.rpc_port),
                 json.dumps({"method": method,
                             "arguments": arguments}).encode(),
@@ -442,6 +452,13 @@ def default_pairs(clients):
     pairs.append("seedbank:seedbank@peer")
     if shutil.which("opentracker") and can_be_nobody():
         pairs.append("seedbank:seedbank@opentracker")
+    if stage.has_ipv6():
+        pairs += ["seedbank:seedbank@peer6", "seedbank:seedbank@ipv6"]
+        pairs += [pair for name in others
+                  for pair in ("%s:seedbank@ipv6" % name,
+                               "seedbank:%s@ipv6" % name)]
+    else:
+        print("without IPv6: this machine has none", flush=True)
     return pairs
 
 
@@ -456,20 +473,22 @@ def run_all(st, makers, pairs, directory, addresses):
     sets = {}  # by tracker
     for pair in pairs:
         clients, _, by = pair.partition("@")
+        own = [a for a in addresses
+               if stage.is_ipv6(a) == (by in ("ipv6", "peer6"))]
         if by not in sets:
-            tracker = {"": Tracker, "peer": NoTracker,
-                       "opentracker": Opentracker}[by](addresses[0])
+            tracker = {"": Tracker, "ipv6": Tracker, "peer": NoTracker,
+                       "peer6": NoTracker,
+                       "opentracker": Opentracker}[by](own[0])
             sets[by] = (tracker, *make_contents(
                 os.path.join(directory, "by-" + by), tracker.url))
-            if by:
-                tracker.start(st, sets[by][3])
+            tracker.start(st, sets[by][3])
         tracker, source, torrents, _ = sets[by]
         seeder, leecher = (makers[n]() for n in clients.split(":"))
         fit = {c: t for c, t in torrents.items() if c != "hybrid" or
                (seeder.hybrid and leecher.hybrid)}
         name = pair.replace(":", "-")
         run = Run(st, name, os.path.join(directory, name), fit, tracker)
-        took = swap(run, seeder, leecher, source, addresses)
+        took = swap(run, seeder, leecher, source, own)
         print("%-30s ok: %s in %.1f s" % (pair.replace(":", " -> "),
                                           ", ".join(fit), took), flush=True)
         shutil.rmtree(run.directory)
@@ -490,7 +509,7 @@ def arguments():
 def main():
     args = arguments()
     addresses, own_network = stage.enter_namespace(
-        ["10.77.0.1", "10.77.0.2"])
+        ["10.77.0.1", "10.77.0.2", "fd77::1", "fd77::2"])
     makers = {
         "seedbank": lambda: Seedbank(args.seedbank),
         "libtorrent": Libtorrent,

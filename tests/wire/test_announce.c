@@ -188,6 +188,12 @@ static void peers_are_read(void)
 			"\xff\2\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\1"
 			"e"),
 		 ERR_NONE, ""},
+		{"loopback, for a swarm on one machine",
+		 ANSWER("d5:peers6:\x7f\0\0\1\x1a\xe1"
+			"6:peers618:"
+			"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\x1a\xe1"
+			"e"),
+		 ERR_NONE, "::ffff:127.0.0.1.6881 ::1.6881 "},
 		{"neither", ANSWER("d4:peeri1ee"), ERR_PARSE, ""},
 		{"a web page", ANSWER("<html>"), ERR_PARSE, ""},
 		{"nothing", ANSWER(""), ERR_PARSE, ""},
@@ -315,6 +321,7 @@ static void services_of_this_machine_are_not_asked(void)
 		{"::1", "http://[::1]/admin", false},
 		{"::1", "http://[::1]/announce", true},
 		{"::", "http://[::]/admin", false},
+		{"::", "http://[::]/announce", false},
 		{"0.0.0.0", "http://0.0.0.0/announce", false},
 		{"169.254.169.254", "http://169.254.169.254/latest/meta-data",
 		 false},
