@@ -168,6 +168,8 @@ static enum err_code build(struct engine *en, struct err *e)
 	home_file(&en->home, "torrents.db", path);
 	code = resume_open(&en->resume, path, e);
 	if (code == ERR_NONE)
+		code = home_claims_open(&en->home, &en->claims, e);
+	if (code == ERR_NONE)
 		code = open_env(en, e);
 	if (code == ERR_NONE)
 		code = loop_on_signal(en->loop, SIGINT, on_signal, en, e);
@@ -190,6 +192,7 @@ enum err_code engine_new(struct engine **out, const struct home *home,
 	en->settings = settings;
 	en->override = override;
 	en->daemon = daemon;
+	en->claims = -1;
 	en->rng = rng_system();
 	make_peer_id(en);
 	/* the signer is forked before the first thread starts */
@@ -259,6 +262,8 @@ void engine_free(struct engine *en)
 	work_free(en->work);
 	store_env_free(en->store_env);
 	resume_close(en->resume);
+	if (en->claims >= 0)
+		(void)close(en->claims);
 	loop_timer_free(en->rate_timer);
 	rate_free(en->rate);
 	loop_free(en->loop);

@@ -52,6 +52,7 @@ struct engine {
 	struct http *http;
 	struct store_env *store_env;
 	struct resume_db *resume;
+	int claims; /* torrents.lock, see home_claim(); -1: not open yet */
 	struct links *links;
 	uint16_t listen_port; /* 0: not listening (yet) */
 	struct torrent *torrents;

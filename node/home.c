@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,4 +106,56 @@ enum err_code home_lock(const struct home *h, const char *name, int *fd,
 				strerror(errno));
 	}
 	return ERR_NONE;
+}
+
+enum err_code home_claims_open(const struct home *h, int *fd, struct err *e)
+{
+	char path[HOME_PATH_MAX];
+
+	home_file(h, "torrents.lock", path);
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (*fd < 0)
+		return err_fail(e, ERR_IO, "cannot open %.100s: %s", path,
+				strerror(errno));
+	return ERR_NONE;
+}
+
+/* A path is a byte of the file, far behind its end: no entry is ever left over,
+ * and the kernel knows who holds it. */
+static struct flock claim_of(const char *path, short type)
+{
+	uint8_t hash[crypto_generichash_BYTES];
+	uint64_t at = 0;
+
+	(void)crypto_generichash(hash, sizeof(hash), (const uint8_t *)path,
+				 strlen(path), NULL, 0);
+	memcpy(&at, hash, sizeof(at));
+	return (struct flock){.l_type = type,
+			      .l_whence = SEEK_SET,
+			      .l_start = (off_t)(at >> 2),
+			      .l_len = 1};
+}
+
+enum err_code home_claim(int fd, const char *path, struct err *e)
+{
+	struct flock claim = claim_of(path, F_WRLCK), holder = claim;
+
+	if (fcntl(fd, F_SETLK, &claim) == 0)
+		return ERR_NONE;
+	if (errno != EACCES && errno != EAGAIN)
+		return err_fail(e, ERR_IO, "cannot lock %.90s: %s", path,
+				strerror(errno));
+	if (fcntl(fd, F_GETLK, &holder) != 0 || holder.l_type == F_UNLCK)
+		holder.l_pid = 0; /* it ended meanwhile */
+	return err_fail(e, ERR_STATE,
+			"process %ld is writing %.80s: wait for it, or use "
+			"another --out",
+			(long)holder.l_pid, path);
+}
+
+void home_release(int fd, const char *path)
+{
+	struct flock claim = claim_of(path, F_UNLCK);
+
+	(void)fcntl(fd, F_SETLK, &claim);
 }

@@ -8,6 +8,7 @@
  *   signer.state  what the signer must remember (last amounts, the day's sums)
  *   api.sock      the daemon's socket, while it runs
  *   daemon.lock, wallet.lock   held by flock; the holder's pid is in the file
+ *   torrents.lock   one byte of it is locked for each torrent being written
  *
  * Found as --home, else $SEEDBANK_HOME, else $XDG_DATA_HOME/seedbank, else
  * ~/.seedbank. Thread: any; a value, owned by whoever opened it.
@@ -34,5 +35,13 @@ void home_file(const struct home *h, const char *name, char out[HOME_PATH_MAX]);
  * names the pid of who has it. */
 enum err_code home_lock(const struct home *h, const char *name, int *fd,
 			struct err *e);
+
+/* Claims the files at `path` (absolute) for writing, among all processes of
+ * this home, until home_release() or the process ends. `fd` is torrents.lock as
+ * home_claims_open() gives it: once in a process, for closing any descriptor of
+ * it gives up all claims. ERR_STATE names the pid of who writes there. */
+enum err_code home_claims_open(const struct home *h, int *fd, struct err *e);
+enum err_code home_claim(int fd, const char *path, struct err *e);
+void home_release(int fd, const char *path);
 
 #endif

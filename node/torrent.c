@@ -379,6 +379,9 @@ void torrent_free(struct torrent *t)
 	loop_timer_free(t->tick);
 	metainfo_clear(&t->meta);
 	json_decref(t->settings);
+	if (t->claim)
+		home_release(t->engine->claims, t->claim);
+	free(t->claim);
 	free(t->file);
 	free(t->dir);
 	free(t);
@@ -400,6 +403,23 @@ static char *pick_root(const struct metainfo *m, const char *dir)
 		return strdup(dirname(copy));
 	}
 	return strdup(dir);
+}
+
+/* Two that write the same files would each undo what the other records. */
+static enum err_code claim_files(struct torrent *t, struct err *e)
+{
+	char path[PATH_MAX];
+	enum err_code code;
+
+	if (t->read_only)
+		return ERR_NONE;
+	(void)snprintf(path, sizeof(path), "%.3000s/%.1000s", t->dir,
+		       t->meta.name);
+	code = home_claim(t->engine->claims, path, e);
+	if (code != ERR_NONE)
+		return code;
+	t->claim = strdup(path);
+	return t->claim ? ERR_NONE : err_fail(e, ERR_NOMEM, "torrent");
 }
 
 static enum err_code open_store(struct torrent *t, struct err *e)
@@ -516,6 +536,8 @@ enum err_code torrent_add(struct torrent **out, struct engine *en,
 		code = err_fail(e, ERR_NOMEM, "torrent");
 	if (code == ERR_NONE)
 		code = torrent_peers_new(t, e);
+	if (code == ERR_NONE)
+		code = claim_files(t, e);
 	if (code == ERR_NONE)
 		code = open_store(t, e);
 	if (code != ERR_NONE) {

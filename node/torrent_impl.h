@@ -20,6 +20,7 @@ struct torrent {
 	size_t file_len;
 	char *dir;
 	bool read_only; /* `seed`: the files are never written */
+	char *claim;	/* what no other process may write; NULL: none */
 	bool verify_only;
 	bool preallocate;
 	uint32_t slots;	  /* 0: the node's setting */

@@ -454,9 +454,37 @@ def part_announce(s):
         s.stage.forget(p)
 
 
+def part_two(s):
+    """Two programs of one home without a daemon."""
+    home, out = s.home(), s.path("two")
+    get = ["get", s.torrent, "--home", home, "--listen", ADDRESS + ":0"]
+    p = s.start("get", *get, "--out", out)
+    wait_for("start", ANSWER_S, lambda: s.logged(p, "pieces are here"), p)
+    s.refused("a second get into the same files names the first", *get,
+              "--out", out, says=(str(p.pid), "--out"))
+    for name, words in (
+            ("another directory is free", get + ["--out", s.path("two-b")]),
+            ("and so is seeding what is there",
+             ["seed", out, "--torrent", s.torrent, "--home", home, "--listen",
+              ADDRESS + ":0"])):
+        q = s.start("other", *words)
+        wait_for("start", ANSWER_S, lambda q=q: s.logged(q, "pieces are here|"
+                 "seeding those") or q.poll() is not None)
+        s.check(name, q.poll() is None, s.ended(q) if q.poll() else "")
+        s.stage.forget(q)
+    os.kill(p.pid, signal.SIGKILL)
+    p.wait(10)
+    p = s.start("get", *get, "--out", out)
+    wait_for("start", ANSWER_S, lambda: s.logged(p, "pieces are here") or
+             p.poll() is not None)
+    s.check("a killed one leaves no lock", p.poll() is None)
+    s.stage.forget(p)
+
+
 PARTS = {"help": part_help, "usage": part_usage, "home": part_home,
          "config": part_config, "create": part_create, "bad": part_bad_get,
          "transfer": part_transfer, "announce": part_announce,
+         "two": part_two,
          "daemon": part_daemon, "stop": part_stop, "again": part_again,
          "wallet": part_wallet, "ledger": part_ledger, "disk": part_disk}
 

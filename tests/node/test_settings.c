@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct home home;
@@ -94,6 +95,33 @@ static void a_lock_names_its_holder(void)
 	(void)close(second);
 }
 
+/* A child is the other process: claims are the process's own. */
+static void what_is_written_is_claimed(void)
+{
+	struct err e = {0};
+	char pid[32];
+	int fd, status = 0;
+	pid_t child;
+
+	CHECK(home_claims_open(&home, &fd, &e) == ERR_NONE, "%s", e.msg);
+	CHECK(home_claim(fd, "/a/one", &e) == ERR_NONE &&
+		      home_claim(fd, "/a/two", &e) == ERR_NONE,
+	      "%s", e.msg);
+	home_release(fd, "/a/two");
+	(void)snprintf(pid, sizeof(pid), "process %ld", (long)getpid());
+	child = fork();
+	if (child == 0) {
+		bool ok = home_claim(fd, "/a/one", &e) == ERR_STATE &&
+			  strstr(e.msg, pid) && strstr(e.msg, "/a/one") &&
+			  home_claim(fd, "/a/two", &e) == ERR_NONE;
+
+		_exit(ok ? 0 : 1);
+	}
+	CHECK(waitpid(child, &status, 0) == child && status == 0, "%d", status);
+	CHECK(home_claim(fd, "/a/two", &e) == ERR_NONE, "the child is gone");
+	(void)close(fd);
+}
+
 int main(void)
 {
 	char dir[] = "/tmp/seedbank-test-XXXXXX", path[HOME_PATH_MAX];
@@ -106,9 +134,12 @@ int main(void)
 	setting_one_line_leaves_the_others();
 	what_is_wrong_is_named();
 	a_lock_names_its_holder();
+	what_is_written_is_claimed();
 	home_file(&home, "config", path);
 	(void)unlink(path);
 	home_file(&home, "daemon.lock", path);
+	(void)unlink(path);
+	home_file(&home, "torrents.lock", path);
 	(void)unlink(path);
 	(void)rmdir(home.path);
 	(void)snprintf(path, sizeof(path), "%s/deep", dir);
