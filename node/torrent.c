@@ -176,16 +176,6 @@ void torrent_begin(struct torrent *t)
 		begin(t);
 }
 
-void torrent_reconnect(struct torrent *t)
-{
-	if (!t->swarm || t->state == TORRENT_FAULT)
-		return;
-	torrent_swarm_stop(t);
-	store_forget_partial(t->store);
-	t->state = TORRENT_CHECKING;
-	begin(t);
-}
-
 void torrent_opened(struct torrent *t)
 {
 	torrent_begin(t);

@@ -110,8 +110,8 @@ struct pay_job *torrent_job(const struct torrent *t);
 /* ---- from money.h and trade.h ---- */
 /* Starts what waited for the wallet to be opened. */
 void torrent_begin(struct torrent *t);
-/* Its connections begin anew: what our handshakes say has changed. */
-void torrent_reconnect(struct torrent *t);
+/* What trade_offer() gives has changed: handshakes say so from now on. */
+void torrent_offer_changed(struct torrent *t);
 /* Trading is possible from now on: a paid download opens its job. */
 void torrent_trade_ready(struct torrent *t);
 /* What the user pays at most. */

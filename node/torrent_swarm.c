@@ -7,12 +7,10 @@
 /* ---- the swarm asks ---- */
 
 static enum swarm_read on_read(void *ctx, uint32_t piece, uint32_t offset,
-			       uint32_t len, uint32_t ahead, struct span *out,
-			       uint64_t cookie)
+			       uint32_t len, struct span *out, uint64_t cookie)
 {
 	struct torrent *t = ctx;
 
-	(void)ahead; /* the store reads whole cache blocks anyway */
 	switch (store_read(t->store, piece, offset, len, out, cookie)) {
 	case STORE_NOW:
 		return SWARM_READ_NOW;
@@ -192,6 +190,22 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 	if (en->trade)
 		cfg.sb_pay = trade_offer(en->trade, &cfg.sb_pay_len);
 	return swarm_new(&t->swarm, &cfg, torrent_now(t), e);
+}
+
+void torrent_offer_changed(struct torrent *t)
+{
+	struct engine *en = t->engine;
+	const uint8_t *offer;
+	struct err e = {0};
+	size_t len;
+
+	if (!t->swarm || !en->trade)
+		return;
+	offer = trade_offer(en->trade, &len);
+	if (swarm_set_pay_offer(t->swarm, offer, len, &e) != ERR_NONE)
+		log_line(en->log, LOG_WARN, "torrent",
+			 "not offered name=\"%s\" text=\"%s\"", t->meta.name,
+			 e.msg);
 }
 
 void torrent_swarm_stop(struct torrent *t)

@@ -526,7 +526,7 @@ static void on_channel(void *ctx, const struct signer_reply *r,
 	for (struct torrent *at = t->engine->torrents; at;
 	     at = torrent_next(at)) {
 		if (engine_flag(t->engine, "sell"))
-			torrent_reconnect(at);
+			torrent_offer_changed(at);
 		torrent_trade_ready(at);
 	}
 	money_end_opening(t->engine->money);

@@ -41,12 +41,11 @@ struct swarm_ops {
 	/* Bytes of a piece that is verified, or (after swarm_piece_failed) of
 	 * one that was written. NOW: *out is the caller's reference, which the
 	 * swarm drops when sent. LATER: swarm_read_done(cookie) comes later,
-	 * whatever happens to the peer meanwhile. `ahead`: bytes from `offset`
-	 * on that the same peer has asked for in one run (>= len, within the
-	 * piece): read that much at once, up to 256 KiB, and answer the next
-	 * calls from it. */
+	 * whatever happens to the peer meanwhile. Runs of
+	 * blocks are asked for in order, so a store that reads more than `len`
+	 * at once answers the next calls from that. */
 	enum swarm_read (*read)(void *ctx, uint32_t piece, uint32_t offset,
-				uint32_t len, uint32_t ahead, struct span *out,
+				uint32_t len, struct span *out,
 				uint64_t cookie);
 	/* A whole requested block, in 1..4 spans; the store takes references of
 	 * its own. Every offset of a piece comes once, unless the piece was
@@ -76,7 +75,8 @@ struct swarm_ops {
 			    const uint8_t *bytes, size_t len);
 	/* swarm_peer_ext_room() was 0 and there is room again. May be NULL. */
 	void (*ext_drained)(void *ctx, struct peer *p);
-	/* Handshakes are done. `ext` is NULL when the peer has no BEP 10. Both
+	/* Handshakes are done. `ext` is NULL when the peer has no BEP 10; of
+	 * sb_pay and sb_store it names what we named to this peer too. Both
 	 * BEP 10 payloads as sent are in peer_ext_sent()/peer_ext_received().
 	 */
 	void (*peer_ready)(void *ctx, struct peer *p,
@@ -199,6 +199,12 @@ void swarm_set_upload(struct swarm *s, int64_t now_ms, bool on);
 void swarm_set_download(struct swarm *s, int64_t now_ms, bool on);
 void swarm_set_slots(struct swarm *s, int64_t now_ms, uint32_t slots,
 		     uint32_t free_slots);
+
+/* Another value of "sb_pay" (see struct swarm_cfg; NULL: none any more) in the
+ * handshakes that are said from now on. Connections that are up keep to what
+ * they were told. ERR_NOMEM: the old one stands. */
+enum err_code swarm_set_pay_offer(struct swarm *s, const uint8_t *sb_pay,
+				  size_t len, struct err *e);
 
 struct swarm_stats {
 	uint64_t left;	     /* bytes not verified yet; announce this */

@@ -96,7 +96,6 @@ static void job_run(struct swarm *s, struct job *j)
 	while (j->next < j->n) {
 		uint32_t begin = j->next * PICKER_BLOCK;
 		uint32_t len = block_len(s, j->piece, j->next);
-		uint32_t ahead = swarm_piece_bytes(s, j->piece) - begin;
 		uint32_t read = swarm_read_begin(s, NULL, true,
 						 (uint32_t)(j - s->jobs));
 		struct span data = {0};
@@ -104,10 +103,8 @@ static void job_run(struct swarm *s, struct job *j)
 
 		if (read == UINT32_MAX)
 			break;
-		got = s->cfg.ops->read(s->cfg.ctx, j->piece, begin, len,
-				       ahead < UP_AHEAD_MAX ? ahead
-							    : UP_AHEAD_MAX,
-				       &data, swarm_read_cookie(s, read));
+		got = s->cfg.ops->read(s->cfg.ctx, j->piece, begin, len, &data,
+				       swarm_read_cookie(s, read));
 		if (got == SWARM_READ_LATER) {
 			j->waiting = true;
 			return;

@@ -33,6 +33,8 @@ void ext_say(struct link *l)
 	len = ext_encode(&hs, buf, sizeof(buf));
 	if (len == 0) /* the caller's values are too long */
 		return;
+	for (int i = EXT_HANDSHAKE + 1; i < EXT_COUNT; i++)
+		l->ext_said[i] = hs.id[i] != 0;
 	if (c->sb_pay || c->sb_store) { /* sealing needs it */
 		l->ext_sent = swarm_copy_bytes(buf, len);
 		l->ext_sent_len = l->ext_sent ? len : 0;
@@ -49,6 +51,9 @@ static void on_ext_handshake(struct link *l, const struct msg *m)
 		peer_shut(&l->peer, PEER_CLOSE_PROTOCOL, "%s", e.msg);
 		return;
 	}
+	for (int i = EXT_HANDSHAKE + 1; i < EXT_COUNT; i++)
+		if (!l->ext_said[i])
+			hs.id[i] = 0;
 	memcpy(l->ext_id, hs.id, sizeof(l->ext_id));
 	if (l->ext_got) { /* BEP 10: it may come again, with changes */
 		peer_nuisance(&l->peer, "extension handshake again");
@@ -58,7 +63,7 @@ static void on_ext_handshake(struct link *l, const struct msg *m)
 	l->reqq = hs.reqq;
 	l->upload_only = hs.upload_only;
 	memcpy(l->client, hs.client, sizeof(l->client));
-	if (l->s->cfg.sb_pay || l->s->cfg.sb_store) {
+	if (l->ext_sent) {
 		l->ext_received = swarm_copy_bytes(m->body, m->body_len);
 		l->ext_received_len = l->ext_received ? m->body_len : 0;
 	}
@@ -68,14 +73,13 @@ static void on_ext_handshake(struct link *l, const struct msg *m)
 void ext_take(struct link *l, const struct msg *m)
 {
 	struct swarm *s = l->s;
-	bool ours = (m->ext == EXT_SB_PAY && s->cfg.sb_pay) ||
-		    (m->ext == EXT_SB_STORE && s->cfg.sb_store);
 
 	if (m->ext == EXT_HANDSHAKE) {
 		on_ext_handshake(l, m);
 		return;
 	}
-	if (!ours || !l->ext_got || !l->ready) {
+	if (m->ext >= EXT_COUNT || !l->ext_said[m->ext] || !l->ext_got ||
+	    !l->ready) {
 		peer_nuisance(&l->peer, "extension message of no use");
 		return;
 	}
@@ -87,6 +91,19 @@ void ext_take(struct link *l, const struct msg *m)
 	}
 	s->cfg.ops->ext_message(s->cfg.ctx, &l->peer, (enum ext_id)m->ext,
 				m->body, m->body_len);
+}
+
+enum err_code swarm_set_pay_offer(struct swarm *s, const uint8_t *sb_pay,
+				  size_t len, struct err *e)
+{
+	uint8_t *copy = swarm_copy_bytes(sb_pay, len);
+
+	if (sb_pay && !copy)
+		return err_fail(e, ERR_NOMEM, "swarm");
+	free((void *)(uintptr_t)s->cfg.sb_pay);
+	s->cfg.sb_pay = copy;
+	s->cfg.sb_pay_len = len;
+	return ERR_NONE;
 }
 
 const uint8_t *peer_ext_sent(const struct peer *p, size_t *len)

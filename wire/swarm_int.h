@@ -31,7 +31,6 @@
 #define DOWN_SNUB_MS 60000
 #define DOWN_REQUEST_MS 120000 /* one request while others are answered */
 #define UP_SLOTS 32U
-#define UP_AHEAD_MAX (256U * 1024U)
 #define READS_MAX 8192U
 #define JOBS_MAX 4U
 #define GONE_MAX 256U
@@ -100,7 +99,6 @@ struct up {
 	struct up_slot *slots; /* UP_SLOTS of them, made when first needed */
 	uint32_t slot_first, n_slots;
 	uint32_t slot_bytes;
-	struct up_req run; /* the run of requests that `ahead` came from */
 	bool held;
 };
 
@@ -129,8 +127,9 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	uint32_t haves;	 /* how much of s->have_log they were told */
 
 	uint8_t ext_id[EXT_COUNT];
-	bool ext_waits; /* ext_room was too small: say ext_drained */
-	bool blocked;	/* nothing is read from it: swarm_peer_set_blocked */
+	bool ext_said[EXT_COUNT]; /* named in our handshake */
+	bool ext_waits;		  /* ext_room was too small: say ext_drained */
+	bool blocked; /* nothing is read from it: swarm_peer_set_blocked */
 	uint32_t reqq;
 	char client[EXT_CLIENT_MAX + 1];
 	uint8_t *ext_sent, *ext_received;

@@ -91,27 +91,6 @@ void up_cancel(struct link *l, const struct msg *m)
 
 /* ---- reading ---- */
 
-/* Bytes from r on that the peer asked for in one run; the run is counted once
- * and used for all its blocks. */
-static uint32_t ahead_of(struct up *u, const struct up_req *r)
-{
-	uint32_t end = r->begin + r->len;
-
-	if (u->run.piece == r->piece && r->begin >= u->run.begin &&
-	    end <= u->run.begin + u->run.len)
-		return u->run.begin + u->run.len - r->begin;
-	for (uint32_t i = 0; i < u->n; i++) {
-		const struct up_req *next = req_at(u, i);
-
-		if (next->piece != r->piece || next->begin != end ||
-		    end + next->len - r->begin > UP_AHEAD_MAX)
-			break;
-		end += next->len;
-	}
-	u->run = (struct up_req){r->piece, r->begin, end - r->begin};
-	return end - r->begin;
-}
-
 static void slot_add(struct up *u, const struct up_slot *slot)
 {
 	*slot_at(u, u->n_slots++) = *slot;
@@ -131,7 +110,6 @@ static bool issue(struct link *l)
 	struct swarm *s = l->s;
 	struct up *u = &l->up;
 	struct up_slot slot = {.state = UP_READY};
-	uint32_t ahead;
 
 	if (!u->slots) {
 		u->slots = calloc(UP_SLOTS, sizeof(*u->slots));
@@ -144,9 +122,8 @@ static bool issue(struct link *l)
 	slot.req = *req_at(u, 0);
 	u->first = (u->first + 1) & (u->cap - 1);
 	u->n--;
-	ahead = ahead_of(u, &slot.req);
 	switch (s->cfg.ops->read(s->cfg.ctx, slot.req.piece, slot.req.begin,
-				 slot.req.len, ahead, &slot.span,
+				 slot.req.len, &slot.span,
 				 swarm_read_cookie(s, slot.read))) {
 	case SWARM_READ_NOW:
 		swarm_read_end(s, slot.read);

@@ -39,13 +39,11 @@ struct side {
 };
 
 static enum swarm_read on_read(void *ctx, uint32_t piece, uint32_t offset,
-			       uint32_t len, uint32_t ahead, struct span *out,
-			       uint64_t cookie)
+			       uint32_t len, struct span *out, uint64_t cookie)
 {
 	struct side *me = ctx;
 
 	(void)piece;
-	(void)ahead;
 	(void)cookie;
 	*out = (struct span){me->cache, me->cache->data + offset % RECV_BUF,
 			     len};

@@ -122,13 +122,12 @@ static inline struct span sim_load(struct sim_node *n, uint32_t piece,
 
 static inline enum swarm_read sim_read(void *ctx, uint32_t piece,
 				       uint32_t offset, uint32_t len,
-				       uint32_t ahead, struct span *out,
-				       uint64_t cookie)
+				       struct span *out, uint64_t cookie)
 {
 	struct sim_node *n = ctx;
 
-	CHECK(ahead >= len && offset + ahead <= sim_piece_bytes(n->sim, piece),
-	      "read %u+%u ahead %u", offset, len, ahead);
+	CHECK(len && offset + len <= sim_piece_bytes(n->sim, piece),
+	      "read %u+%u", offset, len);
 	if (n->reads_later && n->n_later < SIM_LATER) {
 		n->later[n->n_later++] =
 			(struct sim_later){cookie, piece, offset, len};

@@ -293,6 +293,41 @@ static void extension_messages_keep_their_place(void)
 	sim_free(&sim);
 }
 
+static enum err_code say(unsigned c, int end)
+{
+	return swarm_peer_send_ext(sim.ends[c][end].p, EXT_SB_PAY,
+				   (const uint8_t *)"de", 2, NULL);
+}
+
+static void an_offer_counts_from_the_next_handshake(void)
+{
+	struct sim_node *a, *b;
+	unsigned c, d;
+	size_t len;
+
+	sim_init(&sim, 9, 4, 65536, 65536);
+	a = sim_add(&sim, false);
+	b = sim_add(&sim, true);
+	CHECK(swarm_set_pay_offer(b->s, NULL, 0, NULL) == ERR_NONE, "taken");
+	c = sim_connect(&sim, a, b);
+	sim_run(&sim, 100);
+	CHECK(say(c, 0) == ERR_STATE, "it was not offered to us");
+	CHECK(say(c, 1) == ERR_STATE, "we did not offer it");
+	CHECK(swarm_set_pay_offer(b->s, (const uint8_t *)"d1:xi1ee", 8, NULL) ==
+		      ERR_NONE,
+	      "given");
+	sim_run(&sim, 100);
+	CHECK(!sim.ends[c][0].closed && say(c, 0) == ERR_STATE &&
+		      say(c, 1) == ERR_STATE,
+	      "who is connected goes on as before");
+	d = sim_connect(&sim, sim_add(&sim, false), b);
+	sim_run(&sim, 100);
+	CHECK(say(d, 0) == ERR_NONE && say(d, 1) == ERR_NONE,
+	      "who comes later has it");
+	CHECK(peer_ext_sent(sim.ends[d][1].p, &len) && len > 0, "sealing");
+	sim_free(&sim);
+}
+
 /* A renting connection: no pieces, extension messages only. */
 static void a_swarm_without_content_carries_messages(void)
 {
@@ -683,6 +718,7 @@ int main(void)
 	a_held_peer_goes_on_after_resume();
 	paid_blocks_not_sent_are_uncharged();
 	extension_messages_keep_their_place();
+	an_offer_counts_from_the_next_handshake();
 	a_swarm_without_content_carries_messages();
 	long_messages_pass_whole_and_in_order();
 	room_is_told_and_nobody_is_stuck();
