@@ -1,0 +1,314 @@
+/* renter_db.h - what a renter knows of its own: hosts, agreements, objects,
+ * where each shard lies, files, and puts under way.
+ *
+ * One SQLite file in the home directory. It can be lost: the catalogue on the
+ * hosts brings back everything but what was still being put. Keys of objects
+ * stand in it wrapped by the storage master key; names and paths do not, the
+ * file's mode is 0600.
+ *
+ * A shard's life (enum shard_state):
+ *
+ *     WANTED --ack--> STAGED --co-signed--> SIGNED --audit, loss--> LOST
+ *        ^               |                                            |
+ *        +---- expired --+             (its place is given up) <------+
+ *
+ * WANTED has no place yet. STAGED lies at a host that keeps it for a while; it
+ * counts for nothing until a revision names it. SIGNED has a position in the
+ * list of an agreement. A shard may have several places, one row each.
+ *
+ * Changes are staged in one transaction that the first change opens;
+ * renter_db_commit() makes them durable, once a turn of the loop; what depends
+ * on them (asking a host for its signature) waits for it. Errors: those of
+ * base/db.h; ERR_STATE where nothing fits. Thread: the loop.
+ */
+#ifndef STORAGE_RENT_RENTER_DB_H
+#define STORAGE_RENT_RENTER_DB_H
+
+#include "base/agreement.h"
+#include "base/err.h"
+#include "base/ids.h"
+#include "base/offer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RENTER_SIG_LEN 64
+#define RENTER_PATH_MAX 4096 /* bytes of a path in the catalogue */
+#define RENTER_WRAPPED_MAX 96
+
+struct renter_db;
+
+enum err_code renter_db_open(struct renter_db **out, const char *path,
+			     struct err *e) __attribute__((warn_unused_result));
+/* What was not committed is dropped. NULL is a no-op. */
+void renter_db_close(struct renter_db *r);
+bool renter_db_dirty(const struct renter_db *r);
+/* After an error everything since the last commit is gone. */
+enum err_code renter_db_commit(struct renter_db *r, struct err *e)
+	__attribute__((warn_unused_result));
+void renter_db_rollback(struct renter_db *r);
+
+/* Small numbers that must survive: the catalogue's sequence. 0: never set. */
+enum err_code renter_db_number(struct renter_db *r, const char *name,
+			       uint64_t *out, struct err *e)
+	__attribute__((warn_unused_result));
+enum err_code renter_db_set_number(struct renter_db *r, const char *name,
+				   uint64_t value, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* ---- hosts ----------------------------------------------------------------
+ */
+
+struct renter_host {
+	struct address address;
+	bool has_endpoint, has_sheet;
+	struct endpoint endpoint; /* the newest signed record */
+	uint8_t endpoint_sig[RENTER_SIG_LEN];
+	struct sheet sheet;
+	uint8_t sheet_sig[RENTER_SIG_LEN];
+	/* our own experience, never anyone else's word */
+	uint64_t good;	 /* audits, reads and acks that were right */
+	uint64_t bad;	 /* wrong or refused, or no answer in time */
+	uint32_t rtt_ms; /* smoothed; 0: never measured */
+	int64_t seen_s;	 /* last good answer, Unix; 0: never */
+	bool shunned;	 /* proved to lie: no new sectors go there */
+};
+
+/* All zero but the address when it is not known: ERR_NONE all the same. */
+enum err_code renter_db_host(struct renter_db *r, struct renter_host *out,
+			     const struct address *a, struct err *e)
+	__attribute__((warn_unused_result));
+enum err_code renter_db_set_host(struct renter_db *r,
+				 const struct renter_host *h, struct err *e)
+	__attribute__((warn_unused_result));
+/* Best experience first. Return false to stop. fn may change nothing. */
+typedef bool renter_host_fn(void *ctx, const struct renter_host *h);
+enum err_code renter_db_hosts(struct renter_db *r, renter_host_fn *fn,
+			      void *ctx, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* ---- agreements and their lists of sectors ---------------------------------
+ */
+
+enum renter_agreement_state {			/* stored: append only */
+			      RENTER_DRAFT = 1, /* ours alone: the host has not
+						   signed yet */
+			      RENTER_UNOPENED =
+				      2, /* both signed, nothing on chain */
+			      RENTER_OPENED = 3,
+			      RENTER_ENDED = 4, /* over or closed; its places
+						   are gone */
+};
+
+struct renter_agreement {
+	int64_t id; /* 0: not stored yet */
+	enum renter_agreement_state state;
+	struct agreement signed_; /* the newest that both signed */
+	uint8_t renter_sig[RENTER_SIG_LEN];
+	uint8_t host_sig[RENTER_SIG_LEN];
+	/* The newest that we signed: what the host may hold though its answer
+	 * never came. Equal to signed_ when nothing is open. */
+	struct agreement offered;
+	uint8_t offered_sig[RENTER_SIG_LEN];
+	bool posted;		  /* something is on chain */
+	uint32_t posted_revision; /* the newest there */
+	struct amount fund;	  /* still locked on chain, last read */
+};
+
+/* Sets a->id. ERR_DB: renter, host and number are there already. */
+enum err_code renter_db_add_agreement(struct renter_db *r,
+				      struct renter_agreement *a, struct err *e)
+	__attribute__((warn_unused_result));
+enum err_code renter_db_set_agreement(struct renter_db *r,
+				      const struct renter_agreement *a,
+				      struct err *e)
+	__attribute__((warn_unused_result));
+typedef bool renter_agreement_fn(void *ctx, const struct renter_agreement *a);
+enum err_code renter_db_agreements(struct renter_db *r, renter_agreement_fn *fn,
+				   void *ctx, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* ---- objects, segments, shards ---------------------------------------------
+ */
+
+enum renter_object_state { /* stored: append only */
+			   RENTER_PUTTING =
+				   1, /* some of its shards are not SIGNED */
+			   RENTER_STORED = 2,
+			   RENTER_DROPPING = 3, /* removed: its places are being
+						   given up */
+};
+
+struct renter_object {
+	int64_t id;
+	struct hash32 name; /* its location key's public half */
+	uint8_t wrapped[RENTER_WRAPPED_MAX]; /* its key under the master key */
+	size_t wrapped_len;
+	enum renter_object_state state;
+	bool catalogue; /* it holds the catalogue, not files */
+	uint64_t size;	/* bytes of its stream, exact */
+	uint16_t k, n;	/* 1 <= k <= n <= 255 */
+	uint32_t segments;
+	uint64_t sequence; /* of its newest placement record; 0: none yet */
+	int64_t put;	   /* that it is part of; 0: none, or that is done */
+};
+
+enum err_code renter_db_add_object(struct renter_db *r, struct renter_object *o,
+				   struct err *e)
+	__attribute__((warn_unused_result));
+enum err_code renter_db_set_object(struct renter_db *r,
+				   const struct renter_object *o, struct err *e)
+	__attribute__((warn_unused_result));
+/* With its segments, shards and files. ERR_STATE: shards of it are SIGNED. */
+enum err_code renter_db_remove_object(struct renter_db *r, int64_t object,
+				      struct err *e)
+	__attribute__((warn_unused_result));
+typedef bool renter_object_fn(void *ctx, const struct renter_object *o);
+enum err_code renter_db_objects(struct renter_db *r, renter_object_fn *fn,
+				void *ctx, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* A segment is noted before any of its sectors leaves: its salt may never serve
+ * for other bytes (!), so `plain` (SHA-256 of its padded plaintext) is compared
+ * when a put goes on after a restart. */
+struct renter_segment {
+	int64_t object;
+	uint32_t index;
+	uint8_t salt[16];
+	struct hash32 plain;
+};
+/* Replaces an older one, whose shards go back to WANTED. ERR_STATE: some are
+ * SIGNED. */
+enum err_code renter_db_set_segment(struct renter_db *r,
+				    const struct renter_segment *s,
+				    struct err *e)
+	__attribute__((warn_unused_result));
+/* *known false: not noted yet. */
+enum err_code renter_db_segment(struct renter_db *r, struct renter_segment *out,
+				bool *known, int64_t object, uint32_t index,
+				struct err *e)
+	__attribute__((warn_unused_result));
+
+enum shard_state { /* stored: append only; WANTED is having no row */
+		   SHARD_WANTED = 0,
+		   SHARD_STAGED = 1,
+		   SHARD_SIGNED = 2,
+		   SHARD_LOST = 3,
+};
+
+struct renter_place { /* of one shard at one host */
+	int64_t object;
+	uint32_t segment;
+	uint16_t shard;
+	enum shard_state state;
+	struct hash32 root;
+	struct address host;
+	int64_t agreement; /* SIGNED, LOST: which; else 0 */
+	uint32_t position; /* SIGNED, LOST: in its list */
+	int64_t since_s;   /* when it got this state, Unix */
+};
+
+/* A sector was acknowledged: STAGED. ERR_DB: that host has this shard. */
+enum err_code renter_db_stage(struct renter_db *r, const struct renter_place *p,
+			      struct err *e)
+	__attribute__((warn_unused_result));
+/* Back to WANTED (expired at the host, or refused). */
+enum err_code renter_db_unstage(struct renter_db *r,
+				const struct renter_place *p, struct err *e)
+	__attribute__((warn_unused_result));
+/* Every STAGED place at the agreement's host gets the next positions of its
+ * list, in the order of object, segment, shard; *roots (heap, the caller's) is
+ * what was appended. For a revision that the host has signed: SIGNED. */
+enum err_code renter_db_sign_staged(struct renter_db *r, int64_t agreement,
+				    const struct address *host, int64_t now_s,
+				    struct err *e)
+	__attribute__((warn_unused_result));
+/* The roots that renter_db_sign_staged() would append, in that order. */
+enum err_code
+renter_db_staged_roots(struct renter_db *r, const struct address *host,
+		       struct hash32 **take_roots, size_t *n, struct err *e)
+	__attribute__((warn_unused_result));
+/* The list of an agreement in order (heap, the caller's). ERR_STATE: positions
+ * are not 0 .. n-1, the database is damaged. */
+enum err_code renter_db_list(struct renter_db *r, int64_t agreement,
+			     struct hash32 **take_roots, size_t *n,
+			     struct err *e) __attribute__((warn_unused_result));
+/* Swap with the last, then cut: the place at `position` is gone. */
+enum err_code renter_db_cut(struct renter_db *r, int64_t agreement,
+			    uint32_t position, struct err *e)
+	__attribute__((warn_unused_result));
+/* SIGNED <-> LOST. */
+enum err_code renter_db_mark_place(struct renter_db *r, int64_t agreement,
+				   uint32_t position, enum shard_state state,
+				   int64_t now_s, struct err *e)
+	__attribute__((warn_unused_result));
+
+typedef bool renter_place_fn(void *ctx, const struct renter_place *p);
+/* By shard, then by state; SHARD_LOST included. */
+enum err_code renter_db_places(struct renter_db *r, int64_t object,
+			       uint32_t segment, renter_place_fn *fn, void *ctx,
+			       struct err *e)
+	__attribute__((warn_unused_result));
+/* Of all objects, in order of position. */
+enum err_code renter_db_places_at(struct renter_db *r, int64_t agreement,
+				  renter_place_fn *fn, void *ctx, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* ---- files -----------------------------------------------------------------
+ */
+
+enum renter_file_kind { /* stored: append only */
+			RENTER_FILE = 1,
+			RENTER_DIR = 2,
+			RENTER_LINK = 3,
+};
+
+struct renter_file {
+	const char *path;   /* relative, UTF-8 as found, no "..", unique */
+	const char *target; /* RENTER_LINK; else NULL */
+	enum renter_file_kind kind;
+	uint32_t mode;	  /* permission bits */
+	int64_t mtime_ns; /* since 1970 */
+	int64_t object;	  /* RENTER_FILE with bytes; else 0 */
+	uint64_t offset;  /* in the object's stream */
+	uint64_t size;
+};
+
+/* An older file of that path is replaced. ERR_LIMIT: the path is too long. */
+enum err_code renter_db_set_file(struct renter_db *r,
+				 const struct renter_file *f, struct err *e)
+	__attribute__((warn_unused_result));
+/* The path and all below it; *n: how many went. */
+enum err_code renter_db_remove_files(struct renter_db *r, const char *path,
+				     uint64_t *n, struct err *e)
+	__attribute__((warn_unused_result));
+/* In order of path, of stored objects only; `below` NULL: all, else that path
+ * and what is below it. */
+typedef bool renter_file_fn(void *ctx, const struct renter_file *f);
+enum err_code renter_db_files(struct renter_db *r, const char *below,
+			      renter_file_fn *fn, void *ctx, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* ---- puts under way --------------------------------------------------------
+ */
+
+struct renter_put {
+	int64_t id;
+	const char *source; /* path on this machine, absolute */
+	const char *name;   /* where its files go in the catalogue */
+	int64_t started_s;
+	uint16_t k, n;
+};
+/* Sets p->id. ERR_DB: that source is being put already. */
+enum err_code renter_db_add_put(struct renter_db *r, struct renter_put *p,
+				struct err *e)
+	__attribute__((warn_unused_result));
+enum err_code renter_db_remove_put(struct renter_db *r, int64_t id,
+				   struct err *e)
+	__attribute__((warn_unused_result));
+typedef bool renter_put_fn(void *ctx, const struct renter_put *p);
+enum err_code renter_db_puts(struct renter_db *r, renter_put_fn *fn, void *ctx,
+			     struct err *e) __attribute__((warn_unused_result));
+
+#endif

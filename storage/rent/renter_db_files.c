@@ -1,0 +1,129 @@
+#include "storage/rent/renter_db_int.h"
+
+/* ---- files */
+
+enum err_code renter_db_set_file(struct renter_db *r,
+				 const struct renter_file *f, struct err *e)
+{
+	struct db_stmt *s;
+
+	if (strlen(f->path) > RENTER_PATH_MAX ||
+	    (f->target && strlen(f->target) > RENTER_PATH_MAX))
+		return err_fail(e, ERR_LIMIT,
+				"a path of more than %d bytes: %.60s...",
+				RENTER_PATH_MAX, f->path);
+	s = renter_change(r, S_SET_FILE, e);
+	if (!s)
+		return ERR_DB;
+	db_bind_text(s, 1, f->path);
+	db_bind_text(s, 2, f->target);
+	db_bind_int(s, 3, f->kind);
+	db_bind_int(s, 4, f->mode);
+	db_bind_int(s, 5, f->mtime_ns);
+	if (f->object)
+		db_bind_int(s, 6, f->object);
+	else
+		db_bind_null(s, 6);
+	db_bind_int(s, 7, (int64_t)f->offset);
+	db_bind_int(s, 8, (int64_t)f->size);
+	return db_run(s, e);
+}
+
+enum err_code renter_db_remove_files(struct renter_db *r, const char *path,
+				     uint64_t *n, struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_REMOVE_FILES, e);
+	enum err_code code;
+
+	*n = 0;
+	if (!s)
+		return ERR_DB;
+	db_bind_text(s, 1, path);
+	code = db_run(s, e);
+	if (code == ERR_NONE)
+		*n = (uint64_t)db_changes(r->db);
+	return code;
+}
+
+enum err_code renter_db_files(struct renter_db *r, const char *below,
+			      renter_file_fn *fn, void *ctx, struct err *e)
+{
+	struct db_stmt *s = r->s[S_FILES];
+	enum err_code code;
+	bool row;
+
+	db_bind_text(s, 1, below);
+	while ((code = db_step(s, &row, e)) == ERR_NONE && row) {
+		struct renter_file f = {
+			.path = db_col_text(s, 0),
+			.target = db_col_text(s, 1),
+			.kind = (enum renter_file_kind)db_col_int(s, 2),
+			.mode = (uint32_t)db_col_int(s, 3),
+			.mtime_ns = db_col_int(s, 4),
+			.object = db_col_int(s, 5),
+			.offset = (uint64_t)db_col_int(s, 6),
+			.size = (uint64_t)db_col_int(s, 7),
+		};
+
+		if (!fn(ctx, &f))
+			break;
+	}
+	db_reset(s);
+	return code;
+}
+
+/* ---- puts */
+
+enum err_code renter_db_add_put(struct renter_db *r, struct renter_put *p,
+				struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_ADD_PUT, e);
+	enum err_code code;
+
+	if (!s)
+		return ERR_DB;
+	db_bind_text(s, 1, p->source);
+	db_bind_text(s, 2, p->name);
+	db_bind_int(s, 3, p->started_s);
+	db_bind_int(s, 4, p->k);
+	db_bind_int(s, 5, p->n);
+	code = db_run(s, e);
+	if (code == ERR_NONE)
+		p->id = db_last_id(r->db);
+	return code;
+}
+
+enum err_code renter_db_remove_put(struct renter_db *r, int64_t id,
+				   struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_REMOVE_PUT, e);
+
+	if (!s)
+		return ERR_DB;
+	db_bind_int(s, 1, id);
+	return renter_run_one(r, s, "put", e);
+}
+
+enum err_code renter_db_puts(struct renter_db *r, renter_put_fn *fn, void *ctx,
+			     struct err *e)
+{
+	struct db_stmt *s = r->s[S_PUTS];
+	enum err_code code;
+	bool row;
+
+	while ((code = db_step(s, &row, e)) == ERR_NONE && row) {
+		struct renter_put p = {
+			.id = db_col_int(s, 0),
+			.source = db_col_text(s, 1),
+			.name = db_col_text(s, 2),
+			.started_s = db_col_int(s, 3),
+			.k = (uint16_t)db_col_int(s, 4),
+			.n = (uint16_t)db_col_int(s, 5),
+		};
+
+		if (!fn(ctx, &p))
+			break;
+	}
+	db_reset(s);
+	return code;
+}

@@ -1,0 +1,73 @@
+/* renter_db_int.h - what the files of renter_db share, nobody else. */
+#ifndef STORAGE_RENT_RENTER_DB_INT_H
+#define STORAGE_RENT_RENTER_DB_INT_H
+
+#include "base/db.h"
+#include "storage/rent/renter_db.h"
+
+#include <string.h>
+
+enum renter_stmt {
+	S_NUMBER,
+	S_SET_NUMBER,
+	S_HOST,
+	S_SET_HOST,
+	S_HOSTS,
+	S_ADD_AGREEMENT,
+	S_SET_AGREEMENT,
+	S_AGREEMENTS,
+	S_ADD_OBJECT,
+	S_SET_OBJECT,
+	S_OBJECTS,
+	S_HELD,
+	S_REMOVE_OBJECT,
+	S_ADD_SEGMENT,
+	S_DROP_SEGMENT,
+	S_SEGMENT,
+	S_STAGE,
+	S_UNSTAGE,
+	S_STAGED,
+	S_SIGN,
+	S_LIST,
+	S_LENGTH,
+	S_CUT,
+	S_MOVE,
+	S_MARK,
+	S_PLACES,
+	S_PLACES_AT,
+	S_SET_FILE,
+	S_REMOVE_FILES,
+	S_FILES,
+	S_ADD_PUT,
+	S_REMOVE_PUT,
+	S_PUTS,
+	S_COUNT
+};
+
+struct renter_db {
+	struct db *db;
+	struct db_stmt *s[S_COUNT];
+};
+
+/* The statement, inside the turn's transaction; NULL: that cannot be had. */
+struct db_stmt *renter_change(struct renter_db *r, enum renter_stmt which,
+			      struct err *e);
+/* Runs a change that must meet exactly one row. */
+enum err_code renter_run_one(struct renter_db *r, struct db_stmt *s,
+			     const char *what, struct err *e)
+	__attribute__((warn_unused_result));
+enum err_code renter_damaged(const struct renter_db *r, const char *what,
+			     struct err *e);
+
+static inline bool renter_address_col(struct db_stmt *s, int i,
+				      struct address *out)
+{
+	return db_col_bytes(s, i, out->bytes, sizeof(out->bytes));
+}
+
+static inline bool renter_hash_col(struct db_stmt *s, int i, struct hash32 *out)
+{
+	return db_col_bytes(s, i, out->bytes, sizeof(out->bytes));
+}
+
+#endif

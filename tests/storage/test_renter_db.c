@@ -1,0 +1,385 @@
+/* What a renter knows survives; lists keep their order; what does not fit is
+ * refused. In memory, but for what must survive a restart. */
+#include "base/db.h"
+#include "storage/rent/renter_db.h"
+#include "tests/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct renter_db *open_db(const char *path)
+{
+	struct renter_db *r = NULL;
+	struct err e = {0};
+
+	CHECK(renter_db_open(&r, path, &e) == ERR_NONE, "%s", e.msg);
+	if (!r)
+		abort();
+	return r;
+}
+
+static struct address host_of(uint8_t fill)
+{
+	struct address a;
+
+	memset(a.bytes, fill, sizeof(a.bytes));
+	return a;
+}
+
+static struct hash32 root_of(uint32_t n)
+{
+	struct hash32 h = {{0}};
+
+	memcpy(h.bytes, &n, sizeof(n));
+	return h;
+}
+
+static void must(enum err_code got, const char *what)
+{
+	CHECK(got == ERR_NONE, "%s: %d", what, got);
+}
+
+static struct renter_agreement agreement_with(struct renter_db *r, uint8_t host,
+					      uint32_t number)
+{
+	struct renter_agreement a = {.state = RENTER_UNOPENED};
+
+	a.signed_.host = host_of(host);
+	a.signed_.number = number;
+	a.signed_.sectors = 1;
+	a.offered = a.signed_;
+	must(renter_db_add_agreement(r, &a, NULL), "add an agreement");
+	CHECK(a.id != 0, "an id");
+	return a;
+}
+
+static struct renter_object object_with(struct renter_db *r, uint8_t name,
+					uint32_t segments)
+{
+	struct renter_object o = {.wrapped_len = 72,
+				  .state = RENTER_PUTTING,
+				  .k = 4,
+				  .n = 12,
+				  .segments = segments};
+
+	memset(o.name.bytes, name, sizeof(o.name.bytes));
+	must(renter_db_add_object(r, &o, NULL), "add an object");
+	for (uint32_t i = 0; i < segments; i++) {
+		struct renter_segment g = {.object = o.id, .index = i};
+
+		must(renter_db_set_segment(r, &g, NULL), "note a segment");
+	}
+	return o;
+}
+
+static enum err_code stage(struct renter_db *r, int64_t object,
+			   uint32_t segment, uint16_t shard, uint8_t host,
+			   uint32_t root)
+{
+	const struct renter_place p = {.object = object,
+				       .segment = segment,
+				       .shard = shard,
+				       .root = root_of(root),
+				       .host = host_of(host),
+				       .since_s = 5};
+
+	return renter_db_stage(r, &p, NULL);
+}
+
+static void check_list(struct renter_db *r, int64_t agreement, const char *name,
+		       const uint32_t *want, size_t n_want)
+{
+	struct hash32 *roots;
+	size_t n;
+
+	must(renter_db_list(r, agreement, &roots, &n, NULL), name);
+	CHECK(n == n_want, "%s: %zu sectors", name, n);
+	for (size_t i = 0; i < n && i < n_want; i++) {
+		struct hash32 w = root_of(want[i]);
+
+		CHECK(memcmp(&roots[i], &w, sizeof(w)) == 0, "%s: at %zu", name,
+		      i);
+	}
+	free(roots);
+}
+
+static void staged_sectors_get_positions_in_order(void)
+{
+	struct renter_db *r = open_db(DB_IN_MEMORY);
+	struct renter_agreement a = agreement_with(r, 1, 0);
+	struct renter_object o = object_with(r, 9, 2);
+	struct address host = host_of(1);
+	struct hash32 *roots;
+	size_t n;
+
+	must(stage(r, o.id, 1, 0, 1, 30), "segment 1 first");
+	must(stage(r, o.id, 0, 3, 1, 20), "then segment 0");
+	must(stage(r, o.id, 0, 2, 2, 99), "another host's");
+	CHECK(stage(r, o.id, 0, 3, 1, 21) == ERR_DB, "twice at one host");
+	must(renter_db_staged_roots(r, &host, &roots, &n, NULL), "staged");
+	CHECK(n == 2 && roots[0].bytes[0] == 20 && roots[1].bytes[0] == 30,
+	      "in the order of segments");
+	free(roots);
+	must(renter_db_sign_staged(r, a.id, &host, 7, NULL), "sign");
+	check_list(r, a.id, "signed", (const uint32_t[]){20, 30}, 2);
+	must(stage(r, o.id, 1, 5, 1, 40), "one more");
+	must(renter_db_sign_staged(r, a.id, &host, 8, NULL), "sign again");
+	check_list(r, a.id, "appended", (const uint32_t[]){20, 30, 40}, 3);
+	renter_db_close(r);
+}
+
+static void a_cut_moves_the_last_into_the_gap(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t cut;
+		uint32_t want[3];
+	} rows[] = {
+		{"the first", 0, {13, 11, 12}},
+		{"in the middle", 1, {10, 13, 12}},
+		{"the last", 3, {10, 11, 12}},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct renter_db *r = open_db(DB_IN_MEMORY);
+		struct renter_agreement a = agreement_with(r, 1, 0);
+		struct renter_object o = object_with(r, 9, 1);
+		struct address host = host_of(1);
+
+		for (uint16_t s = 0; s < 4; s++)
+			must(stage(r, o.id, 0, s, 1, 10U + s), rows[i].name);
+		must(renter_db_sign_staged(r, a.id, &host, 7, NULL),
+		     rows[i].name);
+		must(renter_db_cut(r, a.id, rows[i].cut, NULL), rows[i].name);
+		check_list(r, a.id, rows[i].name, rows[i].want, 3);
+		CHECK(renter_db_cut(r, a.id, 3, NULL) == ERR_STATE,
+		      "%s: there is no fourth any more", rows[i].name);
+		renter_db_close(r);
+	}
+}
+
+struct seen {
+	unsigned n;
+	struct renter_place last;
+};
+
+static bool on_place(void *ctx, const struct renter_place *p)
+{
+	struct seen *seen = ctx;
+
+	seen->n++;
+	seen->last = *p;
+	return true;
+}
+
+static void places_know_their_state(void)
+{
+	struct renter_db *r = open_db(DB_IN_MEMORY);
+	struct renter_agreement a = agreement_with(r, 1, 0);
+	struct renter_object o = object_with(r, 9, 1);
+	struct address host = host_of(1);
+	struct seen seen = {0};
+
+	must(stage(r, o.id, 0, 7, 1, 50), "stage");
+	must(renter_db_places(r, o.id, 0, on_place, &seen, NULL), "places");
+	CHECK(seen.n == 1 && seen.last.state == SHARD_STAGED, "staged");
+	must(renter_db_unstage(r, &seen.last, NULL), "unstage");
+	CHECK(renter_db_unstage(r, &seen.last, NULL) == ERR_STATE, "only once");
+	must(stage(r, o.id, 0, 7, 1, 50), "stage again");
+	must(renter_db_sign_staged(r, a.id, &host, 70, NULL), "sign");
+	CHECK(renter_db_unstage(r, &seen.last, NULL) == ERR_STATE,
+	      "what is signed is not unstaged");
+	must(renter_db_mark_place(r, a.id, 0, SHARD_LOST, 80, NULL), "lose it");
+	CHECK(renter_db_mark_place(r, a.id, 0, SHARD_STAGED, 80, NULL) ==
+		      ERR_STATE,
+	      "a place in a list is never staged");
+	seen = (struct seen){0};
+	must(renter_db_places_at(r, a.id, on_place, &seen, NULL), "places at");
+	CHECK(seen.n == 1 && seen.last.state == SHARD_LOST &&
+		      seen.last.shard == 7 && seen.last.position == 0 &&
+		      seen.last.since_s == 80 &&
+		      address_eq(&seen.last.host, &host),
+	      "lost, and where");
+	CHECK(renter_db_remove_object(r, o.id, NULL) == ERR_STATE,
+	      "its list still names it");
+	CHECK(renter_db_set_segment(r, &(struct renter_segment){.object = o.id},
+				    NULL) == ERR_STATE,
+	      "nor can its segment be another");
+	must(renter_db_cut(r, a.id, 0, NULL), "give the place up");
+	must(renter_db_remove_object(r, o.id, NULL), "now it can go");
+	renter_db_close(r);
+}
+
+/* (!) One salt never serves for two plaintexts. */
+static void another_plaintext_takes_another_salt_and_its_shards_go(void)
+{
+	struct renter_db *r = open_db(DB_IN_MEMORY);
+	struct renter_object o = object_with(r, 9, 1);
+	struct renter_segment g = {.object = o.id, .index = 0};
+	struct seen seen = {0};
+	bool known;
+
+	must(stage(r, o.id, 0, 1, 1, 60), "stage");
+	memset(g.salt, 0x5a, sizeof(g.salt));
+	must(renter_db_set_segment(r, &g, NULL), "note it anew");
+	must(renter_db_places(r, o.id, 0, on_place, &seen, NULL), "places");
+	CHECK(seen.n == 0, "old shards are wanted again");
+	memset(&g, 0, sizeof(g));
+	must(renter_db_segment(r, &g, &known, o.id, 0, NULL), "read");
+	CHECK(known && g.salt[15] == 0x5a, "the new salt");
+	must(renter_db_segment(r, &g, &known, o.id, 1, NULL), "read another");
+	CHECK(!known, "not noted");
+	renter_db_close(r);
+}
+
+static bool collect_file(void *ctx, const struct renter_file *f)
+{
+	char *all = ctx;
+
+	(void)strcat(strcat(all, f->path), " ");
+	return true;
+}
+
+static void files_are_listed_below_a_path(void)
+{
+	static const char *const paths[] = {"a",   "a/b", "a/b/c",
+					    "a-b", "a0",  "b"};
+	static const struct {
+		const char *name, *below, *want;
+	} rows[] = {
+		{"all", NULL, "a a-b a/b a/b/c a0 b "},
+		{"a directory, not its namesakes", "a", "a a/b a/b/c "},
+		{"deeper", "a/b", "a/b a/b/c "},
+		{"nothing there", "c", ""},
+	};
+	struct renter_db *r = open_db(DB_IN_MEMORY);
+	struct renter_object o = object_with(r, 9, 1);
+	char all[256] = "";
+	uint64_t n;
+
+	for (size_t i = 0; i < ROWS(paths); i++) {
+		struct renter_file f = {.path = paths[i],
+					.kind = RENTER_FILE,
+					.object = o.id,
+					.size = 5};
+
+		must(renter_db_set_file(r, &f, NULL), paths[i]);
+	}
+	must(renter_db_files(r, NULL, collect_file, all, NULL), "list");
+	CHECK(strcmp(all, "") == 0, "nothing is there while it is being put");
+	o.state = RENTER_STORED;
+	must(renter_db_set_object(r, &o, NULL), "stored");
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		all[0] = '\0';
+		must(renter_db_files(r, rows[i].below, collect_file, all, NULL),
+		     rows[i].name);
+		CHECK(strcmp(all, rows[i].want) == 0, "%s: %s", rows[i].name,
+		      all);
+	}
+	must(renter_db_remove_files(r, "a", &n, NULL), "remove");
+	CHECK(n == 3, "%llu went", (unsigned long long)n);
+	all[0] = '\0';
+	must(renter_db_files(r, NULL, collect_file, all, NULL), "list");
+	CHECK(strcmp(all, "a-b a0 b ") == 0, "the rest stays: %s", all);
+	renter_db_close(r);
+}
+
+static bool first_host(void *ctx, const struct renter_host *h)
+{
+	uint8_t **at = ctx;
+
+	*(*at)++ = h->address.bytes[0];
+	return true;
+}
+
+static void hosts_are_ordered_by_our_own_experience(void)
+{
+	struct renter_db *r = open_db(DB_IN_MEMORY);
+	struct renter_host h = {.good = 500, .bad = 1};
+	uint8_t got[4] = {0}, *at = got;
+
+	h.address = host_of(2);
+	must(renter_db_set_host(r, &h, NULL), "good");
+	h = (struct renter_host){.address = host_of(1),
+				 .bad = 5,
+				 .has_sheet = true,
+				 .sheet = {.span = 7},
+				 .has_endpoint = true,
+				 .endpoint = {.port = 6881}};
+	must(renter_db_set_host(r, &h, NULL), "bad");
+	h = (struct renter_host){
+		.address = host_of(3), .good = 900, .shunned = true};
+	must(renter_db_set_host(r, &h, NULL), "shunned");
+	h = (struct renter_host){.address = host_of(4)};
+	must(renter_db_set_host(r, &h, NULL), "unknown");
+	must(renter_db_hosts(r, first_host, (void *)&at, NULL), "hosts");
+	CHECK(memcmp(got, (const uint8_t[]){2, 4, 1, 3}, 4) == 0, "%d %d %d %d",
+	      got[0], got[1], got[2], got[3]);
+	must(renter_db_host(r, &h,
+			    &(struct address){{1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+					       1, 1, 1, 1, 1, 1, 1, 1, 1, 1}},
+			    NULL),
+	     "read one");
+	CHECK(h.has_sheet && h.sheet.span == 7 && h.has_endpoint &&
+		      h.endpoint.port == 6881 && h.bad == 5,
+	      "its records");
+	renter_db_close(r);
+}
+
+static bool count_agreement(void *ctx, const struct renter_agreement *a)
+{
+	*(struct renter_agreement *)ctx = *a;
+	return true;
+}
+
+static void what_is_committed_survives_and_the_rest_does_not(void)
+{
+	char dir[] = "/tmp/seedbank-renter-XXXXXX", path[64];
+	struct renter_db *r;
+	struct renter_agreement a, got = {0};
+	uint64_t n;
+
+	if (!mkdtemp(dir))
+		abort();
+	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
+	r = open_db(path);
+	a = agreement_with(r, 4, 7);
+	a.posted = true;
+	a.posted_revision = 3;
+	a.signed_.earned = amount_max112();
+	memset(a.host_sig, 0x77, sizeof(a.host_sig));
+	must(renter_db_set_agreement(r, &a, NULL), "set");
+	must(renter_db_set_number(r, "catalogue", 9, NULL), "number");
+	must(renter_db_commit(r, NULL), "commit");
+	must(renter_db_set_number(r, "catalogue", 10, NULL), "number");
+	CHECK(renter_db_dirty(r), "not committed");
+	renter_db_close(r);
+
+	r = open_db(path);
+	must(renter_db_number(r, "catalogue", &n, NULL), "number");
+	CHECK(n == 9, "%llu", (unsigned long long)n);
+	must(renter_db_agreements(r, count_agreement, &got, NULL),
+	     "agreements");
+	CHECK(got.id == a.id && got.posted && got.posted_revision == 3 &&
+		      got.host_sig[63] == 0x77 &&
+		      amount_cmp(got.signed_.earned, amount_max112()) == 0 &&
+		      got.signed_.number == 7,
+	      "the agreement");
+	renter_db_close(r);
+	(void)unlink(path);
+	(void)rmdir(dir);
+}
+
+int main(void)
+{
+	staged_sectors_get_positions_in_order();
+	a_cut_moves_the_last_into_the_gap();
+	places_know_their_state();
+	another_plaintext_takes_another_salt_and_its_shards_go();
+	files_are_listed_below_a_path();
+	hosts_are_ordered_by_our_own_experience();
+	what_is_committed_survives_and_the_rest_does_not();
+	return CHECK_EXIT();
+}
