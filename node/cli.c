@@ -112,12 +112,18 @@ static int match(const char *name, const char *const *words, int count)
 static const struct command *find_command(const char *const *words, int count,
 					  int *used)
 {
+	const struct command *found = NULL;
+
+	*used = 0;
 	for (size_t i = 0; i < command_count; i++) {
-		*used = match(commands[i]->name, words, count);
-		if (*used)
-			return commands[i];
+		int n = match(commands[i]->name, words, count);
+
+		if (n > *used) { /* "a b" goes before "a" */
+			*used = n;
+			found = commands[i];
+		}
 	}
-	return NULL;
+	return found;
 }
 
 /* The command's name is found before its options are known: words that do not

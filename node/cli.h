@@ -2,9 +2,9 @@
  * its calls here or in the daemon, and telling the outcome.
  *
  * Exit codes: 0 done; 1 failed (one line on stderr says why and what to do);
- * 2 wrong usage; 3 interrupted before it was done. With --json the outcome is
- * one JSON object on stdout ({"error":{...}} on failure) and progress goes
- * nowhere.
+ * 2 wrong usage or a wrong setting; 3 interrupted before it was done. With
+ * --json the outcome is one JSON object on stdout ({"error":{...}} on failure)
+ * and progress goes nowhere.
  */
 #ifndef NODE_CLI_H
 #define NODE_CLI_H

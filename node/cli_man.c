@@ -51,7 +51,8 @@ static void page_of_commands(void)
 		put_options(commands[i]->options, commands[i]->option_count);
 	}
 	(void)printf(".SH EXIT STATUS\n0 done; 1 failed, one line says why and "
-		     "what to do; 2 wrong usage; 3 interrupted before it was "
+		     "what to do; 2 wrong usage or a wrong setting; 3 "
+		     "interrupted before it was "
 		     "done.\n.SH FILES\n.TP\n~/.seedbank\nor "
 		     "$XDG_DATA_HOME/seedbank, $SEEDBANK_HOME, \\-\\-home: "
 		     "config, torrents.db, book.db, wallet.key, signer.state, "

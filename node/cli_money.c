@@ -2,44 +2,21 @@
  * book, as typed. The work is done by the methods of methods_money.c. */
 #include "node/cli_commands.h"
 
+#include "node/cli_params.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-#define WALLET_OPTIONS \
-	{"passphrase-file", \
-	 OPT_STRING, \
-	 NULL, \
-	 0, \
-	 0, \
-	 "FILE", \
-	 "the wallet's passphrase, first line of FILE"}, \
-		{"rpc", \
-		 OPT_LIST, \
-		 NULL, \
-		 0, \
-		 0, \
-		 "URL", \
-		 "the chain's RPC, instead of the profile's"}, \
-	{ \
-		"log-level", OPT_STRING, NULL, 0, 0, "LEVEL", \
-			"error, warn, info or debug; to stderr" \
-	}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
+#define WALLET_OPTIONS OPTION_PASSPHRASE_FILE, OPTION_RPC, OPTION_LOG_LEVEL
 
 /* Every step that a chain journey tells is one line. */
 static void on_step(void *ctx, const json_t *event)
 {
 	const struct cli *cli = ctx;
-	const char *text = text_of(event, "text");
+	const char *text = cli_text_of(event, "text");
 
 	if (!cli->json && *text)
 		(void)fprintf(stderr, "%s\n", text);
@@ -57,17 +34,15 @@ static enum err_code run_deploy(struct cli *cli, json_t **result, struct err *e)
 	json_t *params = json_object();
 	enum err_code code;
 
-	if (options_text(cli->options, "token"))
-		(void)json_object_set_new(
-			params, "token",
-			json_string(options_text(cli->options, "token")));
+	cli_put_text(cli, params, "token");
 	(void)json_object_set_new(
 		params, "test_token",
 		json_boolean(options_flag(cli->options, "test-token")));
 	code = money_call(cli, "deploy", params, result, e);
 	if (code == ERR_NONE)
-		cli_print(cli, "bank %s\ntoken %s\n", text_of(*result, "bank"),
-			  text_of(*result, "token"));
+		cli_print(cli, "bank %s\ntoken %s\n",
+			  cli_text_of(*result, "bank"),
+			  cli_text_of(*result, "token"));
 	return code;
 }
 
@@ -79,13 +54,10 @@ static enum err_code run_amount(struct cli *cli, const char *method,
 
 	(void)json_object_set_new(take_params, "amount",
 				  json_string(cli->args[0]));
-	if (options_text(cli->options, "to"))
-		(void)json_object_set_new(
-			take_params, "to",
-			json_string(options_text(cli->options, "to")));
+	cli_put_text(cli, take_params, "to");
 	code = money_call(cli, method, take_params, result, e);
 	if (code == ERR_NONE)
-		cli_print(cli, "%s\n", text_of(*result, "text"));
+		cli_print(cli, "%s\n", cli_text_of(*result, "text"));
 	return code;
 }
 
@@ -115,7 +87,7 @@ static enum err_code run_reserve(struct cli *cli, json_t **result,
 	enum err_code code = money_call(cli, "reserve", params, result, e);
 
 	if (code == ERR_NONE)
-		cli_print(cli, "%s\n", text_of(*result, "text"));
+		cli_print(cli, "%s\n", cli_text_of(*result, "text"));
 	return code;
 }
 
@@ -127,7 +99,7 @@ static enum err_code run_release(struct cli *cli, json_t **result,
 	enum err_code code = money_call(cli, "release", params, result, e);
 
 	if (code == ERR_NONE)
-		cli_print(cli, "%s\n", text_of(*result, "text"));
+		cli_print(cli, "%s\n", cli_text_of(*result, "text"));
 	return code;
 }
 
@@ -138,11 +110,11 @@ static void print_settlement(const struct cli *cli, const json_t *r)
 
 	json_array_foreach(batches, i, b) cli_print(
 		cli, "transaction %zu: %s tokens, gas %lld, fee %s%s%s\n",
-		i + 1, text_of(b, "brings"),
+		i + 1, cli_text_of(b, "brings"),
 		json_integer_value(json_object_get(b, "gas")),
-		text_of(b, "fee"), *text_of(b, "txid") ? ", tx " : "",
-		text_of(b, "txid"));
-	cli_print(cli, "%s\n", text_of(r, "text"));
+		cli_text_of(b, "fee"), *cli_text_of(b, "txid") ? ", tx " : "",
+		cli_text_of(b, "txid"));
+	cli_print(cli, "%s\n", cli_text_of(r, "text"));
 }
 
 static enum err_code run_settle(struct cli *cli, json_t **result, struct err *e)
@@ -153,10 +125,7 @@ static enum err_code run_settle(struct cli *cli, json_t **result, struct err *e)
 			  (int)options_flag(cli->options, "all"));
 	enum err_code code;
 
-	if (options_text(cli->options, "to"))
-		(void)json_object_set_new(
-			params, "to",
-			json_string(options_text(cli->options, "to")));
+	cli_put_text(cli, params, "to");
 	code = money_call(cli, "settle", params, result, e);
 	if (code == ERR_NONE)
 		print_settlement(cli, *result);
@@ -178,9 +147,9 @@ static enum err_code run_exposure(struct cli *cli, json_t **result,
 		cli_print(cli, "nobody owes anything\n");
 	json_array_foreach(pairs, i, p)
 		cli_print(cli, "%s  %-9s  promised %s  secured %s  paid %s\n",
-			  text_of(p, "peer"), text_of(p, "direction"),
-			  text_of(p, "promised"), text_of(p, "secured"),
-			  text_of(p, "paid"));
+			  cli_text_of(p, "peer"), cli_text_of(p, "direction"),
+			  cli_text_of(p, "promised"), cli_text_of(p, "secured"),
+			  cli_text_of(p, "paid"));
 	return ERR_NONE;
 }
 
@@ -198,7 +167,7 @@ static enum err_code run_ledger_check(struct cli *cli, json_t **result,
 	findings = json_object_get(*result, "findings");
 	json_array_foreach(findings, i, f)
 		cli_print(cli, "%s\n", json_string_value(f));
-	cli_print(cli, "%s\n", text_of(*result, "text"));
+	cli_print(cli, "%s\n", cli_text_of(*result, "text"));
 	if (json_array_size(findings) > 0)
 		return err_fail(e, ERR_STATE,
 				"the book has %zu faults; keep a copy of it "
@@ -219,7 +188,7 @@ static enum err_code run_ledger_export(struct cli *cli, json_t **result,
 
 	if (code != ERR_NONE || (cli->json && !path))
 		return code;
-	csv = text_of(*result, "csv");
+	csv = cli_text_of(*result, "csv");
 	f = path ? fopen(path, "we") : stdout;
 	if (!f)
 		return err_fail(e, ERR_IO, "cannot write %.100s", path);

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "node/api.h"
+#include "node/cli_params.h"
 #include "node/cli_progress.h"
 
 #include <errno.h>
@@ -53,17 +54,7 @@
 		 "RATE", \
 		 "download limit in bytes a second"}, \
 		{"slots", OPT_INT, NULL, 1, 10000, "N", "upload slots"}, \
-		{"log-level", \
-		 OPT_STRING, \
-		 NULL, \
-		 0, \
-		 0, \
-		 "LEVEL", \
-		 "error, warn, info or debug; to stderr"}, \
-	{ \
-		"passphrase-file", OPT_STRING, NULL, 0, 0, "FILE", \
-			"the wallet's passphrase, first line of FILE" \
-	}
+		OPTION_LOG_LEVEL, OPTION_PASSPHRASE_FILE
 
 static const struct option seed_options[] = {
 	{"torrent", OPT_STRING, NULL, 0, 0, "FILE", "the .torrent to seed"},
@@ -133,33 +124,6 @@ static enum err_code set_dir(json_t *params, const char *dir, bool make,
 				strerror(errno));
 	(void)json_object_set_new(params, "dir", json_string(full));
 	return ERR_NONE;
-}
-
-static void copy_list(const struct cli *cli, json_t *params, const char *name)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < options_list_count(cli->options, name); i++)
-		(void)json_array_append_new(
-			list,
-			json_string(options_list_at(cli->options, name, i)));
-	(void)json_object_set_new(params, name, list);
-}
-
-static void copy_text(const struct cli *cli, json_t *params, const char *name)
-{
-	if (options_is_set(cli->options, name))
-		(void)json_object_set_new(
-			params, name,
-			json_string(options_text(cli->options, name)));
-}
-
-static void copy_int(const struct cli *cli, json_t *params, const char *name)
-{
-	if (options_is_set(cli->options, name))
-		(void)json_object_set_new(
-			params, name,
-			json_integer(options_int(cli->options, name)));
 }
 
 static void on_progress(void *ctx, const json_t *event)
@@ -272,11 +236,11 @@ static enum err_code run_seed(struct cli *cli, json_t **result, struct err *e)
 		json_decref(params);
 		return code;
 	}
-	copy_list(cli, params, "peer");
-	copy_list(cli, params, "tracker");
-	copy_text(cli, params, "seed-ratio");
-	copy_int(cli, params, "seed-time");
-	copy_int(cli, params, "slots");
+	cli_put_list(cli, params, "peer");
+	cli_put_list(cli, params, "tracker");
+	cli_put_text(cli, params, "seed-ratio");
+	cli_put_int(cli, params, "seed-time");
+	cli_put_int(cli, params, "slots");
 	return run_transfer(cli, params, result, e);
 }
 
@@ -299,14 +263,14 @@ static enum err_code run_get(struct cli *cli, json_t **result, struct err *e)
 		json_decref(params);
 		return code;
 	}
-	copy_list(cli, params, "peer");
-	copy_list(cli, params, "tracker");
-	copy_text(cli, params, "seed-ratio");
-	copy_int(cli, params, "seed-time");
-	copy_int(cli, params, "slots");
-	copy_text(cli, params, "bid");
-	copy_text(cli, params, "budget");
-	copy_int(cli, params, "preallocate");
+	cli_put_list(cli, params, "peer");
+	cli_put_list(cli, params, "tracker");
+	cli_put_text(cli, params, "seed-ratio");
+	cli_put_int(cli, params, "seed-time");
+	cli_put_int(cli, params, "slots");
+	cli_put_text(cli, params, "bid");
+	cli_put_text(cli, params, "budget");
+	cli_put_int(cli, params, "preallocate");
 	return run_transfer(cli, params, result, e);
 }
 

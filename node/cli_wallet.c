@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "ledger/keystore.h"
 #include "ledger/signer_state.h"
+#include "node/cli_params.h"
 #include "node/passphrase.h"
 
 #include <sodium.h>
@@ -21,13 +22,7 @@
 #define DAY_S 86400
 
 #define WALLET_OPTIONS \
-	{"passphrase-file", \
-	 OPT_STRING, \
-	 NULL, \
-	 0, \
-	 0, \
-	 "FILE", \
-	 "the wallet's passphrase, first line of FILE"}, \
+	OPTION_PASSPHRASE_FILE, \
 		{"tron", \
 		 OPT_FLAG, \
 		 "no", \

@@ -307,51 +307,66 @@ static struct torrent *named(struct engine *en, const json_t *params,
 	return found;
 }
 
-void method_pause(struct engine *en, const json_t *params, struct call *c)
+/* Does one thing to the torrent that params name; `act` gives the result, NULL
+ * and an error when it did not. */
+static void on_one(struct engine *en, const json_t *params, struct call *c,
+		   json_t *(*act)(struct torrent *t, const json_t *params,
+				  struct err *e))
 {
 	struct err e = {0};
 	struct torrent *t = named(en, params, &e);
+	json_t *result = t ? act(t, params, &e) : NULL;
 
-	if (!t) {
+	if (e.code != ERR_NONE)
 		call_error(c, &e);
-		return;
-	}
+	else
+		call_result(c, result);
+}
+
+static json_t *act_pause(struct torrent *t, const json_t *params, struct err *e)
+{
+	(void)params;
+	(void)e;
 	torrent_pause(t);
-	call_result(c, torrent_json(t));
+	return torrent_json(t);
+}
+
+static json_t *act_resume(struct torrent *t, const json_t *params,
+			  struct err *e)
+{
+	(void)params;
+	(void)e;
+	torrent_resume(t);
+	return torrent_json(t);
+}
+
+/* As it was: its figures go with it. */
+static json_t *act_remove(struct torrent *t, const json_t *params,
+			  struct err *e)
+{
+	json_t *result = torrent_json(t);
+
+	(void)json_object_set_new(result, "state", json_string("removed"));
+	if (torrent_remove(t, json_is_true(json_object_get(params, "files")),
+			   e) == ERR_NONE)
+		return result;
+	json_decref(result);
+	return NULL;
+}
+
+void method_pause(struct engine *en, const json_t *params, struct call *c)
+{
+	on_one(en, params, c, act_pause);
 }
 
 void method_resume(struct engine *en, const json_t *params, struct call *c)
 {
-	struct err e = {0};
-	struct torrent *t = named(en, params, &e);
-
-	if (!t) {
-		call_error(c, &e);
-		return;
-	}
-	torrent_resume(t);
-	call_result(c, torrent_json(t));
+	on_one(en, params, c, act_resume);
 }
 
 void method_remove(struct engine *en, const json_t *params, struct call *c)
 {
-	struct err e = {0};
-	struct torrent *t = named(en, params, &e);
-	bool files = json_is_true(json_object_get(params, "files"));
-	json_t *result;
-
-	if (!t) {
-		call_error(c, &e);
-		return;
-	}
-	result = torrent_json(t);
-	(void)json_object_set_new(result, "state", json_string("removed"));
-	if (torrent_remove(t, files, &e) != ERR_NONE) {
-		json_decref(result);
-		call_error(c, &e);
-		return;
-	}
-	call_result(c, result);
+	on_one(en, params, c, act_remove);
 }
 
 /* ---- verify ---- */

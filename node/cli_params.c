@@ -1,0 +1,35 @@
+#include "node/cli_params.h"
+
+void cli_put_list(const struct cli *cli, json_t *params, const char *name)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < options_list_count(cli->options, name); i++)
+		(void)json_array_append_new(
+			list,
+			json_string(options_list_at(cli->options, name, i)));
+	(void)json_object_set_new(params, name, list);
+}
+
+void cli_put_text(const struct cli *cli, json_t *params, const char *name)
+{
+	if (options_is_set(cli->options, name))
+		(void)json_object_set_new(
+			params, name,
+			json_string(options_text(cli->options, name)));
+}
+
+void cli_put_int(const struct cli *cli, json_t *params, const char *name)
+{
+	if (options_is_set(cli->options, name))
+		(void)json_object_set_new(
+			params, name,
+			json_integer(options_int(cli->options, name)));
+}
+
+const char *cli_text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}

@@ -1,0 +1,37 @@
+/* cli_params.h - what the commands of several journeys share: rows of their
+ * option tables, and options as parameters of a method.
+ *
+ * A method's parameter has the name of the option it comes from. Thread: the
+ * program's only one.
+ */
+#ifndef NODE_CLI_PARAMS_H
+#define NODE_CLI_PARAMS_H
+
+#include "node/cli.h"
+
+#define OPTION_PASSPHRASE_FILE \
+	{ \
+		"passphrase-file", OPT_STRING, NULL, 0, 0, "FILE", \
+			"the wallet's passphrase, first line of FILE" \
+	}
+#define OPTION_LOG_LEVEL \
+	{ \
+		"log-level", OPT_STRING, NULL, 0, 0, "LEVEL", \
+			"error, warn, info or debug; to stderr" \
+	}
+#define OPTION_RPC \
+	{ \
+		"rpc", OPT_LIST, NULL, 0, 0, "URL", \
+			"the chain's RPC, instead of the profile's" \
+	}
+
+/* Each sets params[name] when the option was given, else does nothing; the list
+ * is always set. */
+void cli_put_text(const struct cli *cli, json_t *params, const char *name);
+void cli_put_int(const struct cli *cli, json_t *params, const char *name);
+void cli_put_list(const struct cli *cli, json_t *params, const char *name);
+
+/* A text of a result; "" when there is none. */
+const char *cli_text_of(const json_t *object, const char *key);
+
+#endif
