@@ -141,13 +141,16 @@ static enum err_code run_new(struct cli *cli, json_t **result, struct err *e)
 {
 	struct rng rng = rng_system();
 	char phrase[BIP39_PHRASE_MAX];
+	const int64_t words = options_int(cli->options, "words");
 	struct wallet w;
-	enum err_code code = wallet_prepare(&w, cli, e);
+	enum err_code code;
 
+	cli->wrong_usage = words != 12 && words != 24;
+	if (cli->wrong_usage)
+		return err_fail(e, ERR_PARSE, "--words: want 12 or 24");
+	code = wallet_prepare(&w, cli, e);
 	if (code == ERR_NONE)
-		code = keystore_new(
-			&w.keys, (unsigned)options_int(cli->options, "words"),
-			&rng, e);
+		code = keystore_new(&w.keys, (unsigned)words, &rng, e);
 	if (code == ERR_NONE)
 		code = keystore_phrase(w.keys, phrase, e);
 	if (code == ERR_NONE)

@@ -330,6 +330,9 @@ def part_wallet(s):
               says=("wallet new",))
     s.refused("a new wallet without a passphrase", "wallet", "new", "--home",
               home, says=("passphrase",))
+    s.refused("a phrase of 13 words, before a passphrase is asked for",
+              "wallet", "new", "--words", "13", "--home", home, status=2,
+              says=("--words", "12 or 24"))
     got = s.run("wallet", "new", *own, "--json")
     made = got.json()
     s.check("wallet new shows address and phrase", got.status == 0 and
