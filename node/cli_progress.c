@@ -66,30 +66,39 @@ static void bar(char *out, size_t width, int64_t have, int64_t total)
 	out[width] = '\0';
 }
 
-void progress_line(char *out, size_t cap, int width, const json_t *event)
+/* Of a transfer; a check has no rates. */
+static void put_rates(char *out, size_t cap, const json_t *event)
 {
-	int64_t have = number(event, "have"), total = number(event, "total");
 	const char *spent = json_string_value(json_object_get(event, "spent"));
-	char done[16], all[16], down[16], up[16], left[16], cells[32], tail[64];
-	long percent = total > 0 ? (long)(have * 100 / total) : 100;
-	size_t len;
+	char down[16], up[16], left[16], tail[64] = "";
 
-	progress_bytes(done, sizeof(done), have);
-	progress_bytes(all, sizeof(all), total);
+	out[0] = '\0';
+	if (!json_object_get(event, "rate_down"))
+		return;
 	progress_bytes(down, sizeof(down), number(event, "rate_down"));
 	progress_bytes(up, sizeof(up), number(event, "rate_up"));
 	progress_time(left, sizeof(left),
 		      json_object_get(event, "eta_s") ? number(event, "eta_s")
 						      : -1);
-	bar(cells, width > 100 ? 20 : 10, have, total);
-	tail[0] = '\0';
 	if (spent)
 		(void)snprintf(tail, sizeof(tail), " spent %.24s", spent);
-	(void)snprintf(out, cap,
-		       "%3ld%% [%s] %s/%s down %s/s up %s/s peers "
-		       "%lld%s left %s",
-		       percent, cells, done, all, down, up,
-		       (long long)number(event, "peers"), tail, left);
+	(void)snprintf(out, cap, " down %s/s up %s/s peers %lld%s left %s",
+		       down, up, (long long)number(event, "peers"), tail, left);
+}
+
+void progress_line(char *out, size_t cap, int width, const json_t *event)
+{
+	int64_t have = number(event, "have"), total = number(event, "total");
+	char done[16], all[16], cells[32], rates[160];
+	long percent = total > 0 ? (long)(have * 100 / total) : 100;
+	size_t len;
+
+	progress_bytes(done, sizeof(done), have);
+	progress_bytes(all, sizeof(all), total);
+	put_rates(rates, sizeof(rates), event);
+	bar(cells, width > 100 ? 20 : 10, have, total);
+	(void)snprintf(out, cap, "%3ld%% [%s] %s/%s%s", percent, cells, done,
+		       all, rates);
 	len = strlen(out);
 	if (width > 0 && len >= (size_t)width && (size_t)width < cap)
 		out[width - 1] = '\0';
@@ -108,9 +117,12 @@ static void draw(struct progress *p, const json_t *event)
 {
 	char line[512];
 	int64_t have = number(event, "have"), total = number(event, "total");
-	int tenth = total > 0 ? (int)(have * 10 / total) : 10;
+	int tenth;
 
+	if (total <= 0) /* nothing is known yet, or there is nothing */
+		return;
 	progress_line(line, sizeof(line), p->terminal ? columns() : 0, event);
+	tenth = (int)(have * 10 / total);
 	if (p->terminal) {
 		(void)fprintf(stderr, "\r\033[K%s", line);
 		p->drawn = true;

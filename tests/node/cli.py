@@ -183,6 +183,7 @@ def part_create(s):
     got = s.run("verify", s.source, "--torrent", pair, "--home", home)
     s.check("verify good files", got.status == 0 and
             "pieces are good" in got.out, got)
+    s.check("and tells no progress of nothing", "0 B/0 B" not in got.err, got)
     damaged = s.path("damaged")
     shutil.copytree(s.source, damaged)
     with open(damaged + "/one.bin", "r+b") as f:
