@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "node/money.h"
+#include "node/step_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,9 @@ struct journey {
 	struct engine *engine;
 	struct money *money;
 	struct call *call;
-	const char *what; /* "deposited", for the last line */
-	json_t *batches;  /* settle */
+	const char *what;      /* "deposited", for the last line */
+	const char *call_name; /* of step_kind() */
+	json_t *batches;       /* settle */
 	struct settle_options options;
 	bool dry_run;
 };
@@ -103,29 +105,6 @@ static void on_cancel(void *ctx)
 	journey_fail(j, &e);
 }
 
-static const char *kind_name(enum outbox_kind kind)
-{
-	switch (kind) {
-	case OUTBOX_DEPLOY:
-		return "deploy";
-	case OUTBOX_APPROVE:
-		return "approve";
-	case OUTBOX_DEPOSIT:
-		return "deposit";
-	case OUTBOX_WITHDRAW:
-		return "withdraw";
-	case OUTBOX_RESERVE:
-		return "reserve";
-	case OUTBOX_RELEASE:
-		return "release";
-	case OUTBOX_CASH:
-		return "cash";
-	case OUTBOX_OTHER:
-		return "call";
-	}
-	return "call";
-}
-
 /* One line of the settlement for each transaction that is final. */
 static void note_batch(struct journey *j, const struct settle_step *st,
 		       const char *tx)
@@ -145,8 +124,7 @@ static void note_batch(struct journey *j, const struct settle_step *st,
 static void on_step(void *ctx, const struct settle_step *st)
 {
 	struct journey *j = ctx;
-	char amount[MONEY_TEXT_MAX], fee[MONEY_TEXT_MAX], text[512];
-	char tx[HEX_LEN(32) + 2] = "";
+	char text[STEP_TEXT_MAX], tx[HEX_LEN(32) + 2] = "";
 	json_t *event;
 
 	if (st->txid) {
@@ -155,19 +133,10 @@ static void on_step(void *ctx, const struct settle_step *st)
 	}
 	if (st->kind == OUTBOX_CASH && st->step == OUTBOX_FINAL)
 		note_batch(j, st, tx);
-	(void)snprintf(
-		text, sizeof(text), "%s%s%s: %s%s%s%s%s %s",
-		kind_name(st->kind), amount_is_zero(st->amount) ? "" : " ",
-		amount_is_zero(st->amount)
-			? ""
-			: money_text(j->money, st->amount, amount),
-		st->text, *tx ? ", tx " : "", tx,
-		amount_is_zero(st->fee) ? "" : ", fee ",
-		amount_is_zero(st->fee) ? ""
-					: coin_text(j->money, st->fee, fee),
-		amount_is_zero(st->fee) ? "" : j->money->profile.coin_symbol);
-	event = json_pack("{ss ss ss sI}", "type", kind_name(st->kind), "text",
-			  text, "txid", tx, "units", (json_int_t)st->units);
+	event = json_pack("{ss ss ss sI}", "type",
+			  step_kind(st->kind, j->call_name), "text",
+			  step_text(j->money, st, j->call_name, text), "txid",
+			  tx, "units", (json_int_t)st->units);
 	call_event(j->call, event);
 }
 
@@ -293,6 +262,7 @@ static void amount_journey(struct engine *en, const json_t *params,
 static void start_mint(struct journey *j, struct amount amount,
 		       const struct address *to)
 {
+	j->call_name = "mint";
 	settle_mint(j->money->bandwidth.settle, to, amount, on_step, on_done,
 		    j);
 }
@@ -300,6 +270,7 @@ static void start_mint(struct journey *j, struct amount amount,
 static void start_deposit(struct journey *j, struct amount amount,
 			  const struct address *to)
 {
+	j->call_name = "deposit"; /* for another account */
 	settle_deposit(j->money->bandwidth.settle, amount, to, on_step, on_done,
 		       j);
 }
