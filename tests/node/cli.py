@@ -281,7 +281,7 @@ def part_transfer(s):
     again = s.path("again")
     get = ["get", s.torrent, "--out", again, "--home", s.home(), "--listen",
            ADDRESS + ":0", "--peer", at]
-    p = s.start("get", *get, "--limit-down", "1MiB")
+    p = s.start("get", *get, "--limit-down", "512KiB")
     wait_for("progress", ANSWER_S, lambda: s.logged(p, " [2-6][0-9]%"), p)
     os.kill(p.pid, signal.SIGINT)
     got = s.ended(p)
@@ -305,7 +305,7 @@ def part_transfer(s):
     got = s.ended(seeder, 10)
     s.check("SIGTERM ends seed cleanly", got.status == 0 and
             "uploaded" in got.out, got)
-    p, at = s.seeder("--seed-time", "1s", "--json")
+    p, at = s.seeder("--seed-time", "3s", "--json")
     got = s.ended(p, 10)
     s.check("seed --seed-time ends by itself", got.status == 0 and
             got.json().get("state") == "seeding", got)
