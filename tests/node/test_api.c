@@ -38,6 +38,8 @@ static void dispatch(void *ctx, const char *method, const json_t *params,
 	} else if (strcmp(method, "wait") == 0) {
 		waiting = c;
 		call_on_cancel(c, on_cancel, NULL);
+	} else if (strcmp(method, "stay") == 0) {
+		waiting = c;
 	} else {
 		(void)err_fail(&e, ERR_FUNDS, "no money for %s", method);
 		call_error(c, &e);
@@ -86,6 +88,8 @@ static int client(const char *method, const char *raw)
 				       json_equal(params, result)
 			       ? 0
 			       : 13;
+	if (strcmp(method, "stay") == 0)
+		return code == ERR_STATE && strstr(e.msg, "stops") ? 0 : 15;
 	return code == ERR_FUNDS && strstr(e.msg, "no money for") ? 0 : 14;
 }
 
@@ -147,6 +151,41 @@ static void each_call_has_one_end(void)
 	CHECK(access(socket_path, F_OK) != 0, "the socket file is left behind");
 }
 
+static void on_started(void *ctx)
+{
+	if (waiting)
+		loop_stop(loop);
+	else
+		loop_timer_set(*(struct loop_timer **)ctx, 1);
+}
+
+/* Its call has no hook: the listener hears of the stop all the same. */
+static void a_daemon_that_stops_says_so(void)
+{
+	struct api *api = NULL;
+	struct loop_timer *timer;
+	struct err e = {0};
+	int status = -1;
+
+	loop = loop_new(&e);
+	waiting = NULL;
+	timer = loop_timer_new(loop, on_started, &timer);
+	CHECK(api_new(&api, loop, NULL, socket_path, dispatch, NULL, &e) ==
+		      ERR_NONE,
+	      "%s", e.msg);
+	child = fork();
+	if (child == 0)
+		_exit(client("stay", NULL));
+	loop_timer_set(timer, 1);
+	loop_run(loop);
+	api_free(api);
+	CHECK(waitpid(child, &status, 0) == child && status == 0, "%d", status);
+	e = (struct err){.code = ERR_STATE};
+	call_error(waiting, &e);
+	loop_timer_free(timer);
+	loop_free(loop);
+}
+
 static void nobody_there_is_said(void)
 {
 	json_t *result;
@@ -166,6 +205,7 @@ int main(void)
 		return 1;
 	(void)snprintf(socket_path, sizeof(socket_path), "%s/api.sock", dir);
 	each_call_has_one_end();
+	a_daemon_that_stops_says_so();
 	nobody_there_is_said();
 	(void)rmdir(dir);
 	return CHECK_EXIT();
