@@ -173,12 +173,14 @@ static void settle_if_due(struct purse *p)
 
 void purse_housekeeping(struct purse *p)
 {
-	struct engine *en = p->money->engine;
-	int64_t now = loop_now_ms(en->loop);
 	struct err e = {0};
+	struct engine *en;
+	int64_t now;
 
 	if (!p->book)
 		return;
+	en = p->money->engine;
+	now = loop_now_ms(en->loop);
 	if (now - p->ticked_ms >= BOOK_TICK_MS) {
 		p->ticked_ms = now;
 		if (book_tick(p->book, clock_unix_s(), &e) != ERR_NONE ||

@@ -42,7 +42,8 @@ void purse_close(struct purse *p);
 
 /* Reads balances and pairs in final state, unless that is under way. */
 void purse_refresh(struct purse *p);
-/* Now and then: the book's tick, a refresh, settling by itself when due. */
+/* Now and then: the book's tick, a refresh, settling by itself when due.
+ * Zeroed, as the storage purse of who never rented, or closed: nothing. */
 void purse_housekeeping(struct purse *p);
 
 #endif
