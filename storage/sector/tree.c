@@ -9,6 +9,7 @@
 _Static_assert(sizeof(struct hash32) == SHA256_LEN, "nodes lie in a row");
 _Static_assert(1U << (TILE_LEVEL + SECTOR_LEVEL) == SECTOR_LEAVES, "levels");
 _Static_assert(TILE_LEVEL + SECTOR_LEVEL == TREE_SECTOR_PATH, "levels");
+_Static_assert(1U << TILE_LEVEL == TREE_TILE_LEAVES, "levels");
 _Static_assert(1U << TREE_BLOCK_LEVEL == TREE_BLOCK, "levels");
 
 /* n nodes become n >> levels, in place. */
@@ -50,6 +51,16 @@ static struct hash32 padding(unsigned level)
 
 /* --- a sector --- */
 
+void tree_leaf_nodes(struct hash32 *nodes, const uint8_t *data, size_t leaves)
+{
+	sha256_many(nodes->bytes, data, TREE_LEAF, leaves);
+}
+
+void tree_tiles_of_leaves(struct hash32 *nodes, size_t tiles)
+{
+	halve(nodes, tiles << TILE_LEVEL, TILE_LEVEL);
+}
+
 void tree_tile_nodes(struct hash32 *nodes, const uint8_t *data, size_t tiles)
 {
 	struct hash32 leaves[BATCH_TILES << TILE_LEVEL];
@@ -57,8 +68,8 @@ void tree_tile_nodes(struct hash32 *nodes, const uint8_t *data, size_t tiles)
 	while (tiles) {
 		size_t now = tiles < BATCH_TILES ? tiles : BATCH_TILES;
 
-		sha256_many(leaves->bytes, data, TREE_LEAF, now << TILE_LEVEL);
-		halve(leaves, now << TILE_LEVEL, TILE_LEVEL);
+		tree_leaf_nodes(leaves, data, now << TILE_LEVEL);
+		tree_tiles_of_leaves(leaves, now);
 		memcpy(nodes, leaves, now * sizeof(*nodes));
 		nodes += now;
 		data += now * TREE_TILE;

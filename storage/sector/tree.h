@@ -30,6 +30,7 @@
 #define TREE_TILE 16384U
 #define SECTOR_LEAVES (SECTOR_LEN / TREE_LEAF)
 #define SECTOR_TILES (SECTOR_LEN / TREE_TILE)
+#define TREE_TILE_LEAVES (TREE_TILE / TREE_LEAF)
 #define TREE_SECTOR_PATH 11 /* nodes from a leaf to its sector's root */
 #define TREE_TILE_PROOF 10  /* the most that a range proof has, see below */
 #define TREE_LIST_PATH 32   /* the most that a path within a list has */
@@ -42,6 +43,11 @@ void tree_sector_root(struct hash32 *root, const uint8_t sector[SECTOR_LEN]);
 /* The nodes over `tiles` whole tiles, SECTOR_TILES at most: a sector that comes
  * in parts is hashed while its bytes are in the cache. */
 void tree_tile_nodes(struct hash32 *nodes, const uint8_t *data, size_t tiles);
+/* The same in two steps, for who has one tile of many sectors: the nodes of
+ * its leaves, and then, of all of them together and in place, what is over each
+ * run of TREE_TILE_LEAVES. */
+void tree_leaf_nodes(struct hash32 *nodes, const uint8_t *data, size_t leaves);
+void tree_tiles_of_leaves(struct hash32 *nodes, size_t tiles);
 /* A sector's root from all its tile nodes. */
 void tree_root_of_tiles(struct hash32 *root,
 			const struct hash32 nodes[SECTOR_TILES]);
