@@ -8,9 +8,21 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What brackets every change, prepared once: parsing it each time costs as much
+ * as a small change itself. */
+enum bracket { BEGIN, COMMIT, MARK, MARK_KEEP, BRACKETS };
+
+static const char *const bracket_sql[BRACKETS] = {
+	[BEGIN] = "BEGIN IMMEDIATE",
+	[COMMIT] = "COMMIT",
+	[MARK] = "SAVEPOINT mark",
+	[MARK_KEEP] = "RELEASE mark",
+};
+
 struct db {
 	sqlite3 *h;
 	char *path;
+	sqlite3_stmt *brackets[BRACKETS]; /* NULL until first used */
 };
 
 struct db_stmt {
@@ -284,6 +296,8 @@ void db_close(struct db *db)
 {
 	if (!db)
 		return;
+	for (size_t i = 0; i < BRACKETS; i++)
+		(void)sqlite3_finalize(db->brackets[i]);
 	(void)sqlite3_close_v2(db->h);
 	free(db->path);
 	free(db);
@@ -339,16 +353,34 @@ enum err_code db_check(struct db *db, struct err *e)
 
 /* --- transactions --- */
 
+static enum err_code run_bracket(struct db *db, enum bracket what,
+				 struct err *e)
+{
+	sqlite3_stmt **s = &db->brackets[what];
+	enum err_code code = ERR_NONE;
+	int rc = SQLITE_OK;
+
+	if (!*s)
+		rc = sqlite3_prepare_v3(db->h, bracket_sql[what], -1,
+					SQLITE_PREPARE_PERSISTENT, s, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(*s);
+	if (rc != SQLITE_DONE)
+		code = fail(db, rc, e);
+	(void)sqlite3_reset(*s);
+	return code;
+}
+
 enum err_code db_begin(struct db *db, struct err *e)
 {
 	if (db_in_tx(db))
 		return err_fail(e, ERR_STATE, "a transaction is open already");
-	return db_exec(db, "BEGIN IMMEDIATE", e);
+	return run_bracket(db, BEGIN, e);
 }
 
 enum err_code db_commit(struct db *db, struct err *e)
 {
-	enum err_code code = db_exec(db, "COMMIT", e);
+	enum err_code code = run_bracket(db, COMMIT, e);
 
 	if (code != ERR_NONE)
 		db_rollback(db);
@@ -368,12 +400,12 @@ bool db_in_tx(const struct db *db)
 
 enum err_code db_mark(struct db *db, struct err *e)
 {
-	return db_exec(db, "SAVEPOINT mark", e);
+	return run_bracket(db, MARK, e);
 }
 
 void db_mark_keep(struct db *db)
 {
-	(void)sqlite3_exec(db->h, "RELEASE mark", NULL, NULL, NULL);
+	(void)run_bracket(db, MARK_KEEP, NULL);
 }
 
 void db_mark_undo(struct db *db)

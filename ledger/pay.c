@@ -483,7 +483,8 @@ void pay_session_free(struct pay_session *s)
 	free(s);
 }
 
-/* A bucket that fills by PAY_MSGS_PER_S a second. */
+/* A bucket that fills by PAY_MSGS_PER_S a second; what fast transfers need
+ * beyond that is added where the receipt goes out or the bytes are paid. */
 static bool message_allowed(struct pay_session *s)
 {
 	int64_t passed = s->p->now_ms - s->tokens_ms;

@@ -63,17 +63,20 @@ static uint64_t step_bytes(const struct pay_session *s)
 }
 
 /* The next receipt is due when no more than this is left ahead. Half a step;
- * less when that lasts longer than acknowledgements are seen to take, because
- * each receipt costs both sides a signature and a commit. */
+ * less when that lasts longer than a receipt takes from being wanted to being
+ * acknowledged, because each costs both sides a signature and a commit. That
+ * time is the right measure: the ack came behind all blocks that were on their
+ * way, which the seller had charged and we not yet counted. A quarter is added
+ * for luck. */
 static struct amount refill_at(const struct pay_session *s, uint64_t step)
 {
 	uint64_t bytes = step / 2, need;
 
-	if (has_history(s->pair) && s->buy.ack_took_ms > 0) {
+	if (has_history(s->pair) && s->buy.took_ms > 0) {
 		need = last_second(s->pair, s->p->now_ms) *
-		       (uint64_t)s->buy.ack_took_ms / 500;
-		if (need < step / 8)
-			need = step / 8;
+		       (uint64_t)s->buy.took_ms / 800;
+		if (need < step / PAY_REFILL_DIV)
+			need = step / PAY_REFILL_DIV;
 		if (need < bytes)
 			bytes = need;
 	}
@@ -161,6 +164,8 @@ static void send_newest(struct pay_session *s)
 
 	s->buy.sent = out->newest.amount;
 	s->buy.sent_ms = s->p->now_ms;
+	s->buy.wanted_ms = s->p->now_ms;
+	s->tokens += PAY_ANSWERS;
 	pay_send(s, &m);
 	pay_tell(s, PAY_EV_SENT, out->newest.amount, PAY_NO_NONE, "");
 }
@@ -501,6 +506,7 @@ void pay_buy_committed(struct pay *p, struct pay_pair *pair, bool ok)
 	}
 	s->buy.proved = true;
 	send_newest(s);
+	s->buy.wanted_ms = pair->pending_ms;
 }
 
 /* ---- what the seller says ---- */
@@ -752,7 +758,7 @@ static enum err_code on_ack(struct pay_session *s, const struct pay_msg_ack *m,
 	s->buy.limit_known = true;
 	s->buy.held = m->hold;
 	if (amount_cmp(m->amount, s->buy.sent) == 0 && s->buy.sent_ms) {
-		s->buy.ack_took_ms = now - s->buy.sent_ms + 1;
+		s->buy.took_ms = now - s->buy.wanted_ms + 1;
 		s->buy.sent_ms = 0;
 		s->buy.since_ms = now;
 	}
@@ -872,6 +878,10 @@ void pay_on_block(struct pay_session *s, uint32_t len, int64_t now_ms)
 		amount_min(pair->out.lost,
 			   amount_sub_floor(promised(pair), pair->out.owed));
 	pair->out_dirty = true;
+	s->buy.unseen += len; /* a look is dear beside counting a block */
+	if (s->buy.unseen < step_bytes(s) / PAY_LOOK_DIV)
+		return;
+	s->buy.unseen = 0;
 	pay_buy_pump(s);
 }
 

@@ -29,12 +29,16 @@
 #define PAY_RISK_DIV 100	  /* of the budget on them */
 #define PAY_RISK_LOST_DIV 10	  /* of the budget lost to them, and no more */
 #define PAY_SINKS_MAX 3		  /* receipts below the held one, a session */
-#define PAY_MSGS_PER_S 200	  /* taken from one peer, with that burst */
+#define PAY_MSGS_PER_S 200	  /* taken from one peer, with that burst, */
+#define PAY_ANSWERS 3		  /* these for each receipt it was sent, */
+#define PAY_BYTES_A_MSG (1 << 20) /* and one for so many that it paid */
 #define PAY_METER_SLACK (1 << 20) /* bytes: blocks charged, then withdrawn */
-#define PAY_BLIND_MAX 16 /* payers served before their balance is read */
-#define PAY_TRUST_DIV 4	 /* of what a payer paid is trusted on top */
-#define PAY_LOSS_DIV 64	 /* of what a payee delivered may get lost */
-#define PAY_RAISE_DIV 8	 /* a bid rises by this part */
+#define PAY_BLIND_MAX 16  /* payers served before their balance is read */
+#define PAY_TRUST_DIV 4	  /* of what a payer paid is trusted on top */
+#define PAY_LOSS_DIV 64	  /* of what a payee delivered may get lost */
+#define PAY_RAISE_DIV 8	  /* a bid rises by this part */
+#define PAY_REFILL_DIV 16 /* of a step is left ahead at least */
+#define PAY_LOOK_DIV 64	  /* of a step arrives between two looks */
 #define PAY_FACTS_PER_TICK 16
 
 enum pay_pending { PENDING_NONE, PENDING_SIGN, PENDING_COMMIT };
@@ -141,9 +145,12 @@ struct pay_session {
 		int64_t retry_ms; /* ask or hello again at; 0: no */
 		int64_t ask_wait_ms;
 		int64_t terms_ms;
-		int64_t sent_ms;     /* newest receipt; 0: acknowledged */
-		int64_t ack_took_ms; /* 0: not measured */
-		struct amount sent;  /* highest amount sent on this session */
+		int64_t sent_ms;    /* newest receipt; 0: acknowledged */
+		int64_t wanted_ms;  /* when it was asked of the signer */
+		int64_t took_ms;    /* from there to its ack; 0: not measured */
+		uint32_t unseen;    /* bytes since the last look at what is due
+				     */
+		struct amount sent; /* highest amount sent on this session */
 	} buy;
 };
 

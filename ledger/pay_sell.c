@@ -518,6 +518,8 @@ enum pay_charge pay_charge(struct pay_session *s, uint32_t len, int64_t now_ms)
 			  countable(s->p, pair)))
 		return hold(s);
 	meter(s, true, s->bid);
+	if (s->paid_bytes % PAY_BYTES_A_MSG + len >= PAY_BYTES_A_MSG)
+		s->tokens++;
 	s->paid_bytes += len;
 	pair->in_dirty = true;
 	return PAY_CHARGE_PAID;

@@ -38,6 +38,8 @@ struct deal {
 	bool they_sell;
 	bool bad; /* sent false data: not paid any more */
 	/* noted in a callback, done at the end of the turn */
+	bool noted;
+	struct deal *noted_next;
 	bool rank_changed, ready_again, doomed;
 	enum peer_close doom;
 	char doom_text[160];
@@ -64,6 +66,8 @@ struct trade {
 	struct seal_keypair key;
 	struct loop_timer *tick;
 	struct deal *deals;
+	struct deal *noted, **noted_end; /* those with something to do */
+	unsigned n_noted;
 	struct signing *signing;
 	struct reading *reading;
 	uint8_t offer[OFFER_MAX];
@@ -83,6 +87,18 @@ static void note_work(struct trade *t)
 	loop_want_turn_end(t->engine->loop);
 }
 
+static void note_deal(struct deal *d)
+{
+	if (!d->noted) {
+		d->noted = true;
+		d->noted_next = NULL;
+		*d->trade->noted_end = d;
+		d->trade->noted_end = &d->noted_next;
+		d->trade->n_noted++;
+	}
+	note_work(d->trade);
+}
+
 static void doom(struct deal *d, enum peer_close why, const char *text)
 {
 	if (d->doomed)
@@ -90,7 +106,7 @@ static void doom(struct deal *d, enum peer_close why, const char *text)
 	d->doomed = true;
 	d->doom = why;
 	(void)snprintf(d->doom_text, sizeof(d->doom_text), "%s", text);
-	note_work(d->trade);
+	note_deal(d);
 }
 
 /* ---- outer messages ---- */
@@ -375,24 +391,23 @@ static void host_event(void *ctx, const struct pay_event *ev)
 {
 	struct trade *t = ctx;
 	struct side *side = ev->session_ctx;
+	bool often = ev->kind == PAY_EV_SENT || ev->kind == PAY_EV_ACCEPTED;
 	char amount[MONEY_TEXT_MAX];
 
 	if (side && ev->kind == PAY_EV_RANK) {
 		side->deal->rank_changed = true;
-		note_work(t);
+		note_deal(side->deal);
 		return;
 	}
 	if (side && ev->kind == PAY_EV_READY) {
 		side->deal->ready_again = true;
-		note_work(t);
+		note_deal(side->deal);
 		return;
 	}
-	log_line(t->engine->log,
-		 ev->kind == PAY_EV_SENT || ev->kind == PAY_EV_ACCEPTED
-			 ? LOG_DEBUG
-			 : LOG_INFO,
-		 "trade", "%s amount=%s code=%d text=\"%s\"",
-		 event_name(ev->kind),
+	if (often && !log_wants(t->engine->log, LOG_DEBUG))
+		return;
+	log_line(t->engine->log, often ? LOG_DEBUG : LOG_INFO, "trade",
+		 "%s amount=%s code=%d text=\"%s\"", event_name(ev->kind),
 		 money_text(t->engine->money, ev->amount, amount),
 		 (int)ev->code, ev->text ? ev->text : "");
 	if (ev->kind == PAY_EV_ADOPTED)
@@ -549,6 +564,7 @@ enum err_code trade_new(struct trade **out, struct engine *en, struct err *e)
 	if (!t)
 		return err_fail(e, ERR_NOMEM, "trade");
 	t->engine = en;
+	t->noted_end = &t->noted;
 	t->tick = loop_timer_new(en->loop, on_tick, t);
 	if (!t->tick) {
 		free(t);
@@ -571,10 +587,26 @@ static void end_side(struct side *side)
 	seal_clear(&side->seal);
 }
 
+static void forget_note(struct deal *d)
+{
+	struct trade *t = d->trade;
+	struct deal **at = &t->noted;
+
+	while (*at != d)
+		at = &(*at)->noted_next;
+	*at = d->noted_next;
+	if (!*at)
+		t->noted_end = at;
+	t->n_noted--;
+	d->noted = false;
+}
+
 static void deal_free(struct deal *d)
 {
 	struct trade *t = d->trade;
 
+	if (d->noted)
+		forget_note(d);
 	end_side(&d->sell);
 	end_side(&d->buy);
 	if (d->prev)
@@ -635,10 +667,12 @@ void trade_free(struct trade *t)
 
 /* ---- the end of a turn ---- */
 
+/* d may be gone afterwards: its peer was closed. */
 static void act(struct trade *t, struct deal *d)
 {
 	int64_t now = now_of(t);
 
+	forget_note(d);
 	if (d->rank_changed && d->sell.session) {
 		d->rank_changed = false;
 		swarm_peer_set_rank(d->peer, now, pay_rank(d->sell.session));
@@ -653,18 +687,14 @@ static void act(struct trade *t, struct deal *d)
 
 void trade_turn_end(struct trade *t)
 {
-	struct deal *next;
-
 	if (!t->work_noted && !t->want_commit)
 		return;
 	t->work_noted = false;
 	fail_refused(t);
 	commit(t);
-	for (struct deal *d = t->deals; d; d = next) {
-		next = d->next;
-		if (d->rank_changed || d->ready_again || d->doomed)
-			act(t, d);
-	}
+	/* acting may note again: those wait for the next turn */
+	for (unsigned n = t->n_noted; n && t->noted; n--)
+		act(t, t->noted);
 	commit(t);
 }
 
@@ -883,11 +913,11 @@ void trade_slot(struct trade *t, struct peer *p, enum peer_slot slot)
 {
 	struct deal *d = deal_of(p);
 
+	(void)t;
 	if (!d || !d->sell.session)
 		return;
 	pay_set_slot(d->sell.session,
 		     slot == PEER_SLOT_RANK ? PAY_SLOT_PAID : PAY_SLOT_FREE);
-	note_work(t);
 }
 
 void trade_choked(struct trade *t, struct peer *p, bool choked)
@@ -899,7 +929,6 @@ void trade_choked(struct trade *t, struct peer *p, bool choked)
 		return;
 	peer_stats_get(p, &stats);
 	pay_set_choked(d->buy.session, choked, stats.am_interested, now_of(t));
-	note_work(t);
 }
 
 void trade_block(struct trade *t, struct peer *p, uint32_t len)
@@ -909,7 +938,6 @@ void trade_block(struct trade *t, struct peer *p, uint32_t len)
 	if (!d || !d->buy.session)
 		return;
 	pay_on_block(d->buy.session, len, now_of(t));
-	note_work(t);
 }
 
 void trade_bad_data(struct trade *t, struct peer *p)
