@@ -247,3 +247,46 @@ sanitizer_prefix() {
 		echo "setarch $(uname -m) -R"
 	fi
 }
+
+# --- what became of the tests -------------------------------------------------
+
+# tests_with STATUS: names, from what ctest left.
+tests_with() {
+	sed -n 's/^.*<testcase name="\([^"]*\)".*status="'"$1"'".*$/\1/p' \
+		"$logs"/ctest-*.xml 2>/dev/null | sort -u | one_row ' '
+}
+
+# tests_said WORD: what tests told in lines "WORD: ...".
+tests_said() {
+	sed -n -e 's/<\/system-out>$//' \
+		-e 's/^\(.*<system-out>\)\{0,1\}'"$1"': \(.*\)$/\2/p' \
+		"$logs"/ctest-*.xml 2>/dev/null | sort -u | one_row '; '
+}
+
+one_row() {
+	awk -v sep="$1" '{ printf "%s%s", (NR > 1 ? sep : ""), $0 }'
+}
+
+# tests_verdict RC: the words, and the status that scripts/test ends with.
+# A test that could not run, and a part of one that says "missing: PROGRAM", is
+# a failure where CI=true: setup installs all that is needed. What the machine
+# itself does not allow ("left out: ...") is only told.
+tests_verdict() {
+	not_run=$(tests_with notrun)
+	missing=$(tests_said missing)
+	left_out=$(tests_said 'left out')
+	gaps="${not_run:+; NOT RUN: $not_run}${missing:+; MISSING: $missing}"
+	note="${left_out:+; left out: $left_out}"
+	if [ "$1" != 0 ]; then
+		echo "TESTS FAILED: $(tests_with fail)$gaps$note" \
+			"(build/log/ctest-*.log has all)"
+		return 1
+	elif [ -z "$gaps" ]; then
+		echo "ALL TESTS PASSED$note"
+	elif [ "${CI:-}" = true ]; then
+		echo "TESTS FAILED: with CI=true all must run${gaps}${note}"
+		return 1
+	else
+		echo "ALL TESTS THAT RAN PASSED${gaps}${note}"
+	fi
+}

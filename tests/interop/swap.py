@@ -450,7 +450,12 @@ def default_pairs(clients):
     pairs = [pair for name in others
              for pair in ("%s:seedbank" % name, "seedbank:%s" % name)]
     pairs.append("seedbank:seedbank@peer")
-    if shutil.which("opentracker") and can_be_nobody():
+    if not shutil.which("opentracker"):
+        print("missing: opentracker", flush=True)
+    elif not can_be_nobody():
+        print("left out: opentracker wants to be root, with another user to "
+              "become", flush=True)
+    else:
         pairs.append("seedbank:seedbank@opentracker")
     if stage.has_ipv6():
         pairs += ["seedbank:seedbank@peer6", "seedbank:seedbank@ipv6"]
@@ -458,7 +463,7 @@ def default_pairs(clients):
                   for pair in ("%s:seedbank@ipv6" % name,
                                "seedbank:%s@ipv6" % name)]
     else:
-        print("without IPv6: this machine has none", flush=True)
+        print("left out: IPv6, which this machine has not", flush=True)
     return pairs
 
 
@@ -518,10 +523,13 @@ def main():
     }
     for name in list(makers):
         missing = makers[name]().missing()
-        if not missing and name == "transmission" and not own_network:
-            missing = "network namespace: it refuses 127.0.0.x"
         if missing:
-            print("without %s: no %s" % (name, missing), flush=True)
+            print("missing: %s, to swap files with" % missing, flush=True)
+        elif name == "transmission" and not own_network:
+            missing = True
+            print("left out: transmission, which refuses 127.0.0.x, wants a "
+                  "network namespace", flush=True)
+        if missing:
             del makers[name]
     pairs = args.pairs.split(",") if args.pairs else default_pairs(makers)
     if not args.pairs and "seedbank" not in makers:

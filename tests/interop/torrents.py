@@ -132,7 +132,7 @@ def main():
                         os.unlink(path)
                     if not make(name, maker, directory, source, path,
                                 private):
-                        print("without " + name)
+                        print("missing: %s, which makes torrents" % name)
                         continue
                     wrong = differences(program, name, path)
                     failed += bool(wrong)
