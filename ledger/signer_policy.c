@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define DAY_S 86400
+#define SET_COLD "`seedbank config cold ADDRESS` sets one"
 
 static bool is_own(const struct signer_rules *rules, const struct address *a)
 {
@@ -74,8 +75,8 @@ static enum err_code check_withdraw(const struct signer_rules *rules,
 		return malformed("withdraw", e);
 	if (!may_receive(rules, &to))
 		return err_fail(e, ERR_STATE,
-				"signer: withdraw only to an own account or "
-				"one of the cold addresses");
+				"signer: withdraw only to an own account or a "
+				"cold address; " SET_COLD);
 	return no_coin(tx, e);
 }
 
@@ -97,7 +98,7 @@ static enum err_code check_cash(const struct signer_rules *rules,
 	    !(is_own(rules, &payee) && may_receive(rules, &to)))
 		return err_fail(e, ERR_STATE,
 				"signer: cash only inside the bank, to the "
-				"payee or to one of the cold addresses");
+				"payee or a cold address; " SET_COLD);
 	return no_coin(tx, e);
 }
 

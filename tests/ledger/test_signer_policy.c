@@ -128,7 +128,10 @@ static void money_leaves_to_known_addresses(void)
 		begin(&c, BANK);
 		bank_enc_withdraw(&c.w, &a, amount_from_u64(5));
 		c.tx.value = amount_from_u64(rows[i].value);
-		check(rows[i].name, &c, false, rows[i].want, "");
+		check(rows[i].name, &c, false, rows[i].want,
+		      rows[i].want == ERR_NONE ? ""
+		      : rows[i].value	       ? "coin is sent"
+					       : "config cold ADDRESS");
 	}
 }
 
