@@ -100,6 +100,8 @@ static enum err_code fill(struct profile *p, const struct row *r, struct err *e)
 		return e ? e->code : ERR_PARSE;
 	if (r->token[0] && profile_set(p, "token", r->token, e) != ERR_NONE)
 		return e ? e->code : ERR_PARSE;
+	p->has_token =
+		p->has_bank; /* "" is the coin, of a bank that is there */
 	return ERR_NONE;
 }
 
@@ -146,13 +148,18 @@ static enum err_code set_bank(struct profile *p, const char *value,
 	if (rc == ERR_NONE && address_is_zero(&p->bank))
 		return err_fail(e, ERR_PARSE, "bank: the zero address");
 	p->has_bank = rc == ERR_NONE;
+	p->has_token = false;
+	p->token = (struct address){{0}};
 	return rc;
 }
 
 static enum err_code set_token(struct profile *p, const char *value,
 			       struct err *e)
 {
-	return address_parse_as(&p->token, p->address, value, e);
+	enum err_code rc = address_parse_as(&p->token, p->address, value, e);
+
+	p->has_token = rc == ERR_NONE;
+	return rc;
 }
 
 static bool whole(uint64_t *out, const char *s, uint64_t max)
@@ -269,6 +276,17 @@ enum err_code profile_need_bank(const struct profile *p, struct err *e)
 			"no bank is known on %s yet: run `seedbank contract "
 			"deploy`, or set `bank`",
 			p->name);
+}
+
+enum err_code profile_need_token(const struct profile *p, struct err *e)
+{
+	enum err_code rc = profile_need_bank(p, e);
+
+	if (rc != ERR_NONE || p->has_token)
+		return rc;
+	return err_fail(e, ERR_STATE,
+			"which token the bank holds is not known yet: the "
+			"chain tells it when it is reached");
 }
 
 enum err_code profile_open_chain(struct chain **out, const struct profile *p,

@@ -35,6 +35,7 @@ struct profile {
 	uint64_t chain_id;
 	bool has_bank; /* false: not deployed yet, bank is zero */
 	struct address bank;
+	bool has_token;	      /* false: not known before the bank was asked */
 	struct address token; /* zero: the chain's coin */
 	unsigned token_decimals;
 	char token_symbol[ABI_TEXT_MAX];
@@ -58,7 +59,8 @@ enum err_code profile_find(struct profile *out, const char *name, struct err *e)
 const char *profile_name(size_t i);
 
 /* Overrides one field by the name that settings use: rpc (adds one; the first
- * replaces the built-in ones), chain-id, bank, token, token-decimals,
+ * replaces the built-in ones), chain-id, bank (forgets the token: another bank
+ * may hold another), token, token-decimals,
  * token-symbol, confirmations (blocks; "finalized" asks the chain),
  * legacy-fees (yes, no). ERR_PARSE: the value is none, or no such field.
  * ERR_LIMIT: over PROFILE_URLS. */
@@ -66,10 +68,12 @@ enum err_code profile_set(struct profile *p, const char *field,
 			  const char *value, struct err *e)
 	__attribute__((warn_unused_result));
 
-/* Whether the token is the chain's own coin. */
+/* Whether the token is the chain's own coin. No meaning without has_token. */
 bool profile_coin_is_token(const struct profile *p);
 /* ERR_STATE in words that say what to do when there is no bank. */
 enum err_code profile_need_bank(const struct profile *p, struct err *e);
+/* The same where its token must be known too. */
+enum err_code profile_need_token(const struct profile *p, struct err *e);
 
 /* The chain of a profile. ERR_STATE: it names no URL. max_fee: of one
  * transaction, in coin; zero: the signer's limit alone. */

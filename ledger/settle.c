@@ -489,7 +489,7 @@ void settle_refresh(struct settle *s, settle_read_fn *fn, void *ctx)
 	if (!j)
 		return;
 	j->fn.read = fn;
-	if (profile_need_bank(&s->profile, &j->e) != ERR_NONE ||
+	if (profile_need_token(&s->profile, &j->e) != ERR_NONE ||
 	    settle_all_dirs(s, &dirs, &n, &j->e) != ERR_NONE)
 		job_fail_later(j, ERR_NONE, NULL);
 	else if (!reading_start(s, dirs, n, true, false, 0, on_refreshed, j))
@@ -509,7 +509,7 @@ void settle_refresh_pair(struct settle *s, const struct address *payer,
 		return;
 	}
 	j->fn.read = fn;
-	if (!dir || profile_need_bank(&s->profile, &j->e) != ERR_NONE) {
+	if (!dir || profile_need_token(&s->profile, &j->e) != ERR_NONE) {
 		free(dir);
 		job_fail_later(j, dir ? ERR_NONE : ERR_NOMEM, "no memory");
 		return;
@@ -542,7 +542,7 @@ void settle_read_chain(struct settle *s, settle_chain_fn *fn, void *ctx)
 	if (!j)
 		return;
 	j->fn.chain = fn;
-	if (profile_need_bank(&s->profile, &j->e) != ERR_NONE ||
+	if (profile_need_token(&s->profile, &j->e) != ERR_NONE ||
 	    settle_all_dirs(s, &dirs, &n, &j->e) != ERR_NONE)
 		job_fail_later(j, ERR_NONE, NULL);
 	else if (!reading_start(s, dirs, n, true, true, 0, on_collected, j))
@@ -614,9 +614,9 @@ enum err_code settle_new(struct settle **out, struct loop *loop,
 		settle_free(s);
 		return rc;
 	}
-	/* Staged: durable with the next thing that is. Without a bank nobody
-	 * knows its token yet; a deployment tells. */
-	if (profile->has_bank)
+	/* Staged: durable with the next thing that is. Where the token is not
+	 * known yet, a deployment tells it, or the bank when it is verified. */
+	if (profile->has_token)
 		rc = book_set_coin_is_token(book,
 					    profile_coin_is_token(profile), e);
 	if (rc != ERR_NONE) {
@@ -653,9 +653,11 @@ void settle_free(struct settle *s)
 enum err_code settle_set_profile(struct settle *s,
 				 const struct profile *profile, struct err *e)
 {
-	enum err_code rc = book_set_coin_is_token(
-		s->book, profile_coin_is_token(profile), e);
+	enum err_code rc = ERR_NONE;
 
+	if (profile->has_token)
+		rc = book_set_coin_is_token(s->book,
+					    profile_coin_is_token(profile), e);
 	if (rc == ERR_NONE)
 		s->profile = *profile;
 	return rc;

@@ -137,7 +137,9 @@ void settle_read_chain(struct settle *s, settle_chain_fn *fn, void *ctx);
 /* Is the bank that the profile names there, and is it ours? Compares its code
  * with the artifact; gives its token, and the token's decimals and symbol (the
  * coin's where that is the token). ERR_CHAIN: unreachable or unknown; ERR_SIG:
- * another contract, or another token than the profile says. */
+ * another contract, or another token than the profile says where it says one.
+ * All other journeys but deploying want the token known (ERR_STATE), so that
+ * nothing is booked as what it is not. */
 struct settle_bank {
 	uint64_t chain_id;
 	struct address bank, token;

@@ -453,7 +453,7 @@ static void plan_start(struct job *j, const struct settle_options *o, bool send)
 	j->options = *o;
 	j->send = send;
 	j->plan.by_hand = !s->cfg.price.known;
-	if (profile_need_bank(&s->profile, &j->e) != ERR_NONE ||
+	if (profile_need_token(&s->profile, &j->e) != ERR_NONE ||
 	    settle_all_dirs(s, &dirs, &n, &j->e) != ERR_NONE)
 		job_fail_later(j, ERR_NONE, NULL);
 	else if (!reading_start(s, dirs, n, true, false, 0, on_refreshed, j))

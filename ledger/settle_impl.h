@@ -75,8 +75,9 @@ struct job {
 	enum { APPROVE, ZERO, APPROVE_AGAIN, DEPOSIT } stage;
 	/* deploy */
 	bool deploying_bank;
-	struct address expect_token; /* of a bank that is verified */
-	uint8_t *code;		     /* heap */
+	bool expect; /* a bank that is verified must hold this token */
+	struct address expect_token;
+	uint8_t *code; /* heap */
 	size_t code_len;
 	/* cash */
 	struct settle_options options;

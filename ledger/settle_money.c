@@ -178,7 +178,7 @@ void settle_deposit(struct settle *s, struct amount amount,
 	if (address_is_zero(account))
 		(void)err_fail(&j->e, ERR_PARSE, "the zero address");
 	if (check_amount(j, amount))
-		(void)profile_need_bank(p, &j->e);
+		(void)profile_need_token(p, &j->e);
 	if (!refused(j))
 		chain_read(s->chain, CHAIN_LATEST, asks, coin ? 1 : 2, on_purse,
 			   j);
@@ -200,7 +200,7 @@ void settle_withdraw(struct settle *s, struct amount amount,
 	if (address_is_zero(to))
 		(void)err_fail(&j->e, ERR_PARSE, "the zero address");
 	if (check_amount(j, amount))
-		(void)profile_need_bank(&s->profile, &j->e);
+		(void)profile_need_token(&s->profile, &j->e);
 	if (refused(j))
 		return;
 	bank_enc_withdraw(&w, to, amount);
@@ -259,7 +259,7 @@ void settle_reserve(struct settle *s, const struct address *payee,
 		(void)err_fail(&j->e, ERR_PARSE,
 			       "a reserve is for another account");
 	if (check_amount(j, amount))
-		(void)profile_need_bank(&s->profile, &j->e);
+		(void)profile_need_token(&s->profile, &j->e);
 	if (!refused(j))
 		chain_read(s->chain, CHAIN_LATEST, &ask, 1, on_paid, j);
 }
@@ -278,7 +278,7 @@ void settle_release(struct settle *s, const struct address *payer,
 	if (!in && !address_eq(payer, &s->cfg.me))
 		(void)err_fail(&j->e, ERR_PARSE, "not a reserve of ours");
 	else
-		(void)profile_need_bank(&s->profile, &j->e);
+		(void)profile_need_token(&s->profile, &j->e);
 	if (refused(j))
 		return;
 	bank_enc_release(&w, payer, payee);
@@ -347,10 +347,11 @@ static void on_code(void *ctx, const struct chain_view *at,
 	else if (bank_code_check(&j->bank.token, a[0].data, a[0].len, &why) !=
 		 ERR_NONE)
 		(void)err_fail(&j->e, ERR_SIG, "%s", why.msg);
-	else if (!address_eq(&j->bank.token, &j->expect_token))
+	else if (j->expect && !address_eq(&j->bank.token, &j->expect_token))
 		(void)err_fail(&j->e, ERR_SIG,
 			       "this bank holds another token than the one "
-			       "that is set");
+			       "that is set; `seedbank config token --unset` "
+			       "takes the bank's own");
 	if (j->e.code != ERR_NONE) {
 		job_end(j);
 		return;
@@ -383,6 +384,7 @@ void settle_verify(struct settle *s, settle_bank_fn *fn, void *ctx)
 		return;
 	j->fn.bank = fn;
 	j->expect_token = s->profile.token;
+	j->expect = s->profile.has_token;
 	if (profile_need_bank(&s->profile, &j->e) != ERR_NONE)
 		job_fail_later(j, ERR_NONE, NULL);
 	else
@@ -455,6 +457,7 @@ static void deploy_bank(struct job *j, const struct address *token)
 
 	bank_put_deploy(&w, token);
 	j->code_len = wr_len(&w);
+	j->expect = true;
 	j->expect_token = *token;
 	j->deploying_bank = true;
 	deploy_code(j);
@@ -501,7 +504,9 @@ void settle_mint(struct settle *s, const struct address *to,
 	if (!j)
 		return;
 	j->amount = amount;
-	if (check_amount(j, amount) && profile_coin_is_token(&s->profile))
+	if (check_amount(j, amount) &&
+	    profile_need_token(&s->profile, &j->e) == ERR_NONE &&
+	    profile_coin_is_token(&s->profile))
 		(void)err_fail(&j->e, ERR_STATE,
 			       "the bank holds coin, which nobody can mint");
 	if (refused(j))

@@ -63,7 +63,7 @@ static void add_wallet(const struct engine *en, json_t *o)
 	(void)json_object_set_new(o, "wallet",
 				  json_string(!m->open	  ? "being opened"
 					      : m->pinned ? "open"
-							  : m->trouble));
+							  : m->trouble.msg));
 	if (!m->open)
 		return;
 	(void)json_object_set_new(
@@ -74,6 +74,11 @@ static void add_wallet(const struct engine *en, json_t *o)
 		(void)json_object_set_new(
 			o, "bank",
 			json_string(address_text(text, &m->domain.bank,
+						 m->profile.address)));
+	if (m->profile.has_token)
+		(void)json_object_set_new(
+			o, "token",
+			json_string(address_text(text, &m->profile.token,
 						 m->profile.address)));
 	add_totals(m, o);
 }

@@ -49,20 +49,33 @@ static const char *addr_text(const struct money *m, const struct address *a,
 	return address_text(out, a, m->profile.address);
 }
 
-/* NULL after an error was given to the call. */
+static bool is_ready(const struct money *m, bool pinned, struct call *c)
+{
+	const bool open = m->open && m->bandwidth.settle;
+
+	if (open && (!pinned || m->pinned))
+		return true;
+	if (m->trouble.code != ERR_NONE)
+		call_error(c, &m->trouble);
+	else
+		refuse(c, ERR_STATE,
+		       open ? "the bank is still being checked; try again in a "
+			      "moment"
+			    : "the wallet is still being opened; try again in "
+			      "a second");
+	return false;
+}
+
+/* NULL after an error was given to the call. `pinned`: it cannot begin before
+ * the bank was checked and its token is known. */
 static struct journey *journey_new(struct engine *en, struct call *c,
-				   const char *what)
+				   const char *what, bool pinned)
 {
 	struct journey *j;
 	struct money *m = en->money;
 
-	if (!m->open || !m->bandwidth.settle) {
-		refuse(c, ERR_STATE,
-		       m->trouble[0] ? m->trouble
-				     : "the wallet is still being opened; try "
-				       "again in a second");
+	if (!is_ready(m, pinned, c))
 		return NULL;
-	}
 	j = calloc(1, sizeof(*j));
 	if (!j) {
 		refuse(c, ERR_NOMEM, "out of memory");
@@ -200,7 +213,7 @@ static void on_deployed(void *ctx, const struct settle_result *r,
 
 void method_deploy(struct engine *en, const json_t *params, struct call *c)
 {
-	struct journey *j = journey_new(en, c, "deployed");
+	struct journey *j = journey_new(en, c, "deployed", false);
 	const char *text = text_of(params, "token");
 	struct address token = {{0}};
 	struct err e = {0};
@@ -244,7 +257,7 @@ static void amount_journey(struct engine *en, const json_t *params,
 					 struct amount amount,
 					 const struct address *to))
 {
-	struct journey *j = journey_new(en, c, what);
+	struct journey *j = journey_new(en, c, what, true);
 	struct amount amount;
 	struct address to;
 	struct err e = {0};
@@ -299,7 +312,7 @@ void method_withdraw(struct engine *en, const json_t *params, struct call *c)
 
 void method_reserve(struct engine *en, const json_t *params, struct call *c)
 {
-	struct journey *j = journey_new(en, c, "reserved");
+	struct journey *j = journey_new(en, c, "reserved", true);
 	int64_t duration =
 		json_integer_value(json_object_get(params, "duration_s"));
 	int64_t until = clock_unix_s() + duration;
@@ -327,7 +340,7 @@ void method_reserve(struct engine *en, const json_t *params, struct call *c)
 
 void method_release(struct engine *en, const json_t *params, struct call *c)
 {
-	struct journey *j = journey_new(en, c, "released");
+	struct journey *j = journey_new(en, c, "released", true);
 	bool as_payee = json_is_true(json_object_get(params, "as_payee"));
 	const char *text = text_of(params, "other");
 	struct address other;
@@ -428,7 +441,7 @@ static void on_cashed(void *ctx, const struct settle_result *r,
 
 void method_settle(struct engine *en, const json_t *params, struct call *c)
 {
-	struct journey *j = journey_new(en, c, "settled");
+	struct journey *j = journey_new(en, c, "settled", true);
 	const char *to = text_of(params, "to");
 	struct err e = {0};
 

@@ -111,6 +111,7 @@ enum err_code money_fork(struct money **out, struct engine *en,
 	if (!m)
 		return err_fail(e, ERR_NOMEM, "wallet");
 	m->engine = en;
+	m->need = need;
 	m->lock = -1;
 	m->decimals = 18;
 	if (need == MONEY_BOOK && (code = take_books(m, e)) != ERR_NONE) {
@@ -240,12 +241,12 @@ static enum err_code open_chain(struct money *m, struct err *e)
 				  m->engine->log, e);
 }
 
-static void set_trouble(struct money *m, const char *text)
+static void set_trouble(struct money *m, const struct err *e)
 {
-	if (strcmp(m->trouble, text) != 0)
+	if (strcmp(m->trouble.msg, e->msg) != 0)
 		log_line(m->engine->log, LOG_WARN, "money",
-			 "neither buying nor selling yet text=\"%s\"", text);
-	(void)snprintf(m->trouble, sizeof(m->trouble), "%s", text);
+			 "neither buying nor selling yet text=\"%s\"", e->msg);
+	m->trouble = *e;
 }
 
 static void try_pin(struct money *m);
@@ -328,7 +329,7 @@ static void on_unlocked(void *ctx, const struct signer_reply *r,
 	}
 	if (e.code == ERR_NONE)
 		return;
-	set_trouble(m, e.msg);
+	set_trouble(m, &e);
 	log_line(m->engine->log, LOG_ERROR, "money",
 		 "the wallet stays closed text=\"%s\"", e.msg);
 	money_end_opening(m);
@@ -376,22 +377,30 @@ static void stop_waiting(void *ctx)
 	loop_stop(m->engine->loop);
 }
 
-/* A command wants to know where it stands before it starts. */
-static void wait_for_pin(struct money *m)
+static void wait_ms(struct money *m, int64_t ms)
 {
-	struct loop_timer *limit;
+	struct loop_timer *limit =
+		loop_timer_new(m->engine->loop, stop_waiting, m);
 
-	if ((m->pinned && !m->bandwidth.refreshing) || !m->chain ||
-	    address_is_zero(&m->domain.bank))
-		return;
-	limit = loop_timer_new(m->engine->loop, stop_waiting, m);
 	if (!limit)
 		return;
 	m->waiting = true;
-	loop_timer_set(limit, MONEY_WAIT_MS);
+	loop_timer_set(limit, ms);
 	loop_run(m->engine->loop);
 	m->waiting = false;
 	loop_timer_free(limit);
+}
+
+/* A command wants to know where it stands before it starts; one that moves
+ * money cannot start before the bank is checked. */
+static void wait_for_pin(struct money *m)
+{
+	if ((m->pinned && !m->bandwidth.refreshing) || !m->chain ||
+	    address_is_zero(&m->domain.bank))
+		return;
+	wait_ms(m, MONEY_WAIT_MS);
+	if (m->need == MONEY_MUST && !m->pinned && m->trouble.code == ERR_NONE)
+		wait_ms(m, MONEY_PIN_WAIT_MS);
 }
 
 static void on_housekeeping(void *ctx);
@@ -452,6 +461,7 @@ static void put_note(const struct money *m, uint8_t out[BANK_NOTE_LEN])
  * decimals are known without asking. */
 static bool was_checked(struct money *m)
 {
+	const struct profile *p = &m->profile;
 	uint8_t note[BANK_NOTE_LEN];
 	size_t len = sizeof(note);
 	struct rd r;
@@ -466,7 +476,8 @@ static bool was_checked(struct money *m)
 	rd_copy(&r, d.bank.bytes, 20);
 	rd_copy(&r, d.token.bytes, 20);
 	if (!address_eq(&d.bank, &m->domain.bank) ||
-	    (m->domain.chain_id && d.chain_id != m->domain.chain_id))
+	    (m->domain.chain_id && d.chain_id != m->domain.chain_id) ||
+	    (p->has_token && !address_eq(&d.token, &p->token)))
 		return false;
 	m->domain = d;
 	m->decimals = rd_u8(&r);
@@ -498,7 +509,7 @@ static void be_pinned(struct money *m)
 	void (*fn)(void *ctx) = m->on_pinned;
 
 	m->pinned = true;
-	m->trouble[0] = '\0';
+	m->trouble = (struct err){0};
 	m->on_pinned = NULL;
 	if (fn)
 		fn(m->on_pinned_ctx);
@@ -522,7 +533,7 @@ static void on_pin_reply(void *ctx, const struct signer_reply *r,
 		be_pinned(m); /* the trade ends the opening */
 		return;
 	}
-	set_trouble(m, error->msg);
+	set_trouble(m, error);
 	money_end_opening(m);
 }
 
@@ -536,7 +547,7 @@ static void ask_pin(struct money *m)
 		return;
 	}
 	if (signer_ask(m->signer, &q, on_pin_reply, m, &e) != ERR_NONE)
-		set_trouble(m, e.msg);
+		set_trouble(m, &e);
 }
 
 static void retry_later(struct money *m)
@@ -560,6 +571,27 @@ static enum err_code note_bank(struct money *m, struct err *e)
 	return code == ERR_NONE ? book_commit_now(m->bandwidth.book, e) : code;
 }
 
+/* What the bank holds is what we count in from now on. */
+static enum err_code take_token(struct money *m, struct err *e)
+{
+	char text[ADDRESS_TEXT_MAX];
+	enum err_code code;
+
+	m->profile.token = m->domain.token;
+	m->profile.token_decimals = m->decimals;
+	m->profile.has_token = true;
+	code = purse_set_profile(&m->bandwidth, e);
+	if (code == ERR_NONE)
+		code = purse_set_profile(&m->storage, e);
+	if (code == ERR_NONE)
+		log_line(m->engine->log, LOG_INFO, "money",
+			 "bank checked token=%s decimals=%u",
+			 address_text(text, &m->domain.token,
+				      m->profile.address),
+			 m->decimals);
+	return code;
+}
+
 static void on_verified(void *ctx, const struct settle_bank *b,
 			const struct err *error)
 {
@@ -567,7 +599,7 @@ static void on_verified(void *ctx, const struct settle_bank *b,
 	struct err e = {0};
 
 	if (error) {
-		set_trouble(m, error->msg);
+		set_trouble(m, error);
 		retry_later(m);
 		return;
 	}
@@ -575,30 +607,40 @@ static void on_verified(void *ctx, const struct settle_bank *b,
 		.chain_id = b->chain_id, .bank = b->bank, .token = b->token};
 	m->decimals = b->decimals;
 	(void)snprintf(m->symbol, sizeof(m->symbol), "%s", b->symbol);
-	if (note_bank(m, &e) != ERR_NONE)
-		set_trouble(m, e.msg);
+	/* one commit: how fees are posted goes with the note */
+	if (take_token(m, &e) != ERR_NONE || note_bank(m, &e) != ERR_NONE)
+		set_trouble(m, &e);
 	else
 		ask_pin(m);
 }
 
 static void try_pin(struct money *m)
 {
+	struct err e = {0};
+	bool known;
+
 	if (m->pinned)
 		return;
-	if (!was_checked(m))
+	known = was_checked(m);
+	if (!known)
 		money_end_opening(m); /* the chain may take its time */
 	if (address_is_zero(&m->domain.bank)) {
-		set_trouble(m, "no bank is configured: `seedbank config bank "
+		(void)err_fail(&e, ERR_STATE,
+			       "no bank is configured: `seedbank config bank "
 			       "ADDRESS`, or `seedbank contract deploy`");
-	} else if (was_checked(m)) {
+	} else if (known) {
 		m->profile.chain_id = m->domain.chain_id;
-		ask_pin(m);
+		if (take_token(m, &e) == ERR_NONE)
+			ask_pin(m);
 	} else if (!m->bandwidth.settle) {
-		set_trouble(m,
-			    "no RPC is configured: `seedbank config rpc URL`");
+		(void)err_fail(
+			&e, ERR_STATE,
+			"no RPC is configured: `seedbank config rpc URL`");
 	} else {
 		settle_verify(m->bandwidth.settle, on_verified, m);
 	}
+	if (e.code != ERR_NONE)
+		set_trouble(m, &e);
 }
 
 enum err_code money_adopt_bank(struct money *m, const struct address *bank,
@@ -621,9 +663,9 @@ enum err_code money_adopt_bank(struct money *m, const struct address *bank,
 		return code;
 	m->domain.bank = *bank;
 	m->domain.token = *token;
-	code = settle_set_profile(m->bandwidth.settle, &m->profile, e);
-	if (code == ERR_NONE && m->storage.settle)
-		code = settle_set_profile(m->storage.settle, &m->profile, e);
+	code = purse_set_profile(&m->bandwidth, e);
+	if (code == ERR_NONE)
+		code = purse_set_profile(&m->storage, e);
 	if (code == ERR_NONE)
 		try_pin(m);
 	return code;

@@ -7,8 +7,9 @@
  *
  * Before anything is signed the bank is pinned: at first contact with the chain
  * its code is compared with the artifact, and the chain's id, the bank and its
- * token are noted in the book; from then on pinning needs no chain. Until then
- * the node runs but neither sells nor buys.
+ * token are noted in the book; from then on pinning needs no chain. Which token
+ * that is the bank itself tells; a `token` that is set must be the same. Until
+ * then the node runs but neither sells nor buys, and no balance is read.
  *
  * Thread: the loop; money_fork() before threads.
  */
@@ -43,7 +44,8 @@ struct money {
 	struct loop_timer *retry;
 	struct loop_timer *housekeeping;
 	int64_t retry_ms;
-	char trouble[160]; /* why it is not pinned, for status */
+	enum money_need need;
+	struct err trouble; /* why it is not pinned, for status */
 	void (*on_pinned)(void *ctx);
 	void *on_pinned_ctx;
 };
@@ -57,6 +59,7 @@ enum err_code money_fork(struct money **out, struct engine *en,
  * daemon does not wait for any of it; a command does, MONEY_WAIT_MS for the
  * chain at the most. */
 #define MONEY_WAIT_MS 800
+#define MONEY_PIN_WAIT_MS 20000 /* more, where nothing can be done without */
 enum err_code money_start(struct money *m, struct err *e);
 void money_free(struct money *m);
 

@@ -67,16 +67,34 @@ static enum err_code read_price(const struct money *m,
 	struct amount tokens;
 	enum err_code code;
 
+	*price = (struct settle_price){0};
+	if (!m->profile.has_token)
+		return ERR_NONE; /* purse_set_profile() tells it later */
 	if (profile_coin_is_token(&m->profile)) {
 		*price = settle_price_same();
 		return ERR_NONE;
 	}
-	*price = (struct settle_price){0};
 	if (!text)
 		return ERR_NONE;
 	code = money_parse(m, text, &tokens, e);
 	if (code == ERR_NONE)
 		*price = settle_price_of(tokens, m->profile.coin_decimals);
+	return code;
+}
+
+enum err_code purse_set_profile(struct purse *p, struct err *e)
+{
+	const struct money *m = p->money;
+	struct settle_price price;
+	enum err_code code;
+
+	if (!p->settle)
+		return ERR_NONE;
+	code = settle_set_profile(p->settle, &m->profile, e);
+	if (code == ERR_NONE)
+		code = read_price(m, &price, e);
+	if (code == ERR_NONE)
+		settle_set_price(p->settle, &price);
 	return code;
 }
 

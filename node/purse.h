@@ -40,6 +40,10 @@ enum err_code purse_open(struct purse *p, struct money *m,
 /* Zeroed, or closed already, is fine. */
 void purse_close(struct purse *p);
 
+/* The wallet's profile is another, or its token is known now: prices too. */
+enum err_code purse_set_profile(struct purse *p, struct err *e)
+	__attribute__((warn_unused_result));
+
 /* Reads balances and pairs in final state, unless that is under way. */
 void purse_refresh(struct purse *p);
 /* Now and then: the book's tick, a refresh, settling by itself when due.

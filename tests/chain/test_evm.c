@@ -252,7 +252,7 @@ static void coin_journeys(struct yard *y, struct settle *s,
 	settle_deploy(s, &none, false, NULL, on_done, y);
 	CHECK(run_loop(&y->b) && y->e.code == ERR_NONE, "deploy: %s", y->e.msg);
 	profile->bank = y->result.bank;
-	profile->has_bank = true;
+	profile->has_bank = profile->has_token = true;
 	pin.u.pin = (struct signer_domain){.chain_id = ANVIL_CHAIN_ID,
 					   .bank = profile->bank};
 	CHECK(signer_call(y->client, &r, &pin, &e) == ERR_NONE &&

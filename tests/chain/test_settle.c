@@ -187,7 +187,7 @@ static void a_bank_is_deployed_and_verified(struct shop *sh)
 	fees_are_posted_as_coin(sh);
 	sh->t.bank = sh->profile.bank = sh->r.bank;
 	sh->t.token = sh->profile.token = sh->r.token;
-	sh->profile.has_bank = true;
+	sh->profile.has_bank = sh->profile.has_token = true;
 	sh->t.domain = eip712_domain(ANVIL_CHAIN_ID, &sh->t.bank);
 	CHECK(settle_set_profile(sh->s, &sh->profile, &e) == ERR_NONE, "%s",
 	      e.msg);

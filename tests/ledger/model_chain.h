@@ -49,7 +49,8 @@ struct model {
 	uint64_t fee_base, fee_each; /* of a cash, in coin */
 	uint64_t coins_spent;
 	unsigned lag;
-	bool away; /* nobody answers */
+	bool away;			/* nobody answers */
+	uint8_t code[BANK_RUNTIME_LEN]; /* answered for the bank's code */
 };
 
 FAKE_FN struct model_account *model_find(struct model *m,
@@ -287,8 +288,14 @@ FAKE_FN struct chain_answer model_ask(struct model *m,
 		a.number = 31337;
 		break;
 	case CHAIN_ASK_CODE:
-	case CHAIN_ASK_BANK_TOKEN:
+		bank_code_fill(m->code, &m->token);
+		a.data = m->code;
+		a.len = sizeof(m->code);
+		break;
 	case CHAIN_ASK_DECIMALS:
+		a.number = 6;
+		break;
+	case CHAIN_ASK_BANK_TOKEN:
 	case CHAIN_ASK_SYMBOL:
 		a.known = false;
 		break;

@@ -45,6 +45,17 @@ static void a_chain_without_bank_says_what_to_do(void)
 			  NULL) == ERR_NONE,
 	      "set");
 	CHECK(profile_need_bank(&p, NULL) == ERR_NONE, "has none");
+	CHECK(profile_need_token(&p, &e) == ERR_STATE, "its token is known");
+	CHECK(profile_set(&p, "token",
+			  "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+			  NULL) == ERR_NONE &&
+		      profile_need_token(&p, NULL) == ERR_NONE,
+	      "its token is set");
+	CHECK(profile_set(&p, "bank",
+			  "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+			  NULL) == ERR_NONE &&
+		      profile_need_token(&p, NULL) == ERR_STATE,
+	      "another bank may have another token");
 }
 
 static void fields_are_checked_when_they_are_set(void)

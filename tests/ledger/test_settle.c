@@ -16,6 +16,7 @@ struct world {
 	bool done;
 	struct settle_result r;
 	struct settle_plan plan;
+	struct settle_bank bank;
 	struct err e;
 	unsigned findings, facts;
 	char what[200];
@@ -67,6 +68,7 @@ static void world_open(struct world *w)
 	w->profile.has_bank = true;
 	w->profile.bank = w->m.bank;
 	w->profile.token = w->m.token;
+	w->profile.has_token = true;
 	CHECK(book_open(&w->book, ":memory:", &w->m.accounts[0].who, &e) ==
 		      ERR_NONE,
 	      "%s", e.msg);
@@ -108,6 +110,15 @@ static void on_done(void *ctx, const struct settle_result *r,
 
 	w->done = true;
 	w->r = *r;
+	w->e = e ? *e : (struct err){0};
+}
+
+static void on_bank(void *ctx, const struct settle_bank *b, const struct err *e)
+{
+	struct world *w = ctx;
+
+	w->done = true;
+	w->bank = b ? *b : (struct settle_bank){0};
 	w->e = e ? *e : (struct err){0};
 }
 
@@ -511,6 +522,68 @@ static void what_cannot_be_is_refused_before_the_chain_is_asked(void)
 	world_close(&w);
 }
 
+/* The bank tells its token; before that nobody's balance is any money that the
+ * book could count. */
+static void a_token_that_is_not_set_is_taken_from_the_bank(void)
+{
+	struct settle_options o = {.to = {{0}}};
+	struct book_totals t;
+	struct world w;
+
+	world_open(&w);
+	w.m.accounts[0].wallet = 70;
+	settle_free(w.s);
+	w.profile.has_token = false;
+	w.profile.token = (struct address){{0}};
+	start(&w);
+	for (int i = 0; i < 4; i++) {
+		begin(&w);
+		switch (i) {
+		case 0:
+			settle_refresh(w.s, on_refreshed, &w);
+			break;
+		case 1:
+			settle_cash(w.s, &o, on_step, on_done, &w);
+			break;
+		case 2:
+			settle_deposit(w.s, amount_from_u64(5), &w.cfg.me,
+				       on_step, on_done, &w);
+			break;
+		case 3:
+			settle_mint(w.s, &w.cfg.me, amount_from_u64(5), on_step,
+				    on_done, &w);
+			break;
+		}
+		CHECK(!finish(&w) && w.e.code == ERR_STATE &&
+			      strstr(w.e.msg, "not known yet"),
+		      "%d: %s", i, w.e.msg);
+	}
+	CHECK(w.m.f.n == 0 && w.m.n_txs == 0, "the chain was asked");
+	CHECK(book_totals(w.book, &t, NULL) == ERR_NONE &&
+		      amount_is_zero(t.wallet),
+	      "coin was booked as tokens");
+	begin(&w);
+	settle_verify(w.s, on_bank, &w);
+	CHECK(finish(&w) && address_eq(&w.bank.token, &w.m.token) &&
+		      w.bank.decimals == 6,
+	      "%s", w.e.msg);
+	w.profile.has_token = true;
+	w.profile.token = w.bank.token;
+	CHECK(settle_set_profile(w.s, &w.profile, NULL) == ERR_NONE, "set");
+	books_agree(&w, "with the token");
+	CHECK(book_totals(w.book, &t, NULL) == ERR_NONE &&
+		      amount_cmp(t.wallet, amount_from_u64(70)) == 0,
+	      "the tokens are counted");
+	w.profile.token = w.m.bank;
+	CHECK(settle_set_profile(w.s, &w.profile, NULL) == ERR_NONE, "set");
+	begin(&w);
+	settle_verify(w.s, on_bank, &w);
+	CHECK(!finish(&w) && w.e.code == ERR_SIG &&
+		      strstr(w.e.msg, "config token --unset"),
+	      "another that is set: %s", w.e.msg);
+	world_close(&w);
+}
+
 static void a_chain_that_is_away_changes_nothing(void)
 {
 	struct settle_options o = {.to = {{0}}};
@@ -606,6 +679,7 @@ int main(void)
 	a_payer_that_withdraws_in_between_bounces();
 	a_stubborn_token_is_approved_by_way_of_zero();
 	what_cannot_be_is_refused_before_the_chain_is_asked();
+	a_token_that_is_not_set_is_taken_from_the_bank();
 	a_chain_that_is_away_changes_nothing();
 	a_forgotten_journey_goes_on_in_silence();
 	killed_anywhere_the_book_agrees_with_the_chain();
