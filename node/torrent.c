@@ -91,27 +91,25 @@ static uint64_t seeded_up(const struct torrent *t)
 	return t->seeded_up + stats.uploaded;
 }
 
-static bool seeded_enough(const struct torrent *t)
+static bool time_reached(const struct torrent *t)
 {
-	if (t->seed_time_s >= 0 &&
-	    torrent_seeded_ms(t) >= t->seed_time_s * 1000)
-		return true;
+	return t->seed_time_s >= 0 &&
+	       torrent_seeded_ms(t) >= t->seed_time_s * 1000;
+}
+
+static bool ratio_reached(const struct torrent *t)
+{
 	return t->ratio_permille &&
 	       seeded_up(t) >= t->meta.total / 1000 * t->ratio_permille;
 }
 
-void torrent_save_count(struct torrent *t)
+static void save_settings(struct torrent *t)
 {
 	struct err e = {0};
 	char *text;
 
-	t->count_saved_ms = torrent_now(t);
-	if (!t->settings || (t->seed_time_s < 0 && !t->ratio_permille))
+	if (!t->settings)
 		return;
-	(void)json_object_set_new(t->settings, "seeded_ms",
-				  json_integer(torrent_seeded_ms(t)));
-	(void)json_object_set_new(t->settings, "seeded_up",
-				  json_integer((json_int_t)seeded_up(t)));
 	text = json_dumps(t->settings, JSON_COMPACT);
 	if (!text || resume_set_settings(t->engine->resume, &t->meta.info_hash,
 					 text, &e) != ERR_NONE)
@@ -121,11 +119,43 @@ void torrent_save_count(struct torrent *t)
 	free(text);
 }
 
+void torrent_save_count(struct torrent *t)
+{
+	t->count_saved_ms = torrent_now(t);
+	if (!t->settings || (t->seed_time_s < 0 && !t->ratio_permille))
+		return;
+	(void)json_object_set_new(t->settings, "seeded_ms",
+				  json_integer(torrent_seeded_ms(t)));
+	(void)json_object_set_new(t->settings, "seeded_up",
+				  json_integer((json_int_t)seeded_up(t)));
+	save_settings(t);
+}
+
+/* Who resumes a torrent that got there wants it seeded on, also by the daemon's
+ * next run. */
+static void drop_reached_ends(struct torrent *t)
+{
+	bool time = time_reached(t), ratio = ratio_reached(t);
+
+	if (time) {
+		t->seed_time_s = -1;
+		(void)json_object_set_new(t->settings, "seed_time_s",
+					  json_integer(-1));
+	}
+	if (ratio) {
+		t->ratio_permille = 0;
+		(void)json_object_set_new(t->settings, "ratio_permille",
+					  json_integer(0));
+	}
+	if (time || ratio)
+		save_settings(t);
+}
+
 bool torrent_reached(const struct torrent *t)
 {
 	if (t->complete_ms < 0 || t->state != TORRENT_SEEDING || !t->swarm)
 		return false;
-	return t->stop_when_complete || seeded_enough(t);
+	return t->stop_when_complete || time_reached(t) || ratio_reached(t);
 }
 
 /* ---- states ---- */
@@ -251,10 +281,7 @@ void torrent_resume(struct torrent *t)
 		return;
 	}
 	want(t, RESUME_RUN);
-	if (seeded_enough(t)) { /* the user wants as much again */
-		t->seeded_up = 0;
-		t->seeded_ms = 0;
-	}
+	drop_reached_ends(t);
 	t->state = TORRENT_CHECKING;
 	torrent_begin(t);
 }

@@ -97,6 +97,13 @@ json_t *torrent_json(const struct torrent *t)
 	add_money(t, o);
 	(void)json_object_set_new(o, "seeded_s",
 				  json_integer(torrent_seeded_ms(t) / 1000));
+	if (t->seed_time_s >= 0)
+		(void)json_object_set_new(o, "seed_time_s",
+					  json_integer(t->seed_time_s));
+	if (t->ratio_permille)
+		(void)json_object_set_new(
+			o, "seed_ratio_permille",
+			json_integer((json_int_t)t->ratio_permille));
 	(void)json_object_set_new(
 		o, "slots",
 		json_integer(t->slots ? t->slots

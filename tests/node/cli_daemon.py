@@ -176,8 +176,27 @@ def part_again(s):
             s.listed(home)[s.hash])
     s.run("resume", s.hash, "--home", home)
     got = s.ended(p)
-    s.check("resume seeds as much again", got.status == 0 and
+    s.check("resume drops the end that was reached", got.status == 0 and
             s.state(home, s.hash) == "seeding", got)
+    s.run("verify", pair, "--home", home)
+    s.check("one that was not reached holds",
+            s.listed(home)[pair].get("seed_time_s") == 3600 and
+            "seed_ratio_permille" not in s.listed(home)[s.hash], s.listed(home))
+    os.kill(d.pid, signal.SIGKILL)
+    d.wait(10)
+    d = s.daemon(home, *listen)
+    wait_for("seeding", ANSWER_S,
+             lambda: s.state(home, s.hash) == "seeding", d)
+    got = s.run("get", s.torrent, "--out", s.path("again4"), "--home",
+                s.home(), *fetch)
+    s.check("and a restart finds it as the user left it: seeding, without end",
+            got.status == 0 and s.state(home, s.hash) == "seeding",
+            s.listed(home))
+    s.run("pause", s.hash, "--home", home)
+    os.kill(d.pid, signal.SIGKILL)
+    d.wait(10)
+    d = s.daemon(home, *listen)
+    s.check("or paused", s.state(home, s.hash) == "paused", s.listed(home))
     s.stage.forget(d)
 
     home, out = s.home(), s.path("again3")
