@@ -737,6 +737,13 @@ enum err_code book_counts_out(struct book *b, const struct address *payee,
 	return book_db_out_set(b->db, &row, e);
 }
 
+enum err_code book_job_end(struct book *b, const uint8_t key[20], struct err *e)
+{
+	enum err_code rc = book_db_stage(b->db, e);
+
+	return rc == ERR_NONE ? book_db_job_drop(b->db, key, e) : rc;
+}
+
 enum err_code book_job_load(struct book *b, struct book_job *job, struct err *e)
 {
 	return book_db_job_get(b->db, job, e);

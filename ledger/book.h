@@ -185,6 +185,10 @@ enum err_code book_counts_in(struct book *b, const struct address *payer,
 enum err_code book_counts_out(struct book *b, const struct address *payee,
 			      const struct book_out *out, struct err *e)
 	__attribute__((warn_unused_result));
+/* The download is over, complete or given up: the same one begun anew has spent
+ * nothing. Staged, as a receipt is. */
+enum err_code book_job_end(struct book *b, const uint8_t key[20], struct err *e)
+	__attribute__((warn_unused_result));
 /* Spent so far by a paid download; zero when it is not known. */
 enum err_code book_job_load(struct book *b, struct book_job *job, struct err *e)
 	__attribute__((warn_unused_result));

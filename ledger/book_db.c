@@ -68,6 +68,7 @@ enum stmt {
 	S_OUT_RECEIPT,
 	S_JOB_GET,
 	S_JOB_SET,
+	S_JOB_DROP,
 	S_TX_NEW,
 	S_TX_GET,
 	S_TX_END,
@@ -113,6 +114,7 @@ static const char *const sql[S_COUNT] = {
 			  "lost=?5,bytes=?6,banned=?7 WHERE peer=?1",
 	[S_JOB_GET] = "SELECT spent FROM job WHERE key=?1",
 	[S_JOB_SET] = "INSERT OR REPLACE INTO job VALUES(?1,?2)",
+	[S_JOB_DROP] = "DELETE FROM job WHERE key=?1",
 	[S_TX_NEW] = "INSERT INTO tx(kind,state,slot,amount,target,block,fee,"
 		     "made_s,meta) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
 	[S_TX_GET] = "SELECT " TX_COLUMNS ",(SELECT count(*) FROM tx_form"
@@ -618,6 +620,15 @@ enum err_code book_db_job_set(struct book_db *b, const struct book_job *job,
 
 	db_bind_blob(s, 1, job->key, sizeof(job->key));
 	db_bind_amount(s, 2, job->spent);
+	return db_run(s, e);
+}
+
+enum err_code book_db_job_drop(struct book_db *b, const uint8_t key[20],
+			       struct err *e)
+{
+	struct db_stmt *s = b->s[S_JOB_DROP];
+
+	db_bind_blob(s, 1, key, sizeof(((struct book_job *)0)->key));
 	return db_run(s, e);
 }
 

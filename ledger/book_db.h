@@ -131,6 +131,9 @@ enum err_code book_db_job_get(struct book_db *b, struct book_job *job,
 enum err_code book_db_job_set(struct book_db *b, const struct book_job *job,
 			      struct err *e)
 	__attribute__((warn_unused_result));
+enum err_code book_db_job_drop(struct book_db *b, const uint8_t key[20],
+			       struct err *e)
+	__attribute__((warn_unused_result));
 
 enum err_code book_db_tx_new(struct book_db *b, struct book_tx *tx,
 			     struct err *e) __attribute__((warn_unused_result));

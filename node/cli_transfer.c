@@ -72,7 +72,8 @@ static const struct option get_options[] = {
 	{"bid", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
 	 "the most to pay for a GiB; nothing is paid without it"},
 	{"budget", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
-	 "the most to pay for this download in all"},
+	 "the most to pay for this download until it is complete, also when it "
+	 "is interrupted and goes on"},
 	{"seed-ratio", OPT_AMOUNT, NULL, 0, 0, "RATIO",
 	 "when complete, seed until RATIO times the size was uploaded"},
 	{"seed-time", OPT_DURATION, NULL, 0, 0, "TIME",

@@ -2,6 +2,7 @@
 #include "node/methods.h"
 
 #include "base/hex.h"
+#include "ledger/pay.h"
 #include "node/money.h"
 #include "node/torrent.h"
 #include "node/torrent_impl.h"
@@ -186,6 +187,26 @@ static enum err_code decode_torrent(const json_t *params, uint8_t **out,
 	return err_fail(e, ERR_PARSE, "add: the torrent is no base64");
 }
 
+/* A download that was interrupted goes on with what is left of its budget. */
+static void tell_spent(struct add *a)
+{
+	struct pay_job *job = torrent_job(a->torrent);
+	struct pay_job_state state;
+	char spent[MONEY_TEXT_MAX], left[MONEY_TEXT_MAX], text[300];
+
+	if (!job)
+		return;
+	pay_job_state(job, &state);
+	if (amount_is_zero(state.spent))
+		return;
+	(void)snprintf(text, sizeof(text),
+		       "%s was spent on it before, when it was not complete: "
+		       "%s of the budget is left",
+		       money_text(a->engine->money, state.spent, spent),
+		       money_text(a->engine->money, state.left, left));
+	call_event(a->call, event_of("spent", text));
+}
+
 /* What it may cost at most, before anything is spent. */
 static void tell_cost(struct add *a, const struct torrent_cfg *cfg)
 {
@@ -207,6 +228,7 @@ static void tell_cost(struct add *a, const struct torrent_cfg *cfg)
 		money_text(a->engine->money, cfg->budget, budget),
 		money_text(a->engine->money, cost, most));
 	call_event(a->call, event_of("cost", text));
+	tell_spent(a);
 }
 
 static enum err_code add_start(struct add *a, const json_t *params,

@@ -227,6 +227,10 @@ void torrent_completed(struct torrent *t)
 	t->complete_ms = torrent_now(t);
 	t->fresh = true;
 	torrent_tell(t, "complete", "%s is complete", t->meta.name);
+	if (t->paying && t->settings) { /* the daemon's next run buys nothing */
+		(void)json_object_set_new(t->settings, "paying", json_false());
+		save_settings(t);
+	}
 	torrent_peers_completed(t);
 	torrent_wake(t);
 }
@@ -368,6 +372,8 @@ void torrent_stop(struct torrent *t, void (*done)(void *ctx), void *ctx)
 	torrent_swarm_stop(t);
 	torrent_save_count(t);
 	trade_job_close(t->engine->trade, t->job);
+	if (t->job && t->complete_ms >= 0)
+		trade_job_end(t->engine->trade, &t->meta.info_hash);
 	t->job = NULL;
 	store_close(t->store, on_store_closed, t);
 }

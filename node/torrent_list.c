@@ -232,5 +232,6 @@ enum err_code torrent_remove(struct torrent *t, bool files, struct err *e)
 		return err_fail(e, ERR_NOMEM, "torrent");
 	}
 	torrent_stop(t, on_stopped, r);
+	trade_job_end(t->engine->trade, &t->meta.info_hash);
 	return ERR_NONE;
 }

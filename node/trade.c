@@ -985,6 +985,20 @@ void trade_job_close(struct trade *t, struct pay_job *job)
 	note_work(t);
 }
 
+void trade_job_end(struct trade *t, const struct info_hash *hash)
+{
+	struct err e = {0};
+
+	if (!t || !t->engine->money->open)
+		return;
+	if (book_job_end(t->engine->money->bandwidth.book, hash->bytes, &e) !=
+	    ERR_NONE)
+		log_line(t->engine->log, LOG_WARN, "trade",
+			 "a budget was not ended text=\"%s\"", e.msg);
+	t->want_commit = true;
+	note_work(t);
+}
+
 json_t *trade_peer_json(const struct trade *t, const struct peer *p)
 {
 	const struct deal *d = deal_of(p);

@@ -32,6 +32,9 @@ const uint8_t *trade_offer(const struct trade *t, size_t *len);
 enum err_code trade_job_open(struct trade *t, struct torrent *torrent,
 			     struct pay_job **out, struct err *e);
 void trade_job_close(struct trade *t, struct pay_job *job);
+/* The download is complete or was removed: what is paid for the same torrent
+ * from now on is of another download's budget. t may be NULL. */
+void trade_job_end(struct trade *t, const struct info_hash *hash);
 
 /* ---- from the swarm; t may be NULL ---- */
 void trade_peer_ready(struct trade *t, struct torrent *torrent, struct peer *p,

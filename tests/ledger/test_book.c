@@ -451,6 +451,39 @@ static void a_bounce_lasts_until_it_is_made_good(void)
 	book_close(b);
 }
 
+static void a_budget_ends_with_its_download(void)
+{
+	struct book *b = NULL;
+	struct address a = who(4);
+	struct book_out out = {.have = true, .newest = signed_by(me, 800)};
+	struct book_job job = {.key = {1}, .spent = n(800)};
+	struct book_job next = {.key = {2}, .spent = n(900)};
+	const uint8_t unknown[20] = {3};
+
+	CHECK(book_open(&b, ":memory:", &me, NULL) == ERR_NONE, "open");
+	CHECK(book_receipt_out(b, &a, &out, &job, NOW, NULL) == ERR_NONE &&
+		      book_receipt_out(b, &a, &out, &next, NOW, NULL) ==
+			      ERR_NONE &&
+		      book_commit(b, NULL) == ERR_NONE,
+	      "give");
+	CHECK(book_job_end(b, job.key, NULL) == ERR_NONE, "end");
+	book_rollback(b);
+	CHECK(book_job_load(b, &job, NULL) == ERR_NONE && low(job.spent) == 800,
+	      "before the commit nothing has ended");
+	(void)!book_commit(b, NULL); /* the next turn begins */
+	CHECK(book_job_end(b, job.key, NULL) == ERR_NONE &&
+		      book_job_end(b, unknown, NULL) == ERR_NONE &&
+		      book_commit(b, NULL) == ERR_NONE,
+	      "end");
+	CHECK(book_job_load(b, &job, NULL) == ERR_NONE && low(job.spent) == 0,
+	      "the next one begins at nothing");
+	CHECK(book_job_load(b, &next, NULL) == ERR_NONE &&
+		      low(next.spent) == 900,
+	      "another download goes on");
+	expect_sound(b, "after it");
+	book_close(b);
+}
+
 static void budgets_and_counts_survive(void)
 {
 	char path[] = "/tmp/seedbank-book-XXXXXX";
@@ -658,6 +691,7 @@ int main(void)
 	settlement_sees_the_most_worth_first();
 	a_bounce_lasts_until_it_is_made_good();
 	budgets_and_counts_survive();
+	a_budget_ends_with_its_download();
 	the_book_is_held_against_the_chain();
 	a_turn_that_lost_something_fails_whole();
 	the_check_finds_what_was_spoilt();

@@ -7,7 +7,9 @@ usage: cli_chain.py --bin DIR [--keep]
 
 import argparse
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
 import nodes  # noqa: E402
 import stage  # noqa: E402
 from nodes import Node  # noqa: E402
+from stage import MIB  # noqa: E402
 
 # nobody's, with its checksum
 STRANGER = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
@@ -91,6 +94,53 @@ def cold_addresses(node):
           "withdrew 5" in got[1], got)
 
 
+def budgets(st, owner, node, directory):
+    """A budget is of one download, however often that is interrupted."""
+    source = os.path.join(directory, "source")
+    torrent = os.path.join(directory, "file.torrent")
+    os.mkdir(source)
+    stage.make_file(source + "/file.bin", 12 * MIB)
+    stage.make_torrent(source + "/file.bin", torrent, 262144)
+    nodes.start_seeder(st, owner, source, torrent, "--limit-up", "4MiB",
+                       "--price", "1")
+
+    def get(name, out):
+        argv = node.argv("get", torrent, "--out", os.path.join(directory, out),
+                         "--listen", node.address + ":6882", "--peer",
+                         owner.address + ":6881", "--bid", "4", "--budget",
+                         "0.012", "--passphrase-file", node.passphrase)
+        return st.spawn(name, [w for w in argv if w != "--json"])
+
+    def told(p):
+        with open(p.log, errors="replace") as f:
+            return f.read()
+
+    def spent():
+        return float(node.run("status", wallet=False)["spent"])
+
+    first = get("first-get", "one")
+    stage.wait_for("progress", 60, lambda: re.search(" [4-8][0-9]%",
+                                                     told(first)), first)
+    os.kill(first.pid, signal.SIGINT)
+    first.wait(20)
+    had = spent()
+    check("something was paid", 0 < had <= 0.012, had)
+    second = get("second-get", "one")
+    second.wait(60)
+    check("the same download goes on, and says what it has spent",
+          second.status == 0 and "was spent on it before" in told(second),
+          told(second)[-400:])
+    one = spent()
+    check("both together keep to the budget", had < one <= 0.012, (had, one))
+    third = get("third-get", "two")
+    third.wait(60)
+    check("a new download has its whole budget", third.status == 0 and
+          "before" not in told(third) and 0.006 < spent() - one < 0.0121,
+          (one, spent(), told(third)[-400:]))
+    got = typed(node, "ledger", "check")
+    check("and the book is right", got[0] == 0, got)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", default=nodes.BIN)
@@ -111,6 +161,7 @@ def main():
             a_bank_without_token(owner, first, made)
             a_wrong_token(owner, second, made)
             cold_addresses(first)
+            budgets(st, owner, first, directory)
     finally:
         if args.keep:
             print("kept: " + directory)
