@@ -3,6 +3,7 @@
 #include "base/http.h"
 #include "node/methods.h"
 #include "node/money.h"
+#include "node/rent_net.h"
 #include "node/settings.h"
 #include "node/torrent.h"
 #include "node/trade.h"
@@ -57,16 +58,10 @@ struct torrent *engine_find(const struct engine *en,
 
 static struct swarm *on_find(void *ctx, const struct info_hash *hash)
 {
-	struct torrent *t = engine_find(ctx, hash);
+	struct engine *en = ctx;
+	struct torrent *t = engine_find(en, hash);
 
-	return t ? torrent_swarm(t) : NULL;
-}
-
-static void on_ended(void *ctx, struct torrent *t, const struct net_addr *to,
-		     bool ready, enum peer_close why)
-{
-	(void)ctx;
-	torrent_link_ended(t, to, ready, why);
+	return t ? torrent_swarm(t) : rent_net_find(en->rent, hash);
 }
 
 static void on_rate_tick(void *ctx)
@@ -94,6 +89,7 @@ static void on_turn_end(void *ctx)
 	if (en->trade)
 		trade_turn_end(en->trade);
 	links_turn_end(en->links);
+	rent_net_turn_end(en->rent);
 }
 
 static void on_signal(void *ctx)
@@ -137,8 +133,7 @@ static enum err_code open_env(struct engine *en, struct err *e)
 
 static enum err_code build(struct engine *en, struct err *e)
 {
-	static const struct links_ops link_ops = {.find = on_find,
-						  .ended = on_ended};
+	static const struct links_ops link_ops = {.find = on_find};
 	char path[HOME_PATH_MAX];
 	enum log_level level = LOG_ERROR;
 	enum err_code code =
@@ -161,7 +156,8 @@ static enum err_code build(struct engine *en, struct err *e)
 		return ERR_NOMEM;
 	en->links = links_new(en->loop, en->log, &link_ops, en,
 			      (unsigned)engine_int(en, "max-peers"), e);
-	if (!en->rate_timer || !en->work || !en->links)
+	en->rent = rent_net_new(en, e);
+	if (!en->rate_timer || !en->work || !en->links || !en->rent)
 		return err_fail(e, ERR_NOMEM, "node");
 	set_limits(en);
 	loop_on_turn_end(en->loop, on_turn_end, en);
@@ -256,6 +252,7 @@ void engine_free(struct engine *en)
 		stop_torrents(en);
 	trade_free(en->trade);
 	en->trade = NULL;
+	rent_net_free(en->rent);
 	links_free(en->links);
 	money_free(en->money);
 	http_free(en->http);

@@ -9,15 +9,17 @@ struct link {
 	struct links *links;
 	struct link *prev, *next;
 	struct link *next_dead;
-	struct conn *conn;	 /* NULL once the socket is closed */
-	struct peer *peer;	 /* NULL until an outgoing socket is up */
-	struct torrent *torrent; /* outgoing: who asked for it */
-	struct swarm *swarm;	 /* outgoing: where it goes */
+	struct conn *conn;    /* NULL once the socket is closed */
+	struct peer *peer;    /* NULL until an outgoing socket is up */
+	link_ended_fn *ended; /* outgoing: tells who opened it */
+	void *owner;
+	struct swarm *swarm; /* outgoing: where it goes */
 	struct net_addr addr;
 	bool ready;
 	bool dead;
 	enum peer_close why;
 	void *trade;
+	void *rent;
 };
 
 struct links {
@@ -124,9 +126,8 @@ static void free_dead(struct links *l)
 		l->dead = k->next_dead;
 		if (k->peer)
 			peer_free(k->peer);
-		if (k->torrent)
-			l->ops.ended(l->ctx, k->torrent, &k->addr, k->ready,
-				     k->why);
+		if (k->ended)
+			k->ended(k->owner, &k->addr, k->ready, k->why);
 		free(k);
 	}
 }
@@ -201,8 +202,8 @@ static void *on_accepted(void *net_ctx, struct conn *c,
 	return k;
 }
 
-bool links_open(struct links *l, struct torrent *t, struct swarm *swarm,
-		const struct net_addr *to)
+bool links_open(struct links *l, struct swarm *swarm, const struct net_addr *to,
+		link_ended_fn *ended, void *owner)
 {
 	struct link *k;
 
@@ -214,7 +215,8 @@ bool links_open(struct links *l, struct torrent *t, struct swarm *swarm,
 		end(k, PEER_CLOSE_LOCAL);
 		return false;
 	}
-	k->torrent = t;
+	k->ended = ended;
+	k->owner = owner;
 	return true;
 }
 
@@ -324,20 +326,19 @@ static const struct peer_io peer_callbacks = {
 	.close = on_peer_close,
 };
 
-void links_close_swarm(struct links *l, struct torrent *t,
-		       const struct swarm *swarm)
+void links_close_swarm(struct links *l, const struct swarm *swarm, void *owner)
 {
 	struct link *next;
 
 	for (struct link *k = l->all; k; k = next) {
 		next = k->next;
-		if (k->torrent == t ||
+		if ((k->ended && k->owner == owner) ||
 		    (k->peer && peer_swarm(k->peer) == swarm))
 			end(k, PEER_CLOSE_LOCAL);
 	}
 	for (struct link *k = l->dead; k; k = k->next_dead)
-		if (k->torrent == t)
-			k->torrent = NULL;
+		if (k->owner == owner)
+			k->ended = NULL;
 	free_dead(l);
 }
 
@@ -364,6 +365,16 @@ void link_set_trade(struct link *k, void *trade)
 void *link_trade(const struct link *k)
 {
 	return k->trade;
+}
+
+void link_set_rent(struct link *k, void *rent)
+{
+	k->rent = rent;
+}
+
+void *link_rent(const struct link *k)
+{
+	return k->rent;
 }
 
 const struct net_addr *link_addr(const struct link *k)

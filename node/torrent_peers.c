@@ -121,16 +121,18 @@ int64_t torrent_peers_tick(struct torrent *t, int64_t now_ms)
 	while (candidates_connected(t->candidates) < OPEN_MAX &&
 	       !links_full(t->engine->links) &&
 	       candidates_take(t->candidates, now_ms, &addr, &wake)) {
-		if (!links_open(t->engine->links, t, t->swarm, &addr))
+		if (!links_open(t->engine->links, t->swarm, &addr,
+				torrent_link_ended, t))
 			candidates_ended(t->candidates, &addr, now_ms, false,
 					 false);
 	}
 	return wake;
 }
 
-void torrent_link_ended(struct torrent *t, const struct net_addr *to,
-			bool ready, enum peer_close why)
+void torrent_link_ended(void *owner, const struct net_addr *to, bool ready,
+			enum peer_close why)
 {
+	struct torrent *t = owner;
 	bool ban = why == PEER_CLOSE_BAD_DATA || why == PEER_CLOSE_SELF;
 
 	candidates_ended(t->candidates, to, torrent_now(t), ready, ban);

@@ -214,7 +214,7 @@ void torrent_swarm_stop(struct torrent *t)
 
 	if (!t->swarm)
 		return;
-	links_close_swarm(t->engine->links, t, t->swarm);
+	links_close_swarm(t->engine->links, t->swarm, t);
 	torrent_save_totals(t);
 	swarm_stats_get(t->swarm, &stats);
 	t->seeded_up += stats.uploaded;
