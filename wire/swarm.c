@@ -467,11 +467,18 @@ static void check_useless(struct link *l)
 	}
 }
 
+void swarm_keep_alive(struct link *l)
+{
+	static const uint8_t nothing[4];
+
+	l->peer.last_out_ms = l->peer.now_ms;
+	(void)peer_put(&l->peer, nothing, sizeof(nothing));
+}
+
 static void check_times(struct link *l)
 {
 	struct peer *p = &l->peer;
 	int64_t now = l->s->now_ms;
-	static const uint8_t keep_alive[4];
 
 	if (p->read_paused) /* its silence is our doing */
 		p->last_in_ms = now;
@@ -483,10 +490,8 @@ static void check_times(struct link *l)
 		return;
 	if (!l->ready && now - p->born_ms >= READY_WAIT_MS)
 		link_become_ready(l, NULL);
-	if (now - p->last_out_ms >= PEER_KEEPALIVE_MS && outq_empty(&p->out)) {
-		p->last_out_ms = now;
-		(void)peer_put(p, keep_alive, sizeof(keep_alive));
-	}
+	if (now - p->last_out_ms >= PEER_KEEPALIVE_MS && outq_empty(&p->out))
+		swarm_keep_alive(l);
 }
 
 static void link_second(struct link *l, int64_t dt_ms)

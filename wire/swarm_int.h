@@ -110,6 +110,7 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	uint32_t index; /* in s->links */
 
 	bool greeted; /* handshake is through, both ways */
+	bool heard;   /* and a message came after it */
 	bool ready;
 	bool ext_got;
 	bool they_choke, they_interested, am_interested;
@@ -224,6 +225,7 @@ enum err_code swarm_need_picker(struct swarm *s);
 
 /* swarm_peers.c */
 void link_update_interest(struct link *l);
+void swarm_keep_alive(struct link *l);
 bool link_has(const struct link *l, uint32_t piece);
 bool link_has_all(const struct link *l);
 void link_become_ready(struct link *l, const struct ext_handshake *ext);

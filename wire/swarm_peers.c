@@ -446,10 +446,22 @@ static void on_interest(struct link *l, bool interested)
 	l->s->choke_soon = true;
 }
 
+/* Who speaks has read our handshake. What it read with it, transmission 4.0
+ * looks at only when more comes, which from a seeder would be the keep-alive
+ * after two minutes. So one comes now. */
+static void note_heard(struct link *l)
+{
+	if (l->heard)
+		return;
+	l->heard = true;
+	swarm_keep_alive(l);
+}
+
 static void on_message(struct peer *p, const struct msg *m)
 {
 	struct link *l = link_of(p);
 
+	note_heard(l);
 	if (l->s->cfg.pieces == 0 && m->id != MSG_EXTENDED) {
 		peer_nuisance(p, "a message about pieces, without any");
 		return;

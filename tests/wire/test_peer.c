@@ -341,6 +341,29 @@ static void a_choke_answers_what_waits(void)
 	finish();
 }
 
+/* Transmission 4.0 does not look at what it read with the handshake until more
+ * comes. */
+static void who_speaks_first_is_answered_once(void)
+{
+	static const uint8_t nothing[4];
+	struct sim_node *n = connected(true, true);
+	size_t before;
+
+	(void)n;
+	raw_pull(&raw);
+	before = raw.len;
+	raw_say_id(&raw, MSG_HAVE_NONE);
+	raw_pull(&raw);
+	CHECK(raw.len == before + sizeof(nothing) &&
+		      memcmp(raw.out + before, nothing, sizeof(nothing)) == 0,
+	      "%zu bytes, not a keep-alive", raw.len - before);
+	before = raw.len;
+	raw_say_id(&raw, MSG_NOT_INTERESTED);
+	raw_pull(&raw);
+	CHECK(raw.len == before, "again");
+	finish();
+}
+
 static void too_many_requests_are_rejected(void)
 {
 	struct sim_node *n = connected(true, true);
@@ -663,6 +686,7 @@ int main(void)
 	what_is_not_served_is_rejected();
 	a_cancel_saves_the_block();
 	a_choke_answers_what_waits();
+	who_speaks_first_is_answered_once();
 	too_many_requests_are_rejected();
 	floods_end_the_connection();
 	patient_peers_may_repeat_themselves();
