@@ -792,7 +792,9 @@ static enum err_code on_held(struct pay_session *s,
 			   m->sig))
 		return err_fail(e, ERR_SIG, "sb_pay: held is not our receipt");
 	release(p, pair);
-	pair->soft = amount_sub_floor(m->amount, promised(pair));
+	/* also what we promised in this run, before we knew: sums only rise, so
+	 * all below the held one was spoken for in the time we forgot */
+	pair->soft = amount_sub_floor(m->amount, used(pair));
 	pair->out.owed = amount_add_cap(pair->out.owed, pair->soft);
 	pair->next_out =
 		(struct receipt){.payer = p->cfg.me, .amount = m->amount};
