@@ -111,6 +111,10 @@ struct pay_host {
 			   const struct address *payee);
 	/* Something was staged in the book. */
 	void (*want_commit)(void *ctx);
+	/* Payload bytes that the seller of this session could still send us
+	 * and that have not arrived, at most `enough`: promises do not lead
+	 * beyond them. Asked a few hundred times a GiB. */
+	uint64_t (*missing)(void *ctx, void *session_ctx, uint64_t enough);
 	void (*event)(void *ctx, const struct pay_event *ev);
 };
 

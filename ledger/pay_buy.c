@@ -62,6 +62,22 @@ static uint64_t step_bytes(const struct pay_session *s)
 	return bytes < PAY_STEP_MAX ? bytes : PAY_STEP_MAX;
 }
 
+/* What a receipt is to lead by: a step, but no more than is still to come from
+ * this payee on all its connections, so that little is left over at the end. At
+ * least a block: with less in hand no seller serves the last one. */
+static uint64_t lead_bytes(const struct pay_session *s, uint64_t step)
+{
+	struct pay *p = s->p;
+	uint64_t sum = 0;
+
+	for (struct pay_session *q = s->pair->sessions; q && sum < step;
+	     q = q->pair_next)
+		if (q->role == PAY_BUY && !q->dead && q->buy.interested &&
+		    q->buy.job && !q->buy.job->gone)
+			sum += p->host.missing(p->host.ctx, q->ctx, step - sum);
+	return sum < PAY_BLOCK ? PAY_BLOCK : sum;
+}
+
 /* The next receipt is due when no more than this is left ahead. Half a step;
  * less when that lasts longer than a receipt takes from being wanted to being
  * acknowledged, because each costs both sides a signature and a commit. That
@@ -243,12 +259,13 @@ static struct amount target_of(const struct pay_session *s)
 	 * good: all it can get is one step */
 	struct amount done =
 		has_history(s->pair) ? used(s->pair) : s->pair->out.owed;
-	struct amount want = amount_add_cap(done, pay_cost_up(s->bid, step));
+	struct amount want = AMOUNT_ZERO;
 
+	if (amount_cmp(pay_buy_ahead(s->pair), refill_at(s, step)) <= 0)
+		want = amount_add_cap(done,
+				      pay_cost_up(s->bid, lead_bytes(s, step)));
 	if (s->buy.limit_known)
 		want = amount_min(want, s->buy.limit);
-	if (amount_cmp(pay_buy_ahead(s->pair), refill_at(s, step)) > 0)
-		want = AMOUNT_ZERO;
 	if (s->buy.proved)
 		return want;
 	/* A connection is served only after a receipt that nobody can have seen

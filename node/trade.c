@@ -322,6 +322,14 @@ static void host_want_commit(void *ctx)
 	note_work(t);
 }
 
+static uint64_t host_missing(void *ctx, void *session_ctx, uint64_t enough)
+{
+	const struct side *side = session_ctx;
+
+	(void)ctx;
+	return swarm_peer_missing(side->deal->peer, enough);
+}
+
 /* ---- events ---- */
 
 static const char *event_name(enum pay_event_kind kind)
@@ -487,6 +495,7 @@ static enum err_code start_pay(struct trade *t, const struct sig64 *sig,
 		.check_channel = host_check_channel,
 		.want_facts = host_want_facts,
 		.want_commit = host_want_commit,
+		.missing = host_missing,
 		.event = host_event,
 	};
 	struct pay_book book = pay_book_of(m->bandwidth.book);

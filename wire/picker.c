@@ -7,6 +7,7 @@
 
 /* Pieces that are equally rare from here on. */
 #define BUCKETS 64U
+#define MISSING_LOOKS 256U
 #define WALK_MAX 128U	   /* steps before the pass over the words */
 #define CANDIDATES_MAX 64U /* of that pass */
 #define AVOID_MAX 8U
@@ -675,6 +676,53 @@ uint32_t picker_here(const struct picker *p, uint32_t piece)
 	const struct part *part = part_of(p, piece);
 
 	return part ? part->n_here : 0;
+}
+
+/* Blocks of a begun piece that may still come. */
+static uint64_t part_missing(const struct picker *p, const struct part *part)
+{
+	struct picker_block last = {part->piece, part->n_blocks - 1};
+	uint64_t n = part->n_blocks - part->n_here;
+
+	if (part->held || n == 0)
+		return 0;
+	n *= PICKER_BLOCK;
+	if (part->blocks[last.block].state != BLOCK_HERE)
+		n -= PICKER_BLOCK - picker_block_len(p, last);
+	return n;
+}
+
+static uint64_t open_missing(const struct picker *p, const uint8_t *bits,
+			     uint64_t enough)
+{
+	uint32_t looked = 0;
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (uint32_t k = 0; k < p->buckets[i].n; k++) {
+			uint32_t piece = p->buckets[i].items[k];
+
+			if (sum >= enough)
+				return sum;
+			if (looked++ == MISSING_LOOKS)
+				return enough;
+			if (!bits || bits_get(bits, piece))
+				sum += piece_bytes(p, piece);
+		}
+	return sum;
+}
+
+uint64_t picker_missing(const struct picker *p, const uint8_t *bits,
+			uint64_t enough)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < p->n_parts && sum < enough; i++)
+		if (!bits || bits_get(bits, p->parts[i]->piece))
+			sum += part_missing(p, p->parts[i]);
+	if (sum < enough)
+		sum += open_missing(p, bits, enough - sum);
+	return sum < enough ? sum : enough;
 }
 
 void picker_verified(struct picker *p, uint32_t piece)

@@ -105,5 +105,11 @@ uint32_t picker_open(const struct picker *p);  /* pieces not begun */
 uint32_t picker_parts(const struct picker *p); /* begun, checked ones too */
 /* A piece begun of which `n` blocks are here (for progress); 0 for others. */
 uint32_t picker_here(const struct picker *p, uint32_t piece);
+/* Bytes of wanted blocks that are not here and that a peer with `bits` (NULL:
+ * everything) has; counting ends at `enough`, which is then the answer. Cheap:
+ * of the pieces not begun it looks at 256 at most, and takes the peer to have
+ * the rest. */
+uint64_t picker_missing(const struct picker *p, const uint8_t *bits,
+			uint64_t enough);
 
 #endif

@@ -376,6 +376,15 @@ void swarm_peer_set_rank(struct peer *p, int64_t now_ms, uint64_t rank)
 	swarm_leave(l->s);
 }
 
+uint64_t swarm_peer_missing(const struct peer *p, uint64_t enough)
+{
+	const struct link *l = (const struct link *)p;
+
+	if (!l->s || !l->s->picker || p->closed || (!l->seed && !l->bits))
+		return 0;
+	return picker_missing(l->s->picker, l->seed ? NULL : l->bits, enough);
+}
+
 void swarm_peer_resume(struct peer *p, int64_t now_ms)
 {
 	p->now_ms = now_ms;

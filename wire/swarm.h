@@ -174,6 +174,9 @@ void swarm_set_write_blocked(struct swarm *s, int64_t now_ms, bool blocked);
  * (weight: the rank). 0 (the start): none, the peer competes for free slots
  * only. */
 void swarm_peer_set_rank(struct peer *p, int64_t now_ms, uint64_t rank);
+/* Bytes that we want, that have not arrived, and that this peer has; counting
+ * ends at `enough` (see picker_missing()). Changes nothing. */
+uint64_t swarm_peer_missing(const struct peer *p, uint64_t enough);
 /* A held request may go on. */
 void swarm_peer_resume(struct peer *p, int64_t now_ms);
 /* Pauses (true) or resumes our own requests to this peer. */

@@ -57,6 +57,45 @@ static void bytes_are_paid_exactly(void)
 	sim_free(sim);
 }
 
+/* Nothing to speak of is promised beyond the last byte: a block at most. */
+static void a_download_ends_with_nothing_to_spare(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t rate, want;
+	} rows[] = {
+		{"many steps", 16 * MIB, 200 * MIB + 16384},
+		{"the last block is short", 16 * MIB, 100 * MIB + 5},
+		{"steps have not grown yet", 0, 3 * MIB},
+		{"less than the first step", 0, 200000},
+		{"fast", 256 * MIB, 800 * MIB},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct sim *sim = sim_new();
+		struct sim_node *seller = sim_node(sim, &seller_cfg);
+		struct sim_node *buyer = sim_node(sim, &buyer_cfg);
+		struct pay_job *job = sim_job(buyer, 1, 1024, 10000);
+		struct sim_link_config cfg = {.rate = rows[i].rate,
+					      .want = rows[i].want};
+		struct sim_link *l;
+		struct pay_view v;
+
+		pay_set_trust_start(sim_pay(seller), sim_tokens(5000));
+		l = sim_connect(sim, buyer, job, seller, &cfg);
+		sim_run(sim, 60000);
+		EXPECT(sim_got_paid(l) + sim_got_free(l) >= rows[i].want,
+		       "%s: %llu of %llu bytes", rows[i].name,
+		       (unsigned long long)(sim_got_paid(l) + sim_got_free(l)),
+		       (unsigned long long)rows[i].want);
+		pay_session_view(sim_buyer_session(l), &v);
+		EXPECT(amount_cmp(v.ahead, cost(2UL * 16384)) <= 0,
+		       "%s: more than a block is left over", rows[i].name);
+		sim_check_books(sim);
+		sim_free(sim);
+	}
+}
+
 /* A payee cashes what is still ahead of the bytes: they come all the same. */
 static void cashing_costs_the_payer_nothing(void)
 {
@@ -487,6 +526,7 @@ static void hints_are_coarse(void)
 int main(void)
 {
 	bytes_are_paid_exactly();
+	a_download_ends_with_nothing_to_spare();
 	cashing_costs_the_payer_nothing();
 	steps_grow_with_the_rate();
 	a_flood_is_what_nothing_calls_for();

@@ -491,6 +491,19 @@ static void on_want_commit(void *ctx)
 	n->want_commit = true;
 }
 
+static uint64_t on_missing(void *ctx, void *session_ctx, uint64_t enough)
+{
+	const struct end *end = session_ctx;
+	const struct sim_link *l = end->link;
+	uint64_t got = l->got_paid + l->got_free;
+
+	(void)ctx;
+	if (!l->cfg.want || l->raw)
+		return enough;
+	got = got < l->cfg.want ? l->cfg.want - got : 0;
+	return got < enough ? got : enough;
+}
+
 static void on_event(void *ctx, const struct pay_event *ev)
 {
 	struct sim_node *n = ctx;
@@ -519,6 +532,7 @@ static void start_pay(struct sim_node *n)
 		.check_channel = on_check_channel,
 		.want_facts = on_want_facts,
 		.want_commit = on_want_commit,
+		.missing = on_missing,
 		.event = on_event,
 	};
 	struct pay_config cfg = {

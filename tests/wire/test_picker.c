@@ -332,6 +332,40 @@ static void random_play_loses_nothing(void)
 	picker_free(p);
 }
 
+/* Pieces of 64 KiB; the last one is 20000 bytes. */
+static void what_is_missing_is_counted(void)
+{
+	const uint64_t all = 9 * 65536 + 20000, much = UINT64_MAX;
+	uint8_t none[2] = {0}, last[2] = {0, 0x40};
+	struct picker *p = NULL;
+	struct picker_peer a = peer(1, NULL);
+	struct picker_block got[4];
+
+	rng = rng_seeded(1);
+	if (picker_new(&p, 10, 65536, all, NULL, &rng, NULL) != ERR_NONE)
+		abort();
+	CHECK(picker_missing(p, NULL, much) == all, "all of it");
+	CHECK(picker_missing(p, NULL, 70000) == 70000, "enough");
+	CHECK(picker_missing(p, none, much) == 0, "it has nothing");
+	CHECK(picker_missing(p, last, much) == 20000, "it has the last piece");
+	a.bits = last;
+	CHECK(pick(p, &a, got, 2) == 2, "picked");
+	CHECK(picker_missing(p, last, much) == 20000, "asked for, not here");
+	(void)receive(p, got[0], 1);
+	CHECK(picker_missing(p, last, much) == 20000 - PICKER_BLOCK, "%llu",
+	      (unsigned long long)picker_missing(p, last, much));
+	(void)receive(p, got[1], 1);
+	CHECK(picker_missing(p, last, much) == 0, "all here, not checked");
+	picker_retry(p, 9, false, 0);
+	CHECK(picker_missing(p, last, much) == 20000, "was bad");
+	(void)picker_pick(p, &a, got, 2, 0, 0);
+	(void)receive(p, got[0], 1);
+	(void)receive(p, got[1], 1);
+	picker_verified(p, 9);
+	CHECK(picker_missing(p, NULL, much) == all - 20000, "verified");
+	picker_free(p);
+}
+
 int main(void)
 {
 	sizes_have_bounds();
@@ -346,6 +380,7 @@ int main(void)
 	the_old_sender_gets_it_when_nobody_else_comes();
 	slow_peers_share_pieces();
 	allowed_fast_pieces_only();
+	what_is_missing_is_counted();
 	random_play_loses_nothing();
 	return CHECK_EXIT();
 }
