@@ -675,6 +675,7 @@ static void take_counts(struct book_row_out *row, const struct book_out *out)
 	row->out.lost = out->lost;
 	row->out.bytes = out->bytes;
 	row->out.banned = out->banned;
+	row->out.settled = out->settled;
 }
 
 static enum err_code receipt_out(struct book *b, const struct address *payee,

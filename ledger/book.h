@@ -116,6 +116,8 @@ struct book_out { /* we pay the other address */
 	uint64_t bytes;	    /* paid bytes that arrived, ever */
 	struct book_facts facts;
 	bool banned; /* it sent bad data: never paid again */
+	/* The counts are exact: no session was open when they were stored. */
+	bool settled;
 };
 
 struct book_pair {

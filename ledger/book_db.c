@@ -51,6 +51,7 @@ static const char *const migrations[] = {
 	"CREATE TABLE tx_form(tx INTEGER NOT NULL REFERENCES tx,"
 	" n INTEGER NOT NULL, txid BLOB NOT NULL, fee_max BLOB NOT NULL,"
 	" raw BLOB NOT NULL, PRIMARY KEY(tx,n)) STRICT, WITHOUT ROWID;",
+	"ALTER TABLE pair_out ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum stmt {
@@ -85,7 +86,7 @@ enum stmt {
 	"bounced,due_mark,entry,hour,booked"
 #define OUT_COLUMNS \
 	"peer,packed,owed,owed_rem,known,paid,reserve,free,until,block," \
-	"lost,bytes,banned,entry,hour,booked"
+	"lost,bytes,banned,entry,hour,booked,settled"
 #define TX_COLUMNS "id,kind,state,slot,amount,target,block,fee,made_s"
 
 static const char *const sql[S_COUNT] = {
@@ -109,9 +110,10 @@ static const char *const sql[S_COUNT] = {
 	[S_OUT_GET] = "SELECT " OUT_COLUMNS " FROM pair_out WHERE peer=?1",
 	[S_OUT_SET] = "INSERT OR REPLACE INTO pair_out(" OUT_COLUMNS ")"
 		      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"
-		      "?15,?16)",
+		      "?15,?16,?17)",
 	[S_OUT_RECEIPT] = "UPDATE pair_out SET packed=?2,owed=?3,owed_rem=?4,"
-			  "lost=?5,bytes=?6,banned=?7 WHERE peer=?1",
+			  "lost=?5,bytes=?6,banned=?7,settled=?8"
+			  " WHERE peer=?1",
 	[S_JOB_GET] = "SELECT spent FROM job WHERE key=?1",
 	[S_JOB_SET] = "INSERT OR REPLACE INTO job VALUES(?1,?2)",
 	[S_JOB_DROP] = "DELETE FROM job WHERE key=?1",
@@ -476,6 +478,7 @@ static bool read_out(struct db_stmt *s, struct book_row_out *row)
 	out->owed_rem = col_u64(s, 3);
 	out->bytes = col_u64(s, 11);
 	out->banned = db_col_int(s, 12) == 1;
+	out->settled = db_col_int(s, 16) == 1;
 	row->entry = db_col_int(s, 13);
 	row->hour = db_col_int(s, 14);
 	return col_address(s, 0, &row->peer) &&
@@ -522,6 +525,7 @@ enum err_code book_db_out_set(struct book_db *b, const struct book_row_out *row,
 	db_bind_int(s, 14, row->entry);
 	db_bind_int(s, 15, row->hour);
 	db_bind_amount(s, 16, row->booked);
+	db_bind_int(s, 17, out->settled);
 	return db_run(s, e);
 }
 
@@ -538,6 +542,7 @@ enum err_code book_db_out_receipt(struct book_db *b,
 	db_bind_amount(s, 5, out->lost);
 	bind_u64(s, 6, out->bytes);
 	db_bind_int(s, 7, out->banned);
+	db_bind_int(s, 8, out->settled);
 	return db_run(s, e);
 }
 

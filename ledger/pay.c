@@ -93,7 +93,10 @@ static void flush_pair(struct pay *p, struct pay_pair *pair)
 					  &e) != ERR_NONE;
 		staged = staged || !pair->in_dirty;
 	}
+	if (!pair->sessions && pair->out.have && !pair->out.settled)
+		pair->out_dirty = true; /* to say that they are exact */
 	if (pair->out_dirty && pair->pending == PENDING_NONE) {
+		pair->out.settled = !pair->sessions;
 		pair->out_dirty =
 			p->book.counts_out(p->book.ctx, &pair->peer, &pair->out,
 					   &e) != ERR_NONE;
@@ -222,8 +225,9 @@ struct pay_pair *pay_pair_get(struct pay *p, const struct address *peer,
 	q->out = kept.out;
 	q->facts_in_ms = q->facts_out_ms = INT64_MIN;
 	raise_to_paid(q);
-	/* what this run evicted and reads again is no news */
-	if (!p->evicted)
+	/* after a clean end the counts are exact; and what this run evicted and
+	 * reads again is no news */
+	if (!p->evicted && !q->out.settled)
 		q->unsure = pay_buy_ahead(q);
 	q->next = p->buckets[bucket_of(peer)];
 	p->buckets[bucket_of(peer)] = q;

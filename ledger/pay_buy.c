@@ -432,6 +432,7 @@ static enum err_code stage(struct pay *p, struct pay_pair *pair, struct err *e)
 	struct book_job rec = {.spent = AMOUNT_ZERO};
 	enum err_code rc;
 
+	pair->out.settled = out.settled = false;
 	out.have = true;
 	out.newest = pair->next_out;
 	if (job) {

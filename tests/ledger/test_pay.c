@@ -300,6 +300,38 @@ static void spending_outlives_a_restart(void)
 	(void)remove(path);
 }
 
+static bool settled(struct sim_node *buyer, struct sim_node *seller)
+{
+	struct address who = sim_node_address(seller);
+	struct book_pair p;
+
+	MUST(book_pair_load(sim_book(buyer), &p, &who, NULL));
+	EXPECT(p.out.have, "nothing was promised");
+	return p.out.settled;
+}
+
+/* After a clean end the book's counts are exact, and a seller that counts more
+ * is not believed; after a crash they are not. */
+static void only_a_crash_is_an_excuse(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node *seller = sim_node(sim, &seller_cfg);
+	struct sim_node *buyer = sim_node(sim, &buyer_cfg);
+	struct pay_job *job = sim_job(buyer, 1, 1024, 1000);
+	struct sim_link *l = sim_connect(sim, buyer, job, seller, NULL);
+
+	sim_run(sim, 15000);
+	EXPECT(!settled(buyer, seller), "exact, while bytes flow");
+	sim_disconnect(l);
+	sim_run(sim, 1000);
+	EXPECT(settled(buyer, seller), "not exact after the end");
+	l = sim_connect(sim, buyer, job, seller, NULL);
+	sim_run(sim, 5000);
+	EXPECT(!settled(buyer, seller), "exact again too early");
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
 static void two_connections_share_one_debt(void)
 {
 	struct sim *sim = sim_new();
@@ -533,6 +565,7 @@ int main(void)
 	a_free_slot_is_never_charged();
 	a_budget_ends_and_the_rest_is_free();
 	spending_outlives_a_restart();
+	only_a_crash_is_an_excuse();
 	two_connections_share_one_debt();
 	the_higher_bid_is_served();
 	an_alone_buyer_pays_the_floor();

@@ -634,11 +634,12 @@ void sim_restart(struct sim_node *n, const char *path)
 
 void sim_backup(struct sim_node *n, const char *path)
 {
-	static const char *const none[] = {"SELECT 1;"};
+	/* read only: none is ever applied, they are only counted */
+	static const char *const none[] = {"", "", "", "", "", "", "", ""};
 	struct db_cfg cfg = {.path = n->cfg.path,
 			     .application_id = 0x53424c31,
 			     .migrations = none,
-			     .migration_count = 1,
+			     .migration_count = ROWS(none),
 			     .read_only = true};
 	struct db *db = NULL;
 
