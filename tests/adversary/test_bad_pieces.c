@@ -1,6 +1,7 @@
 /* Sellers of bad data, alone or among honest ones: banned at the first block
  * that is proved false, never paid again, not after a restart either. Who is to
  * blame in a v1 piece is the wire's to find (tests/wire); here it has found. */
+#include "tests/ledger/scratch.h"
 #include "tests/sim/expect.h"
 #include "tests/sim/sim.h"
 
@@ -19,8 +20,8 @@ static struct amount taken(struct sim_node *seller)
 
 static void alone(void)
 {
-	char path[] = "/tmp/seedbank-bad-XXXXXX";
-	int fd = mkstemp(path);
+	struct scratch dir;
+	const char *path;
 	struct sim *sim = sim_new();
 	struct sim_node_config bc = {.balance = 1000};
 	const struct sim_link_config bad = {.bad_every = 200};
@@ -29,7 +30,8 @@ static void alone(void)
 	struct sim_link *l;
 	unsigned sent;
 
-	EXPECT(fd >= 0, "mkstemp");
+	scratch_make(&dir);
+	path = scratch_path(&dir, "book.db");
 	bc.path = path;
 	buyer = sim_node(sim, &bc);
 	l = sim_connect(sim, buyer, sim_job(buyer, 1, 1024, 100), seller, &bad);
@@ -55,7 +57,7 @@ static void alone(void)
 	       "it was paid, or shown a receipt, again");
 	sim_check_books(sim);
 	sim_free(sim);
-	(void)remove(path);
+	scratch_remove(&dir);
 }
 
 static void among_honest_ones(void)

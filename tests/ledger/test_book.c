@@ -1,5 +1,6 @@
 #include "ledger/book_sum.h"
 #include "tests/check.h"
+#include "tests/ledger/scratch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -486,8 +487,8 @@ static void a_budget_ends_with_its_download(void)
 
 static void budgets_and_counts_survive(void)
 {
-	char path[] = "/tmp/seedbank-book-XXXXXX";
-	int fd = mkstemp(path);
+	struct scratch dir;
+	const char *path;
 	struct book *b = NULL;
 	struct address a = who(4), other = who(5);
 	struct book_out out = {.have = true,
@@ -499,7 +500,8 @@ static void budgets_and_counts_survive(void)
 	struct book_job job = {.key = {1, 2, 3}, .spent = n(800)};
 	struct book_pair p;
 
-	CHECK(fd >= 0, "mkstemp");
+	scratch_make(&dir);
+	path = scratch_path(&dir, "book.db");
 	CHECK(book_open(&b, path, &me, NULL) == ERR_NONE, "open");
 	CHECK(book_receipt_out(b, &a, &out, &job, NOW, NULL) == ERR_NONE,
 	      "give");
@@ -529,8 +531,7 @@ static void budgets_and_counts_survive(void)
 	      "a book that is only read cannot be looked at as the coin's");
 	expect_sound(b, "read only");
 	book_close(b);
-	(void)close(fd);
-	(void)unlink(path);
+	scratch_remove(&dir);
 }
 
 static void the_book_is_held_against_the_chain(void)

@@ -1,4 +1,5 @@
 /* Two honest nodes, and more: the whole of sb_pay on the simulator. */
+#include "tests/ledger/scratch.h"
 #include "tests/sim/expect.h"
 #include "tests/sim/sim.h"
 
@@ -271,8 +272,8 @@ static void a_budget_ends_and_the_rest_is_free(void)
 
 static void spending_outlives_a_restart(void)
 {
-	char path[] = "/tmp/seedbank-pay-XXXXXX";
-	int fd = mkstemp(path);
+	struct scratch dir;
+	const char *path;
 	struct sim *sim = sim_new();
 	struct sim_node_config bc = buyer_cfg;
 	struct sim_node *seller = sim_node(sim, &seller_cfg), *buyer;
@@ -280,7 +281,8 @@ static void spending_outlives_a_restart(void)
 	struct pay_job_state before, after;
 	struct sim_link_config cfg = {.want = 8 * MIB};
 
-	EXPECT(fd >= 0, "mkstemp");
+	scratch_make(&dir);
+	path = scratch_path(&dir, "book.db");
 	bc.path = path;
 	buyer = sim_node(sim, &bc);
 	job = sim_job(buyer, 1, 1024, 100);
@@ -297,7 +299,7 @@ static void spending_outlives_a_restart(void)
 	sim_run(sim, 10000);
 	sim_check_books(sim);
 	sim_free(sim);
-	(void)remove(path);
+	scratch_remove(&dir);
 }
 
 static bool settled(struct sim_node *buyer, struct sim_node *seller)

@@ -213,7 +213,7 @@ static void live_through(uint64_t seed)
 
 int main(void)
 {
-	for (uint64_t seed = 1; seed <= 3; seed++)
+	for (uint64_t seed = 1; seed <= 2; seed++)
 		live_through(seed);
 	return EXPECT_EXIT();
 }
