@@ -230,6 +230,34 @@ static void revert_string(char *out, size_t cap, const uint8_t *data,
 	out[used] = 0;
 }
 
+/* The bank's errors as sentences for who asked; the contract says when each is
+ * raised (contracts-abi/src/Bank.sol). A test token shares two of them. */
+static const struct {
+	const char *name, *words;
+} bank_words[] = {
+	{"BadAccount", "the zero address can neither own nor receive money"},
+	{"BadLength", "the bank cannot read what it was sent"},
+	{"WrongValue", "the coin sent along is not what the call is about"},
+	{"NothingArrived", "the token moved nothing into the bank"},
+	{"TooMuch", "the bank would hold more than it can count (2^112 units)"},
+	{"TooLittle", "so much is not free in the bank or the wallet; "
+		      "`seedbank status` shows what is"},
+	{"NotMoved", "the token did not move the amount in full"},
+	{"NotYours", "only the payee may do that"},
+	{"NotYet", "the reserve has not ended; until then only its payee can "
+		   "release it"},
+	{"Expired", "a reserve must end later than now"},
+	{"Busy", "the bank is within another call; try again"},
+};
+
+static const char *words_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof(bank_words) / sizeof(*bank_words); i++)
+		if (strcmp(bank_words[i].name, name) == 0)
+			return bank_words[i].words;
+	return name; /* of a newer contract than this table */
+}
+
 void chain_revert_words(char *out, size_t cap, const uint8_t *data, size_t len)
 {
 	static const uint8_t error_string[4] = {0x08, 0xc3, 0x79, 0xa0};
@@ -237,7 +265,7 @@ void chain_revert_words(char *out, size_t cap, const uint8_t *data, size_t len)
 	const char *name = bank_error_name(data, len);
 
 	if (name)
-		(void)snprintf(out, cap, "%s", name);
+		(void)snprintf(out, cap, "%s", words_of(name));
 	else if (len < 4)
 		(void)snprintf(out, cap, "reverted without a reason");
 	else if (memcmp(data, error_string, 4) == 0)

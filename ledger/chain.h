@@ -107,7 +107,7 @@ struct chain_call {
 /* What a call would do and cost, were it mined now. */
 struct chain_trial {
 	bool ok;	       /* false: it would fail, `reason` says why */
-	char reason[96];       /* words; the bank's own errors by name */
+	char reason[96];       /* chain_revert_words() */
 	uint64_t units;	       /* gas or energy, without margin */
 	struct amount fee;     /* coin, expected */
 	struct amount fee_max; /* coin, the most that can be taken */
@@ -262,7 +262,8 @@ bool chain_answer_merge(struct chain_answer *into,
 			const struct chain_answer *other,
 			enum chain_ask_what what);
 /* Data of a reverted call in words: Error(string), Panic(uint256), one of the
- * bank's own errors by name, else its first four bytes. */
+ * bank's own errors as a sentence of under 96 characters that says what is in
+ * the way, else its first four bytes. */
 void chain_revert_words(char *out, size_t cap, const uint8_t *data, size_t len);
 
 #endif

@@ -358,8 +358,8 @@ static void reserves_and_withdrawals(struct shop *sh)
 	expect(sh, -1);
 	settle_release(sh->s, &sh->t.b.me, &sh->t.payers[5], on_step, on_done,
 		       sh);
-	CHECK(!wait_done(sh) && strstr(sh->e.msg, "NotYet"), "too early: %s",
-	      sh->e.msg);
+	CHECK(!wait_done(sh) && strstr(sh->e.msg, "has not ended"),
+	      "too early: %s", sh->e.msg);
 	expect(sh, -1);
 	settle_withdraw(sh->s, amount_from_u64(400), &sh->t.b.me, on_step,
 			on_done, sh);

@@ -730,6 +730,41 @@ static void too_many_questions_are_refused(void)
 	world_close(&w);
 }
 
+/* Nobody should have to read the contract to know what is in the way. */
+static void the_banks_errors_are_sentences(void)
+{
+	static const struct {
+		const char *name;
+		uint8_t data[4];
+		const char *want;
+	} rows[] = {
+		{"BadAccount", {0x1c, 0x2b, 0x07, 0x77}, "zero address"},
+		{"BadLength", {0x5a, 0xed, 0x9c, 0xff}, "cannot read"},
+		{"Busy", {0x3e, 0xf3, 0x33, 0x75}, "try again"},
+		{"Expired", {0x20, 0x3d, 0x82, 0xd8}, "later than now"},
+		{"NotMoved", {0x03, 0xd8, 0x15, 0x8f}, "in full"},
+		{"NotYet", {0x0d, 0x3f, 0x77, 0x76}, "has not ended"},
+		{"NotYours", {0x4a, 0x63, 0x6d, 0x30}, "only the payee"},
+		{"NothingArrived", {0x62, 0xaf, 0x86, 0xad}, "moved nothing"},
+		{"TooLittle", {0x3e, 0x1d, 0x55, 0xd4}, "seedbank status"},
+		{"TooMuch", {0xd8, 0x87, 0x77, 0x1b}, "hold more"},
+		{"WrongValue", {0x98, 0xd4, 0x90, 0x1c}, "sent along"},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct chain_trial t;
+		char whole[256];
+
+		chain_revert_words(whole, sizeof(whole), rows[i].data, 4);
+		chain_revert_words(t.reason, sizeof(t.reason), rows[i].data, 4);
+		CHECK(strstr(whole, rows[i].want) &&
+			      !strstr(whole, rows[i].name),
+		      "%s: %s", rows[i].name, whole);
+		CHECK(strcmp(whole, t.reason) == 0, "%s is cut off",
+		      rows[i].name);
+	}
+}
+
 int main(void)
 {
 	hostile_answers_cost_one_line();
@@ -747,5 +782,6 @@ int main(void)
 	nodes_that_differ_about_a_fate_decide_nothing();
 	what_is_forgotten_does_not_call_back();
 	too_many_questions_are_refused();
+	the_banks_errors_are_sentences();
 	return CHECK_EXIT();
 }
