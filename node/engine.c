@@ -3,7 +3,7 @@
 #include "base/http.h"
 #include "node/methods.h"
 #include "node/money.h"
-#include "node/rent_net.h"
+#include "node/rent_link.h"
 #include "node/settings.h"
 #include "node/torrent.h"
 #include "node/trade.h"
@@ -61,7 +61,7 @@ static struct swarm *on_find(void *ctx, const struct info_hash *hash)
 	struct engine *en = ctx;
 	struct torrent *t = engine_find(en, hash);
 
-	return t ? torrent_swarm(t) : rent_net_find(en->rent, hash);
+	return t ? torrent_swarm(t) : rent_links_find(en->rent, hash);
 }
 
 static void on_rate_tick(void *ctx)
@@ -89,7 +89,7 @@ static void on_turn_end(void *ctx)
 	if (en->trade)
 		trade_turn_end(en->trade);
 	links_turn_end(en->links);
-	rent_net_turn_end(en->rent);
+	rent_links_turn_end(en->rent);
 }
 
 static void on_signal(void *ctx)
@@ -156,7 +156,7 @@ static enum err_code build(struct engine *en, struct err *e)
 		return ERR_NOMEM;
 	en->links = links_new(en->loop, en->log, &link_ops, en,
 			      (unsigned)engine_int(en, "max-peers"), e);
-	en->rent = rent_net_new(en, e);
+	en->rent = rent_links_new(en, e);
 	if (!en->rate_timer || !en->work || !en->links || !en->rent)
 		return err_fail(e, ERR_NOMEM, "node");
 	set_limits(en);
@@ -252,7 +252,7 @@ void engine_free(struct engine *en)
 		stop_torrents(en);
 	trade_free(en->trade);
 	en->trade = NULL;
-	rent_net_free(en->rent);
+	rent_links_free(en->rent);
 	links_free(en->links);
 	money_free(en->money);
 	http_free(en->http);

@@ -32,7 +32,7 @@ enum money_need {
 };
 
 struct http;
-struct rent_net;
+struct rent_links;
 struct resume_db;
 struct store_env;
 struct torrent;
@@ -55,8 +55,8 @@ struct engine {
 	struct resume_db *resume;
 	int claims; /* torrents.lock, see home_claim(); -1: not open yet */
 	struct links *links;
-	struct rent_net *rent; /* renting connections */
-	uint16_t listen_port;  /* 0: not listening (yet) */
+	struct rent_links *rent; /* renting connections */
+	uint16_t listen_port;	 /* 0: not listening (yet) */
 	struct torrent *torrents;
 	struct money *money; /* NULL: no wallet in use */
 	struct trade *trade; /* NULL: no wallet in use */

@@ -49,7 +49,7 @@ void link_set_ready(struct link *k);
 /* What the trade hangs on a link (trade.h owns it); NULL: nothing. */
 void link_set_trade(struct link *k, void *trade);
 void *link_trade(const struct link *k);
-/* The same for rent_net.h. */
+/* The same for rent_link.h. */
 void link_set_rent(struct link *k, void *rent);
 void *link_rent(const struct link *k);
 const struct net_addr *link_addr(const struct link *k);

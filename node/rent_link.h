@@ -1,4 +1,4 @@
-/* rent_net.h - sealed renting connections: sb_store's bytes between this node
+/* rent_link.h - sealed renting connections: sb_store's bytes between this node
  * and others, whichever side it is on.
  *
  * A host's door is the name that renters connect to: an info hash without
@@ -15,8 +15,8 @@
  *
  * Thread: the loop.
  */
-#ifndef NODE_RENT_NET_H
-#define NODE_RENT_NET_H
+#ifndef NODE_RENT_LINK_H
+#define NODE_RENT_LINK_H
 
 #include "base/err.h"
 #include "base/ids.h"
@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 struct engine;
-struct rent_net;
+struct rent_links;
 struct rent_door;
 struct rent_link;
 
@@ -44,12 +44,13 @@ struct rent_link_ops {
 };
 
 /* Of the engine: made and freed with it, after its links. */
-struct rent_net *rent_net_new(struct engine *en, struct err *e);
-void rent_net_free(struct rent_net *n);
-void rent_net_turn_end(struct rent_net *n);
+struct rent_links *rent_links_new(struct engine *en, struct err *e);
+void rent_links_free(struct rent_links *n);
+void rent_links_turn_end(struct rent_links *n);
 /* A door's swarm; NULL: no such door. */
 struct swarm;
-struct swarm *rent_net_find(struct rent_net *n, const struct info_hash *name);
+struct swarm *rent_links_find(struct rent_links *n,
+			      const struct info_hash *name);
 
 /* The name of a host: SHA-1("seedbank host v1" || chain id as 8 bytes
  * big-endian || bank || host's address). */
@@ -58,7 +59,7 @@ struct info_hash rent_name(uint64_t chain_id, const struct address *bank,
 
 /* Lets renters in under this name, with a key that is fresh in each run. The
  * callbacks' ctx is the door's until rent_link_ctx() is set. ERR_NOMEM. */
-enum err_code rent_door_new(struct rent_door **out, struct rent_net *n,
+enum err_code rent_door_new(struct rent_door **out, struct rent_links *n,
 			    const struct info_hash *name,
 			    const struct rent_link_ops *ops, void *ctx,
 			    struct err *e) __attribute__((warn_unused_result));
@@ -69,7 +70,7 @@ const uint8_t *rent_door_key(const struct rent_door *d);
 
 /* Opens a connection to a host; `ctx` is rent_link_ctx(). ERR_LIMIT: too many
  * connections. */
-enum err_code rent_link_open(struct rent_link **out, struct rent_net *n,
+enum err_code rent_link_open(struct rent_link **out, struct rent_links *n,
 			     const struct info_hash *name,
 			     const struct net_addr *to,
 			     const struct rent_link_ops *ops, void *ctx,

@@ -1,7 +1,7 @@
 /* Two ends of sealed renting connections, both in this process: a door, and
  * links that knock at it over loopback. */
 #include "node/engine.h"
-#include "node/rent_net.h"
+#include "node/rent_link.h"
 #include "node/settings.h"
 #include "tests/check.h"
 

@@ -1,4 +1,4 @@
-#include "node/rent_net.h"
+#include "node/rent_link.h"
 
 #include "base/bencode.h"
 #include "base/hash.h"
@@ -18,7 +18,7 @@
 #define WHY_MAX 96
 
 struct rent_link {
-	struct rent_net *net;
+	struct rent_links *net;
 	struct rent_link *next, **at; /* of the net's list */
 	struct rent_link *next_dead;
 	struct rent_door *door; /* NULL: we opened it */
@@ -36,7 +36,7 @@ struct rent_link {
 };
 
 struct rent_door {
-	struct rent_net *net;
+	struct rent_links *net;
 	struct rent_door *next;
 	struct info_hash name;
 	struct swarm *swarm;
@@ -46,7 +46,7 @@ struct rent_door {
 	void *ctx;
 };
 
-struct rent_net {
+struct rent_links {
 	struct engine *engine;
 	struct rent_door *doors;
 	struct rent_link *links;
@@ -77,7 +77,7 @@ struct info_hash rent_name(uint64_t chain_id, const struct address *bank,
 	return out;
 }
 
-static int64_t now_of(const struct rent_net *n)
+static int64_t now_of(const struct rent_links *n)
 {
 	return loop_now_ms(n->engine->loop);
 }
@@ -86,7 +86,7 @@ static int64_t now_of(const struct rent_net *n)
 
 static void on_tick(void *ctx)
 {
-	struct rent_net *n = ctx;
+	struct rent_links *n = ctx;
 	int64_t now = now_of(n);
 
 	for (struct rent_door *d = n->doors; d; d = d->next)
@@ -98,9 +98,9 @@ static void on_tick(void *ctx)
 		loop_timer_set(n->timer, TICK_MS);
 }
 
-struct rent_net *rent_net_new(struct engine *en, struct err *e)
+struct rent_links *rent_links_new(struct engine *en, struct err *e)
 {
-	struct rent_net *n = calloc(1, sizeof(*n));
+	struct rent_links *n = calloc(1, sizeof(*n));
 
 	if (n) {
 		n->engine = en;
@@ -108,14 +108,14 @@ struct rent_net *rent_net_new(struct engine *en, struct err *e)
 	}
 	if (!n || !n->timer) {
 		(void)err_fail(e, ERR_NOMEM, "renting connections");
-		rent_net_free(n);
+		rent_links_free(n);
 		return NULL;
 	}
 	return n;
 }
 
 /* The buffers are there only while something is rented. */
-static enum err_code need_buffers(struct rent_net *n, struct err *e)
+static enum err_code need_buffers(struct rent_links *n, struct err *e)
 {
 	if (!n->outer)
 		n->outer = malloc(OUTER_MAX);
@@ -127,7 +127,8 @@ static enum err_code need_buffers(struct rent_net *n, struct err *e)
 	return ERR_NONE;
 }
 
-struct swarm *rent_net_find(struct rent_net *n, const struct info_hash *name)
+struct swarm *rent_links_find(struct rent_links *n,
+			      const struct info_hash *name)
 {
 	for (struct rent_door *d = n->doors; d; d = d->next)
 		if (info_hash_eq(&d->name, name))
@@ -137,7 +138,7 @@ struct swarm *rent_net_find(struct rent_net *n, const struct info_hash *name)
 
 /* -------------------------------------------------------------------- links */
 
-static struct rent_link *link_new(struct rent_net *n,
+static struct rent_link *link_new(struct rent_links *n,
 				  const struct rent_link_ops *ops, void *ctx)
 {
 	struct rent_link *k = calloc(1, sizeof(*k));
@@ -169,7 +170,7 @@ static void die(struct rent_link *k, const char *why)
 
 static void link_free(struct rent_link *k)
 {
-	struct rent_net *n = k->net;
+	struct rent_links *n = k->net;
 
 	*k->at = k->next;
 	if (k->next)
@@ -183,7 +184,7 @@ static void link_free(struct rent_link *k)
 	free(k);
 }
 
-void rent_net_turn_end(struct rent_net *n)
+void rent_links_turn_end(struct rent_links *n)
 {
 	while (n->dead) {
 		struct rent_link *k = n->dead;
@@ -201,7 +202,7 @@ void rent_net_turn_end(struct rent_net *n)
 	}
 }
 
-void rent_net_free(struct rent_net *n)
+void rent_links_free(struct rent_links *n)
 {
 	if (!n)
 		return;
@@ -209,7 +210,7 @@ void rent_net_free(struct rent_net *n)
 		rent_door_free(n->doors);
 	for (struct rent_link *k = n->links; k; k = k->next)
 		die(k, "the node stops");
-	rent_net_turn_end(n);
+	rent_links_turn_end(n);
 	loop_timer_free(n->timer);
 	free(n->outer);
 	free(n->plain);
@@ -485,7 +486,7 @@ static const struct swarm_ops out_callbacks = {
 	.peer_gone = on_gone,
 };
 
-static enum err_code swarm_of(struct swarm **out, struct rent_net *n,
+static enum err_code swarm_of(struct swarm **out, struct rent_links *n,
 			      const struct info_hash *name, const uint8_t *key,
 			      const struct swarm_ops *ops, void *ctx,
 			      struct err *e)
@@ -520,7 +521,7 @@ static enum err_code swarm_of(struct swarm **out, struct rent_net *n,
 
 /* -------------------------------------------------------------------- doors */
 
-enum err_code rent_door_new(struct rent_door **out, struct rent_net *n,
+enum err_code rent_door_new(struct rent_door **out, struct rent_links *n,
 			    const struct info_hash *name,
 			    const struct rent_link_ops *ops, void *ctx,
 			    struct err *e)
@@ -561,7 +562,7 @@ void rent_door_free(struct rent_door *d)
 	for (struct rent_link *k = d->net->links; k; k = k->next)
 		if (k->door == d)
 			die(k, "this host closes");
-	rent_net_turn_end(d->net);
+	rent_links_turn_end(d->net);
 	links_close_swarm(d->net->engine->links, d->swarm, d);
 	swarm_free(d->swarm);
 	for (at = &d->net->doors; *at != d; at = &(*at)->next)
@@ -587,7 +588,7 @@ static void on_ended(void *owner, const struct net_addr *to, bool ready,
 					  : peer_close_name(why));
 }
 
-enum err_code rent_link_open(struct rent_link **out, struct rent_net *n,
+enum err_code rent_link_open(struct rent_link **out, struct rent_links *n,
 			     const struct info_hash *name,
 			     const struct net_addr *to,
 			     const struct rent_link_ops *ops, void *ctx,
