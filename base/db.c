@@ -22,6 +22,7 @@ static const char *const bracket_sql[BRACKETS] = {
 struct db {
 	sqlite3 *h;
 	char *path;
+	const char *if_damaged;
 	sqlite3_stmt *brackets[BRACKETS]; /* NULL until first used */
 };
 
@@ -75,11 +76,11 @@ static enum err_code fail(struct db *db, int rc, struct err *e)
 				"when that one has finished",
 				name);
 	case SQLITE_NOTADB:
-		return err_fail(e, ERR_DB, "%s: is not a database", name);
+		return err_fail(e, ERR_DB, "%s: is damaged, or no database; %s",
+				name, db->if_damaged);
 	case SQLITE_CORRUPT:
-		return err_fail(e, ERR_DB,
-				"%s: is damaged (%s); restore it from a copy",
-				name, text);
+		return err_fail(e, ERR_DB, "%s: is damaged (%.50s); %s", name,
+				text, db->if_damaged);
 	default: /* allowed: SQLite's codes, not an enum of ours */
 		return err_fail(e, ERR_DB, "%s: %s", name, text);
 	}
@@ -283,6 +284,8 @@ enum err_code db_open(struct db **out, const struct db_cfg *cfg, struct err *e)
 		free(db);
 		return err_fail(e, ERR_NOMEM, "a database");
 	}
+	db->if_damaged =
+		cfg->if_damaged ? cfg->if_damaged : "restore it from a copy";
 	code = set_up(db, cfg, e);
 	if (code != ERR_NONE) {
 		db_close(db);
@@ -344,8 +347,9 @@ enum err_code db_check(struct db *db, struct err *e)
 		const char *said = db_col_text(s, 0);
 
 		if (!said || strcmp(said, "ok") != 0)
-			code = err_fail(e, ERR_DB, "%s: is damaged: %s",
-					base_name(db->path), said ? said : "?");
+			code = err_fail(e, ERR_DB, "%s: is damaged (%.50s); %s",
+					base_name(db->path), said ? said : "?",
+					db->if_damaged);
 	}
 	db_stmt_free(s);
 	return code;

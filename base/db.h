@@ -49,6 +49,9 @@ struct db_cfg {
 	bool read_only;
 	/* How long a lock of another process is waited for; 0: DB_BUSY_MS. */
 	int busy_ms;
+	/* What the user can do about a damaged file, static, in 80 characters
+	 * at most; NULL: restore it from a copy. */
+	const char *if_damaged;
 };
 
 /* *out is NULL after an error. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define APPLICATION_ID 0x53424c31 /* "SBL1" */
+#define MEND "restore it from a copy, then run `seedbank ledger check`"
 
 /* Append only; what each table is for stands in ledger/DESIGN.md. A sum is two
  * columns: neg 0 or 1, size 16 bytes. */
@@ -145,6 +146,7 @@ enum err_code book_db_open(struct book_db **out, const char *path,
 		.migrations = migrations,
 		.migration_count = sizeof(migrations) / sizeof(migrations[0]),
 		.read_only = read_only,
+		.if_damaged = MEND,
 	};
 	struct book_db *b = calloc(1, sizeof(*b));
 	enum err_code rc;
@@ -221,7 +223,9 @@ enum err_code book_db_sound(struct book_db *b, struct err *e)
  * see this. */
 static enum err_code spoilt(const char *what, struct err *e)
 {
-	return err_fail(e, ERR_DB, "book: a %s does not read back", what);
+	return err_fail(e, ERR_DB,
+			"book: is damaged, a %s does not read back; " MEND,
+			what);
 }
 
 static void bind_sum(struct db_stmt *s, int i, const struct book_sum *sum)

@@ -182,7 +182,8 @@ static enum err_code store_load(void *ctx, outbox_load_fn *fn, void *fn_ctx,
 	if (rc == ERR_NONE && l.bad)
 		return err_fail(e, ERR_DB,
 				"a pending transaction in the book cannot be "
-				"read");
+				"read; restore the book from a copy, then run "
+				"`seedbank ledger check`");
 	return rc;
 }
 

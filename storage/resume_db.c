@@ -119,6 +119,8 @@ enum err_code resume_open(struct resume_db **out, const char *path,
 		.application_id = APPLICATION_ID,
 		.migrations = migrations,
 		.migration_count = sizeof(migrations) / sizeof(migrations[0]),
+		.if_damaged = "move it away and add the torrents again (their "
+			      "files are looked at)",
 	};
 	struct resume_db *r = calloc(1, sizeof(*r));
 	enum err_code code;

@@ -205,7 +205,7 @@ static void opening_says_what_is_wrong(void)
 		const char *says;
 	} rows[] = {
 		{"a text file", "text", 3, APP, false, ERR_DB,
-		 "is not a database"},
+		 "is damaged, or no database; restore it from a copy"},
 		{"a newer version", "newer", 2, APP, false, ERR_DB,
 		 "newer version"},
 		{"another program's", "newer", 3, APP + 1, false, ERR_DB,

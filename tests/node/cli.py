@@ -408,6 +408,16 @@ def part_ledger(s):
             "error" in got.json(), got)
     got = s.run("status", "--home", home)
     s.check("status of an empty home", got.status == 0 and got.out, got)
+    for name, words, says in (
+            ("torrents.db", ["get", s.torrent, "--out", s.path("nowhere")],
+             "move it away"),
+            ("book.db", ["ledger", "check"], "restore it from a copy")):
+        home = s.home()
+        os.mkdir(home, 0o700)
+        with open(home + "/" + name, "w") as f:
+            f.write("no database, but a text of some length. " * 40)
+        s.refused("a damaged %s says what to do next" % name, *words,
+                  "--home", home, says=(name, "damaged", says))
 
 
 # --- a full disk --------------------------------------------------------------
