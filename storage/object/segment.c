@@ -175,15 +175,30 @@ enum err_code segment_put(struct segment *s, size_t *taken, const uint8_t *data,
 	return code;
 }
 
-enum err_code segment_finish(struct segment *s, struct err *e)
+uint32_t segment_room(const struct segment *s)
+{
+	if (s->state != EMPTY && s->state != FILLING)
+		return 0;
+	return segment_plain_len(s->k) - s->frames * FRAME_PLAIN -
+	       s->pending_len;
+}
+
+enum err_code segment_finish(struct segment *s, const uint8_t *tail,
+			     size_t tail_len, struct err *e)
 {
 	static const uint8_t zeroes[FRAME_PLAIN];
-	size_t taken;
+	size_t taken, fill;
 	enum err_code code = segment_put(s, &taken, zeroes, 0, e);
 
-	while (code == ERR_NONE && s->frames < s->k * FRAMES_PER_ROW)
+	if (code == ERR_NONE && tail_len > segment_room(s))
+		return err_fail(e, ERR_LIMIT, "segment: no room for its tail");
+	while (code == ERR_NONE && segment_room(s) > tail_len) {
+		fill = segment_room(s) - tail_len;
 		code = segment_put(s, &taken, zeroes,
-				   FRAME_PLAIN - s->pending_len, e);
+				   fill < FRAME_PLAIN ? fill : FRAME_PLAIN, e);
+	}
+	if (code == ERR_NONE)
+		code = segment_put(s, &taken, tail, tail_len, e);
 	if (code == ERR_NONE)
 		s->state = WHOLE;
 	sodium_memzero(s->pending, sizeof(s->pending));

@@ -73,9 +73,13 @@ enum err_code segment_begin(struct segment *s, const struct object_keys *keys,
 enum err_code segment_put(struct segment *s, size_t *taken, const uint8_t *data,
 			  size_t len, struct err *e)
 	__attribute__((warn_unused_result));
-/* Fills the rest with zeroes, so that a segment does not tell how full it is.
- * ERR_NOMEM. */
-enum err_code segment_finish(struct segment *s, struct err *e)
+/* Bytes that can still be put. */
+uint32_t segment_room(const struct segment *s);
+/* Fills the rest with zeroes, so that a segment does not tell how full it is,
+ * but for `tail` as its last bytes (catalogue.h's footer; NULL, 0: none).
+ * ERR_LIMIT: no room for it. ERR_NOMEM. */
+enum err_code segment_finish(struct segment *s, const uint8_t *tail,
+			     size_t tail_len, struct err *e)
 	__attribute__((warn_unused_result));
 
 /* --- in, as sectors --- */

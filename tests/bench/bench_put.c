@@ -69,7 +69,7 @@ static void encrypt(struct bench *b, unsigned number)
 		if (segment_put(b->s, &taken, b->plain, FRAME_PLAIN, NULL) !=
 		    ERR_NONE)
 			die("put");
-	if (segment_finish(b->s, NULL) != ERR_NONE)
+	if (segment_finish(b->s, NULL, 0, NULL) != ERR_NONE)
 		die("finish");
 }
 

@@ -33,7 +33,7 @@ static void put_all(struct segment *s, const uint8_t *data, size_t len,
 		CHECK(taken == now, "all of it");
 		at += now;
 	}
-	CHECK(segment_finish(s, NULL) == ERR_NONE, "finish");
+	CHECK(segment_finish(s, NULL, 0, NULL) == ERR_NONE, "finish");
 }
 
 static void town_init(struct town *t, unsigned k, unsigned n, size_t len)
@@ -254,7 +254,39 @@ static void a_full_segment_takes_no_more(void)
 	CHECK(sum == segment_plain_len(1), "%zu", sum);
 	CHECK(segment_put(s, &taken, data, 1, NULL) == ERR_NONE && taken == 0,
 	      "not a byte");
-	CHECK(segment_finish(s, NULL) == ERR_NONE, "finish");
+	CHECK(segment_finish(s, NULL, 0, NULL) == ERR_NONE, "finish");
+	segment_free(s);
+}
+
+/* A tail that a frame's border cuts in two. */
+static void a_tail_is_the_last_of_the_segment(void)
+{
+	static const uint8_t tail[FRAME_PLAIN + 9] = {1, 2, 3};
+	static uint8_t out[FRAME_PLAIN];
+	struct segment *s;
+	size_t taken;
+
+	CHECK(segment_new(&s, 1, 1, SECTOR_LEN, NULL) == ERR_NONE, "new");
+	CHECK(segment_begin(s, &keys, salt, 0, NULL) == ERR_NONE, "begin");
+	CHECK(segment_put(s, &taken, tail, 3, NULL) == ERR_NONE, "put");
+	CHECK(segment_room(s) == segment_plain_len(1) - 3, "room");
+	CHECK(segment_finish(s, tail, sizeof(tail), NULL) == ERR_NONE, "tail");
+	CHECK(segment_room(s) == 0, "no room");
+	CHECK(segment_open(s, out, 14, NULL) == ERR_NONE &&
+		      out[FRAME_PLAIN - 9] == 1 && out[FRAME_PLAIN - 7] == 3 &&
+		      out[FRAME_PLAIN - 10] == 0,
+	      "its begin");
+	CHECK(segment_open(s, out, 0, NULL) == ERR_NONE && out[2] == 3, "data");
+	CHECK(segment_begin(s, &keys, salt, 0, NULL) == ERR_NONE, "begin");
+	while (segment_room(s) >= 10)
+		CHECK(segment_put(s, &taken, out,
+				  segment_room(s) - 9 < sizeof(out)
+					  ? segment_room(s) - 9
+					  : sizeof(out),
+				  NULL) == ERR_NONE,
+		      "put");
+	CHECK(segment_finish(s, tail, 10, NULL) == ERR_LIMIT, "too long");
+	CHECK(segment_finish(s, tail, 9, NULL) == ERR_NONE, "fits");
 	segment_free(s);
 }
 
@@ -298,12 +330,12 @@ static void calls_out_of_order_are_refused(void)
 			if (state == LOADED)
 				code = segment_load(s, 1, data, NULL);
 			if (state == WHOLE)
-				code = segment_finish(s, NULL);
+				code = segment_finish(s, NULL, 0, NULL);
 			CHECK(code == ERR_NONE, "%s", rows[state].name);
 			if (call == 0)
 				code = segment_put(s, &taken, data, 1, NULL);
 			if (call == 1)
-				code = segment_finish(s, NULL);
+				code = segment_finish(s, NULL, 0, NULL);
 			if (call == 2)
 				code = segment_load(s, 0, data, NULL);
 			if (call == 3)
@@ -352,7 +384,7 @@ static void what_is_out_of_range_is_refused(void)
 	CHECK(segment_put(s, &taken, data, 1, NULL) == ERR_STATE,
 	      "a steward puts nothing");
 	CHECK(segment_begin(s, &keys, salt, 0, NULL) == ERR_NONE &&
-		      segment_finish(s, NULL) == ERR_NONE,
+		      segment_finish(s, NULL, 0, NULL) == ERR_NONE,
 	      "zeroes");
 	CHECK(segment_sectors(s, 0, 0, data, roots, NULL) == ERR_LIMIT, "none");
 	CHECK(segment_sectors(s, 2, 2, data, roots, NULL) == ERR_LIMIT, "over");
@@ -381,6 +413,7 @@ int main(void)
 	a_slice_gives_its_frames();
 	what_was_altered_does_not_open();
 	a_full_segment_takes_no_more();
+	a_tail_is_the_last_of_the_segment();
 	calls_out_of_order_are_refused();
 	what_is_out_of_range_is_refused();
 	return CHECK_EXIT();
