@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define MAX_TOKENS 64 /* known keys take 19; the rest is for newer ones */
+#define MAX_TOKENS 64 /* known keys take 17; the rest is for newer ones */
 
 /* One table says what each message holds; both directions walk it. */
 enum field {
@@ -15,7 +15,7 @@ enum field {
 	F_U32,
 	F_U64,
 	F_CODE,
-	F_BASE, /* REVISE: a number that may be absent */
+
 	F_AMOUNT,
 	F_ADDRESS, /* not zero */
 	F_BYTES,   /* exactly `unit` bytes */
@@ -84,14 +84,14 @@ static const struct shape {
 		{ID, INT("n", F_U32, peers, 1, 1, RENT_NODES_MAX), TYPE}},
 	[RENT_TELL] = {"tell", true, NO_BULK, {NODES(1), TYPE}},
 	[RENT_HAVE] = {"have", true, NO_BULK,
-		{ID, VIEW("roots", have.roots, 32, 1, RENT_ROOTS_MAX), TYPE}},
+		{ID, VIEW("roots", have.roots, 32, 1, RENT_HAVE_MAX), TYPE}},
 	[RENT_WRITE] = {"write", true, {RENT_PART, 1, 1},
 		{ID, INNER("off", part.off, RENT_PART, 0),
 		 FIXED("root", part.root, 32), TYPE}},
 	[RENT_REVISE] = {"revise", true, NO_BULK,
 		{OTHER("a", F_AGREEMENT, revise.a),
 		 VIEW("add", revise.add, 32, 0, RENT_ADD_MAX),
-		 INT("base", F_BASE, revise, 1, 0, UINT32_MAX),
+		 
 		 VIEW("cut", revise.cut, 4, 0, RENT_CUT_MAX), ID,
 		 SIG("sig", revise.sig), TYPE}},
 	[RENT_READ] = {"read", true, NO_BULK,
@@ -105,7 +105,7 @@ static const struct shape {
 	[RENT_NEWEST] = {"newest", true, NO_BULK,
 		{ID, U32("number", page.number), TYPE}},
 	[RENT_LOST] = {"lost", true, NO_BULK,
-		{U32("from", page.from), ID, TYPE}},
+		{U32("from", page.from), ID, U32("number", page.number), TYPE}},
 	[RENT_PLACE] = {"place", true, RECORD_BULK,
 		{ID, FIXED("id", place.id, 32), RECORD_OFF(place.off),
 		 SEQ(place.seq), RECORD_SIZE(place.size), TYPE}},
@@ -120,9 +120,9 @@ static const struct shape {
 		{ID, U32("room", sheet.room), OTHER("s", F_SHEET, sheet.sheet),
 		 SIG("sig", sheet.sig), TYPE}},
 	[RENT_NODES] = {"nodes", false, NO_BULK, {ID, NODES(0), TYPE}},
-	[RENT_STORED] = {"stored", false, NO_BULK, {ID, TYPE}},
+	[RENT_STORED] = {"stored", false, NO_BULK, {DUE(sign), ID, TYPE}},
 	[RENT_HAS] = {"has", false, NO_BULK,
-		{VIEW("bits", has.bits, 1, 1, RENT_ROOTS_MAX / 8), ID, TYPE}},
+		{VIEW("bits", has.bits, 1, 1, RENT_HAVE_MAX / 8), ID, TYPE}},
 	[RENT_DUE] = {"due", false, NO_BULK, {DUE(sign), ID, TYPE}},
 	[RENT_SIGNED] = {"signed", false, NO_BULK,
 		{DUE(sign), ID, SIG("sig", sign.sig), TYPE}},
@@ -130,13 +130,15 @@ static const struct shape {
 		{ID, INNER("off", data.off, RENT_TILE, 0),
 		 VIEW("proof", data.proof, 32, 0, RENT_PROOF_MAX), TYPE}},
 	[RENT_ROOTS] = {"roots", false, ROOTS_BULK,
-		{U32("from", list.from), ID, TYPE, U32("total", list.total)}},
+		{U32("from", list.from), ID, U32("next", list.next), TYPE,
+		 U32("total", list.total)}},
 	[RENT_HELD] = {"held", false, NO_BULK,
 		{OTHER("a", F_AGREEMENT, held.a), DUE(held),
 		 SIG("hsig", held.host_sig), ID, SIG("rsig", held.renter_sig),
 		 TYPE}},
 	[RENT_LOSSES] = {"losses", false, ROOTS_BULK,
-		{U32("from", list.from), ID, TYPE, U32("total", list.total)}},
+		{U32("from", list.from), ID, U32("next", list.next), TYPE,
+		 U32("total", list.total)}},
 	[RENT_RECORD] = {"record", false, RECORD_BULK,
 		{ID, RECORD_OFF(place.off), SEQ(place.seq),
 		 RECORD_SIZE(place.size), TYPE}},
@@ -262,18 +264,6 @@ static bool get_text(struct ben v, char out[RENT_WHY_MAX + 1])
 	return true;
 }
 
-static bool get_base(const struct slot *slot, struct ben v,
-		     struct rent_revise *out)
-{
-	int64_t n = 0;
-
-	out->has_base = ben_type(v) != BEN_NONE;
-	if (out->has_base && !get_int(slot, v, &n))
-		return false;
-	out->base = (uint32_t)n;
-	return true;
-}
-
 static bool get_field(const struct slot *slot, struct ben v, void *at)
 {
 	struct rent_hello *hello = at;
@@ -303,8 +293,7 @@ static bool get_field(const struct slot *slot, struct ben v, void *at)
 			return false;
 		*(enum rent_no *)at = (enum rent_no)n;
 		return true;
-	case F_BASE:
-		return get_base(slot, v, at);
+
 	case F_AMOUNT:
 		return get_amount(v, at);
 	case F_ADDRESS:
@@ -336,6 +325,7 @@ static bool get_field(const struct slot *slot, struct ben v, void *at)
 static bool whole(const struct rent_msg *m)
 {
 	const struct rent_place *p = &m->u.place;
+	const struct rent_list *list = &m->u.list;
 
 	if (m->kind == RENT_READ)
 		return m->u.read.len <= RENT_SECTOR - m->u.read.off;
@@ -345,9 +335,15 @@ static bool whole(const struct rent_msg *m)
 		return m->bulk.len <= RENT_SECTOR - m->u.data.off;
 	if (m->kind == RENT_PLACE || m->kind == RENT_RECORD)
 		return p->off < p->size && m->bulk.len <= p->size - p->off;
-	if (m->kind == RENT_ROOTS || m->kind == RENT_LOSSES)
-		return m->u.list.from <= m->u.list.total &&
-		       m->bulk.len / 32 <= m->u.list.total - m->u.list.from;
+	if (m->kind == RENT_REVISE)
+		return m->u.revise.add.len / 32 + m->u.revise.cut.len / 4 <=
+		       RENT_OPS_MAX;
+	if (m->kind == RENT_ROOTS)
+		return list->from <= list->next && list->next <= list->total &&
+		       m->bulk.len / 32 == list->next - list->from;
+	if (m->kind == RENT_LOSSES)
+		return list->from <= list->next && list->next <= list->total &&
+		       m->bulk.len / 32 <= list->next - list->from;
 	return true;
 }
 
@@ -512,8 +508,6 @@ static bool put_field(struct wr *w, const struct shape *shape,
 	case F_SHOWN_SIG:
 		ben_w_bytes(w, &hello->sig, 64);
 		return true;
-	case F_BASE:
-		return put_int(w, slot, ((const struct rent_revise *)at)->base);
 	}
 	return false;
 }
@@ -521,11 +515,8 @@ static bool put_field(struct wr *w, const struct shape *shape,
 /* An optional key that is not there. */
 static bool absent(const struct slot *slot, const void *at)
 {
-	if (slot->field == F_SHOWN || slot->field == F_SHOWN_SIG)
-		return !((const struct rent_hello *)at)->shown;
-	if (slot->field == F_BASE)
-		return !((const struct rent_revise *)at)->has_base;
-	return false;
+	return (slot->field == F_SHOWN || slot->field == F_SHOWN_SIG) &&
+	       !((const struct rent_hello *)at)->shown;
 }
 
 size_t rent_msg_encode(const struct rent_msg *m, uint8_t *buf, size_t cap)

@@ -33,6 +33,8 @@
 #define RENT_TILE 16384U       /* what a read counts in */
 #define RENT_SECTOR (1U << 20) /* bytes */
 #define RENT_ROOTS_MAX 2048U   /* roots in one message */
+#define RENT_HAVE_MAX 256U     /* roots that one HAVE asks for */
+#define RENT_OPS_MAX 2048U     /* sectors appended and deleted together */
 #define RENT_ADD_MAX 1800U     /* roots that one revision appends */
 #define RENT_CUT_MAX 2000U     /* and sectors that it deletes */
 #define RENT_NODE_LEN (ENDPOINT_LEN + 64U)
@@ -69,7 +71,7 @@ enum rent_kind {
 	RENT_NODES,
 	RENT_STORED, /* durable: a sector, a placement or head record */
 	RENT_HAS,
-	RENT_DUE, /* a revision waits until so much more is covered */
+	RENT_DUE, /* an answer waits until so much more is covered */
 	RENT_SIGNED,
 	RENT_DATA,
 	RENT_ROOTS,
@@ -121,7 +123,7 @@ struct rent_tell {		/* TELL, NODES */
 	struct rent_view nodes; /* n x RENT_NODE_LEN */
 };
 struct rent_roots {		/* HAVE */
-	struct rent_view roots; /* n x 32, n >= 1 */
+	struct rent_view roots; /* 1 .. RENT_HAVE_MAX x 32 */
 };
 struct rent_part { /* WRITE */
 	struct hash32 root;
@@ -130,12 +132,10 @@ struct rent_part { /* WRITE */
 struct rent_revise {
 	struct agreement a;
 	struct sig64 sig; /* the renter's */
-	/* The list begins as that of agreement `base`, or, without, as this
-	 * agreement's (empty for a new one). Then each cut: the last sector
-	 * takes the place of number c, and the list ends one earlier. Then the
-	 * roots of `add` are appended. */
-	bool has_base;
-	uint32_t base;
+	/* How the list comes about from that of the revision before (empty for
+	 * a new agreement): for each cut in turn, the last sector takes the
+	 * place of number c, and the list ends one earlier. Then the roots of
+	 * `add` are appended. RENT_OPS_MAX at most together. */
 	struct rent_view cut; /* n x 4, big-endian */
 	struct rent_view add; /* n x 32 */
 };
@@ -143,8 +143,8 @@ struct rent_read { /* READ */
 	struct hash32 root;
 	uint32_t off, len; /* multiples of RENT_TILE within the sector */
 };
-struct rent_page {	 /* LIST, LOST */
-	uint32_t number; /* LIST only */
+struct rent_page {	 /* LIST, LOST, NEWEST */
+	uint32_t number; /* the agreement's */
 	uint32_t from;
 	uint32_t n; /* at most; LIST only, 1 .. RENT_ROOTS_MAX */
 };
@@ -168,9 +168,10 @@ struct rent_sheet { /* SHEET */
 struct rent_has {	       /* HAS */
 	struct rent_view bits; /* one a root, the first is the highest bit */
 };
-struct rent_signed {	  /* SIGNED; DUE without sig */
-	struct sig64 sig; /* the host's */
-	struct amount due;
+struct rent_signed {	   /* SIGNED; STORED and DUE without sig */
+	struct sig64 sig;  /* the host's */
+	struct amount due; /* by receipts: counted when it is said (DUE: will
+			    * be, once it is covered) */
 };
 struct rent_data { /* DATA: bulk is tiles of the read from off on */
 	uint32_t off;
@@ -178,7 +179,8 @@ struct rent_data { /* DATA: bulk is tiles of the read from off on */
 };
 struct rent_list { /* ROOTS, LOSSES: bulk is n x 32 */
 	uint32_t from;
-	uint32_t total;
+	uint32_t next;	/* where the next page begins; total at the end */
+	uint32_t total; /* sectors of the agreement */
 };
 struct rent_held { /* HELD */
 	struct agreement a;

@@ -48,7 +48,7 @@ static struct rent_msg sample(enum rent_kind kind)
 	case RENT_NODES:
 		break;
 	case RENT_HAVE:
-		m.u.have.roots = VIEW(roots, sizeof(roots));
+		m.u.have.roots = VIEW(roots, RENT_HAVE_MAX * 32);
 		break;
 	case RENT_WRITE:
 		m.u.part.off = RENT_SECTOR - RENT_PART;
@@ -56,10 +56,9 @@ static struct rent_msg sample(enum rent_kind kind)
 		break;
 	case RENT_REVISE:
 		m.u.revise.a = a;
-		m.u.revise.has_base = true;
-		m.u.revise.base = UINT32_MAX;
+
 		m.u.revise.add = VIEW(roots, RENT_ADD_MAX * 32);
-		m.u.revise.cut = VIEW(roots, RENT_CUT_MAX * 4);
+		m.u.revise.cut = VIEW(roots, (RENT_OPS_MAX - RENT_ADD_MAX) * 4);
 		break;
 	case RENT_READ:
 		m.u.read.len = RENT_SECTOR;
@@ -93,7 +92,7 @@ static struct rent_msg sample(enum rent_kind kind)
 		m.u.sheet.sheet.rent = amount_from_u64(5);
 		break;
 	case RENT_HAS:
-		m.u.has.bits = VIEW(roots, RENT_ROOTS_MAX / 8);
+		m.u.has.bits = VIEW(roots, RENT_HAVE_MAX / 8);
 		break;
 	case RENT_DUE:
 	case RENT_SIGNED:
@@ -106,7 +105,8 @@ static struct rent_msg sample(enum rent_kind kind)
 		break;
 	case RENT_ROOTS:
 	case RENT_LOSSES:
-		m.u.list = (struct rent_list){8, 8 + RENT_ROOTS_MAX};
+		m.u.list =
+			(struct rent_list){8, 8 + RENT_ROOTS_MAX, UINT32_MAX};
 		m.bulk = VIEW(roots, sizeof(roots));
 		break;
 	case RENT_HELD:
@@ -275,14 +275,31 @@ static void ranges_are_kept(void)
 		{"a list of 2,049",
 		 ROW("d4:fromi0e1:ii1e1:ni2049e6:numberi0e1:t4:liste"),
 		 ERR_PARSE},
+		{"roots",
+		 ROW("d4:fromi2e1:ii1e4:nexti3e1:t5:roots5:totali4ee"
+		     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+		 ERR_NONE},
+		{"no roots at the end",
+		 ROW("d4:fromi2e1:ii1e4:nexti2e1:t5:roots5:totali2ee"),
+		 ERR_NONE},
 		{"roots that begin after the last",
-		 ROW("d4:fromi3e1:ii1e1:t5:roots5:totali2ee"), ERR_PARSE},
-		{"more roots than there are",
-		 ROW("d4:fromi0e1:ii1e1:t5:roots5:totali0ee"
+		 ROW("d4:fromi3e1:ii1e4:nexti3e1:t5:roots5:totali2ee"),
+		 ERR_PARSE},
+		{"roots that go backwards",
+		 ROW("d4:fromi2e1:ii1e4:nexti1e1:t5:roots5:totali4ee"),
+		 ERR_PARSE},
+		{"fewer roots than said",
+		 ROW("d4:fromi2e1:ii1e4:nexti4e1:t5:roots5:totali4ee"
 		     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
 		 ERR_PARSE},
-		{"no roots at the end",
-		 ROW("d4:fromi2e1:ii1e1:t5:roots5:totali2ee"), ERR_NONE},
+		{"losses that were looked for further",
+		 ROW("d4:fromi2e1:ii1e4:nexti4e1:t6:losses5:totali4ee"
+		     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+		 ERR_NONE},
+		{"more losses than sectors",
+		 ROW("d4:fromi2e1:ii1e4:nexti2e1:t6:losses5:totali4ee"
+		     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+		 ERR_PARSE},
 		{"a record of nothing",
 		 ROW("d1:ii1e3:offi0e3:seqi1e4:sizei0e1:t6:recorde"),
 		 ERR_PARSE},
@@ -359,6 +376,14 @@ static void values_out_of_range_are_not_encoded(void)
 	CHECK(rent_msg_encode(&m, bytes, sizeof(bytes)) == 0, "add");
 }
 
+static void too_many_changes_are_refused(void)
+{
+	struct rent_msg m = sample(RENT_REVISE);
+
+	m.u.revise.cut.len += 4;
+	CHECK(rent_msg_encode(&m, bytes, sizeof(bytes)) == 0, "encoded");
+}
+
 static void codes_have_names(void)
 {
 	for (int i = 0; i <= RENT_NO_LAST; i++)
@@ -382,6 +407,8 @@ static void write_corpus(const char *dir)
 		if (k == RENT_REVISE || k == RENT_HAVE || k == RENT_HAS)
 			m.u.revise.add.len = m.u.revise.cut.len =
 				m.u.have.roots.len = 32;
+		if (k == RENT_ROOTS)
+			m.u.list.next = m.u.list.from + 2;
 		if (k == RENT_TELL)
 			m.u.tell.nodes.len = RENT_NODE_LEN;
 		len = rent_msg_encode(&m, bytes, sizeof(bytes));
@@ -405,6 +432,7 @@ int main(int argc, char **argv)
 	ranges_are_kept();
 	what_is_too_long_is_refused();
 	values_out_of_range_are_not_encoded();
+	too_many_changes_are_refused();
 	codes_have_names();
 	return CHECK_EXIT();
 }
