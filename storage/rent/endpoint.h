@@ -1,5 +1,5 @@
 /* endpoint.h - where hosts are: signed, dated records that every host and
- * renter keeps for a while and passes on (docs/protocol.md section 13).
+ * renter keeps for a while and passes on (docs/protocol.md section 15).
  *
  * The newest record of each host is kept, so many in all at most. Addresses
  * cost nothing and a record's IP is only claimed, so the table is shared out:

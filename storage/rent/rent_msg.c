@@ -123,7 +123,7 @@ static const struct shape {
 	[RENT_STORED] = {"stored", false, NO_BULK, {DUE(sign), ID, TYPE}},
 	[RENT_HAS] = {"has", false, NO_BULK,
 		{VIEW("bits", has.bits, 1, 1, RENT_HAVE_MAX / 8), ID, TYPE}},
-	[RENT_DUE] = {"due", false, NO_BULK, {DUE(sign), ID, TYPE}},
+	
 	[RENT_SIGNED] = {"signed", false, NO_BULK,
 		{DUE(sign), ID, SIG("sig", sign.sig), TYPE}},
 	[RENT_DATA] = {"data", false, {RENT_TILE, 1, RENT_PART / RENT_TILE},

@@ -71,7 +71,7 @@ enum rent_kind {
 	RENT_NODES,
 	RENT_STORED, /* durable: a sector, a placement or head record */
 	RENT_HAS,
-	RENT_DUE, /* an answer waits until so much more is covered */
+
 	RENT_SIGNED,
 	RENT_DATA,
 	RENT_ROOTS,
@@ -84,15 +84,15 @@ enum rent_kind {
 
 enum rent_no { /* on the wire: never renumber */
 	       RENT_NO_NONE = 0,
-	       RENT_NO_BUSY = 1,      /* too much at once: later */
-	       RENT_NO_BANK = 2,      /* another chain or bank */
-	       RENT_NO_ACCOUNT = 3,   /* needs an account that was shown */
-	       RENT_NO_UNKNOWN = 4,   /* no such sector, agreement or record */
-	       RENT_NO_FULL = 5,      /* no space left */
-	       RENT_NO_STORE = 6,     /* the disk said no */
-	       RENT_NO_ROOT = 7,      /* the bytes do not have that root */
-	       RENT_NO_TERMS = 8,     /* no sheet of ours, or expired */
-	       RENT_NO_PRICE = 9,     /* rate, collateral or penalty */
+	       RENT_NO_BUSY = 1,    /* too much at once: later */
+	       RENT_NO_BANK = 2,    /* another chain or bank */
+	       RENT_NO_ACCOUNT = 3, /* needs an account that was shown */
+	       RENT_NO_UNKNOWN = 4, /* no such sector, agreement or record */
+	       RENT_NO_FULL = 5,    /* no space left */
+	       RENT_NO_STORE = 6,   /* the disk said no */
+	       RENT_NO_ROOT = 7,    /* other bytes than root or signature say */
+	       RENT_NO_TERMS = 8,   /* no sheet of ours, or expired */
+	       RENT_NO_PRICE = 9,   /* rate, collateral or penalty */
 	       RENT_NO_REVISION = 10, /* not above the newest */
 	       RENT_NO_LIST = 11,     /* the changes do not give that root */
 	       RENT_NO_PERIODS = 12,  /* start, end, span, through, earned */
@@ -168,10 +168,9 @@ struct rent_sheet { /* SHEET */
 struct rent_has {	       /* HAS */
 	struct rent_view bits; /* one a root, the first is the highest bit */
 };
-struct rent_signed {	   /* SIGNED; STORED and DUE without sig */
+struct rent_signed {	   /* SIGNED; STORED without sig */
 	struct sig64 sig;  /* the host's */
-	struct amount due; /* by receipts: counted when it is said (DUE: will
-			    * be, once it is covered) */
+	struct amount due; /* by receipts; counted when it is said */
 };
 struct rent_data { /* DATA: bulk is tiles of the read from off on */
 	uint32_t off;

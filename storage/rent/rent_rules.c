@@ -297,20 +297,13 @@ static bool priced(struct rule *r)
 	return rent_unopened(a) || (covered(r) && worth_a_proof(r));
 }
 
-static bool count_due(struct rule *r, struct amount *due)
+/* What is bought by receipts; sectors were paid for when they were stored. */
+static struct amount due_of(const struct rent_case *c)
 {
-	const struct agreement *a = r->c->next;
-	struct amount sum, rent = AMOUNT_ZERO;
-
-	if (rent_unopened(a))
-		rent = amount_sub_floor(a->earned, r->c->last
-							   ? r->c->last->earned
-							   : AMOUNT_ZERO);
-	if (!rent_ingress(&sum, r->c->sheet, r->c->adds) ||
-	    !amount_add(&sum, sum, rent) || !amount_fits112(sum))
-		return refuse(r, RENT_NO_PRICE, "it costs more than there is");
-	*due = sum;
-	return true;
+	if (!rent_unopened(c->next))
+		return AMOUNT_ZERO;
+	return amount_sub_floor(c->next->earned,
+				c->last ? c->last->earned : AMOUNT_ZERO);
 }
 
 enum rent_no rent_rule(struct amount *due, char *why, const struct rent_case *c)
@@ -324,7 +317,7 @@ enum rent_no rent_rule(struct amount *due, char *why, const struct rent_case *c)
 		(void)refuse(&r, RENT_NO_PERIODS, e.msg);
 	else if (!c->sheet)
 		(void)refuse(&r, RENT_NO_TERMS, "no price sheet of ours");
-	else if (c->last ? following(&r) : first(&r))
-		(void)(priced(&r) && count_due(&r, due));
+	else if ((c->last ? following(&r) : first(&r)) && priced(&r))
+		*due = due_of(c);
 	return r.no;
 }

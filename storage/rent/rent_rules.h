@@ -3,7 +3,7 @@
  *
  * The host's conditions beyond what the bank checks (base/agreement.h), as pure
  * functions: the host refuses by them, the renter makes a revision that will
- * not be refused. docs/protocol.md section 13 has them in words.
+ * not be refused. docs/protocol.md section 15 has them in words.
  *
  * A number from RENT_UNOPENED on is an agreement that never goes to the chain:
  * its rent is prepaid by receipts, `earned` counts those. Below, it is paid
@@ -71,7 +71,7 @@ enum rent_no rent_rule(struct amount *due, char *why,
 __attribute__((warn_unused_result)) bool
 rent_cost(struct amount *cost, const struct agreement *next,
 	  const struct agreement *last, uint32_t settled, uint32_t now);
-/* ingress x adds, of sectors written. False: it passes 112 bits. */
+/* ingress of so many sectors. False: it passes 112 bits. */
 __attribute__((warn_unused_result)) bool
 rent_ingress(struct amount *out, const struct sheet *sheet, uint32_t adds);
 /* The least rate that so many sectors have. False: it passes 112 bits. */

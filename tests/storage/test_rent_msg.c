@@ -94,7 +94,6 @@ static struct rent_msg sample(enum rent_kind kind)
 	case RENT_HAS:
 		m.u.has.bits = VIEW(roots, RENT_HAVE_MAX / 8);
 		break;
-	case RENT_DUE:
 	case RENT_SIGNED:
 		m.u.sign.due = amount_max112();
 		break;
