@@ -9,15 +9,35 @@ const struct hash32 bank_topic_bounced = {{
 	0xb8, 0xa7, 0xa8, 0xa6, 0xb9, 0xdc, 0x49, 0x4d, 0x22, 0xa1, 0xac, 0x78,
 	0x89, 0x38, 0x96, 0x01, 0x13, 0x96, 0x98, 0x35,
 }};
+const struct hash32 bank_topic_burnt = {{
+	0x12, 0x94, 0x1b, 0xec, 0x5f, 0x7d, 0xa8, 0xe1, 0x00, 0xdf, 0xfa, 0xc4,
+	0xc5, 0x6f, 0x0c, 0xc6, 0xfd, 0xd1, 0x6b, 0x2a, 0x2a, 0x3e, 0xa7, 0x7f,
+	0x8b, 0x0e, 0x40, 0x2c, 0xc6, 0x37, 0xa0, 0x1d,
+}};
 const struct hash32 bank_topic_cashed = {{
 	0x78, 0x77, 0xfc, 0x12, 0x65, 0x58, 0x82, 0x1e, 0x12, 0x02, 0x5a, 0x2f,
 	0x09, 0x7b, 0xe4, 0xb6, 0x7c, 0x77, 0x47, 0xa0, 0xb5, 0xb2, 0xf9, 0xef,
 	0xaa, 0xd1, 0xb6, 0x6f, 0x5f, 0x23, 0x25, 0xd0,
 }};
+const struct hash32 bank_topic_closed = {{
+	0xb1, 0xc8, 0x17, 0x75, 0x4d, 0x2d, 0x86, 0x45, 0xc5, 0xff, 0xeb, 0xd4,
+	0x2b, 0xb0, 0x45, 0xc9, 0xea, 0xb3, 0x6c, 0x09, 0x47, 0x03, 0xac, 0x2a,
+	0x65, 0x89, 0x71, 0x6e, 0x5e, 0x98, 0x3a, 0xe9,
+}};
 const struct hash32 bank_topic_deposited = {{
 	0x87, 0x52, 0xa4, 0x72, 0xe5, 0x71, 0xa8, 0x16, 0xae, 0xa9, 0x2e, 0xec,
 	0x8d, 0xae, 0x9b, 0xaf, 0x62, 0x8e, 0x84, 0x0f, 0x49, 0x29, 0xfb, 0xcc,
 	0x2d, 0x15, 0x5e, 0x62, 0x33, 0xff, 0x68, 0xa7,
+}};
+const struct hash32 bank_topic_opened = {{
+	0x78, 0xb5, 0x23, 0xce, 0x74, 0x7f, 0xf1, 0xde, 0x15, 0xe9, 0x4c, 0x6a,
+	0xdf, 0xdd, 0x61, 0x32, 0x93, 0xdb, 0xab, 0x26, 0xd3, 0xb5, 0x32, 0xcb,
+	0x69, 0xf3, 0xb9, 0xe4, 0x3b, 0xaf, 0x83, 0xf8,
+}};
+const struct hash32 bank_topic_proved = {{
+	0x7d, 0x38, 0xab, 0x94, 0xfa, 0x12, 0xaa, 0xf7, 0xdd, 0x85, 0x49, 0xfa,
+	0x99, 0x98, 0x07, 0x0f, 0x4f, 0xb2, 0x6f, 0xfa, 0x9c, 0xe4, 0xe6, 0xe1,
+	0x50, 0xaa, 0xa8, 0xaa, 0x09, 0x16, 0xe6, 0x0c,
 }};
 const struct hash32 bank_topic_released = {{
 	0xb8, 0xea, 0x2d, 0x3c, 0x15, 0xdc, 0x31, 0x97, 0x7d, 0x50, 0x53, 0x3b,
@@ -28,6 +48,16 @@ const struct hash32 bank_topic_reserved = {{
 	0x91, 0x6a, 0xe7, 0x5f, 0x21, 0x26, 0x0b, 0xa0, 0x91, 0xab, 0x78, 0x15,
 	0xcf, 0x3b, 0x5a, 0xa4, 0xcd, 0x09, 0x67, 0xad, 0x37, 0x80, 0x9a, 0x66,
 	0x86, 0x61, 0xe6, 0x53, 0x6d, 0xd8, 0x2c, 0xc0,
+}};
+const struct hash32 bank_topic_revised = {{
+	0x66, 0x6f, 0xd7, 0x0a, 0x8f, 0x61, 0x44, 0xda, 0x51, 0xff, 0xfc, 0xdd,
+	0xb9, 0x9a, 0x79, 0x8f, 0x9c, 0xfb, 0x45, 0x52, 0x53, 0x68, 0x6b, 0xc6,
+	0x87, 0xb8, 0x17, 0x3e, 0x88, 0x8c, 0xba, 0xaa,
+}};
+const struct hash32 bank_topic_topped_up = {{
+	0x38, 0x68, 0xd8, 0x64, 0x36, 0x5d, 0x1e, 0xaa, 0xe0, 0x8b, 0x62, 0x26,
+	0x2f, 0x8a, 0x88, 0x67, 0xd9, 0xcf, 0x4e, 0x78, 0xfc, 0x7b, 0x93, 0xd9,
+	0xea, 0x88, 0x5f, 0x7f, 0x49, 0xa8, 0x3f, 0xce,
 }};
 const struct hash32 bank_topic_withdrawn = {{
 	0xd1, 0xc1, 0x9f, 0xbc, 0xd4, 0x55, 0x1a, 0x5e, 0xdf, 0xb6, 0x6d, 0x43,
@@ -42,6 +72,25 @@ static enum err_code done(const struct rd *r, const char *what, struct err *e)
 	return err_fail(e, ERR_PARSE, "malformed %s from the chain", what);
 }
 
+void bank_enc_agreement(struct wr *w, const struct address *renter, const struct address *host, uint32_t number)
+{
+	wr_u32(w, BANK_SEL_AGREEMENT);
+	abi_put_address(w, renter);
+	abi_put_address(w, host);
+	abi_put_u64(w, number);
+}
+
+void bank_enc_anchor(struct wr *w)
+{
+	wr_u32(w, BANK_SEL_ANCHOR);
+}
+
+void bank_enc_beacon(struct wr *w, uint32_t when)
+{
+	wr_u32(w, BANK_SEL_BEACON);
+	abi_put_u64(w, when);
+}
+
 void bank_enc_cash(struct wr *w, const struct address *payee, const struct address *to, const uint8_t *receipts, size_t receipts_len)
 {
 	wr_u32(w, BANK_SEL_CASH);
@@ -49,6 +98,20 @@ void bank_enc_cash(struct wr *w, const struct address *payee, const struct addre
 	abi_put_address(w, to);
 	abi_put_u64(w, 96);
 	abi_put_tail(w, receipts, receipts_len);
+}
+
+void bank_enc_close(struct wr *w, const struct address *renter, const struct address *host, uint32_t number)
+{
+	wr_u32(w, BANK_SEL_CLOSE);
+	abi_put_address(w, renter);
+	abi_put_address(w, host);
+	abi_put_u64(w, number);
+}
+
+void bank_enc_count(struct wr *w, const struct address *renter)
+{
+	wr_u32(w, BANK_SEL_COUNT);
+	abi_put_address(w, renter);
 }
 
 void bank_enc_deposit(struct wr *w, const struct address *account, struct amount amount)
@@ -69,11 +132,46 @@ void bank_enc_free(struct wr *w, const struct address *account)
 	abi_put_address(w, account);
 }
 
+void bank_enc_list(struct wr *w, const struct address *renter, uint32_t from, uint32_t max)
+{
+	wr_u32(w, BANK_SEL_LIST);
+	abi_put_address(w, renter);
+	abi_put_u64(w, from);
+	abi_put_u64(w, max);
+}
+
+void bank_enc_next(struct wr *w, const struct address *renter, const struct address *host)
+{
+	wr_u32(w, BANK_SEL_NEXT);
+	abi_put_address(w, renter);
+	abi_put_address(w, host);
+}
+
+void bank_enc_open(struct wr *w, const uint8_t *packed, size_t packed_len)
+{
+	wr_u32(w, BANK_SEL_OPEN);
+	abi_put_u64(w, 32);
+	abi_put_tail(w, packed, packed_len);
+}
+
 void bank_enc_pair(struct wr *w, const struct address *payer, const struct address *payee)
 {
 	wr_u32(w, BANK_SEL_PAIR);
 	abi_put_address(w, payer);
 	abi_put_address(w, payee);
+}
+
+void bank_enc_period(struct wr *w)
+{
+	wr_u32(w, BANK_SEL_PERIOD);
+}
+
+void bank_enc_prove(struct wr *w, const struct address *host, const uint8_t *proofs, size_t proofs_len)
+{
+	wr_u32(w, BANK_SEL_PROVE);
+	abi_put_address(w, host);
+	abi_put_u64(w, 64);
+	abi_put_tail(w, proofs, proofs_len);
 }
 
 void bank_enc_release(struct wr *w, const struct address *payer, const struct address *payee)
@@ -90,9 +188,33 @@ void bank_enc_reserve(struct wr *w, const uint8_t *promises, size_t promises_len
 	abi_put_tail(w, promises, promises_len);
 }
 
+void bank_enc_revise(struct wr *w, const uint8_t *packed, size_t packed_len)
+{
+	wr_u32(w, BANK_SEL_REVISE);
+	abi_put_u64(w, 32);
+	abi_put_tail(w, packed, packed_len);
+}
+
+void bank_enc_root_of(struct wr *w, uint64_t leaf, const uint8_t *proof, size_t proof_len)
+{
+	wr_u32(w, BANK_SEL_ROOT_OF);
+	abi_put_u64(w, leaf);
+	abi_put_u64(w, 64);
+	abi_put_tail(w, proof, proof_len);
+}
+
 void bank_enc_token(struct wr *w)
 {
 	wr_u32(w, BANK_SEL_TOKEN);
+}
+
+void bank_enc_top_up(struct wr *w, const struct address *renter, const struct address *host, uint32_t number, struct amount amount)
+{
+	wr_u32(w, BANK_SEL_TOP_UP);
+	abi_put_address(w, renter);
+	abi_put_address(w, host);
+	abi_put_u64(w, number);
+	abi_put_amount(w, amount);
 }
 
 void bank_enc_withdraw(struct wr *w, const struct address *to, struct amount amount)
@@ -102,12 +224,61 @@ void bank_enc_withdraw(struct wr *w, const struct address *to, struct amount amo
 	abi_put_amount(w, amount);
 }
 
+enum err_code bank_ret_agreement(struct bank_agreement *out, const uint8_t *data, size_t len, struct err *e)
+{
+	struct rd r = rd_from(data, len);
+
+	out->state = (uint8_t)abi_get_uint(&r, 8);
+	out->revision = (uint32_t)abi_get_uint(&r, 32);
+	out->root = abi_get_hash(&r);
+	out->sectors = (uint32_t)abi_get_uint(&r, 32);
+	out->through = (uint32_t)abi_get_uint(&r, 32);
+	out->earned = abi_get_amount(&r, 112);
+	out->rate = abi_get_amount(&r, 112);
+	out->start = (uint32_t)abi_get_uint(&r, 32);
+	out->end = (uint32_t)abi_get_uint(&r, 32);
+	out->span = (uint16_t)abi_get_uint(&r, 16);
+	out->fund = abi_get_amount(&r, 112);
+	out->collateral = abi_get_amount(&r, 112);
+	out->penalty = abi_get_amount(&r, 112);
+	out->misses = (uint16_t)abi_get_uint(&r, 16);
+	out->next_root = abi_get_hash(&r);
+	out->next_sectors = (uint32_t)abi_get_uint(&r, 32);
+	out->next_rate = abi_get_amount(&r, 112);
+	out->from = (uint32_t)abi_get_uint(&r, 32);
+	return done(&r, "agreement()", e);
+}
+
+enum err_code bank_ret_anchor(struct hash32 *out, const uint8_t *data, size_t len, struct err *e)
+{
+	struct rd r = rd_from(data, len);
+
+	*out = abi_get_hash(&r);
+	return done(&r, "anchor()", e);
+}
+
+enum err_code bank_ret_beacon(struct hash32 *out, const uint8_t *data, size_t len, struct err *e)
+{
+	struct rd r = rd_from(data, len);
+
+	*out = abi_get_hash(&r);
+	return done(&r, "beacon()", e);
+}
+
 enum err_code bank_ret_cash(struct amount *out, const uint8_t *data, size_t len, struct err *e)
 {
 	struct rd r = rd_from(data, len);
 
 	*out = abi_get_amount(&r, 128);
 	return done(&r, "cash()", e);
+}
+
+enum err_code bank_ret_count(uint32_t *out, const uint8_t *data, size_t len, struct err *e)
+{
+	struct rd r = rd_from(data, len);
+
+	*out = (uint32_t)abi_get_uint(&r, 32);
+	return done(&r, "count()", e);
 }
 
 enum err_code bank_ret_deposit(struct amount *out, const uint8_t *data, size_t len, struct err *e)
@@ -134,6 +305,23 @@ enum err_code bank_ret_free(struct amount *out, const uint8_t *data, size_t len,
 	return done(&r, "free()", e);
 }
 
+enum err_code bank_ret_list(const uint8_t **out, size_t *out_len, const uint8_t *data, size_t len, struct err *e)
+{
+	struct rd r = rd_from(data, len);
+
+	abi_get_offset(&r, 1);
+	*out = abi_get_tail(&r, out_len);
+	return done(&r, "list()", e);
+}
+
+enum err_code bank_ret_next(uint32_t *out, const uint8_t *data, size_t len, struct err *e)
+{
+	struct rd r = rd_from(data, len);
+
+	*out = (uint32_t)abi_get_uint(&r, 32);
+	return done(&r, "next()", e);
+}
+
 enum err_code bank_ret_pair(struct bank_pair *out, const uint8_t *data, size_t len, struct err *e)
 {
 	struct rd r = rd_from(data, len);
@@ -142,6 +330,31 @@ enum err_code bank_ret_pair(struct bank_pair *out, const uint8_t *data, size_t l
 	out->held = abi_get_amount(&r, 112);
 	out->until = (uint32_t)abi_get_uint(&r, 32);
 	return done(&r, "pair()", e);
+}
+
+enum err_code bank_ret_period(uint32_t *out, const uint8_t *data, size_t len, struct err *e)
+{
+	struct rd r = rd_from(data, len);
+
+	*out = (uint32_t)abi_get_uint(&r, 32);
+	return done(&r, "period()", e);
+}
+
+enum err_code bank_ret_prove(struct bank_prove *out, const uint8_t *data, size_t len, struct err *e)
+{
+	struct rd r = rd_from(data, len);
+
+	out->good = (uint32_t)abi_get_uint(&r, 32);
+	out->total = abi_get_amount(&r, 128);
+	return done(&r, "prove()", e);
+}
+
+enum err_code bank_ret_root_of(struct hash32 *out, const uint8_t *data, size_t len, struct err *e)
+{
+	struct rd r = rd_from(data, len);
+
+	*out = abi_get_hash(&r);
+	return done(&r, "rootOf()", e);
 }
 
 enum err_code bank_ret_token(struct address *out, const uint8_t *data, size_t len, struct err *e)
@@ -172,6 +385,27 @@ enum err_code bank_ev_bounced_read(struct bank_ev_bounced *out, const struct abi
 	return done(&r, "event Bounced", e);
 }
 
+enum err_code bank_ev_burnt_read(struct bank_ev_burnt *out, const struct abi_log *log, struct err *e)
+{
+	struct rd r;
+
+	if (log->topics_len != 3 ||
+	    memcmp(&log->topics[0], &bank_topic_burnt, sizeof(struct hash32)) != 0)
+		return err_fail(e, ERR_PARSE, "not an event Burnt");
+	r = rd_from(log->topics[1].bytes, sizeof(struct hash32));
+	out->renter = abi_get_address(&r);
+	if (!rd_done(&r))
+		return done(&r, "event Burnt", e);
+	r = rd_from(log->topics[2].bytes, sizeof(struct hash32));
+	out->host = abi_get_address(&r);
+	if (!rd_done(&r))
+		return done(&r, "event Burnt", e);
+	r = rd_from(log->data, log->data_len);
+	out->number = (uint32_t)abi_get_uint(&r, 32);
+	out->amount = abi_get_amount(&r, 112);
+	return done(&r, "event Burnt", e);
+}
+
 enum err_code bank_ev_cashed_read(struct bank_ev_cashed *out, const struct abi_log *log, struct err *e)
 {
 	struct rd r;
@@ -194,6 +428,28 @@ enum err_code bank_ev_cashed_read(struct bank_ev_cashed *out, const struct abi_l
 	return done(&r, "event Cashed", e);
 }
 
+enum err_code bank_ev_closed_read(struct bank_ev_closed *out, const struct abi_log *log, struct err *e)
+{
+	struct rd r;
+
+	if (log->topics_len != 3 ||
+	    memcmp(&log->topics[0], &bank_topic_closed, sizeof(struct hash32)) != 0)
+		return err_fail(e, ERR_PARSE, "not an event Closed");
+	r = rd_from(log->topics[1].bytes, sizeof(struct hash32));
+	out->renter = abi_get_address(&r);
+	if (!rd_done(&r))
+		return done(&r, "event Closed", e);
+	r = rd_from(log->topics[2].bytes, sizeof(struct hash32));
+	out->host = abi_get_address(&r);
+	if (!rd_done(&r))
+		return done(&r, "event Closed", e);
+	r = rd_from(log->data, log->data_len);
+	out->number = (uint32_t)abi_get_uint(&r, 32);
+	out->to_renter = abi_get_amount(&r, 112);
+	out->to_host = abi_get_amount(&r, 112);
+	return done(&r, "event Closed", e);
+}
+
 enum err_code bank_ev_deposited_read(struct bank_ev_deposited *out, const struct abi_log *log, struct err *e)
 {
 	struct rd r;
@@ -212,6 +468,49 @@ enum err_code bank_ev_deposited_read(struct bank_ev_deposited *out, const struct
 	r = rd_from(log->data, log->data_len);
 	out->amount = abi_get_amount(&r, 128);
 	return done(&r, "event Deposited", e);
+}
+
+enum err_code bank_ev_opened_read(struct bank_ev_opened *out, const struct abi_log *log, struct err *e)
+{
+	struct rd r;
+
+	if (log->topics_len != 3 ||
+	    memcmp(&log->topics[0], &bank_topic_opened, sizeof(struct hash32)) != 0)
+		return err_fail(e, ERR_PARSE, "not an event Opened");
+	r = rd_from(log->topics[1].bytes, sizeof(struct hash32));
+	out->renter = abi_get_address(&r);
+	if (!rd_done(&r))
+		return done(&r, "event Opened", e);
+	r = rd_from(log->topics[2].bytes, sizeof(struct hash32));
+	out->host = abi_get_address(&r);
+	if (!rd_done(&r))
+		return done(&r, "event Opened", e);
+	r = rd_from(log->data, log->data_len);
+	out->number = (uint32_t)abi_get_uint(&r, 32);
+	out->start = (uint32_t)abi_get_uint(&r, 32);
+	out->end = (uint32_t)abi_get_uint(&r, 32);
+	out->fund = abi_get_amount(&r, 112);
+	out->collateral = abi_get_amount(&r, 112);
+	out->terms = abi_get_hash(&r);
+	return done(&r, "event Opened", e);
+}
+
+enum err_code bank_ev_proved_read(struct bank_ev_proved *out, const struct abi_log *log, struct err *e)
+{
+	struct rd r;
+
+	if (log->topics_len != 2 ||
+	    memcmp(&log->topics[0], &bank_topic_proved, sizeof(struct hash32)) != 0)
+		return err_fail(e, ERR_PARSE, "not an event Proved");
+	r = rd_from(log->topics[1].bytes, sizeof(struct hash32));
+	out->host = abi_get_address(&r);
+	if (!rd_done(&r))
+		return done(&r, "event Proved", e);
+	r = rd_from(log->data, log->data_len);
+	out->total = abi_get_amount(&r, 128);
+	abi_get_offset(&r, 2);
+	out->proofs = abi_get_tail(&r, &out->proofs_len);
+	return done(&r, "event Proved", e);
 }
 
 enum err_code bank_ev_released_read(struct bank_ev_released *out, const struct abi_log *log, struct err *e)
@@ -255,6 +554,50 @@ enum err_code bank_ev_reserved_read(struct bank_ev_reserved *out, const struct a
 	return done(&r, "event Reserved", e);
 }
 
+enum err_code bank_ev_revised_read(struct bank_ev_revised *out, const struct abi_log *log, struct err *e)
+{
+	struct rd r;
+
+	if (log->topics_len != 3 ||
+	    memcmp(&log->topics[0], &bank_topic_revised, sizeof(struct hash32)) != 0)
+		return err_fail(e, ERR_PARSE, "not an event Revised");
+	r = rd_from(log->topics[1].bytes, sizeof(struct hash32));
+	out->renter = abi_get_address(&r);
+	if (!rd_done(&r))
+		return done(&r, "event Revised", e);
+	r = rd_from(log->topics[2].bytes, sizeof(struct hash32));
+	out->host = abi_get_address(&r);
+	if (!rd_done(&r))
+		return done(&r, "event Revised", e);
+	r = rd_from(log->data, log->data_len);
+	out->number = (uint32_t)abi_get_uint(&r, 32);
+	out->revision = (uint32_t)abi_get_uint(&r, 32);
+	out->through = (uint32_t)abi_get_uint(&r, 32);
+	out->paid = abi_get_amount(&r, 112);
+	return done(&r, "event Revised", e);
+}
+
+enum err_code bank_ev_topped_up_read(struct bank_ev_topped_up *out, const struct abi_log *log, struct err *e)
+{
+	struct rd r;
+
+	if (log->topics_len != 3 ||
+	    memcmp(&log->topics[0], &bank_topic_topped_up, sizeof(struct hash32)) != 0)
+		return err_fail(e, ERR_PARSE, "not an event ToppedUp");
+	r = rd_from(log->topics[1].bytes, sizeof(struct hash32));
+	out->renter = abi_get_address(&r);
+	if (!rd_done(&r))
+		return done(&r, "event ToppedUp", e);
+	r = rd_from(log->topics[2].bytes, sizeof(struct hash32));
+	out->host = abi_get_address(&r);
+	if (!rd_done(&r))
+		return done(&r, "event ToppedUp", e);
+	r = rd_from(log->data, log->data_len);
+	out->number = (uint32_t)abi_get_uint(&r, 32);
+	out->amount = abi_get_amount(&r, 112);
+	return done(&r, "event ToppedUp", e);
+}
+
 enum err_code bank_ev_withdrawn_read(struct bank_ev_withdrawn *out, const struct abi_log *log, struct err *e)
 {
 	struct rd r;
@@ -282,12 +625,22 @@ const char *bank_error_name(const uint8_t *data, size_t len)
 	switch (rd_u32(&r)) {
 	case 0x1c2b0777u:
 		return "BadAccount";
+	case 0x6aa3413du:
+		return "BadAgreement";
 	case 0x5aed9cffu:
 		return "BadLength";
+	case 0xb4eaa9b6u:
+		return "BadNumber";
+	case 0x7bdc76e2u:
+		return "BadPeriod";
+	case 0x5cd5d233u:
+		return "BadSignature";
 	case 0x3ef33375u:
 		return "Busy";
 	case 0x203d82d8u:
 		return "Expired";
+	case 0x843cbfa9u:
+		return "NoAgreement";
 	case 0x03d8158fu:
 		return "NotMoved";
 	case 0x0d3f7776u:
@@ -296,10 +649,14 @@ const char *bank_error_name(const uint8_t *data, size_t len)
 		return "NotYours";
 	case 0x62af86adu:
 		return "NothingArrived";
+	case 0xd7815800u:
+		return "Stale";
 	case 0x3e1d55d4u:
 		return "TooLittle";
 	case 0xd887771bu:
 		return "TooMuch";
+	case 0xd75223b6u:
+		return "Unsettled";
 	case 0x98d4901cu:
 		return "WrongValue";
 	}

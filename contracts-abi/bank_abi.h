@@ -15,10 +15,35 @@
 #include "base/err.h"
 #include "contracts-abi/abi.h"
 
+/* agreement(address,address,uint32) */
+#define BANK_SEL_AGREEMENT 0x315e680bu
+#define BANK_AGREEMENT_LEN 100
+void bank_enc_agreement(struct wr *w, const struct address *renter, const struct address *host, uint32_t number);
+
+/* anchor() */
+#define BANK_SEL_ANCHOR 0xd3fb73b4u
+#define BANK_ANCHOR_LEN 4
+void bank_enc_anchor(struct wr *w);
+
+/* beacon(uint32) */
+#define BANK_SEL_BEACON 0x530d4fd7u
+#define BANK_BEACON_LEN 36
+void bank_enc_beacon(struct wr *w, uint32_t when);
+
 /* cash(address,address,bytes) */
 #define BANK_SEL_CASH 0x212b8586u
 #define BANK_CASH_LEN(n) (100 + ABI_TAIL(n))
 void bank_enc_cash(struct wr *w, const struct address *payee, const struct address *to, const uint8_t *receipts, size_t receipts_len);
+
+/* close(address,address,uint32) */
+#define BANK_SEL_CLOSE 0x02e2242du
+#define BANK_CLOSE_LEN 100
+void bank_enc_close(struct wr *w, const struct address *renter, const struct address *host, uint32_t number);
+
+/* count(address) */
+#define BANK_SEL_COUNT 0x05d85edau
+#define BANK_COUNT_LEN 36
+void bank_enc_count(struct wr *w, const struct address *renter);
 
 /* deposit(address,uint256) */
 #define BANK_SEL_DEPOSIT 0x47e7ef24u
@@ -35,10 +60,35 @@ void bank_enc_domain_separator(struct wr *w);
 #define BANK_FREE_LEN 36
 void bank_enc_free(struct wr *w, const struct address *account);
 
+/* list(address,uint32,uint32) */
+#define BANK_SEL_LIST 0xa261fe6au
+#define BANK_LIST_LEN 100
+void bank_enc_list(struct wr *w, const struct address *renter, uint32_t from, uint32_t max);
+
+/* next(address,address) */
+#define BANK_SEL_NEXT 0xc4dbef33u
+#define BANK_NEXT_LEN 68
+void bank_enc_next(struct wr *w, const struct address *renter, const struct address *host);
+
+/* open(bytes) */
+#define BANK_SEL_OPEN 0x382f431bu
+#define BANK_OPEN_LEN(n) (36 + ABI_TAIL(n))
+void bank_enc_open(struct wr *w, const uint8_t *packed, size_t packed_len);
+
 /* pair(address,address) */
 #define BANK_SEL_PAIR 0x8672d545u
 #define BANK_PAIR_LEN 68
 void bank_enc_pair(struct wr *w, const struct address *payer, const struct address *payee);
+
+/* period() */
+#define BANK_SEL_PERIOD 0xef78d4fdu
+#define BANK_PERIOD_LEN 4
+void bank_enc_period(struct wr *w);
+
+/* prove(address,bytes) */
+#define BANK_SEL_PROVE 0x798ac06eu
+#define BANK_PROVE_LEN(n) (68 + ABI_TAIL(n))
+void bank_enc_prove(struct wr *w, const struct address *host, const uint8_t *proofs, size_t proofs_len);
 
 /* release(address,address) */
 #define BANK_SEL_RELEASE 0x48b75044u
@@ -50,17 +100,64 @@ void bank_enc_release(struct wr *w, const struct address *payer, const struct ad
 #define BANK_RESERVE_LEN(n) (36 + ABI_TAIL(n))
 void bank_enc_reserve(struct wr *w, const uint8_t *promises, size_t promises_len);
 
+/* revise(bytes) */
+#define BANK_SEL_REVISE 0xe7aec1e1u
+#define BANK_REVISE_LEN(n) (36 + ABI_TAIL(n))
+void bank_enc_revise(struct wr *w, const uint8_t *packed, size_t packed_len);
+
+/* rootOf(uint64,bytes) */
+#define BANK_SEL_ROOT_OF 0x9d2280dbu
+#define BANK_ROOT_OF_LEN(n) (68 + ABI_TAIL(n))
+void bank_enc_root_of(struct wr *w, uint64_t leaf, const uint8_t *proof, size_t proof_len);
+
 /* token() */
 #define BANK_SEL_TOKEN 0xfc0c546au
 #define BANK_TOKEN_LEN 4
 void bank_enc_token(struct wr *w);
+
+/* topUp(address,address,uint32,uint112) */
+#define BANK_SEL_TOP_UP 0x6eb691f1u
+#define BANK_TOP_UP_LEN 132
+void bank_enc_top_up(struct wr *w, const struct address *renter, const struct address *host, uint32_t number, struct amount amount);
 
 /* withdraw(address,uint256) */
 #define BANK_SEL_WITHDRAW 0xf3fef3a3u
 #define BANK_WITHDRAW_LEN 68
 void bank_enc_withdraw(struct wr *w, const struct address *to, struct amount amount);
 
+struct bank_agreement {
+	uint8_t state;
+	uint32_t revision;
+	struct hash32 root;
+	uint32_t sectors;
+	uint32_t through;
+	struct amount earned;
+	struct amount rate;
+	uint32_t start;
+	uint32_t end;
+	uint16_t span;
+	struct amount fund;
+	struct amount collateral;
+	struct amount penalty;
+	uint16_t misses;
+	struct hash32 next_root;
+	uint32_t next_sectors;
+	struct amount next_rate;
+	uint32_t from;
+};
+enum err_code bank_ret_agreement(struct bank_agreement *out, const uint8_t *data, size_t len, struct err *e)
+	__attribute__((warn_unused_result));
+
+enum err_code bank_ret_anchor(struct hash32 *out, const uint8_t *data, size_t len, struct err *e)
+	__attribute__((warn_unused_result));
+
+enum err_code bank_ret_beacon(struct hash32 *out, const uint8_t *data, size_t len, struct err *e)
+	__attribute__((warn_unused_result));
+
 enum err_code bank_ret_cash(struct amount *out, const uint8_t *data, size_t len, struct err *e)
+	__attribute__((warn_unused_result));
+
+enum err_code bank_ret_count(uint32_t *out, const uint8_t *data, size_t len, struct err *e)
 	__attribute__((warn_unused_result));
 
 enum err_code bank_ret_deposit(struct amount *out, const uint8_t *data, size_t len, struct err *e)
@@ -72,12 +169,32 @@ enum err_code bank_ret_domain_separator(struct hash32 *out, const uint8_t *data,
 enum err_code bank_ret_free(struct amount *out, const uint8_t *data, size_t len, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* *out is borrowed from the data. */
+enum err_code bank_ret_list(const uint8_t **out, size_t *out_len, const uint8_t *data, size_t len, struct err *e)
+	__attribute__((warn_unused_result));
+
+enum err_code bank_ret_next(uint32_t *out, const uint8_t *data, size_t len, struct err *e)
+	__attribute__((warn_unused_result));
+
 struct bank_pair {
 	struct amount paid;
 	struct amount held;
 	uint32_t until;
 };
 enum err_code bank_ret_pair(struct bank_pair *out, const uint8_t *data, size_t len, struct err *e)
+	__attribute__((warn_unused_result));
+
+enum err_code bank_ret_period(uint32_t *out, const uint8_t *data, size_t len, struct err *e)
+	__attribute__((warn_unused_result));
+
+struct bank_prove {
+	uint32_t good;
+	struct amount total;
+};
+enum err_code bank_ret_prove(struct bank_prove *out, const uint8_t *data, size_t len, struct err *e)
+	__attribute__((warn_unused_result));
+
+enum err_code bank_ret_root_of(struct hash32 *out, const uint8_t *data, size_t len, struct err *e)
 	__attribute__((warn_unused_result));
 
 enum err_code bank_ret_token(struct address *out, const uint8_t *data, size_t len, struct err *e)
@@ -93,6 +210,17 @@ struct bank_ev_bounced {
 enum err_code bank_ev_bounced_read(struct bank_ev_bounced *out, const struct abi_log *log, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* event Burnt(address indexed renter, address indexed host, uint32 number, uint112 amount) */
+extern const struct hash32 bank_topic_burnt;
+struct bank_ev_burnt {
+	struct address renter;
+	struct address host;
+	uint32_t number;
+	struct amount amount;
+};
+enum err_code bank_ev_burnt_read(struct bank_ev_burnt *out, const struct abi_log *log, struct err *e)
+	__attribute__((warn_unused_result));
+
 /* event Cashed(address indexed payee, address indexed to, uint256 total, bytes draws) */
 extern const struct hash32 bank_topic_cashed;
 struct bank_ev_cashed {
@@ -105,6 +233,18 @@ struct bank_ev_cashed {
 enum err_code bank_ev_cashed_read(struct bank_ev_cashed *out, const struct abi_log *log, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* event Closed(address indexed renter, address indexed host, uint32 number, uint112 toRenter, uint112 toHost) */
+extern const struct hash32 bank_topic_closed;
+struct bank_ev_closed {
+	struct address renter;
+	struct address host;
+	uint32_t number;
+	struct amount to_renter;
+	struct amount to_host;
+};
+enum err_code bank_ev_closed_read(struct bank_ev_closed *out, const struct abi_log *log, struct err *e)
+	__attribute__((warn_unused_result));
+
 /* event Deposited(address indexed account, address indexed from, uint256 amount) */
 extern const struct hash32 bank_topic_deposited;
 struct bank_ev_deposited {
@@ -113,6 +253,32 @@ struct bank_ev_deposited {
 	struct amount amount;
 };
 enum err_code bank_ev_deposited_read(struct bank_ev_deposited *out, const struct abi_log *log, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* event Opened(address indexed renter, address indexed host, uint32 number, uint32 start, uint32 end, uint112 fund, uint112 collateral, bytes32 terms) */
+extern const struct hash32 bank_topic_opened;
+struct bank_ev_opened {
+	struct address renter;
+	struct address host;
+	uint32_t number;
+	uint32_t start;
+	uint32_t end;
+	struct amount fund;
+	struct amount collateral;
+	struct hash32 terms;
+};
+enum err_code bank_ev_opened_read(struct bank_ev_opened *out, const struct abi_log *log, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* event Proved(address indexed host, uint256 total, bytes proofs) */
+extern const struct hash32 bank_topic_proved;
+struct bank_ev_proved {
+	struct address host;
+	struct amount total;
+	const uint8_t *proofs; /* borrowed from the data */
+	size_t proofs_len;
+};
+enum err_code bank_ev_proved_read(struct bank_ev_proved *out, const struct abi_log *log, struct err *e)
 	__attribute__((warn_unused_result));
 
 /* event Released(address indexed payer, address indexed payee, uint112 amount) */
@@ -134,6 +300,30 @@ struct bank_ev_reserved {
 	uint32_t until;
 };
 enum err_code bank_ev_reserved_read(struct bank_ev_reserved *out, const struct abi_log *log, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* event Revised(address indexed renter, address indexed host, uint32 number, uint32 revision, uint32 through, uint112 paid) */
+extern const struct hash32 bank_topic_revised;
+struct bank_ev_revised {
+	struct address renter;
+	struct address host;
+	uint32_t number;
+	uint32_t revision;
+	uint32_t through;
+	struct amount paid;
+};
+enum err_code bank_ev_revised_read(struct bank_ev_revised *out, const struct abi_log *log, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* event ToppedUp(address indexed renter, address indexed host, uint32 number, uint112 amount) */
+extern const struct hash32 bank_topic_topped_up;
+struct bank_ev_topped_up {
+	struct address renter;
+	struct address host;
+	uint32_t number;
+	struct amount amount;
+};
+enum err_code bank_ev_topped_up_read(struct bank_ev_topped_up *out, const struct abi_log *log, struct err *e)
 	__attribute__((warn_unused_result));
 
 /* event Withdrawn(address indexed account, address indexed to, uint256 amount) */

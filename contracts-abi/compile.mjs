@@ -1,7 +1,7 @@
 // Compiles src/ with npm's solc into the checked-in artifacts beside this file.
 //   node compile.mjs          write Bank.json and TestToken.json
 //   node compile.mjs --check  exit 1 unless they are what src/ compiles to
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,22 +18,40 @@ export const settings = {
   metadata: { bytecodeHash: 'none', appendCBOR: false },
 };
 
-// The artifact of one contract, from this text of its source.
-export function compileSource(name, content) {
+// All of src/ by its path, as solc wants it.
+export function readSources() {
+  const files = readdirSync(join(here, 'src')).filter((f) => f.endsWith('.sol')).sort();
+  return Object.fromEntries(files.map((f) => [`src/${f}`, readFileSync(join(here, 'src', f), 'utf8')]));
+}
+
+// Names of the immutables by the id under which solc lists their places.
+function immutableNames(sources) {
+  const names = {};
+  const walk = (node) => {
+    if (node?.nodeType === 'VariableDeclaration' && node.mutability === 'immutable') names[node.id] = node.name;
+    if (node && typeof node === 'object') Object.values(node).forEach(walk);
+  };
+  Object.values(sources).forEach((s) => walk(s.ast));
+  return names;
+}
+
+// The artifact of one contract, from these texts of the sources.
+export function compileSource(name, sources) {
   const solc = createRequire(import.meta.url)('solc');
   const file = `src/${name}.sol`;
   const out = JSON.parse(solc.compile(JSON.stringify({
     language: 'Solidity',
-    sources: { [file]: { content } },
+    sources: Object.fromEntries(Object.entries(sources).map(([path, content]) => [path, { content }])),
     settings: {
       ...settings,
-      outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object',
+      outputSelection: { '*': { '': ['ast'], '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object',
         'evm.deployedBytecode.immutableReferences', 'storageLayout'] } },
     },
   })));
   const errors = (out.errors ?? []).map((e) => e.formattedMessage);
   if (errors.length) throw new Error(errors.join('\n')); // warnings too
   const c = out.contracts[file][name];
+  const names = immutableNames(out.sources);
   return {
     contract: name,
     compiler: solc.version(),
@@ -41,8 +59,8 @@ export function compileSource(name, content) {
     abi: c.abi,
     storage: c.storageLayout.storage.map(({ label, slot, offset, type }) => ({ label, slot, offset, type })),
     // Byte ranges of the deployed bytecode that the constructor fills in.
-    immutables: Object.values(c.evm.deployedBytecode.immutableReferences).flat()
-      .sort((x, y) => x.start - y.start),
+    immutables: Object.fromEntries(Object.entries(c.evm.deployedBytecode.immutableReferences)
+      .map(([id, places]) => [names[id], places.sort((x, y) => x.start - y.start)]).sort()),
     bytecode: '0x' + c.evm.bytecode.object,
     deployedBytecode: '0x' + c.evm.deployedBytecode.object,
   };
@@ -71,7 +89,7 @@ export function publish(files) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const text = (name) => readFileSync(join(here, 'src', `${name}.sol`), 'utf8');
+  const sources = readSources();
   publish(Object.fromEntries(contracts.map((name) =>
-    [`${name}.json`, JSON.stringify(compileSource(name, text(name)), null, 2) + '\n'])));
+    [`${name}.json`, JSON.stringify(compileSource(name, sources), null, 2) + '\n'])));
 }

@@ -76,18 +76,22 @@ function fields(inputs, wide) {
 
 const checked = '\n\t__attribute__((warn_unused_result));\n';
 
+// A struct that a call returns stands in the answer as its fields do.
 function answer(prefix, f, wide) {
   const name = `${prefix}_ret_${snake(f.name)}`;
-  const out = f.outputs.length === 1
-    ? (f.outputs[0].type === 'string' ? 'char out[ABI_TEXT_MAX]'
-      : `${ctype(f.outputs[0].type).field}*out`)
-    : `struct ${prefix}_${snake(f.name)} *out`;
+  const outputs = f.outputs.length === 1 && f.outputs[0].baseType === 'tuple'
+    ? f.outputs[0].components : f.outputs;
+  const one = outputs.length === 1 ? outputs[0].type : null;
+  const out = one === 'string' ? 'char out[ABI_TEXT_MAX]'
+    : one === 'bytes' ? 'const uint8_t **out, size_t *out_len'
+      : one ? `${ctype(one).field}*out` : `struct ${prefix}_${snake(f.name)} *out`;
   const head = `enum err_code ${name}(${out}, const uint8_t *data, size_t len, struct err *e)`;
-  const struct = f.outputs.length > 1
-    ? `struct ${prefix}_${snake(f.name)} {\n${fields(f.outputs)}};\n` : '';
-  const reads = f.outputs.map((o) => o.type === 'string' ? '\tabi_get_text(&r, out);\n'
-    : f.outputs.length === 1 ? `\t*out = ${ctype(o.type, wide).get};\n`
-      : `\tout->${snake(o.name)} = ${ctype(o.type, wide).get};\n`).join('');
+  const struct = one ? one === 'bytes' ? '/* *out is borrowed from the data. */\n' : ''
+    : `struct ${prefix}_${snake(f.name)} {\n${fields(outputs)}};\n`;
+  const reads = outputs.map((o) => one === 'string' ? '\tabi_get_text(&r, out);\n'
+    : one === 'bytes' ? '\tabi_get_offset(&r, 1);\n\t*out = abi_get_tail(&r, out_len);\n'
+      : one ? `\t*out = ${ctype(o.type, wide).get};\n`
+        : `\tout->${snake(o.name)} = ${ctype(o.type, wide).get};\n`).join('');
   return {
     h: struct + head + checked,
     c: `${head}\n{\n\tstruct rd r = rd_from(data, len);\n\n${reads}\treturn done(&r, "${f.name}()", e);\n}\n`,
@@ -202,15 +206,16 @@ function tokenAbi() {
 
 function bankCode() {
   const bank = artifact('Bank'), token = artifact('TestToken');
-  const at = bank.immutables;
-  if (at.some((x) => x.length !== 32)) throw new Error('an immutable of another size');
+  const { token: at, period: periodAt } = bank.immutables;
+  if ([...at, ...periodAt].some((x) => x.length !== 32)) throw new Error('an immutable of another size');
   const len = (hex) => ethers.dataLength(hex);
   const h = `${off}/* bank_code.h - bytecode of the bank and of the test token, as compiled by
  * ${bank.compiler}.
  *
- * bank_runtime has zeros where the constructor puts the token's address (a word
- * at each bank_token_at); bank_code_check() in bank.h compares with that. Its
- * keccak256, zeros and all: ${ethers.keccak256(bank.deployedBytecode)}
+ * bank_runtime has zeros where the constructor puts the token's address and the
+ * length of a period (a word at each bank_token_at and bank_period_at);
+ * bank_code_check() in bank.h compares with that. Its keccak256, zeros and all:
+ * ${ethers.keccak256(bank.deployedBytecode)}
  */
 ${generated}#ifndef CONTRACTS_ABI_BANK_CODE_H
 #define CONTRACTS_ABI_BANK_CODE_H
@@ -222,12 +227,14 @@ ${generated}#ifndef CONTRACTS_ABI_BANK_CODE_H
 #define BANK_CREATION_LEN ${len(bank.bytecode)}
 #define BANK_RUNTIME_LEN ${len(bank.deployedBytecode)}
 #define BANK_TOKEN_AT_COUNT ${at.length}
+#define BANK_PERIOD_AT_COUNT ${periodAt.length}
 #define TEST_TOKEN_CREATION_LEN ${len(token.bytecode)}
 
 extern const uint8_t bank_creation[BANK_CREATION_LEN];
 extern const uint8_t bank_runtime[BANK_RUNTIME_LEN];
 extern const struct hash32 bank_runtime_hash; /* keccak256 of bank_runtime */
 extern const uint16_t bank_token_at[BANK_TOKEN_AT_COUNT];
+extern const uint16_t bank_period_at[BANK_PERIOD_AT_COUNT];
 extern const uint8_t test_token_creation[TEST_TOKEN_CREATION_LEN];
 
 #endif
@@ -242,6 +249,10 @@ const struct hash32 bank_runtime_hash = {{${bytes(ethers.keccak256(bank.deployed
 
 const uint16_t bank_token_at[BANK_TOKEN_AT_COUNT] = {
 	${at.map((x) => x.start).join(', ')},
+};
+
+const uint16_t bank_period_at[BANK_PERIOD_AT_COUNT] = {
+	${periodAt.map((x) => x.start).join(', ')},
 };
 
 const uint8_t test_token_creation[TEST_TOKEN_CREATION_LEN] = {${bytes(token.bytecode)}};

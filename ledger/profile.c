@@ -63,6 +63,7 @@ static const struct row {
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 #define BATCH 200
+#define DAY_MS 86400000
 
 const char *profile_name(size_t i)
 {
@@ -262,6 +263,11 @@ enum err_code profile_set(struct profile *p, const char *field,
 }
 
 /* -------------------------------------------------------------------- using */
+
+uint32_t profile_day_blocks(const struct profile *p)
+{
+	return (uint32_t)(DAY_MS / p->block_ms);
+}
 
 bool profile_coin_is_token(const struct profile *p)
 {

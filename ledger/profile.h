@@ -68,6 +68,8 @@ enum err_code profile_set(struct profile *p, const char *field,
 			  const char *value, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* Blocks of about a day: the periods of a new bank, unless told otherwise. */
+uint32_t profile_day_blocks(const struct profile *p);
 /* Whether the token is the chain's own coin. No meaning without has_token. */
 bool profile_coin_is_token(const struct profile *p);
 /* ERR_STATE in words that say what to do when there is no bank. */

@@ -144,6 +144,7 @@ struct settle_bank {
 	uint64_t chain_id;
 	struct address bank, token;
 	struct hash32 code; /* keccak256 of the code on chain */
+	uint32_t period;    /* blocks */
 	unsigned decimals;
 	char symbol[ABI_TEXT_MAX];
 };
@@ -222,11 +223,12 @@ void settle_release(struct settle *s, const struct address *payer,
  */
 
 /* Deploys a bank of `token` (zero: the coin; test_token: a fresh token that
- * anyone can mint), reads its code back and compares it with the artifact. The
- * caller keeps the addresses of the result. */
+ * anyone can mint) with periods of `period` blocks (BANK_PERIOD_MIN and more),
+ * reads its code back and compares it with the artifact. The caller keeps the
+ * addresses of the result. */
 void settle_deploy(struct settle *s, const struct address *token,
-		   bool test_token, settle_step_fn *step, settle_done_fn *fn,
-		   void *ctx);
+		   bool test_token, uint32_t period, settle_step_fn *step,
+		   settle_done_fn *fn, void *ctx);
 void settle_deploy_allowed(struct settle *s, const struct err *e);
 /* Mints test tokens. */
 void settle_mint(struct settle *s, const struct address *to,

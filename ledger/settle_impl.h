@@ -75,7 +75,8 @@ struct job {
 	enum { APPROVE, ZERO, APPROVE_AGAIN, DEPOSIT } stage;
 	/* deploy */
 	bool deploying_bank;
-	bool expect; /* a bank that is verified must hold this token */
+	uint32_t period; /* of the bank that is made */
+	bool expect;	 /* a bank that is verified must hold this token */
 	struct address expect_token;
 	uint8_t *code; /* heap */
 	size_t code_len;

@@ -344,8 +344,8 @@ static void on_code(void *ctx, const struct chain_view *at,
 	else if (!a[0].known || !a[1].known)
 		(void)err_fail(&j->e, ERR_CHAIN, "the bank is unknown: %.120s",
 			       a[0].known ? a[1].why : a[0].why);
-	else if (bank_code_check(&j->bank.token, a[0].data, a[0].len, &why) !=
-		 ERR_NONE)
+	else if (bank_code_check(&j->bank.token, &j->bank.period, a[0].data,
+				 a[0].len, &why) != ERR_NONE)
 		(void)err_fail(&j->e, ERR_SIG, "%s", why.msg);
 	else if (j->expect && !address_eq(&j->bank.token, &j->expect_token))
 		(void)err_fail(&j->e, ERR_SIG,
@@ -455,7 +455,7 @@ static void deploy_bank(struct job *j, const struct address *token)
 {
 	struct wr w = wr_into(j->code, BANK_DEPLOY_LEN);
 
-	bank_put_deploy(&w, token);
+	bank_put_deploy(&w, token, j->period);
 	j->code_len = wr_len(&w);
 	j->expect = true;
 	j->expect_token = *token;
@@ -464,13 +464,18 @@ static void deploy_bank(struct job *j, const struct address *token)
 }
 
 void settle_deploy(struct settle *s, const struct address *token,
-		   bool test_token, settle_step_fn *step, settle_done_fn *fn,
-		   void *ctx)
+		   bool test_token, uint32_t period, settle_step_fn *step,
+		   settle_done_fn *fn, void *ctx)
 {
 	struct job *j = begin(s, step, fn, ctx);
 
 	if (!j)
 		return;
+	j->period = period;
+	if (period < BANK_PERIOD_MIN)
+		(void)err_fail(&j->e, ERR_LIMIT,
+			       "a period has %d blocks and more",
+			       BANK_PERIOD_MIN);
 	if (s->deploying)
 		(void)err_fail(&j->e, ERR_STATE, "a deployment is under way");
 	j->code = malloc(BANK_DEPLOY_LEN > TEST_TOKEN_CREATION_LEN
@@ -479,7 +484,7 @@ void settle_deploy(struct settle *s, const struct address *token,
 	if (!j->code)
 		(void)err_fail(&j->e, ERR_NOMEM, "no memory");
 	/* its own fees are posted as the token that its bank will hold */
-	else if (!s->profile.has_bank && !s->deploying)
+	else if (j->e.code == ERR_NONE && !s->profile.has_bank)
 		j->e.code = book_set_coin_is_token(
 			s->book, !test_token && address_is_zero(token), &j->e);
 	if (refused(j))

@@ -1,5 +1,6 @@
 /* cli_money.c - contract, deposit, withdraw, reserve, settle, exposure and the
  * book, as typed. The work is done by the methods of methods_money.c. */
+#include "contracts-abi/bank.h"
 #include "node/cli_commands.h"
 
 #include "node/cli_params.h"
@@ -38,6 +39,10 @@ static enum err_code run_deploy(struct cli *cli, json_t **result, struct err *e)
 	(void)json_object_set_new(
 		params, "test_token",
 		json_boolean(options_flag(cli->options, "test-token")));
+	if (options_is_set(cli->options, "period"))
+		(void)json_object_set_new(
+			params, "period",
+			json_integer(options_int(cli->options, "period")));
 	code = money_call(cli, "deploy", params, result, e);
 	if (code == ERR_NONE)
 		cli_print(cli, "bank %s\ntoken %s\n",
@@ -206,6 +211,8 @@ static const struct option deploy_options[] = {
 	 "the bank's token; without it the chain's own coin"},
 	{"test-token", OPT_FLAG, "no", 0, 0, NULL,
 	 "deploy a token that anyone can mint, for trying things out"},
+	{"period", OPT_INT, NULL, BANK_PERIOD_MIN, UINT32_MAX, "BLOCKS",
+	 "blocks of a period, by which rent is counted (default about a day)"},
 	WALLET_OPTIONS,
 };
 static const struct option amount_options[] = {
@@ -245,7 +252,7 @@ static const struct option wallet_only[] = {WALLET_OPTIONS};
 
 const struct command cmd_contract_deploy = {
 	"contract deploy",
-	"[--token ADDRESS | --test-token]",
+	"[--token ADDRESS | --test-token] [--period BLOCKS]",
 	"Deploys a bank and checks the code on chain against the artifact.",
 	deploy_options,
 	COUNT(deploy_options),

@@ -215,11 +215,15 @@ void method_deploy(struct engine *en, const json_t *params, struct call *c)
 {
 	struct journey *j = journey_new(en, c, "deployed", false);
 	const char *text = text_of(params, "token");
+	json_int_t period =
+		json_integer_value(json_object_get(params, "period"));
 	struct address token = {{0}};
 	struct err e = {0};
 
 	if (!j)
 		return;
+	if (period <= 0 || period > UINT32_MAX)
+		period = profile_day_blocks(&j->money->profile);
 	if (text && address_parse_as(&token, j->money->profile.address, text,
 				     &e) != ERR_NONE) {
 		journey_fail(j, &e);
@@ -228,7 +232,7 @@ void method_deploy(struct engine *en, const json_t *params, struct call *c)
 	call_on_cancel(c, on_cancel, j);
 	settle_deploy(j->money->bandwidth.settle, &token,
 		      json_is_true(json_object_get(params, "test_token")),
-		      on_step, on_deployed, j);
+		      (uint32_t)period, on_step, on_deployed, j);
 }
 
 /* ---- our own money ---- */

@@ -17,7 +17,8 @@
 #define RETRY_LAST_MS 60000
 #define HOUSEKEEPING_MS 30000
 #define BANK_NOTE "bank"
-#define BANK_NOTE_LEN 49 /* chain id 8 | bank 20 | token 20 | decimals 1 */
+/* chain id 8 | bank 20 | token 20 | decimals 1 | period 4 */
+#define BANK_NOTE_LEN 53
 
 bool money_only_looks(const struct money *m)
 {
@@ -455,10 +456,11 @@ static void put_note(const struct money *m, uint8_t out[BANK_NOTE_LEN])
 	wr_copy(&w, m->domain.bank.bytes, 20);
 	wr_copy(&w, m->domain.token.bytes, 20);
 	wr_u8(&w, (uint8_t)m->decimals);
+	wr_u32(&w, m->period);
 }
 
-/* Was this bank of this chain checked before? Then chain id, token and
- * decimals are known without asking. */
+/* Was this bank of this chain checked before? Then chain id, token, decimals
+ * and the length of a period are known without asking. */
 static bool was_checked(struct money *m)
 {
 	const struct profile *p = &m->profile;
@@ -481,6 +483,7 @@ static bool was_checked(struct money *m)
 		return false;
 	m->domain = d;
 	m->decimals = rd_u8(&r);
+	m->period = rd_u32(&r);
 	return true;
 }
 
@@ -606,6 +609,7 @@ static void on_verified(void *ctx, const struct settle_bank *b,
 	m->domain = (struct signer_domain){
 		.chain_id = b->chain_id, .bank = b->bank, .token = b->token};
 	m->decimals = b->decimals;
+	m->period = b->period;
 	(void)snprintf(m->symbol, sizeof(m->symbol), "%s", b->symbol);
 	/* one commit: how fees are posted goes with the note */
 	if (take_token(m, &e) != ERR_NONE || note_bank(m, &e) != ERR_NONE)

@@ -38,7 +38,8 @@ struct money {
 	struct chain *chain;  /* NULL: no RPC is configured */
 	struct signer_domain domain; /* bank zero: none is configured */
 	unsigned decimals;	     /* of the token */
-	char symbol[ABI_TEXT_MAX];   /* of the token; "" until known */
+	uint32_t period;	   /* of the bank, blocks; 0: not checked yet */
+	char symbol[ABI_TEXT_MAX]; /* of the token; "" until known */
 	bool pinned;
 	bool waiting; /* money_start() runs the loop until pinned */
 	struct loop_timer *retry;

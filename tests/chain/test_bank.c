@@ -2,6 +2,7 @@
 #include "tests/chain/town.h"
 
 #define GIB_PRICE 1000000000000000ULL
+#define PERIOD 20 /* blocks */
 
 static struct chain_call to(const struct town *t, const struct address *where,
 			    const struct wr *w)
@@ -21,12 +22,13 @@ static void deploy(struct town *t)
 				   {.what = CHAIN_ASK_BANK_TOKEN}};
 	struct wr w = wr_into(code, sizeof(code));
 	struct address token, expect;
+	uint32_t period;
 
 	CHECK(do_call(&t->b, &t->g, t->ch, &call), "token");
 	t->token = t->g.o.created;
 	expect = rlp_create_address(&t->b.me, t->g.form.slot);
 	CHECK(address_eq(&t->token, &expect), "address of a creation");
-	bank_put_deploy(&w, &t->token);
+	bank_put_deploy(&w, &t->token, PERIOD);
 	call.data = code;
 	call.len = wr_len(&w);
 	CHECK(do_call(&t->b, &t->g, t->ch, &call), "bank");
@@ -37,12 +39,13 @@ static void deploy(struct town *t)
 	      t->r.e.msg);
 	CHECK(t->r.answers[0].known && t->r.answers[1].known, "code: %s",
 	      t->r.answers[0].why);
-	CHECK(bank_code_check(&token, t->r.code, t->r.answers[0].len, NULL) ==
-		      ERR_NONE,
+	CHECK(bank_code_check(&token, &period, t->r.code, t->r.answers[0].len,
+			      NULL) == ERR_NONE,
 	      "the code on chain is not the artifact");
 	CHECK(address_eq(&token, &t->token) &&
 		      address_eq(&t->r.answers[1].address, &t->token),
 	      "the bank's token");
+	CHECK(period == PERIOD, "the bank's period");
 }
 
 static void mint_and_approve(struct town *t)

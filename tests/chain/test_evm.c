@@ -249,7 +249,7 @@ static void coin_journeys(struct yard *y, struct settle *s,
 	struct signer_reply r;
 	struct err e = {0};
 
-	settle_deploy(s, &none, false, NULL, on_done, y);
+	settle_deploy(s, &none, false, 20, NULL, on_done, y);
 	CHECK(run_loop(&y->b) && y->e.code == ERR_NONE, "deploy: %s", y->e.msg);
 	profile->bank = y->result.bank;
 	profile->has_bank = profile->has_token = true;

@@ -181,7 +181,11 @@ static void a_bank_is_deployed_and_verified(struct shop *sh)
 	CHECK(!wait_done(sh) && sh->e.code == ERR_STATE, "no bank yet: %s",
 	      sh->e.msg);
 	expect(sh, -1);
-	settle_deploy(sh->s, &none, true, on_step, on_done, sh);
+	settle_deploy(sh->s, &none, true, 1, on_step, on_done, sh);
+	CHECK(!wait_done(sh) && sh->e.code == ERR_LIMIT,
+	      "periods of a block: %d %s", (int)sh->e.code, sh->e.msg);
+	expect(sh, -1);
+	settle_deploy(sh->s, &none, true, 20, on_step, on_done, sh);
 	CHECK(wait_done(sh), "deploy: %s", sh->e.msg);
 	CHECK(sh->r.transactions == 2, "%u transactions", sh->r.transactions);
 	fees_are_posted_as_coin(sh);
@@ -195,6 +199,7 @@ static void a_bank_is_deployed_and_verified(struct shop *sh)
 	settle_verify(sh->s, on_bank, sh);
 	CHECK(wait_done(sh), "verify: %s", sh->e.msg);
 	CHECK(sh->bank.chain_id == ANVIL_CHAIN_ID && sh->bank.decimals == 18 &&
+		      sh->bank.period == 20 &&
 		      strcmp(sh->bank.symbol, "TEST") == 0,
 	      "what it says");
 }

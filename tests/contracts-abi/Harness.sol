@@ -10,6 +10,7 @@ interface Vm {
     }
 
     function warp(uint256 timestamp) external;
+    function roll(uint256 number) external;
     function chainId(uint256 id) external;
     function deal(address who, uint256 amount) external;
     function prank(address sender) external;
@@ -17,6 +18,7 @@ interface Vm {
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function expectRevert(bytes4 selector) external;
     function expectRevert() external;
+    function expectEmit(bool one, bool two, bool three, bool data, address emitter) external;
     function mockCall(address callee, bytes calldata data, bytes calldata answer) external;
     function clearMockedCalls() external;
     function recordLogs() external;
@@ -38,6 +40,34 @@ interface IBank {
     error NotYet();
     error Expired();
     error Busy();
+    error BadPeriod();
+    error BadAgreement();
+    error BadNumber();
+    error BadSignature();
+    error NoAgreement();
+    error Stale();
+    error Unsettled();
+
+    struct View {
+        uint8 state;
+        uint32 revision;
+        bytes32 root;
+        uint32 sectors;
+        uint32 through;
+        uint112 earned;
+        uint112 rate;
+        uint32 start;
+        uint32 end;
+        uint16 span;
+        uint112 fund;
+        uint112 collateral;
+        uint112 penalty;
+        uint16 misses;
+        bytes32 nextRoot;
+        uint32 nextSectors;
+        uint112 nextRate;
+        uint32 from;
+    }
 
     event Cashed(address indexed payee, address indexed to, uint256 total, bytes draws);
     event Bounced(address indexed payer, address indexed payee, uint112 missing);
@@ -51,6 +81,38 @@ interface IBank {
     function reserve(bytes calldata promises) external;
     function release(address payer, address payee) external;
     function cash(address payee, address to, bytes calldata receipts) external returns (uint256);
+
+    event Opened(
+        address indexed renter,
+        address indexed host,
+        uint32 number,
+        uint32 start,
+        uint32 end,
+        uint112 fund,
+        uint112 collateral,
+        bytes32 terms
+    );
+    event Revised(
+        address indexed renter, address indexed host, uint32 number, uint32 revision, uint32 through, uint112 paid
+    );
+    event Proved(address indexed host, uint256 total, bytes proofs);
+    event ToppedUp(address indexed renter, address indexed host, uint32 number, uint112 amount);
+    event Closed(address indexed renter, address indexed host, uint32 number, uint112 toRenter, uint112 toHost);
+    event Burnt(address indexed renter, address indexed host, uint32 number, uint112 amount);
+
+    function period() external view returns (uint32);
+    function open(bytes calldata packed) external;
+    function revise(bytes calldata packed) external;
+    function anchor() external returns (bytes32);
+    function prove(address host, bytes calldata proofs) external returns (uint32 good, uint256 total);
+    function topUp(address renter, address host, uint32 number, uint112 amount) external;
+    function close(address renter, address host, uint32 number) external;
+    function rootOf(uint64 leaf, bytes calldata proof) external view returns (bytes32);
+    function beacon(uint32 when) external view returns (bytes32);
+    function agreement(address renter, address host, uint32 number) external view returns (View memory);
+    function count(address renter) external view returns (uint32);
+    function list(address renter, uint32 from, uint32 max) external view returns (bytes memory);
+    function next(address renter, address host) external view returns (uint32);
 }
 
 /// Deploys the bank from the artifact, signs and packs; the rest is the tests'.
@@ -60,8 +122,12 @@ abstract contract Harness {
     uint256 internal constant DAY = 86400;
 
     function deployBank(address token) internal returns (IBank bank) {
+        return deployBank(token, 20);
+    }
+
+    function deployBank(address token, uint256 period) internal returns (IBank bank) {
         string memory json = vm.readFile(vm.envOr("BANK_ARTIFACT", "Bank.json"));
-        bytes memory code = abi.encodePacked(vm.parseJsonBytes(json, ".bytecode"), abi.encode(token));
+        bytes memory code = abi.encodePacked(vm.parseJsonBytes(json, ".bytecode"), abi.encode(token, period));
         assembly {
             bank := create(0, add(code, 0x20), mload(code))
         }

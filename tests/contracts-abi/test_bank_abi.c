@@ -4,48 +4,11 @@
 #include "contracts-abi/bank_abi.h"
 #include "contracts-abi/token_abi.h"
 #include "tests/check.h"
-#include "tests/contracts-abi/vectors.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-#define BIG 1024
-
-static size_t unhex(uint8_t *out, size_t cap, const char *hex)
-{
-	size_t n = strlen(hex) / 2;
-
-	if (n > cap)
-		abort();
-	for (size_t i = 0; i < n; i++) {
-		char two[3] = {hex[2 * i], hex[2 * i + 1], 0};
-
-		out[i] = (uint8_t)strtoul(two, NULL, 16);
-	}
-	return n;
-}
-
-static struct address addr(uint8_t b)
-{
-	struct address a;
-
-	memset(a.bytes, b, sizeof(a.bytes));
-	return a;
-}
-
-static struct amount num(uint64_t v)
-{
-	return amount_from_u64(v);
-}
+#include "tests/contracts-abi/rig.h"
 
 static struct amount max128(void)
 {
 	return amount_from_parts(UINT64_MAX, UINT64_MAX);
-}
-
-static bool same(struct amount a, struct amount b)
-{
-	return amount_cmp(a, b) == 0;
 }
 
 static struct address a, b, none;
@@ -306,22 +269,6 @@ static void malformed_answers_are_refused(void)
 	}
 }
 
-struct log_buf {
-	struct abi_log log;
-	struct hash32 topics[4];
-	uint8_t data[BIG];
-};
-
-static void log_of(struct log_buf *l, const char *topics, const char *data)
-{
-	l->log.topics = l->topics;
-	l->log.topics_len =
-		unhex((uint8_t *)l->topics, sizeof(l->topics), topics) /
-		sizeof(struct hash32);
-	l->log.data = l->data;
-	l->log.data_len = unhex(l->data, sizeof(l->data), data);
-}
-
 static void events_are_read(void)
 {
 	struct log_buf l;
@@ -422,15 +369,17 @@ static void malformed_tails_are_refused(void)
 	}
 }
 
-static void deployment_is_code_and_token(void)
+static void deployment_is_code_token_and_period(void)
 {
 	static uint8_t buf[BANK_DEPLOY_LEN];
 	struct wr w = wr_into(buf, sizeof(buf));
 
-	bank_put_deploy(&w, &a);
+	bank_put_deploy(&w, &a, 0x01020304);
 	CHECK(wr_len(&w) == BANK_DEPLOY_LEN, "length");
 	CHECK(memcmp(buf, bank_creation, BANK_CREATION_LEN) == 0, "code");
-	CHECK(memcmp(buf + BANK_DEPLOY_LEN - 20, &a, 20) == 0, "token");
+	CHECK(memcmp(buf + BANK_DEPLOY_LEN - 52, &a, 20) == 0, "token");
+	CHECK(memcmp(buf + BANK_DEPLOY_LEN - 5, "\0\1\2\3\4", 5) == 0,
+	      "period");
 }
 
 /* A bank is told from any other program, one bit apart, at every byte. */
@@ -438,41 +387,38 @@ static void only_a_banks_code_passes(void)
 {
 	static uint8_t code[BANK_RUNTIME_LEN + 1];
 	struct address token;
+	uint32_t period;
 	size_t passed = 0;
 
-	bank_code_fill(code, &b);
-	CHECK(!bank_code_check(&token, code, BANK_RUNTIME_LEN, NULL), "good");
-	CHECK(address_eq(&token, &b), "its token");
-	CHECK(bank_code_check(&token, code, 0, NULL) == ERR_CHAIN, "none");
-	CHECK(bank_code_check(&token, code, BANK_RUNTIME_LEN - 1, NULL) ==
-		      ERR_CHAIN,
+	bank_code_fill(code, &b, 28800);
+	CHECK(!bank_code_check(&token, &period, code, BANK_RUNTIME_LEN, NULL),
+	      "good");
+	CHECK(address_eq(&token, &b) && period == 28800, "its token, period");
+	CHECK(bank_code_check(&token, &period, code, 0, NULL) == ERR_CHAIN,
+	      "none");
+	CHECK(bank_code_check(&token, &period, code, BANK_RUNTIME_LEN - 1,
+			      NULL) == ERR_CHAIN,
 	      "short");
-	CHECK(bank_code_check(&token, code, BANK_RUNTIME_LEN + 1, NULL) ==
-		      ERR_CHAIN,
+	CHECK(bank_code_check(&token, &period, code, BANK_RUNTIME_LEN + 1,
+			      NULL) == ERR_CHAIN,
 	      "long");
 	for (size_t i = 0; i < BANK_RUNTIME_LEN; i++) {
 		code[i] ^= 1;
-		passed +=
-			!bank_code_check(&token, code, BANK_RUNTIME_LEN, NULL);
+		passed += !bank_code_check(&token, &period, code,
+					   BANK_RUNTIME_LEN, NULL);
 		code[i] ^= 1;
 	}
 	CHECK(passed == 0, "%zu changed bytes passed", passed);
 }
 
-static bool is_hash(struct hash32 got, const char *hex)
-{
-	struct hash32 want;
-
-	(void)unhex(want.bytes, sizeof(want.bytes), hex);
-	return memcmp(&got, &want, sizeof(got)) == 0;
-}
-
-static void the_pinned_hash_follows_from_the_token(void)
+static void the_pinned_hash_follows_from_token_and_period(void)
 {
 	struct hash32 runtime = keccak256(bank_runtime, BANK_RUNTIME_LEN);
 
-	CHECK(is_hash(bank_code_hash(&a), VEC_CODE_HASH), "of token a");
-	CHECK(!is_hash(bank_code_hash(&b), VEC_CODE_HASH), "of token b");
+	CHECK(is_hash(bank_code_hash(&a, 28800), VEC_CODE_HASH), "of token a");
+	CHECK(!is_hash(bank_code_hash(&b, 28800), VEC_CODE_HASH), "of token b");
+	CHECK(!is_hash(bank_code_hash(&a, 28801), VEC_CODE_HASH),
+	      "of longer periods");
 	CHECK(memcmp(&runtime, &bank_runtime_hash, sizeof(runtime)) == 0,
 	      "of the artifact");
 }
@@ -502,9 +448,9 @@ int main(void)
 	events_are_read();
 	cashed_tells_what_each_payer_gave();
 	malformed_tails_are_refused();
-	deployment_is_code_and_token();
+	deployment_is_code_token_and_period();
 	only_a_banks_code_passes();
-	the_pinned_hash_follows_from_the_token();
+	the_pinned_hash_follows_from_token_and_period();
 	receipts_are_hashed_as_wallets_do();
 	return CHECK_EXIT();
 }

@@ -288,7 +288,7 @@ FAKE_FN struct chain_answer model_ask(struct model *m,
 		a.number = 31337;
 		break;
 	case CHAIN_ASK_CODE:
-		bank_code_fill(m->code, &m->token);
+		bank_code_fill(m->code, &m->token, 28800);
 		a.data = m->code;
 		a.len = sizeof(m->code);
 		break;

@@ -121,8 +121,25 @@ static void own_urls_replace_the_built_in_ones(void)
 	      "one more");
 }
 
+static void a_day_is_counted_in_the_chains_blocks(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t blocks;
+	} rows[] = {{"local-evm", 86400}, {"bttc", 43200}};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct profile p;
+
+		CHECK(profile_find(&p, rows[i].name, NULL) == ERR_NONE &&
+			      profile_day_blocks(&p) == rows[i].blocks,
+		      "%s", rows[i].name);
+	}
+}
+
 int main(void)
 {
+	a_day_is_counted_in_the_chains_blocks();
 	built_in_rows_are_whole();
 	an_unknown_name_lists_the_known_ones();
 	a_chain_without_bank_says_what_to_do();
