@@ -266,6 +266,12 @@ enum book_tx_kind {
 	BOOK_TX_RELEASE = 6,
 	BOOK_TX_CASH = 7,
 	BOOK_TX_OTHER = 8,
+	BOOK_TX_OPEN = 9,
+	BOOK_TX_REVISE = 10,
+	BOOK_TX_TOP_UP = 11,
+	BOOK_TX_CLOSE = 12,
+	BOOK_TX_ANCHOR = 13,
+	BOOK_TX_PROVE = 14,
 };
 enum book_tx_state {
 	BOOK_TX_PENDING = 1,

@@ -1,6 +1,5 @@
 #include "ledger/chain.h"
 
-#include "contracts-abi/bank_abi.h"
 #include "contracts-abi/token_abi.h"
 
 #include <stdio.h>
@@ -81,6 +80,24 @@ size_t chain_ask_calldata(uint8_t buf[CHAIN_ASK_DATA],
 	case CHAIN_ASK_SYMBOL:
 		erc20_enc_symbol(&w);
 		break;
+	case CHAIN_ASK_PERIOD:
+		bank_enc_period(&w);
+		break;
+	case CHAIN_ASK_BEACON:
+		bank_enc_beacon(&w, ask->n[0]);
+		break;
+	case CHAIN_ASK_AGREEMENT:
+		bank_enc_agreement(&w, &ask->a, &ask->b, ask->n[0]);
+		break;
+	case CHAIN_ASK_NEXT:
+		bank_enc_next(&w, &ask->a, &ask->b);
+		break;
+	case CHAIN_ASK_COUNT:
+		bank_enc_count(&w, &ask->a);
+		break;
+	case CHAIN_ASK_LIST:
+		bank_enc_list(&w, &ask->a, ask->n[0], ask->n[1]);
+		break;
 	}
 	return wr_len(&w);
 }
@@ -107,6 +124,31 @@ static enum err_code read_decimals(struct chain_answer *out,
 	return rc;
 }
 
+/* Of the calls that return one uint32. */
+static enum err_code read_u32(struct chain_answer *out,
+			      enum err_code (*ret)(uint32_t *v,
+						   const uint8_t *data,
+						   size_t len, struct err *e),
+			      const uint8_t *data, size_t len, struct err *e)
+{
+	uint32_t v = 0;
+	enum err_code rc = ret(&v, data, len, e);
+
+	out->number = v;
+	return rc;
+}
+
+static enum err_code read_list(struct chain_answer *out, const uint8_t *data,
+			       size_t len, struct err *e)
+{
+	enum err_code rc = bank_ret_list(&out->data, &out->len, data, len, e);
+
+	if (rc == ERR_NONE && (out->len % BANK_LISTED_LEN ||
+			       out->len > CHAIN_MAX_LIST * BANK_LISTED_LEN))
+		rc = err_fail(e, ERR_PARSE, "malformed list() from the chain");
+	return rc;
+}
+
 static enum err_code read_return(struct chain_answer *out,
 				 enum chain_ask_what what, const uint8_t *data,
 				 size_t len, struct err *e)
@@ -130,6 +172,18 @@ static enum err_code read_return(struct chain_answer *out,
 		return read_decimals(out, data, len, e);
 	case CHAIN_ASK_SYMBOL:
 		return erc20_ret_symbol(out->text, data, len, e);
+	case CHAIN_ASK_PERIOD:
+		return read_u32(out, bank_ret_period, data, len, e);
+	case CHAIN_ASK_BEACON:
+		return bank_ret_beacon(&out->hash, data, len, e);
+	case CHAIN_ASK_AGREEMENT:
+		return bank_ret_agreement(&out->agreement, data, len, e);
+	case CHAIN_ASK_NEXT:
+		return read_u32(out, bank_ret_next, data, len, e);
+	case CHAIN_ASK_COUNT:
+		return read_u32(out, bank_ret_count, data, len, e);
+	case CHAIN_ASK_LIST:
+		return read_list(out, data, len, e);
 	}
 	return err_fail(e, ERR_STATE, "no call answers this");
 }
@@ -144,6 +198,10 @@ void chain_ask_answer(struct chain_answer *out, const struct chain_ask *ask,
 		(void)err_fail(&e, ERR_CHAIN, "no such contract there");
 	else if (read_return(out, ask->what, data, len, &e) == ERR_NONE)
 		out->known = true;
+	if (!out->known) {
+		out->data = NULL;
+		out->len = 0;
+	}
 	(void)snprintf(out->why, sizeof(out->why), "%s", e.msg);
 }
 
@@ -166,6 +224,37 @@ static bool merge_pair(struct chain_pair *into, const struct chain_pair *other)
 	if (other->until < into->until)
 		into->until = other->until;
 	return same;
+}
+
+static bool same_hash(const struct hash32 *a, const struct hash32 *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+static bool same_agreement(const struct bank_agreement *a,
+			   const struct bank_agreement *b)
+{
+	return a->state == b->state && a->revision == b->revision &&
+	       same_hash(&a->root, &b->root) && a->sectors == b->sectors &&
+	       a->through == b->through &&
+	       amount_cmp(a->earned, b->earned) == 0 &&
+	       amount_cmp(a->rate, b->rate) == 0 && a->start == b->start &&
+	       a->end == b->end && a->span == b->span &&
+	       amount_cmp(a->fund, b->fund) == 0 &&
+	       amount_cmp(a->collateral, b->collateral) == 0 &&
+	       amount_cmp(a->penalty, b->penalty) == 0 &&
+	       a->misses == b->misses &&
+	       same_hash(&a->next_root, &b->next_root) &&
+	       a->next_sectors == b->next_sectors &&
+	       amount_cmp(a->next_rate, b->next_rate) == 0 &&
+	       a->from == b->from;
+}
+
+static bool same_data(const struct chain_answer *a,
+		      const struct chain_answer *b)
+{
+	return a->len == b->len &&
+	       (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
 }
 
 /* For what has no order: the same, or unknown. */
@@ -197,11 +286,18 @@ bool chain_answer_merge(struct chain_answer *into,
 	case CHAIN_ASK_PAIR:
 		return merge_pair(&into->pair, &other->pair);
 	case CHAIN_ASK_CODE:
-		return must_match(into, into->len == other->len &&
-						memcmp(into->data, other->data,
-						       into->len) == 0);
+	case CHAIN_ASK_LIST:
+		return must_match(into, same_data(into, other));
+	case CHAIN_ASK_BEACON:
+		return must_match(into, same_hash(&into->hash, &other->hash));
+	case CHAIN_ASK_AGREEMENT:
+		return must_match(into, same_agreement(&into->agreement,
+						       &other->agreement));
 	case CHAIN_ASK_ID:
 	case CHAIN_ASK_DECIMALS:
+	case CHAIN_ASK_PERIOD:
+	case CHAIN_ASK_NEXT:
+	case CHAIN_ASK_COUNT:
 		return must_match(into, into->number == other->number);
 	case CHAIN_ASK_BANK_TOKEN:
 		return must_match(into,

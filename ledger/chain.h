@@ -25,6 +25,8 @@
 #include "base/err.h"
 #include "base/ids.h"
 #include "contracts-abi/abi.h"
+#include "contracts-abi/bank.h"
+#include "contracts-abi/bank_abi.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,7 +37,8 @@
 #define CHAIN_MAX_DATA (1 << 17) /* calldata or init code of one call */
 #define CHAIN_MAX_LOGS 2048	 /* events of one transaction */
 #define CHAIN_MAX_RAW (CHAIN_MAX_DATA + 1024)
-#define CHAIN_MAX_FORMS 8 /* signed forms of one transaction, by fee */
+#define CHAIN_MAX_LIST 128 /* agreements in one CHAIN_ASK_LIST */
+#define CHAIN_MAX_FORMS 8  /* signed forms of one transaction, by fee */
 
 struct chain;
 
@@ -57,11 +60,23 @@ enum chain_ask_what {
 				    2^128-1 when it is that or more */
 	CHAIN_ASK_DECIMALS,	 /* c token: number, 0 to 255 */
 	CHAIN_ASK_SYMBOL,	 /* c token: text, printable ASCII */
+	CHAIN_ASK_PERIOD,	 /* c bank: number, blocks of a period */
+	CHAIN_ASK_BEACON,    /* c bank, n[0] period: hash, zero when it is not
+				recorded */
+	CHAIN_ASK_AGREEMENT, /* c bank, a renter, b host, n[0] number:
+				agreement */
+	CHAIN_ASK_NEXT,	     /* c bank, a renter, b host: number, of the next
+				agreement between them */
+	CHAIN_ASK_COUNT,     /* c bank, a renter: number of agreements */
+	CHAIN_ASK_LIST,	     /* c bank, a renter, n[0] from, n[1] at most
+				(CHAIN_MAX_LIST): data, for
+				bank_next_listed() */
 };
 
 struct chain_ask {
 	enum chain_ask_what what;
 	struct address c, a, b;
+	uint32_t n[2];
 };
 
 /* One word of the bank, as bank.pair() gives it. */
@@ -77,6 +92,8 @@ struct chain_answer {
 	struct chain_pair pair;
 	uint64_t number;
 	struct address address;
+	struct hash32 hash;
+	struct bank_agreement agreement;
 	char text[ABI_TEXT_MAX];
 	const uint8_t *data; /* borrowed until the callback returns */
 	size_t len;
@@ -245,14 +262,15 @@ void chain_ask_fate(struct chain *ch, const struct address *from, uint64_t slot,
 
 /* ---- shared by the backends ---------------------------------------------- */
 
-#define CHAIN_ASK_DATA 68 /* the longest calldata of a question */
+#define CHAIN_ASK_DATA 100 /* the longest calldata of a question */
 
 /* Calldata of the view call that answers a question; 0: none does (id, coin,
  * code are asked in other ways). */
 size_t chain_ask_calldata(uint8_t buf[CHAIN_ASK_DATA],
 			  const struct chain_ask *ask);
 /* Reads what that call returned. A malformed or empty return leaves the answer
- * unknown, with `why`. */
+ * unknown, with `why`. out->data, where the question has any, borrows from
+ * `data`. */
 void chain_ask_answer(struct chain_answer *out, const struct chain_ask *ask,
 		      const uint8_t *data, size_t len);
 /* One answer out of two nodes' (CHAIN_FINAL), the more cautious into `into`.

@@ -150,6 +150,13 @@ static enum err_code read_call(struct chain_answer *a,
 
 	if (rc == ERR_NONE)
 		chain_ask_answer(a, ask, data, len);
+	if (a->data) { /* what it borrows stays, and is freed as a's own */
+		size_t at = (size_t)(a->data - data);
+
+		memmove(data, data + at, a->len);
+		a->data = data;
+		return rc;
+	}
 	free(data);
 	return rc;
 }

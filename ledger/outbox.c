@@ -46,7 +46,7 @@ struct outbox {
 	bool load_failed;
 };
 
-static const char *kind_name(enum outbox_kind k)
+const char *outbox_kind_name(enum outbox_kind k)
 {
 	switch (k) {
 	case OUTBOX_DEPLOY:
@@ -63,10 +63,22 @@ static const char *kind_name(enum outbox_kind k)
 		return "release";
 	case OUTBOX_CASH:
 		return "cash";
+	case OUTBOX_OPEN:
+		return "open";
+	case OUTBOX_REVISE:
+		return "revise";
+	case OUTBOX_TOP_UP:
+		return "top up";
+	case OUTBOX_CLOSE:
+		return "close";
+	case OUTBOX_ANCHOR:
+		return "anchor";
+	case OUTBOX_PROVE:
+		return "prove";
 	case OUTBOX_OTHER:
-		return "other";
+		return "call";
 	}
-	return "unknown";
+	return "call";
 }
 
 /* ------------------------------------------------------------------- items */
@@ -141,7 +153,7 @@ static void tell(struct item *it, struct outbox_event ev)
 static void trouble(struct item *it, const struct err *e)
 {
 	log_line(it->ob->log, LOG_WARN, "chain", "trouble tx=%s why=\"%s\"",
-		 kind_name(it->r.kind), e->msg);
+		 outbox_kind_name(it->r.kind), e->msg);
 	tell(it, (struct outbox_event){.step = OUTBOX_TROUBLE, .e = e});
 }
 
@@ -149,7 +161,7 @@ static void trouble(struct item *it, const struct err *e)
 static void refuse(struct item *it, const struct err *e)
 {
 	log_line(it->ob->log, LOG_WARN, "chain", "refused tx=%s why=\"%s\"",
-		 kind_name(it->r.kind), e->msg);
+		 outbox_kind_name(it->r.kind), e->msg);
 	tell(it, (struct outbox_event){
 			 .step = OUTBOX_REFUSED, .trial = &it->trial, .e = e});
 	item_free(it);
@@ -245,7 +257,8 @@ static void end_gone(struct item *it, const char *why)
 		return;
 	}
 	log_line(ob->log, LOG_WARN, "chain", "gone tx=%s slot=%llu why=\"%s\"",
-		 kind_name(it->r.kind), (unsigned long long)it->r.slot, why);
+		 outbox_kind_name(it->r.kind), (unsigned long long)it->r.slot,
+		 why);
 	(void)err_fail(&e, ERR_CHAIN, "%s", why);
 	tell(it, (struct outbox_event){.step = OUTBOX_GONE, .e = &e});
 	item_free(it);
@@ -279,7 +292,7 @@ void outbox_ended(struct outbox *ob, int64_t id, enum err_code rc)
 	}
 	log_line(ob->log, LOG_INFO, "chain",
 		 "final tx=%s ok=%d block=%llu units=%llu",
-		 kind_name(it->r.kind), it->outcome.ok,
+		 outbox_kind_name(it->r.kind), it->outcome.ok,
 		 (unsigned long long)it->outcome.block,
 		 (unsigned long long)it->outcome.units);
 	tell(it, (struct outbox_event){.step = OUTBOX_FINAL,
@@ -318,7 +331,7 @@ static void on_pending(struct item *it)
 	if (it->state != OB_MINED)
 		return;
 	log_line(it->ob->log, LOG_WARN, "chain", "undone tx=%s",
-		 kind_name(it->r.kind));
+		 outbox_kind_name(it->r.kind));
 	it->state = OB_SENT;
 	it->send_now = true;
 	tell(it, (struct outbox_event){.step = OUTBOX_UNDONE});

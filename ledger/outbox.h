@@ -38,7 +38,16 @@ enum outbox_kind {
 	OUTBOX_RELEASE = 6,
 	OUTBOX_CASH = 7,
 	OUTBOX_OTHER = 8,
+	OUTBOX_OPEN = 9, /* agreements: ledger/settle_rent.c */
+	OUTBOX_REVISE = 10,
+	OUTBOX_TOP_UP = 11,
+	OUTBOX_CLOSE = 12,
+	OUTBOX_ANCHOR = 13,
+	OUTBOX_PROVE = 14,
 };
+
+/* A word for each, for people and the log. */
+const char *outbox_kind_name(enum outbox_kind kind);
 
 /* One stored transaction, as it goes into and comes out of the store. */
 struct outbox_record {

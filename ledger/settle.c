@@ -239,6 +239,8 @@ static void on_final(void *ctx, struct outbox *ob, int64_t id,
 	struct settle *s = ctx;
 
 	s->last = (struct cash_sum){.id = id};
+	if (o->ok && r->kind == OUTBOX_PROVE)
+		prove_final(s, o);
 	if (o->ok && r->kind == OUTBOX_CASH)
 		cash_final(s, id, r, o);
 	else if (o->ok &&

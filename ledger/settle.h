@@ -219,6 +219,45 @@ void settle_release(struct settle *s, const struct address *payer,
 		    const struct address *payee, settle_step_fn *step,
 		    settle_done_fn *fn, void *ctx);
 
+/* ---- agreements (settle_rent.c)
+ * ----------------------------------------------
+ */
+
+/* What a renter and a host have both signed, ready for the chain. */
+struct settle_signed {
+	struct agreement a;
+	struct sig64 renter, host;
+};
+
+/* Opens the agreement, or posts a later revision of it. Whoever sends it, what
+ * it does is what both signed. r.moved: the fund, or nothing. */
+void settle_open(struct settle *s, const struct settle_signed *what,
+		 settle_step_fn *step, settle_done_fn *fn, void *ctx);
+void settle_revise(struct settle *s, const struct settle_signed *what,
+		   settle_step_fn *step, settle_done_fn *fn, void *ctx);
+
+struct settle_lease { /* names one agreement */
+	struct address renter, host;
+	uint32_t number;
+};
+/* Our own free balance into its fund. */
+void settle_top_up(struct settle *s, const struct settle_lease *which,
+		   struct amount amount, settle_step_fn *step,
+		   settle_done_fn *fn, void *ctx);
+void settle_close(struct settle *s, const struct settle_lease *which,
+		  settle_step_fn *step, settle_done_fn *fn, void *ctx);
+
+/* Records the running period's beacon. */
+void settle_anchor(struct settle *s, settle_step_fn *step, settle_done_fn *fn,
+		   void *ctx);
+/* One transaction of proofs of one host, packed by bank_put_proof();
+ * SETTLE_MAX_PROOFS bytes at the most. r.receipts: how many were good, r.moved
+ * what they paid. */
+#define SETTLE_MAX_PROOFS 60000
+void settle_prove(struct settle *s, const struct address *host,
+		  const uint8_t *proofs, size_t len, settle_step_fn *step,
+		  settle_done_fn *fn, void *ctx);
+
 /* ---- contracts --------------------------------------------------------------
  */
 

@@ -33,11 +33,11 @@ struct reading {
 	void *ctx;
 };
 
-/* What one cash transaction did, from its events. */
+/* What one transaction of receipts or proofs did, from its events. */
 struct cash_sum {
 	int64_t id;
 	struct amount moved;
-	unsigned draws, bounced;
+	unsigned draws, bounced; /* draws: or good proofs */
 };
 
 struct due { /* one receipt that could be cashed */
@@ -135,6 +135,25 @@ bool job_submit(struct job *j, enum outbox_kind kind, const struct address *to,
 /* Tells a step, counts what is final. True when the transaction has ended;
  * j->e is set when it did not do what it should. */
 bool job_event(struct job *j, const struct outbox_event *ev);
+
+/* ---- journeys of one transaction: settle_money.c ---- */
+
+/* NULL: no memory; fn is then never called. */
+struct job *job_begin(struct settle *s, settle_step_fn *step,
+		      settle_done_fn *fn, void *ctx);
+/* Ends it from the loop when j->e is set, that is when a check of its
+ * arguments failed. */
+bool job_refused(struct job *j);
+/* Calls the bank; the journey ends with that transaction, r.moved is then
+ * j->amount. */
+void job_submit_bank(struct job *j, enum outbox_kind kind,
+		     const struct wr *data, struct amount value,
+		     const struct address *party);
+
+/* ---- agreements: settle_rent.c ---- */
+
+/* Sums a final batch of proofs into s->last. */
+void prove_final(struct settle *s, const struct chain_outcome *o);
 
 /* ---- cashing: settle_cash.c ---- */
 

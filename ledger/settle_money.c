@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct job *begin(struct settle *s, settle_step_fn *step,
-			 settle_done_fn *fn, void *ctx)
+struct job *job_begin(struct settle *s, settle_step_fn *step,
+		      settle_done_fn *fn, void *ctx)
 {
 	struct job *j = job_new(s, JOB_MONEY, ctx, step);
 
@@ -18,8 +18,7 @@ static struct job *begin(struct settle *s, settle_step_fn *step,
 	return j;
 }
 
-/* Ends it from the loop when a check of its arguments failed. */
-static bool refused(struct job *j)
+bool job_refused(struct job *j)
 {
 	if (j->e.code != ERR_NONE)
 		job_fail_later(j, ERR_NONE, NULL);
@@ -48,9 +47,9 @@ static void on_event(void *ctx, const struct outbox_event *ev)
 		job_end(j);
 }
 
-static void submit_bank(struct job *j, enum outbox_kind kind,
-			const struct wr *data, struct amount value,
-			const struct address *party)
+void job_submit_bank(struct job *j, enum outbox_kind kind,
+		     const struct wr *data, struct amount value,
+		     const struct address *party)
 {
 	if (!job_submit(j, kind, &j->s->profile.bank, data, value, j->amount,
 			party, on_event) &&
@@ -73,8 +72,8 @@ static void submit_deposit(struct job *j)
 
 	bank_enc_deposit(&w, &j->account, j->amount);
 	/* a gift to another account is no deposit of ours */
-	submit_bank(j, own ? OUTBOX_DEPOSIT : OUTBOX_OTHER, &w,
-		    coin ? j->amount : AMOUNT_ZERO, &j->account);
+	job_submit_bank(j, own ? OUTBOX_DEPOSIT : OUTBOX_OTHER, &w,
+			coin ? j->amount : AMOUNT_ZERO, &j->account);
 }
 
 /* What follows an approval is queued as soon as that is in a block; the outbox
@@ -158,7 +157,7 @@ void settle_deposit(struct settle *s, struct amount amount,
 		    const struct address *account, settle_step_fn *step,
 		    settle_done_fn *fn, void *ctx)
 {
-	struct job *j = begin(s, step, fn, ctx);
+	struct job *j = job_begin(s, step, fn, ctx);
 	const struct profile *p = &s->profile;
 	bool coin = profile_coin_is_token(p);
 	struct chain_ask asks[] = {
@@ -179,7 +178,7 @@ void settle_deposit(struct settle *s, struct amount amount,
 		(void)err_fail(&j->e, ERR_PARSE, "the zero address");
 	if (check_amount(j, amount))
 		(void)profile_need_token(p, &j->e);
-	if (!refused(j))
+	if (!job_refused(j))
 		chain_read(s->chain, CHAIN_LATEST, asks, coin ? 1 : 2, on_purse,
 			   j);
 }
@@ -190,7 +189,7 @@ void settle_withdraw(struct settle *s, struct amount amount,
 		     const struct address *to, settle_step_fn *step,
 		     settle_done_fn *fn, void *ctx)
 {
-	struct job *j = begin(s, step, fn, ctx);
+	struct job *j = job_begin(s, step, fn, ctx);
 	uint8_t data[BANK_WITHDRAW_LEN];
 	struct wr w = wr_into(data, sizeof(data));
 
@@ -201,10 +200,10 @@ void settle_withdraw(struct settle *s, struct amount amount,
 		(void)err_fail(&j->e, ERR_PARSE, "the zero address");
 	if (check_amount(j, amount))
 		(void)profile_need_token(&s->profile, &j->e);
-	if (refused(j))
+	if (job_refused(j))
 		return;
 	bank_enc_withdraw(&w, to, amount);
-	submit_bank(j, OUTBOX_WITHDRAW, &w, AMOUNT_ZERO, to);
+	job_submit_bank(j, OUTBOX_WITHDRAW, &w, AMOUNT_ZERO, to);
 }
 
 /* The contract takes the total, paid and reserved together: what makes a call
@@ -237,14 +236,14 @@ static void on_paid(void *ctx, const struct chain_view *at,
 	bank_put_promise(&w, &p);
 	w = wr_into(data, sizeof(data));
 	bank_enc_reserve(&w, packed, sizeof(packed));
-	submit_bank(j, OUTBOX_RESERVE, &w, AMOUNT_ZERO, &j->account);
+	job_submit_bank(j, OUTBOX_RESERVE, &w, AMOUNT_ZERO, &j->account);
 }
 
 void settle_reserve(struct settle *s, const struct address *payee,
 		    struct amount amount, uint32_t until, settle_step_fn *step,
 		    settle_done_fn *fn, void *ctx)
 {
-	struct job *j = begin(s, step, fn, ctx);
+	struct job *j = job_begin(s, step, fn, ctx);
 	struct chain_ask ask = {.what = CHAIN_ASK_PAIR,
 				.c = s->profile.bank,
 				.a = s->cfg.me,
@@ -260,7 +259,7 @@ void settle_reserve(struct settle *s, const struct address *payee,
 			       "a reserve is for another account");
 	if (check_amount(j, amount))
 		(void)profile_need_token(&s->profile, &j->e);
-	if (!refused(j))
+	if (!job_refused(j))
 		chain_read(s->chain, CHAIN_LATEST, &ask, 1, on_paid, j);
 }
 
@@ -268,7 +267,7 @@ void settle_release(struct settle *s, const struct address *payer,
 		    const struct address *payee, settle_step_fn *step,
 		    settle_done_fn *fn, void *ctx)
 {
-	struct job *j = begin(s, step, fn, ctx);
+	struct job *j = job_begin(s, step, fn, ctx);
 	bool in = address_eq(payee, &s->cfg.me);
 	uint8_t data[BANK_RELEASE_LEN];
 	struct wr w = wr_into(data, sizeof(data));
@@ -279,10 +278,10 @@ void settle_release(struct settle *s, const struct address *payer,
 		(void)err_fail(&j->e, ERR_PARSE, "not a reserve of ours");
 	else
 		(void)profile_need_token(&s->profile, &j->e);
-	if (refused(j))
+	if (job_refused(j))
 		return;
 	bank_enc_release(&w, payer, payee);
-	submit_bank(j, OUTBOX_RELEASE, &w, AMOUNT_ZERO, in ? payer : payee);
+	job_submit_bank(j, OUTBOX_RELEASE, &w, AMOUNT_ZERO, in ? payer : payee);
 }
 
 /* ----------------------------------------------------------- is it our bank?
@@ -467,7 +466,7 @@ void settle_deploy(struct settle *s, const struct address *token,
 		   bool test_token, uint32_t period, settle_step_fn *step,
 		   settle_done_fn *fn, void *ctx)
 {
-	struct job *j = begin(s, step, fn, ctx);
+	struct job *j = job_begin(s, step, fn, ctx);
 
 	if (!j)
 		return;
@@ -487,7 +486,7 @@ void settle_deploy(struct settle *s, const struct address *token,
 	else if (j->e.code == ERR_NONE && !s->profile.has_bank)
 		j->e.code = book_set_coin_is_token(
 			s->book, !test_token && address_is_zero(token), &j->e);
-	if (refused(j))
+	if (job_refused(j))
 		return;
 	if (!test_token) {
 		deploy_bank(j, token);
@@ -502,7 +501,7 @@ void settle_mint(struct settle *s, const struct address *to,
 		 struct amount amount, settle_step_fn *step, settle_done_fn *fn,
 		 void *ctx)
 {
-	struct job *j = begin(s, step, fn, ctx);
+	struct job *j = job_begin(s, step, fn, ctx);
 	uint8_t data[TEST_TOKEN_MINT_LEN];
 	struct wr w = wr_into(data, sizeof(data));
 
@@ -514,7 +513,7 @@ void settle_mint(struct settle *s, const struct address *to,
 	    profile_coin_is_token(&s->profile))
 		(void)err_fail(&j->e, ERR_STATE,
 			       "the bank holds coin, which nobody can mint");
-	if (refused(j))
+	if (job_refused(j))
 		return;
 	test_token_enc_mint(&w, to, amount);
 	if (!job_submit(j, OUTBOX_OTHER, &s->profile.token, &w, AMOUNT_ZERO,

@@ -264,16 +264,18 @@ static struct sig64 sign_for_storage(const struct signer *s,
 }
 
 /* An agreement as the limits know it: a hash of its parties and number. */
-static struct address agreement_name(const struct agreement *a)
+static struct address agreement_name(const struct address *renter,
+				     const struct address *host,
+				     uint32_t number)
 {
 	uint8_t buf[20 + 20 + 4];
 	struct wr w = wr_into(buf, sizeof(buf));
 	struct address name;
 	struct hash32 h;
 
-	wr_copy(&w, a->renter.bytes, sizeof(a->renter.bytes));
-	wr_copy(&w, a->host.bytes, sizeof(a->host.bytes));
-	wr_u32(&w, a->number);
+	wr_copy(&w, renter->bytes, sizeof(renter->bytes));
+	wr_copy(&w, host->bytes, sizeof(host->bytes));
+	wr_u32(&w, number);
 	h = keccak256(buf, wr_len(&w));
 	memcpy(name.bytes, h.bytes, sizeof(name.bytes));
 	return name;
@@ -287,7 +289,7 @@ static enum err_code do_agreement(struct signer *s,
 {
 	const struct agreement *a = &q->agreement;
 	const struct address *own = &s->own[SIGNER_STORAGE];
-	struct address name = agreement_name(a);
+	struct address name = agreement_name(&a->renter, &a->host, a->number);
 	bool renter = address_eq(&a->renter, own);
 	enum err_code code = has_account(s, SIGNER_STORAGE, e);
 	struct hash32 digest;
@@ -399,21 +401,38 @@ static struct signer_rules rules_of(const struct signer *s)
 	return rules;
 }
 
+/* A form with a higher fee counts once more: limits are reached early then,
+ * never late. */
+static enum err_code
+count_spend(struct signer *s, const struct signer_spend *spend, struct err *e)
+{
+	struct address name =
+		agreement_name(&spend->renter, &spend->host, spend->number);
+
+	if (!spend->any)
+		return ERR_NONE;
+	return signer_state_lock_more(s->state, &s->limits, today(),
+				      &spend->renter, &name, spend->amount, e);
+}
+
 static enum err_code do_tx(struct signer *s, const struct signer_tx_evm *t,
 			   struct signer_tx *out, struct err *e)
 {
 	struct signer_rules rules = rules_of(s);
+	struct signer_spend spend = {0};
 	enum err_code code = has_account(s, t->purpose, e);
 	struct amount fee;
 	struct hash32 digest;
 	struct ecc_sig sig;
 
 	if (code == ERR_NONE)
-		code = signer_policy_check(&rules, t, e);
+		code = signer_policy_check(&rules, t, &spend, e);
 	if (code == ERR_NONE)
 		code = evm_tx_fee(&fee, t, e);
 	if (code == ERR_NONE)
 		code = evm_tx_digest(&digest, t, s->scratch, REPLY_MAX, e);
+	if (code == ERR_NONE)
+		code = count_spend(s, &spend, e);
 	if (code == ERR_NONE) /* counted last: nothing below can refuse */
 		code = signer_state_fee(s->state, &s->limits, today(),
 					&s->own[t->purpose], t->nonce, fee, e);

@@ -142,8 +142,74 @@ static enum err_code check_release(const struct signer_rules *rules,
 	return no_coin(tx, e);
 }
 
+/* What both sides of an agreement signed is no more than that, whoever sends
+ * it; our own side was counted when we signed. */
+static enum err_code check_signed(const struct signer_tx_evm *tx, struct rd *r,
+				  struct err *e)
+{
+	size_t len;
+
+	abi_get_offset(r, 1);
+	if (!abi_get_tail(r, &len) || !rd_done(r) || len != BANK_SIGNED_LEN)
+		return malformed("open or revise", e);
+	return no_coin(tx, e);
+}
+
+static enum err_code check_prove(const struct signer_tx_evm *tx, struct rd *r,
+				 struct err *e)
+{
+	size_t len;
+
+	(void)abi_get_address(r);
+	abi_get_offset(r, 2);
+	if (!abi_get_tail(r, &len) || !rd_done(r))
+		return malformed("prove", e);
+	return no_coin(tx, e);
+}
+
+static enum err_code check_close(const struct signer_tx_evm *tx, struct rd *r,
+				 struct err *e)
+{
+	(void)abi_get_address(r);
+	(void)abi_get_address(r);
+	(void)abi_get_uint(r, 32);
+	if (!rd_done(r))
+		return malformed("close", e);
+	return no_coin(tx, e);
+}
+
+/* The one of them that spends our free balance: into an own agreement only, and
+ * counted. */
+static enum err_code check_top_up(const struct signer_rules *rules,
+				  const struct signer_tx_evm *tx, struct rd *r,
+				  struct signer_spend *spend, struct err *e)
+{
+	struct address renter = abi_get_address(r);
+
+	spend->renter = renter;
+	spend->host = abi_get_address(r);
+	spend->number = (uint32_t)abi_get_uint(r, 32);
+	spend->amount = abi_get_amount(r, 112);
+	spend->any = true;
+	if (!rd_done(r))
+		return malformed("topUp", e);
+	if (!is_own(rules, &renter))
+		return err_fail(e, ERR_STATE,
+				"signer: only an own agreement is topped up");
+	return no_coin(tx, e);
+}
+
+static enum err_code check_anchor(const struct signer_tx_evm *tx,
+				  const struct rd *r, struct err *e)
+{
+	if (!rd_done(r))
+		return malformed("anchor", e);
+	return no_coin(tx, e);
+}
+
 static enum err_code check_bank(const struct signer_rules *rules,
-				const struct signer_tx_evm *tx, struct err *e)
+				const struct signer_tx_evm *tx,
+				struct signer_spend *spend, struct err *e)
 {
 	struct rd r = rd_from(tx->data, tx->data_len);
 
@@ -158,6 +224,17 @@ static enum err_code check_bank(const struct signer_rules *rules,
 		return check_reserve(rules, tx, &r, e);
 	case BANK_SEL_RELEASE:
 		return check_release(rules, tx, &r, e);
+	case BANK_SEL_OPEN:
+	case BANK_SEL_REVISE:
+		return check_signed(tx, &r, e);
+	case BANK_SEL_PROVE:
+		return check_prove(tx, &r, e);
+	case BANK_SEL_CLOSE:
+		return check_close(tx, &r, e);
+	case BANK_SEL_TOP_UP:
+		return check_top_up(rules, tx, &r, spend, e);
+	case BANK_SEL_ANCHOR:
+		return check_anchor(tx, &r, e);
 	}
 	return err_fail(e, ERR_STATE,
 			"signer: not a method of the bank that is signed");
@@ -207,8 +284,10 @@ static enum err_code check_create(const struct signer_rules *rules,
 }
 
 enum err_code signer_policy_check(const struct signer_rules *rules,
-				  const struct signer_tx_evm *tx, struct err *e)
+				  const struct signer_tx_evm *tx,
+				  struct signer_spend *spend, struct err *e)
 {
+	*spend = (struct signer_spend){0};
 	if (amount_cmp(tx->tip, tx->max_fee) > 0 ||
 	    (tx->style == SIGNER_TX_LEGACY && !amount_is_zero(tx->tip)))
 		return err_fail(e, ERR_PARSE,
@@ -224,7 +303,7 @@ enum err_code signer_policy_check(const struct signer_rules *rules,
 				"signer: chain %llu is not the pinned one",
 				(unsigned long long)tx->chain_id);
 	if (address_eq(&tx->to, &rules->domain.bank))
-		return check_bank(rules, tx, e);
+		return check_bank(rules, tx, spend, e);
 	if (!address_is_zero(&rules->domain.token) &&
 	    address_eq(&tx->to, &rules->domain.token))
 		return check_token(rules, tx, e);

@@ -2,9 +2,10 @@
  *
  * Contract
  *   - Deny by default. A transaction goes to the pinned bank and calls one of
- *     deposit, withdraw, reserve, release, cash; or to the pinned token and
- *     calls approve for exactly that bank; or it creates the one contract that
- *     was allowed before a bank was pinned.
+ *     deposit, withdraw, reserve, release, cash, open, revise, anchor, prove,
+ *     topUp, close; or to the pinned token and calls approve for exactly that
+ *     bank; or it creates the one contract that was allowed before a bank was
+ *     pinned.
  *   - Money leaves only to the owner's own accounts and the configured cold
  *     addresses; coin is sent along only as the deposit that it is.
  *   - Calldata is decoded to its last byte: what is not canonical is refused.
@@ -33,11 +34,21 @@ struct signer_rules {
 	int64_t now_s; /* Unix */
 };
 
+/* What a call takes from our free balance that no word of ours has counted yet:
+ * a topUp of this agreement. */
+struct signer_spend {
+	bool any;
+	struct address renter, host;
+	uint32_t number;
+	struct amount amount;
+};
+
 /* ERR_STATE: not pinned, another chain, contract, method or receiver.
  * ERR_PARSE: calldata that is not what its method takes. ERR_FUNDS: a reserve
  * beyond reserve_days. Fees are not looked at here. */
 enum err_code signer_policy_check(const struct signer_rules *rules,
-				  const struct signer_tx_evm *tx, struct err *e)
+				  const struct signer_tx_evm *tx,
+				  struct signer_spend *spend, struct err *e)
 	__attribute__((warn_unused_result));
 
 #endif

@@ -379,6 +379,22 @@ enum err_code signer_state_lock(struct signer_state *s,
 	return raise_row(s, l, row, account, name, amount, e);
 }
 
+enum err_code signer_state_lock_more(struct signer_state *s,
+				     const struct signer_limits *l,
+				     uint32_t day,
+				     const struct address *account,
+				     const struct address *name,
+				     struct amount more, struct err *e)
+{
+	struct signer_row *row;
+	struct amount sum;
+
+	turn_day(s, day);
+	row = row_find(s, SIGNER_CELL_PAIR, account, name);
+	sum = amount_add_cap(row ? row->promised : AMOUNT_ZERO, more);
+	return raise_row(s, l, row, account, name, sum, e);
+}
+
 enum err_code signer_state_adopt(struct signer_state *s, uint32_t day,
 				 const struct address *payer,
 				 const struct address *payee,

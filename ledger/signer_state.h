@@ -69,6 +69,12 @@ enum err_code signer_state_lock(struct signer_state *s,
 				const struct address *name,
 				struct amount amount, struct err *e)
 	__attribute__((warn_unused_result));
+/* The same for `more` on top of what is locked there already. */
+enum err_code
+signer_state_lock_more(struct signer_state *s, const struct signer_limits *l,
+		       uint32_t day, const struct address *account,
+		       const struct address *name, struct amount more,
+		       struct err *e) __attribute__((warn_unused_result));
 /* Takes over an amount that `payer` is proven to have signed. Never lowers. */
 enum err_code signer_state_adopt(struct signer_state *s, uint32_t day,
 				 const struct address *payer,

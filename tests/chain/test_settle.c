@@ -1,5 +1,6 @@
 /* The journeys of settle with a real book and a real EVM: deploy, deposit,
  * cash, reserve, withdraw, and what a restart in the middle does. */
+#include "base/hash.h"
 #include "ledger/settle.h"
 #include "tests/chain/town.h"
 
@@ -372,6 +373,161 @@ static void reserves_and_withdrawals(struct shop *sh)
 	the_books_agree(sh, "after reserve and withdrawal");
 }
 
+/* ---- an agreement: this node rents from payer 7 */
+
+/* All leaves are alike, so a level's nodes are too: the path of any leaf is one
+ * node of each level. */
+static void alike(uint8_t leaf[AGREEMENT_LEAF], struct hash32 path[11],
+		  struct hash32 *root)
+{
+	uint8_t two[64];
+
+	memset(leaf, 0x5a, AGREEMENT_LEAF);
+	sha256_once(root->bytes, leaf, AGREEMENT_LEAF);
+	for (int i = 0; i < 11; i++) {
+		path[i] = *root;
+		memcpy(two, root->bytes, 32);
+		memcpy(two + 32, root->bytes, 32);
+		sha256_once(root->bytes, two, sizeof(two));
+	}
+}
+
+static struct chain_answer ask_one(struct shop *sh, struct chain_ask ask)
+{
+	ask.c = sh->t.bank;
+	CHECK(wait_read(&sh->t.b, &sh->t.r, sh->t.ch, CHAIN_LATEST, &ask, 1) &&
+		      sh->t.r.answers[0].known,
+	      "question %d: %s", (int)ask.what, sh->t.r.answers[0].why);
+	return sh->t.r.answers[0];
+}
+
+static void mine(struct shop *sh, uint64_t blocks)
+{
+	char params[32];
+
+	(void)snprintf(params, sizeof(params), "[\"0x%llx\"]",
+		       (unsigned long long)blocks);
+	raw_do(&sh->t.b, &sh->t.anvil, "anvil_mine", params);
+}
+
+/* To the second block of a period (a beacon is known then). */
+static void mine_to(struct shop *sh, uint32_t period)
+{
+	(void)ask_one(sh, (struct chain_ask){.what = CHAIN_ASK_PERIOD});
+	mine(sh, (uint64_t)period * 20 + 1 - sh->t.r.at.block);
+}
+
+static void both_sign(struct shop *sh, struct settle_signed *v)
+{
+	struct hash32 digest = eip712_agreement(&sh->t.domain, &v->a);
+	struct ecc_sig sig = ecc_sign(sh->t.b.ecc, &sh->t.b.key, &digest);
+
+	v->renter = sig64_pack(&sig);
+	sig = ecc_sign(sh->t.b.ecc, &sh->t.keys[7], &digest);
+	v->host = sig64_pack(&sig);
+}
+
+static void prove_one(struct shop *sh, const struct settle_signed *v)
+{
+	uint8_t leaf[AGREEMENT_LEAF], packed[BANK_PROOF_LEN(11)];
+	struct hash32 path[11], root;
+	struct wr w = wr_into(packed, sizeof(packed));
+	struct bank_proof p = {.renter = v->a.renter,
+			       .number = v->a.number,
+			       .leaf = leaf,
+			       .path = path[0].bytes,
+			       .nodes = 11};
+
+	alike(leaf, path, &root);
+	bank_put_proof(&w, &p);
+	expect(sh, -1);
+	settle_prove(sh->s, &v->a.host, packed, wr_len(&w), on_step, on_done,
+		     sh);
+}
+
+static void an_agreement_is_opened_proved_and_closed(struct shop *sh)
+{
+	struct settle_signed v = {.a = {.renter = sh->t.b.me,
+					.host = sh->t.payers[7],
+					.sectors = 1,
+					.span = 1,
+					.rate = amount_from_u64(3),
+					.fund = amount_from_u64(9),
+					.collateral = amount_from_u64(50),
+					.penalty = amount_from_u64(10)}};
+	struct settle_lease which = {v.a.renter, v.a.host, 0};
+	struct chain_ask ask = {
+		.what = CHAIN_ASK_AGREEMENT, .a = v.a.renter, .b = v.a.host};
+	uint8_t leaf[AGREEMENT_LEAF];
+	struct hash32 path[11];
+	struct chain_answer a;
+	struct bank_listed listed;
+	struct rd r;
+
+	alike(leaf, path, &v.a.root);
+	(void)ask_one(sh, (struct chain_ask){.what = CHAIN_ASK_PERIOD});
+	v.a.start = v.a.through = (uint32_t)(sh->t.r.at.block / 20) + 2;
+	v.a.end = v.a.start + 3;
+	both_sign(sh, &v);
+	expect(sh, -1);
+	settle_open(sh->s, &v, on_step, on_done, sh);
+	CHECK(wait_done(sh), "open: %s", sh->e.msg);
+	a = ask_one(sh, ask);
+	CHECK(a.agreement.state == BANK_AGREEMENT_OPEN &&
+		      amount_cmp(a.agreement.fund, v.a.fund) == 0,
+	      "it is open");
+	a = ask_one(sh, (struct chain_ask){.what = CHAIN_ASK_LIST,
+					   .a = v.a.renter,
+					   .n = {0, CHAIN_MAX_LIST}});
+	r = rd_from(sh->t.r.code, a.len); /* data is gone with the answer */
+	CHECK(bank_next_listed(&r, &listed) &&
+		      address_eq(&listed.host, &v.a.host) &&
+		      listed.number == 0 && !bank_next_listed(&r, &listed),
+	      "and listed: %zu bytes", a.len);
+	a = ask_one(sh, (struct chain_ask){.what = CHAIN_ASK_NEXT,
+					   .a = v.a.renter,
+					   .b = v.a.host});
+	CHECK(a.number == 1, "the next is number 1");
+	expect(sh, -1);
+	settle_top_up(sh->s, &which, amount_from_u64(2), on_step, on_done, sh);
+	CHECK(wait_done(sh), "top up: %s", sh->e.msg);
+
+	mine_to(sh, v.a.start);
+	expect(sh, -1);
+	settle_anchor(sh->s, on_step, on_done, sh);
+	CHECK(wait_done(sh), "anchor: %s", sh->e.msg);
+	a = ask_one(sh, (struct chain_ask){.what = CHAIN_ASK_BEACON,
+					   .n = {v.a.start}});
+	CHECK(a.hash.bytes[0] | a.hash.bytes[1] | a.hash.bytes[2],
+	      "the beacon is recorded");
+	prove_one(sh, &v);
+	CHECK(wait_done(sh) && sh->r.receipts == 1 &&
+		      amount_cmp(sh->r.moved, v.a.rate) == 0,
+	      "prove: %u good, %s", sh->r.receipts, sh->e.msg);
+	prove_one(sh, &v);
+	CHECK(wait_done(sh) && sh->r.receipts == 0, "once: %s", sh->e.msg);
+
+	v.a.revision = 1;
+	v.a.through = v.a.end;
+	v.a.earned = amount_from_u64(7);
+	both_sign(sh, &v);
+	expect(sh, -1);
+	settle_revise(sh->s, &v, on_step, on_done, sh);
+	CHECK(wait_done(sh), "revise: %s", sh->e.msg);
+	expect(sh, -1);
+	settle_close(sh->s, &which, on_step, on_done, sh);
+	CHECK(wait_done(sh), "close: %s", sh->e.msg);
+	a = ask_one(sh, ask);
+	CHECK(a.agreement.state == BANK_AGREEMENT_CLOSED &&
+		      amount_cmp(a.agreement.earned, v.a.earned) == 0 &&
+		      a.agreement.misses == 0,
+	      "closed, 7 of 11 earned");
+	expect(sh, -1);
+	settle_close(sh->s, &which, on_step, on_done, sh);
+	CHECK(!wait_done(sh), "only once");
+	the_books_agree(sh, "after the agreement");
+}
+
 /* Killed when it was sent and not mined; the next run books it, once. */
 static void a_restart_in_the_middle_loses_nothing(struct shop *sh)
 {
@@ -429,6 +585,7 @@ static void run(struct shop *sh)
 	a_payer_without_cover_bounces(sh);
 	what_is_not_worth_its_fee_waits(sh);
 	reserves_and_withdrawals(sh);
+	an_agreement_is_opened_proved_and_closed(sh);
 	a_restart_in_the_middle_loses_nothing(sh);
 	the_chain_goes_away_and_comes_back(sh);
 }

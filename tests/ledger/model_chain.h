@@ -297,6 +297,12 @@ FAKE_FN struct chain_answer model_ask(struct model *m,
 		break;
 	case CHAIN_ASK_BANK_TOKEN:
 	case CHAIN_ASK_SYMBOL:
+	case CHAIN_ASK_PERIOD:
+	case CHAIN_ASK_BEACON:
+	case CHAIN_ASK_AGREEMENT:
+	case CHAIN_ASK_NEXT:
+	case CHAIN_ASK_COUNT:
+	case CHAIN_ASK_LIST:
 		a.known = false;
 		break;
 	}

@@ -57,12 +57,13 @@ static void check(const char *name, struct call *c, bool coin,
 {
 	const struct address cold = who(COLD);
 	struct signer_rules r = rules(coin, &cold);
+	struct signer_spend spend;
 	struct err e = {0};
 
 	if (c->tx.data_len == 0)
 		c->tx.data_len = wr_len(&c->w);
-	CHECK(signer_policy_check(&r, &c->tx, &e) == want, "%s: %d (%s)", name,
-	      e.code, e.msg);
+	CHECK(signer_policy_check(&r, &c->tx, &spend, &e) == want,
+	      "%s: %d (%s)", name, e.code, e.msg);
 	CHECK(strstr(e.msg, says), "%s: says \"%s\"", name, e.msg);
 }
 
@@ -314,6 +315,7 @@ static void envelopes_are_checked(void)
 	const struct address own = who(OWN), cold = who(COLD);
 	struct signer_rules r = rules(false, &cold);
 	struct call c;
+	struct signer_spend spend;
 	struct err e = {0};
 
 	begin(&c, BANK);
@@ -332,7 +334,7 @@ static void envelopes_are_checked(void)
 	check("another contract", &c, false, ERR_STATE, "neither");
 	c.tx.to = who(BANK);
 	r.pinned = false;
-	CHECK(signer_policy_check(&r, &c.tx, &e) == ERR_STATE &&
+	CHECK(signer_policy_check(&r, &c.tx, &spend, &e) == ERR_STATE &&
 		      strstr(e.msg, "no bank is pinned"),
 	      "not pinned: %s", e.msg);
 	c.tx.create = true;
@@ -340,10 +342,90 @@ static void envelopes_are_checked(void)
 	check("a creation once pinned", &c, false, ERR_STATE, "no more");
 }
 
+static void agreements_are_what_both_signed(void)
+{
+	static const struct {
+		const char *name;
+		size_t len;
+		uint64_t value;
+		enum err_code want;
+		const char *says;
+	} rows[] = {
+		{"open", BANK_SIGNED_LEN, 0, ERR_NONE, ""},
+		{"a byte short", BANK_SIGNED_LEN - 1, 0, ERR_PARSE, "open"},
+		{"a byte long", BANK_SIGNED_LEN + 1, 0, ERR_PARSE, "open"},
+		{"with coin", BANK_SIGNED_LEN, 1, ERR_STATE, "coin"},
+	};
+	uint8_t packed[BANK_SIGNED_LEN + 1] = {0};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct call c;
+
+		begin(&c, BANK);
+		bank_enc_open(&c.w, packed, rows[i].len);
+		c.tx.value = amount_from_u64(rows[i].value);
+		check(rows[i].name, &c, false, rows[i].want, rows[i].says);
+		begin(&c, BANK);
+		bank_enc_revise(&c.w, packed, rows[i].len);
+		c.tx.value = amount_from_u64(rows[i].value);
+		check("revise", &c, false, rows[i].want, rows[i].says);
+	}
+}
+
+static void what_takes_nothing_of_ours_is_signed(void)
+{
+	struct address a = who(STRANGER), b = who(STORE);
+	struct call c;
+
+	begin(&c, BANK);
+	bank_enc_anchor(&c.w);
+	check("anchor", &c, false, ERR_NONE, "");
+	begin(&c, BANK);
+	bank_enc_anchor(&c.w);
+	wr_u8(&c.w, 0);
+	check("anchor and a byte", &c, false, ERR_PARSE, "anchor");
+	begin(&c, BANK);
+	bank_enc_prove(&c.w, &b, (const uint8_t *)"proof", 5);
+	check("prove", &c, false, ERR_NONE, "");
+	begin(&c, BANK);
+	bank_enc_close(&c.w, &a, &b, 7);
+	check("close", &c, false, ERR_NONE, "");
+	c.tx.value = amount_from_u64(1);
+	check("close with coin", &c, false, ERR_STATE, "coin");
+}
+
+static void only_an_own_agreement_is_topped_up_and_counted(void)
+{
+	const struct address cold = who(COLD);
+	struct signer_rules r = rules(false, &cold);
+	struct address own = who(STORE), other = who(STRANGER);
+	struct signer_spend spend;
+	struct call c;
+
+	begin(&c, BANK);
+	bank_enc_top_up(&c.w, &other, &own, 0, amount_from_u64(5));
+	check("another's", &c, false, ERR_STATE, "own agreement");
+	begin(&c, BANK);
+	bank_enc_top_up(&c.w, &own, &other, 3, amount_from_u64(5));
+	check("own", &c, false, ERR_NONE, "");
+	CHECK(signer_policy_check(&r, &c.tx, &spend, NULL) == ERR_NONE &&
+		      spend.any && spend.number == 3 &&
+		      address_eq(&spend.host, &other) &&
+		      amount_cmp(spend.amount, amount_from_u64(5)) == 0,
+	      "what it takes is told");
+	begin(&c, BANK);
+	bank_enc_anchor(&c.w);
+	c.tx.data_len = wr_len(&c.w);
+	CHECK(signer_policy_check(&r, &c.tx, &spend, NULL) == ERR_NONE &&
+		      !spend.any,
+	      "nothing for others");
+}
+
 static void a_creation_is_the_allowed_one(void)
 {
 	const struct address cold = who(COLD);
 	struct signer_rules r = rules(false, &cold);
+	struct signer_spend spend;
 	struct call c;
 
 	begin(&c, NOBODY);
@@ -351,24 +433,32 @@ static void a_creation_is_the_allowed_one(void)
 	c.tx.create = true;
 	c.tx.data_len = wr_len(&c.w);
 	r.pinned = false;
-	CHECK(signer_policy_check(&r, &c.tx, NULL) == ERR_STATE, "not allowed");
+	CHECK(signer_policy_check(&r, &c.tx, &spend, NULL) == ERR_STATE,
+	      "not allowed");
 	r.deploy_allowed = true;
 	r.deploy.chain_id = CHAIN;
 	r.deploy.code = keccak256(c.data, c.tx.data_len);
-	CHECK(signer_policy_check(&r, &c.tx, NULL) == ERR_NONE, "allowed");
+	CHECK(signer_policy_check(&r, &c.tx, &spend, NULL) == ERR_NONE,
+	      "allowed");
 	c.data[0] ^= 1;
-	CHECK(signer_policy_check(&r, &c.tx, NULL) == ERR_STATE, "other code");
+	CHECK(signer_policy_check(&r, &c.tx, &spend, NULL) == ERR_STATE,
+	      "other code");
 	c.data[0] ^= 1;
 	c.tx.chain_id++;
-	CHECK(signer_policy_check(&r, &c.tx, NULL) == ERR_STATE, "other chain");
+	CHECK(signer_policy_check(&r, &c.tx, &spend, NULL) == ERR_STATE,
+	      "other chain");
 	c.tx.chain_id--;
 	c.tx.value = amount_from_u64(1);
-	CHECK(signer_policy_check(&r, &c.tx, NULL) == ERR_STATE, "with coin");
+	CHECK(signer_policy_check(&r, &c.tx, &spend, NULL) == ERR_STATE,
+	      "with coin");
 }
 
 int main(void)
 {
 	deposits_go_to_own_accounts();
+	agreements_are_what_both_signed();
+	what_takes_nothing_of_ours_is_signed();
+	only_an_own_agreement_is_topped_up_and_counted();
 	money_leaves_to_known_addresses();
 	cash_goes_where_the_payee_may_have_it();
 	reserves_end_in_time();
