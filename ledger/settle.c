@@ -666,6 +666,11 @@ enum err_code settle_set_profile(struct settle *s,
 	return rc;
 }
 
+struct address settle_account(const struct settle *s)
+{
+	return s->cfg.me;
+}
+
 void settle_set_price(struct settle *s, const struct settle_price *price)
 {
 	s->cfg.price = *price;

@@ -76,6 +76,8 @@ enum err_code settle_set_profile(struct settle *s,
 				 const struct profile *profile, struct err *e)
 	__attribute__((warn_unused_result));
 void settle_set_price(struct settle *s, const struct settle_price *price);
+/* Whose settlements these are. */
+struct address settle_account(const struct settle *s);
 /* No callback with this ctx comes any more. */
 void settle_forget(struct settle *s, void *ctx);
 /* Transactions that are not final yet. */

@@ -6,24 +6,8 @@
 
 const char *step_kind(enum outbox_kind kind, const char *other)
 {
-	switch (kind) {
-	case OUTBOX_DEPLOY:
-		return "deploy";
-	case OUTBOX_APPROVE:
-		return "approve";
-	case OUTBOX_DEPOSIT:
-		return "deposit";
-	case OUTBOX_WITHDRAW:
-		return "withdraw";
-	case OUTBOX_RESERVE:
-		return "reserve";
-	case OUTBOX_RELEASE:
-		return "release";
-	case OUTBOX_CASH:
-		return "cash";
-	case OUTBOX_OTHER:
-		break;
-	}
+	if (kind != OUTBOX_OTHER)
+		return outbox_kind_name(kind);
 	return other ? other : "call";
 }
 
