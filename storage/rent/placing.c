@@ -249,7 +249,7 @@ static void count_taken(struct placing *p, const uint16_t *seat)
 	memset(p->at_host, 0, sizeof(p->at_host));
 	memset(p->at_net, 0, sizeof(p->at_net));
 	for (unsigned i = 0; i < p->policy.shards; i++) {
-		if (seat[i] == PLACING_NONE)
+		if (seat[i] >= PLACING_ELSEWHERE)
 			continue;
 		p->at_host[seat[i]]++;
 		p->at_net[p->hosts[seat[i]].net]++;

@@ -26,6 +26,8 @@
 
 #define PLACING_HOSTS_MAX 4096U
 #define PLACING_NONE UINT16_MAX
+/* A seat that is taken by a host which is not known here. */
+#define PLACING_ELSEWHERE (UINT16_MAX - 1)
 
 struct placing_net { /* 4 or 6, and the prefix */
 	uint8_t bytes[7];
