@@ -9,11 +9,13 @@
  *   total     the pipeline as it is used, which does the last three tile by
  *             tile; best of three parts of the run
  *   get       from the last k sectors back to plaintext
+ *   trees     leaves and nodes of a sector by each way that the processor has
  *
  * Rates are MiB of input a second of processor time. RSS is the most that the
  * process had, input buffer and all sectors of a segment included.
  */
-#include "base/aead.h"
+#include "base/hash.h"
+#include "base/sha256_many.h"
 #include "base/xchacha.h"
 #include "storage/object/segment.h"
 
@@ -171,6 +173,30 @@ static void bench_get(struct bench *b)
 	print(b, "get", b->segments, cpu_s() - t);
 }
 
+static void bench_ways(const struct bench *b)
+{
+	static const char *const names[] = {"one by one", "pairs", "lanes"};
+	static uint8_t nodes[SECTOR_LEAVES * SHA256_LEN];
+	enum { TURNS = 500 };
+
+	for (int way = SHA256_ONE; way <= SHA256_LANES; way++) {
+		double t = cpu_s();
+
+		if (!sha256_has_way((enum sha256_way)way))
+			continue;
+		for (unsigned i = 0; i < TURNS; i++) {
+			sha256_many_by((enum sha256_way)way, nodes, b->out,
+				       TREE_LEAF, SECTOR_LEAVES);
+			for (size_t n = SECTOR_LEAVES / 2; n; n /= 2)
+				sha256_many_by((enum sha256_way)way, nodes,
+					       nodes, 2 * SHA256_LEN, n);
+		}
+		(void)printf("trees    %8.2f GB/s, %s\n",
+			     TURNS * (double)SECTOR_LEN / (cpu_s() - t) / 1e9,
+			     names[way]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const uint8_t full[OBJECT_KEY_LEN] = {1};
@@ -202,6 +228,7 @@ int main(int argc, char **argv)
 	bench_hash(&b);
 	bench_total(&b);
 	bench_get(&b);
+	bench_ways(&b);
 	(void)getrusage(RUSAGE_SELF, &u);
 	(void)printf("%u of %u, RSS at most %.1f MiB\n", b.k, b.n,
 		     (double)u.ru_maxrss / 1024.0);

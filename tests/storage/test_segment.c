@@ -3,6 +3,7 @@
 #include "storage/object/segment.h"
 #include "tests/check.h"
 
+#include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,6 +259,51 @@ static void a_full_segment_takes_no_more(void)
 	segment_free(s);
 }
 
+struct half {
+	pthread_t thread;
+	const struct town *t;
+	unsigned first;
+	uint8_t *out;
+	struct hash32 roots[4];
+	enum err_code code;
+};
+
+static void *make_half(void *ctx)
+{
+	struct half *h = ctx;
+
+	h->code = segment_sectors(h->t->s, h->first, 4, h->out, h->roots, NULL);
+	return NULL;
+}
+
+static void two_threads_may_make_sectors_of_one_segment(void)
+{
+	struct half halves[2];
+	struct town t;
+
+	town_init(&t, 4, 8, 5);
+	for (unsigned i = 0; i < 2; i++) {
+		halves[i].t = &t;
+		halves[i].first = 4 * i;
+		halves[i].out = malloc(4 * SECTOR_LEN);
+		if (!halves[i].out ||
+		    pthread_create(&halves[i].thread, NULL, make_half,
+				   &halves[i]) != 0)
+			abort();
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		(void)pthread_join(halves[i].thread, NULL);
+		CHECK(halves[i].code == ERR_NONE &&
+			      memcmp(halves[i].out, sector(&t, 4 * i),
+				     4 * SECTOR_LEN) == 0 &&
+			      memcmp(halves[i].roots, &t.roots[4 * i],
+				     sizeof(halves[i].roots)) == 0,
+		      "half %u", i);
+		free(halves[i].out);
+	}
+	town_clear(&t);
+}
+
 /* A tail that a frame's border cuts in two. */
 static void a_tail_is_the_last_of_the_segment(void)
 {
@@ -413,6 +459,7 @@ int main(void)
 	a_slice_gives_its_frames();
 	what_was_altered_does_not_open();
 	a_full_segment_takes_no_more();
+	two_threads_may_make_sectors_of_one_segment();
 	a_tail_is_the_last_of_the_segment();
 	calls_out_of_order_are_refused();
 	what_is_out_of_range_is_refused();
