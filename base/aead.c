@@ -1,5 +1,7 @@
 #include "base/aead.h"
 
+#include "base/vector.h"
+
 #include <openssl/evp.h>
 #include <sodium.h>
 #include <string.h>
@@ -70,6 +72,7 @@ bool aead_seal(uint8_t *out, const uint8_t *plain, size_t len,
 		return false;
 	inner_of(&in, nonce, key);
 	ok = long_seal(c, &in, out, plain, len, ad, ad_len);
+	vector_clear_upper();
 	EVP_CIPHER_CTX_free(c);
 	sodium_memzero(&in, sizeof(in));
 	return ok;
@@ -96,6 +99,7 @@ bool aead_open(uint8_t *plain, const uint8_t *box, size_t len,
 		return false;
 	inner_of(&in, nonce, key);
 	ok = long_open(c, &in, plain, box, len, ad, ad_len);
+	vector_clear_upper();
 	if (!ok) /* it was decrypted before it was known to be forged */
 		memset(plain, 0, len);
 	EVP_CIPHER_CTX_free(c);

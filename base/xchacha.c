@@ -1,5 +1,7 @@
 #include "base/xchacha.h"
 
+#include "base/vector.h"
+
 #include <openssl/evp.h>
 #include <sodium.h>
 #include <string.h>
@@ -41,6 +43,8 @@ void xchacha_free(struct xchacha *x)
 bool xchacha_xor(struct xchacha *x, uint8_t *out, const uint8_t *in, size_t len)
 {
 	int n = 0;
+	bool ok = EVP_EncryptUpdate(ctx(x), out, &n, in, (int)len) == 1;
 
-	return EVP_EncryptUpdate(ctx(x), out, &n, in, (int)len) == 1;
+	vector_clear_upper();
+	return ok;
 }

@@ -1,5 +1,7 @@
 #include "storage/object/coder.h"
 
+#include "base/vector.h"
+
 #include <isa-l/erasure_code.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -73,6 +75,7 @@ static void run(unsigned k, unsigned rows, const uint8_t *tables,
 		dst[i] = out[i];
 	ec_encode_data((int)len, (int)k, (int)rows,
 		       (uint8_t *)(uintptr_t)tables, src, dst);
+	vector_clear_upper();
 }
 
 void coder_encode(const struct coder *c, unsigned first, unsigned count,
