@@ -194,6 +194,29 @@ do_allow_deploy(struct signer *s, const struct signer_deploy *d, struct err *e)
 	return ERR_NONE;
 }
 
+static bool within(struct amount a, struct amount most)
+{
+	return amount_cmp(a, most) <= 0;
+}
+
+/* A token turned out to have fewer decimals than was thought when the limits
+ * were read. They only fall here: a parent that was taken over raises none. */
+static enum err_code do_limits(struct signer *s, const struct signer_limits *l,
+			       struct err *e)
+{
+	const struct signer_limits *now = &s->limits;
+
+	if (!within(l->payee_per_day, now->payee_per_day) ||
+	    !within(l->total_per_day, now->total_per_day) ||
+	    !within(l->fee_per_tx, now->fee_per_tx) ||
+	    !within(l->fee_per_day, now->fee_per_day) ||
+	    l->reserve_days > now->reserve_days)
+		return err_fail(e, ERR_STATE,
+				"signer: limits only fall while it runs");
+	s->limits = *l;
+	return ERR_NONE;
+}
+
 static enum err_code check_domain(const struct signer *s, uint64_t chain_id,
 				  const struct address *bank, struct err *e)
 {
@@ -479,6 +502,8 @@ static enum err_code answer(struct signer *s, const struct signer_request *q,
 		memcpy(p->u.storage_key, s->secret->storage_key,
 		       sizeof(p->u.storage_key));
 		return has_account(s, SIGNER_STORAGE, e);
+	case SIGNER_LIMITS:
+		return do_limits(s, &q->u.limits, e);
 	}
 	return err_fail(e, ERR_PARSE, "signer: not a request");
 }

@@ -330,6 +330,9 @@ static void put_request(struct wr *w, const struct signer_request *q)
 		return;
 	case SIGNER_STORAGE_KEY:
 		return;
+	case SIGNER_LIMITS:
+		put_limits(w, &q->u.limits);
+		return;
 	}
 	w->bad = true;
 }
@@ -379,6 +382,9 @@ static void get_request(struct rd *r, struct signer_request *q,
 		return;
 	case SIGNER_STORAGE_KEY:
 		return;
+	case SIGNER_LIMITS:
+		get_limits(r, &q->u.limits);
+		return;
 	}
 	r->bad = true;
 }
@@ -424,6 +430,7 @@ static void put_answer(struct wr *w, const struct signer_reply *p)
 	case SIGNER_PIN:
 	case SIGNER_ALLOW_DEPLOY:
 	case SIGNER_ADOPT:
+	case SIGNER_LIMITS:
 		return;
 	case SIGNER_RECEIPT:
 	case SIGNER_CHANNEL:
@@ -463,6 +470,7 @@ static void get_answer(struct rd *r, struct signer_reply *p)
 	case SIGNER_PIN:
 	case SIGNER_ALLOW_DEPLOY:
 	case SIGNER_ADOPT:
+	case SIGNER_LIMITS:
 		return;
 	case SIGNER_RECEIPT:
 	case SIGNER_CHANNEL:
@@ -530,7 +538,7 @@ static bool frame_open(struct rd *r, enum signer_type *type, uint32_t *id,
 	*id = rd_u32(r);
 	*type = (enum signer_type)t;
 	return (t >= SIGNER_UNLOCK && t <= SIGNER_TX_EVM) ||
-	       (t >= SIGNER_CHANNEL && t <= SIGNER_STORAGE_KEY);
+	       (t >= SIGNER_CHANNEL && t <= SIGNER_LIMITS);
 }
 
 size_t signer_request_encode(const struct signer_request *q, uint32_t id,

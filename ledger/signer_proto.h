@@ -50,6 +50,7 @@ enum signer_type {
 	SIGNER_SHEET = 12,
 	SIGNER_ENDPOINT = 13,
 	SIGNER_STORAGE_KEY = 14,
+	SIGNER_LIMITS = 15,
 };
 
 /* Which of the owner's accounts. A key file made from a raw key has only the
@@ -170,6 +171,7 @@ struct signer_request {
 		struct signer_agreement agreement;
 		struct signer_sheet sheet;
 		struct signer_endpoint endpoint;
+		struct signer_limits limits; /* none above the present */
 		struct signer_tx_evm tx;
 	} u;
 };
@@ -196,7 +198,8 @@ struct signer_tx {
 };
 
 /* code other than ERR_NONE: refused, `msg` says why in one line, and u has no
- * meaning. PIN, ALLOW_DEPLOY and ADOPT answer nothing more. */
+ * meaning. PIN, ALLOW_DEPLOY, ADOPT and LIMITS answer
+ * nothing more. */
 struct signer_reply {
 	enum signer_type type;
 	enum err_code code;

@@ -183,25 +183,34 @@ static enum err_code coin_amount(const struct money *m, const char *name,
 			       m->profile.coin_decimals, e);
 }
 
-static enum err_code fill_limits(struct money *m, struct signer_unlock *u,
-				 struct err *e)
+/* What the token's limits are in units hangs on its decimals. */
+static enum err_code read_limits(const struct money *m, unsigned decimals,
+				 struct signer_limits *l, struct err *e)
 {
 	struct engine *en = m->engine;
-	const char *cold;
-	enum err_code code = money_parse(m, engine_text(en, "day-limit"),
-					 &u->limits.total_per_day, e);
+	enum err_code code = amount_from_dec(
+		&l->total_per_day, engine_text(en, "day-limit"), decimals, e);
 
 	if (code == ERR_NONE)
-		code = money_parse(m, engine_text(en, "payee-day-limit"),
-				   &u->limits.payee_per_day, e);
+		code = amount_from_dec(&l->payee_per_day,
+				       engine_text(en, "payee-day-limit"),
+				       decimals, e);
 	if (code == ERR_NONE)
-		code = coin_amount(m, "fee-limit", &u->limits.fee_per_tx, e);
+		code = coin_amount(m, "fee-limit", &l->fee_per_tx, e);
 	if (code == ERR_NONE)
-		code = coin_amount(m, "day-fee-limit", &u->limits.fee_per_day,
-				   e);
-	u->limits.reserve_days = 3650;
+		code = coin_amount(m, "day-fee-limit", &l->fee_per_day, e);
+	l->reserve_days = 3650;
+	return code;
+}
+
+static enum err_code read_cold(struct money *m, struct signer_unlock *u,
+			       struct err *e)
+{
+	const char *cold;
+	enum err_code code = ERR_NONE;
+
 	for (size_t i = 0; code == ERR_NONE && i < SIGNER_COLD_MAX &&
-			   (cold = engine_list_at(en, "cold", i));
+			   (cold = engine_list_at(m->engine, "cold", i));
 	     i++) {
 		code = parse_address(m, &u->cold[i], cold, e);
 		u->cold_len = i + 1;
@@ -336,14 +345,60 @@ static void on_unlocked(void *ctx, const struct signer_reply *r,
 	money_end_opening(m);
 }
 
+/* Was this bank of this chain checked before? Then chain id, token, decimals
+ * and the length of a period are known without asking. */
+static bool read_note(struct money *m, struct book *book)
+{
+	const struct profile *p = &m->profile;
+	uint8_t note[BANK_NOTE_LEN];
+	size_t len = sizeof(note);
+	struct rd r;
+	struct signer_domain d;
+
+	if (book_note_get(book, BANK_NOTE, note, &len, NULL) != ERR_NONE ||
+	    len != sizeof(note))
+		return false;
+	r = rd_from(note, len);
+	d.chain_id = rd_u64(&r);
+	rd_copy(&r, d.bank.bytes, 20);
+	rd_copy(&r, d.token.bytes, 20);
+	if (!address_eq(&d.bank, &m->domain.bank) ||
+	    (m->domain.chain_id && d.chain_id != m->domain.chain_id) ||
+	    (p->has_token && !address_eq(&d.token, &p->token)))
+		return false;
+	m->domain = d;
+	m->decimals = rd_u8(&r);
+	m->period = rd_u32(&r);
+	return true;
+}
+
+/* The limits are given with the passphrase, before the book is open. */
+static void peek_note(struct money *m)
+{
+	char path[HOME_PATH_MAX];
+	struct book *book;
+
+	home_file(&m->engine->home, purse_file(SIGNER_BANDWIDTH), path);
+	if (access(path, F_OK) != 0 ||
+	    book_open_readonly(&book, path, NULL) != ERR_NONE)
+		return;
+	(void)read_note(m, book);
+	book_close(book);
+}
+
 static enum err_code unlock(struct money *m, struct err *e)
 {
 	char key_path[HOME_PATH_MAX], state_path[HOME_PATH_MAX];
 	struct signer_request q = {.type = SIGNER_UNLOCK};
 	struct signer_reply r;
 	uint32_t index = (uint32_t)engine_int(m->engine, "wallet-index");
-	enum err_code code = fill_limits(m, &q.u.unlock, e);
+	enum err_code code;
 
+	peek_note(m);
+	m->limit_decimals = m->decimals;
+	code = read_limits(m, m->decimals, &q.u.unlock.limits, e);
+	if (code == ERR_NONE)
+		code = read_cold(m, &q.u.unlock, e);
 	if (code != ERR_NONE)
 		return code;
 	home_file(&m->engine->home, "wallet.key", key_path);
@@ -459,32 +514,9 @@ static void put_note(const struct money *m, uint8_t out[BANK_NOTE_LEN])
 	wr_u32(&w, m->period);
 }
 
-/* Was this bank of this chain checked before? Then chain id, token, decimals
- * and the length of a period are known without asking. */
 static bool was_checked(struct money *m)
 {
-	const struct profile *p = &m->profile;
-	uint8_t note[BANK_NOTE_LEN];
-	size_t len = sizeof(note);
-	struct rd r;
-	struct signer_domain d;
-
-	if (book_note_get(m->bandwidth.book, BANK_NOTE, note, &len, NULL) !=
-		    ERR_NONE ||
-	    len != sizeof(note))
-		return false;
-	r = rd_from(note, len);
-	d.chain_id = rd_u64(&r);
-	rd_copy(&r, d.bank.bytes, 20);
-	rd_copy(&r, d.token.bytes, 20);
-	if (!address_eq(&d.bank, &m->domain.bank) ||
-	    (m->domain.chain_id && d.chain_id != m->domain.chain_id) ||
-	    (p->has_token && !address_eq(&d.token, &p->token)))
-		return false;
-	m->domain = d;
-	m->decimals = rd_u8(&r);
-	m->period = rd_u32(&r);
-	return true;
+	return read_note(m, m->bandwidth.book);
 }
 
 static void stop_waiting_for(struct money *m)
@@ -540,6 +572,37 @@ static void on_pin_reply(void *ctx, const struct signer_reply *r,
 	money_end_opening(m);
 }
 
+static void ask_pin(struct money *m);
+
+static void on_limits(void *ctx, const struct signer_reply *r,
+		      const struct err *error)
+{
+	struct money *m = ctx;
+
+	(void)r;
+	if (error) {
+		set_trouble(m, error);
+		money_end_opening(m);
+		return;
+	}
+	m->limit_decimals = m->decimals;
+	ask_pin(m);
+}
+
+/* The limits were read before the token's decimals were known. More decimals
+ * than thought make them stricter than meant until the next start, which knows
+ * better; fewer would make them void, so they fall before anything is signed.
+ */
+static void lower_limits(struct money *m)
+{
+	struct signer_request q = {.type = SIGNER_LIMITS};
+	struct err e = {0};
+
+	if (read_limits(m, m->decimals, &q.u.limits, &e) != ERR_NONE ||
+	    signer_ask(m->signer, &q, on_limits, m, &e) != ERR_NONE)
+		set_trouble(m, &e);
+}
+
 static void ask_pin(struct money *m)
 {
 	struct signer_request q = {.type = SIGNER_PIN, .u.pin = m->domain};
@@ -547,6 +610,10 @@ static void ask_pin(struct money *m)
 
 	if (!m->signer) {
 		be_pinned(m);
+		return;
+	}
+	if (m->decimals < m->limit_decimals) {
+		lower_limits(m);
 		return;
 	}
 	if (signer_ask(m->signer, &q, on_pin_reply, m, &e) != ERR_NONE)

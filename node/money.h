@@ -39,6 +39,7 @@ struct money {
 	struct signer_domain domain; /* bank zero: none is configured */
 	unsigned decimals;	     /* of the token */
 	uint32_t period;	   /* of the bank, blocks; 0: not checked yet */
+	unsigned limit_decimals;   /* that the signer's limits were read with */
 	char symbol[ABI_TEXT_MAX]; /* of the token; "" until known */
 	bool pinned;
 	bool waiting; /* money_start() runs the loop until pinned */

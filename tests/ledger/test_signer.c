@@ -129,7 +129,7 @@ static void nothing_is_done_before_the_passphrase(void)
 		SIGNER_ADDRESS,	 SIGNER_PIN,	     SIGNER_ALLOW_DEPLOY,
 		SIGNER_RECEIPT,	 SIGNER_ADOPT,	     SIGNER_TX_EVM,
 		SIGNER_CHANNEL,	 SIGNER_AGREEMENT,   SIGNER_SHEET,
-		SIGNER_ENDPOINT, SIGNER_STORAGE_KEY,
+		SIGNER_ENDPOINT, SIGNER_STORAGE_KEY, SIGNER_LIMITS,
 	};
 	struct signer_client *c = start(NULL);
 	struct signer_request q = {.type = SIGNER_STATUS};
@@ -413,6 +413,36 @@ static void the_storage_key_comes_from_the_phrase(void)
 	(void)call(c, "unlock", &q, ERR_NONE, "");
 	q = (struct signer_request){.type = SIGNER_STORAGE_KEY};
 	(void)call(c, "of a raw key", &q, ERR_STATE, "recovery phrase");
+	signer_client_free(c);
+}
+
+static void limits_only_fall(void)
+{
+	struct signer_client *c =
+		start_pinned(scratch_path(&dir, "limits.state"));
+	struct signer_request q = {.type = SIGNER_LIMITS}, ask = receipt(1, 60);
+	struct signer_reply r;
+	struct signer_limits *l = &q.u.limits;
+
+	(void)call(c, "before", &ask, ERR_NONE, "");
+	*l = unlock_of("", "").u.unlock.limits;
+	l->payee_per_day = amount_from_u64(64);
+	(void)call(c, "less for one payee", &q, ERR_NONE, "");
+	ask = receipt(1, 65);
+	(void)call(c, "over it", &ask, ERR_FUNDS, "one payee");
+	ask = receipt(1, 64);
+	(void)call(c, "up to it", &ask, ERR_NONE, "");
+	l->payee_per_day = amount_from_u64(65);
+	(void)call(c, "one more than now", &q, ERR_STATE, "only fall");
+	l->payee_per_day = amount_from_u64(64);
+	l->reserve_days++;
+	(void)call(c, "longer reserves", &q, ERR_STATE, "only fall");
+	q = (struct signer_request){.type = SIGNER_STATUS};
+	r = call(c, "status", &q, ERR_NONE, "");
+	CHECK(amount_cmp(r.u.status.limits.payee_per_day,
+			 amount_from_u64(64)) == 0 &&
+		      r.u.status.limits.reserve_days == 30,
+	      "what was refused changed nothing");
 	signer_client_free(c);
 }
 
@@ -753,6 +783,7 @@ int main(void)
 	what_agreements_lock_counts_towards_the_day();
 	a_host_speaks_for_itself_only();
 	the_storage_key_comes_from_the_phrase();
+	limits_only_fall();
 	restarts_reset_nothing();
 	what_cannot_be_written_is_not_signed();
 	a_second_signer_is_kept_out();

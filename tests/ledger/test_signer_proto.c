@@ -12,7 +12,7 @@ static const enum signer_type types[] = {
 	SIGNER_UNLOCK,	     SIGNER_STATUS,    SIGNER_ADDRESS, SIGNER_PIN,
 	SIGNER_ALLOW_DEPLOY, SIGNER_RECEIPT,   SIGNER_ADOPT,   SIGNER_TX_EVM,
 	SIGNER_CHANNEL,	     SIGNER_AGREEMENT, SIGNER_SHEET,   SIGNER_ENDPOINT,
-	SIGNER_STORAGE_KEY,
+	SIGNER_STORAGE_KEY,  SIGNER_LIMITS,
 };
 
 static void fill(void *p, size_t len, uint8_t from)
@@ -95,6 +95,10 @@ static struct signer_request request_of(enum signer_type type)
 		break;
 	case SIGNER_STORAGE_KEY:
 		break;
+	case SIGNER_LIMITS:
+		q.u.limits.total_per_day = amount_from_parts(3, 4);
+		q.u.limits.reserve_days = 8;
+		break;
 	case SIGNER_TX_EVM:
 		q.u.tx = (struct signer_tx_evm){
 			.style = SIGNER_TX_1559,
@@ -134,6 +138,7 @@ static struct signer_reply reply_of(enum signer_type type)
 	case SIGNER_PIN:
 	case SIGNER_ALLOW_DEPLOY:
 	case SIGNER_ADOPT:
+	case SIGNER_LIMITS:
 		break;
 	case SIGNER_RECEIPT:
 	case SIGNER_CHANNEL:
