@@ -98,13 +98,19 @@ enum err_code segment_begin(struct segment *s, const struct object_keys *keys,
 	return ERR_NONE;
 }
 
-static void nonce_for(uint8_t nonce[AEAD_NONCE_LEN], const struct segment *s,
-		      uint64_t index)
+static void nonce_of(uint8_t nonce[AEAD_NONCE_LEN],
+		     const uint8_t salt[SEGMENT_SALT_LEN], uint64_t index)
 {
 	struct wr w = wr_into(nonce, AEAD_NONCE_LEN);
 
-	wr_copy(&w, s->salt, sizeof(s->salt));
+	wr_copy(&w, salt, SEGMENT_SALT_LEN);
 	wr_u64(&w, index);
+}
+
+static void nonce_for(uint8_t nonce[AEAD_NONCE_LEN], const struct segment *s,
+		      uint64_t index)
+{
+	nonce_of(nonce, s->salt, index);
 }
 
 static enum err_code in_state(const struct segment *s, bool ok, struct err *e)
@@ -348,6 +354,38 @@ enum err_code segment_open(const struct segment *s, uint8_t out[FRAME_PLAIN],
 				"segment: frame %u does not open with this key",
 				frame);
 	return ERR_NONE;
+}
+
+enum err_code segment_frame(uint8_t out[FRAME_PLAIN],
+			    const struct object_keys *keys,
+			    const uint8_t salt[SEGMENT_SALT_LEN],
+			    unsigned frame, const uint8_t *data, struct err *e)
+{
+	uint32_t at = frame % FRAMES_PER_ROW * FRAME_LEN;
+	uint8_t nonce[AEAD_NONCE_LEN];
+	struct xchacha *x;
+	uint8_t *sealed;
+	enum err_code code = ERR_NONE;
+
+	if (keys->access != OBJECT_FULL)
+		return err_fail(e, ERR_STATE, "segment: no key to open with");
+	nonce_of(nonce, salt, WHITENING_INDEX + frame / FRAMES_PER_ROW);
+	x = xchacha_new(keys->repair, nonce, at / XCHACHA_BLOCK);
+	sealed = malloc(FRAME_LEN);
+	if (!x || !sealed || !xchacha_xor(x, sealed, data, FRAME_LEN)) {
+		code = err_fail(e, ERR_NOMEM, "segment: no memory");
+	} else {
+		nonce_of(nonce, salt, frame);
+		if (!aead_open(out, sealed, FRAME_LEN, NULL, 0, nonce,
+			       keys->full))
+			code = err_fail(e, ERR_SIG,
+					"segment: frame %u does not open with "
+					"this key",
+					frame);
+	}
+	free(sealed);
+	xchacha_free(x);
+	return code;
 }
 
 /* What making sectors needs besides their own memory. */

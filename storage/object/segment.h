@@ -102,6 +102,15 @@ enum err_code segment_open(const struct segment *s, uint8_t out[FRAME_PLAIN],
 			   unsigned frame, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* The same of one frame alone, from the FRAME_LEN bytes that its data row
+ * (frame / FRAMES_PER_ROW) has of it, whitened as at a host: a range needs no
+ * other row. keys: OBJECT_FULL. ERR_STATE, ERR_SIG, ERR_NOMEM. */
+enum err_code segment_frame(uint8_t out[FRAME_PLAIN],
+			    const struct object_keys *keys,
+			    const uint8_t salt[SEGMENT_SALT_LEN],
+			    unsigned frame, const uint8_t *data, struct err *e)
+	__attribute__((warn_unused_result));
+
 /* Makes the sectors of rows first .. first + count - 1, one after another in
  * out, and their roots. Whole segments only. Changes nothing in s: several
  * threads may make different rows at the same time. Takes some 20 KiB a row

@@ -6,6 +6,7 @@
 
 #include "base/db.h"
 #include "base/rng.h"
+#include "storage/object/placement.h"
 #include "storage/object/segment.h"
 #include "storage/rent/placing.h"
 #include "storage/rent/renter_db.h"
@@ -255,6 +256,66 @@ TOWN_UNUSED static struct renter_object town_object(struct renter_db *db,
 	CHECK(renter_db_add_object(db, &o, NULL) == ERR_NONE, "an object");
 	CHECK(renter_db_commit(db, NULL) == ERR_NONE, "commit");
 	return o;
+}
+
+/* An object of so many segments as it lies after a put: shard i of segment s at
+ * host (i + s) mod hosts. */
+TOWN_UNUSED static struct placement *town_store(struct town *t, unsigned k,
+						unsigned n, unsigned segments,
+						unsigned hosts)
+{
+	struct placement *p = NULL;
+	struct segment *s = NULL;
+	struct object_keys keys;
+	uint8_t *plain = malloc(segment_plain_len(k));
+	uint8_t *sectors = malloc((size_t)n * SECTOR_LEN);
+	struct hash32 roots[64];
+	size_t taken;
+
+	town_keys(&keys);
+	if (!plain || !sectors || n > 64 ||
+	    placement_new(&p, k, n, segments, NULL) != ERR_NONE ||
+	    segment_new(&s, k, n, SECTOR_LEN, NULL) != ERR_NONE)
+		abort();
+	for (unsigned g = 0; g < segments; g++) {
+		memset(p->salts[g], (int)g + 1, SEGMENT_SALT_LEN);
+		stream_bytes(plain, (uint64_t)g * segment_plain_len(k),
+			     segment_plain_len(k), 0);
+		if (segment_begin(s, &keys, p->salts[g], 0, NULL) != ERR_NONE ||
+		    segment_put(s, &taken, plain, segment_plain_len(k), NULL) !=
+			    ERR_NONE ||
+		    segment_finish(s, NULL, 0, NULL) != ERR_NONE ||
+		    segment_sectors(s, 0, n, sectors, roots, NULL) != ERR_NONE)
+			abort();
+		for (unsigned i = 0; i < n; i++) {
+			unsigned host = (i + g) % hosts;
+			struct address a = town_address(host);
+
+			placement_row(p, g, i)->root = roots[i];
+			CHECK(placement_add(p, g, i, &a, NULL) == ERR_NONE,
+			      "place");
+			town_keep(t, host, &roots[i],
+				  sectors + (size_t)i * SECTOR_LEN);
+		}
+	}
+	segment_free(s);
+	free(sectors);
+	free(plain);
+	return p;
+}
+
+/* What a host answers to a read: false when it is wrong, and the reader would
+ * see it by the proof. */
+TOWN_UNUSED static bool town_fill(struct town *t, const struct town_ask *a)
+{
+	const uint8_t *data = town_sector(t, a->host, &a->root);
+
+	if (t->hosts[a->host].habit == HABIT_LIAR)
+		return false;
+	CHECK(data, "host %u was asked for what it has", a->host);
+	if (data)
+		memcpy(a->buf, data + a->off, a->len);
+	return true;
 }
 
 #endif
