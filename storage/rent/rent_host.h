@@ -121,7 +121,8 @@ struct rent_answer {
 	bool old;	      /* PLACE, KEEP: a newer or equal one is here */
 	struct span data;     /* READ: the bytes */
 	const uint8_t *bytes; /* READ: proof; AGREEMENT: blob; ROOTS, LOST:
-				 roots; HAVE: bits; SIGN: signature; FETCH,
+				 roots; HAVE: bits, the first the
+				 highest, spare ones 0; SIGN: signature; FETCH,
 				 HEAD: the record's bytes */
 	size_t n_bytes;
 	uint32_t next, total; /* ROOTS, LOST */

@@ -45,9 +45,7 @@ static enum err_code begin(struct rent_session *s, const struct rent_msg *m,
 	if (s->record)
 		return err_fail(e, ERR_STATE,
 				"sb_store: a record within a record");
-	if (p->off != 0)
-		return err_fail(e, ERR_STATE,
-				"sb_store: a record that begins at %u", p->off);
+
 	if (s->n_small >= RENT_SMALL_MAX)
 		return err_fail(e, ERR_LIMIT, "sb_store: %u requests at once",
 				s->n_small);

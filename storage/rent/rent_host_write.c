@@ -93,10 +93,7 @@ static enum err_code begin(struct rent_session *s, const struct rent_msg *m,
 	if (s->filling)
 		return err_fail(e, ERR_STATE,
 				"sb_store: a sector within a sector");
-	if (m->u.part.off != 0)
-		return err_fail(e, ERR_STATE,
-				"sb_store: a sector that begins at %u",
-				m->u.part.off);
+
 	if (s->n_writes >= RENT_WRITES_MAX)
 		return err_fail(e, ERR_LIMIT, "sb_store: %u sectors at once",
 				s->n_writes);
@@ -243,8 +240,7 @@ void have_answer(struct req *r, const struct rent_answer *a)
 		return;
 	}
 	memcpy(bits, a->bytes, a->n_bytes);
-	if (r->n % 8)
-		bits[r->n / 8] &= (uint8_t)(0xff00U >> r->n % 8);
+
 	m.u.has.bits = (struct rent_view){bits, a->n_bytes};
 	s->refused = 0;
 	host_end(r);
