@@ -66,6 +66,9 @@ static enum err_code on_offer(struct rent_session *s, uint32_t id,
 		return host_refuse_id(s, id, RENT_NO_CLOSED,
 				      "has no prices at present", e);
 	s->refused = 0;
+	if (rent_ingress(&s->ingress, &o->sheet, 1) &&
+	    o->sheet.expires <= INT64_MAX)
+		s->priced_until_s = (int64_t)o->sheet.expires;
 	m.u.sheet.sheet = o->sheet;
 	m.u.sheet.sig = o->sig;
 	m.u.sheet.room = space < UINT32_MAX ? (uint32_t)space : UINT32_MAX;

@@ -2,12 +2,16 @@
 
 #include <string.h>
 
-/* What a sector costs to bring. */
-static struct amount ingress_of(struct rent_host *h)
+/* What a sector costs to bring: as was told on this session, until that sheet
+ * ends, or the present price. */
+static struct amount ingress_of(struct rent_session *s)
 {
+	struct rent_host *h = s->h;
 	const struct rent_offer *o = h->ops.offer(h->ops.ctx, NULL);
 	struct amount due = AMOUNT_ZERO;
 
+	if (h->now_s < s->priced_until_s)
+		return s->ingress;
 	if (o && !rent_ingress(&due, &o->sheet, 1))
 		due = amount_max112(); /* dearer than all money */
 	return due;
@@ -42,7 +46,7 @@ static enum rent_no admit(struct req *r)
 		return RENT_NO_CLOSED;
 	if (h->ops.space(h->ops.ctx) <= h->n_sectors)
 		return RENT_NO_FULL;
-	r->due = ingress_of(h);
+	r->due = ingress_of(s);
 	if (!amount_add(&all, s->dues, r->due) || !amount_fits112(all) ||
 	    !h->ops.covered(h->ops.ctx, s->ctx, all)) {
 		r->due = AMOUNT_ZERO;
