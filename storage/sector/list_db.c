@@ -373,12 +373,13 @@ enum err_code list_cut_level(struct sector_db *d, int64_t agreement,
 
 enum err_code list_roots(struct sector_db *d, const struct list_key *key,
 			 uint32_t from, struct hash32 *out, size_t max,
-			 size_t *n, struct err *e)
+			 size_t *n, uint32_t *total, struct err *e)
 {
-	struct list_row row;
+	struct list_row row = {.sectors = 0};
 	enum err_code code = list_must_find(d, key, &row, e);
 
 	*n = 0;
+	*total = row.sectors;
 	while (code == ERR_NONE && *n < max && from < row.sectors) {
 		uint32_t skip = from % TREE_BLOCK;
 		struct list_block b;
@@ -441,13 +442,15 @@ static enum err_code nothing_lost(struct sector_db *d, bool *nothing,
 
 enum err_code list_lost(struct sector_db *d, const struct list_key *key,
 			uint32_t from, struct hash32 *out, size_t max,
-			size_t *n, uint32_t *next, struct err *e)
+			size_t *n, uint32_t *next, uint32_t *total,
+			struct err *e)
 {
-	struct list_row row;
+	struct list_row row = {.sectors = 0};
 	enum err_code code = list_must_find(d, key, &row, e);
 	bool nothing = false;
 
 	*n = 0;
+	*total = row.sectors;
 	*next = from;
 	if (code == ERR_NONE)
 		code = nothing_lost(d, &nothing, e);

@@ -88,17 +88,19 @@ list_get(struct sector_db *d, const struct list_key *key, list_fn *fn,
 __attribute__((warn_unused_result)) enum err_code
 list_each(struct sector_db *d, const struct list_key *after, uint32_t max,
 	  list_fn *fn, void *ctx, struct err *e);
-/* Sector roots from position `from` on, max at most. ERR_STATE as above. */
+/* Sector roots from position `from` on, max at most; *total: how many the list
+ * has. ERR_STATE as above. */
 __attribute__((warn_unused_result)) enum err_code
 list_roots(struct sector_db *d, const struct list_key *key, uint32_t from,
-	   struct hash32 *out, size_t max, size_t *n, struct err *e);
+	   struct hash32 *out, size_t max, size_t *n, uint32_t *total,
+	   struct err *e);
 /* Of the roots at positions from `from` on, those that are lost; looks at the
  * whole rest of the list and stops when `out` is full. *next: where to go on,
  * or the number of sectors. */
 __attribute__((warn_unused_result)) enum err_code
 list_lost(struct sector_db *d, const struct list_key *key, uint32_t from,
 	  struct hash32 *out, size_t max, size_t *n, uint32_t *next,
-	  struct err *e);
+	  uint32_t *total, struct err *e);
 
 struct list_proof {
 	struct hash32 sector; /* root of the sector at that position */

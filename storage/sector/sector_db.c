@@ -11,125 +11,6 @@
 #define APPLICATION_ID 0x73627363 /* "sbsc" */
 #define CHUNK_BYTES (SECTOR_CHUNK_SLOTS / 8)
 
-static const char *const migrations[] = {
-	/* 1 */
-	"CREATE TABLE store("
-	"  id INTEGER PRIMARY KEY CHECK(id = 1),"
-	"  name BLOB NOT NULL CHECK(length(name) = 16)"
-	") STRICT;"
-	"CREATE TABLE volume("
-	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	"  dir TEXT NOT NULL UNIQUE,"
-	"  name BLOB NOT NULL UNIQUE CHECK(length(name) = 16),"
-	"  slots INTEGER NOT NULL CHECK(slots BETWEEN 0 AND 16777216),"
-	"  want INTEGER NOT NULL CHECK(want BETWEEN 0 AND slots),"
-	"  used INTEGER NOT NULL CHECK(used >= 0),"
-	"  retired INTEGER NOT NULL CHECK(retired >= 0),"
-	"  sick INTEGER NOT NULL CHECK(sick IN (0, 1)),"
-	"  scrub INTEGER NOT NULL CHECK(scrub >= 0),"
-	"  scrubbed INTEGER NOT NULL," /* Unix seconds, 0: never */
-	"  CHECK(used + retired <= slots)"
-	") STRICT;"
-	/* bit: a sector is in that slot, or it is retired; no row: no bit */
-	"CREATE TABLE taken("
-	"  volume INTEGER NOT NULL REFERENCES volume(id),"
-	"  chunk INTEGER NOT NULL CHECK(chunk BETWEEN 0 AND 2047),"
-	"  bits BLOB NOT NULL CHECK(length(bits) = 1024),"
-	"  PRIMARY KEY(volume, chunk)"
-	") STRICT, WITHOUT ROWID;"
-	"CREATE TABLE retired("
-	"  volume INTEGER NOT NULL REFERENCES volume(id),"
-	"  slot INTEGER NOT NULL CHECK(slot >= 0),"
-	"  PRIMARY KEY(volume, slot)"
-	") STRICT, WITHOUT ROWID;"
-	/* no volume and slot: lost */
-	"CREATE TABLE sector("
-	"  root BLOB NOT NULL PRIMARY KEY CHECK(length(root) = 32),"
-	"  volume INTEGER,"
-	"  slot INTEGER CHECK((slot IS NULL) = (volume IS NULL)),"
-	"  refs INTEGER NOT NULL CHECK(refs > 0)"
-	") STRICT, WITHOUT ROWID;"
-	"CREATE UNIQUE INDEX sector_at ON sector(volume, slot)"
-	"  WHERE volume IS NOT NULL;"
-	"CREATE TABLE lost("
-	"  root BLOB NOT NULL PRIMARY KEY REFERENCES sector(root)"
-	"    ON DELETE CASCADE,"
-	"  noted INTEGER NOT NULL" /* Unix seconds */
-	") STRICT, WITHOUT ROWID;"
-	"CREATE TABLE staged("
-	"  owner BLOB NOT NULL CHECK(length(owner) = 20),"
-	"  root BLOB NOT NULL CHECK(length(root) = 32),"
-	"  expires INTEGER NOT NULL," /* Unix seconds */
-	"  PRIMARY KEY(owner, root)"
-	") STRICT, WITHOUT ROWID;"
-	"CREATE INDEX staged_expires ON staged(expires);"
-	/* blob: the newest revision as both signed it */
-	"CREATE TABLE agreement("
-	"  id INTEGER PRIMARY KEY AUTOINCREMENT"
-	"    CHECK(id BETWEEN 1 AND 274877906943),"
-	"  renter BLOB NOT NULL CHECK(length(renter) = 20),"
-	"  host BLOB NOT NULL CHECK(length(host) = 20),"
-	"  number INTEGER NOT NULL CHECK(number BETWEEN 0 AND 4294967295),"
-	"  dropped INTEGER NOT NULL CHECK(dropped IN (0, 1)),"
-	"  revision INTEGER NOT NULL"
-	"    CHECK(revision BETWEEN 0 AND 4294967295),"
-	"  sectors INTEGER NOT NULL CHECK(sectors BETWEEN 0 AND 16777216),"
-	"  root BLOB NOT NULL CHECK(length(root) = 32),"
-	"  keep INTEGER NOT NULL CHECK(keep IN (0, 1)),"
-	"  settled INTEGER NOT NULL,"
-	"  purge INTEGER NOT NULL CHECK(purge IN (0, 1)),"
-	"  old INTEGER NOT NULL CHECK(old >= 0)," /* rows of it in `was` */
-	"  signed BLOB NOT NULL"
-	") STRICT;"
-	"CREATE UNIQUE INDEX agreement_key ON agreement(renter, host, number)"
-	"  WHERE dropped = 0;"
-	"CREATE INDEX agreement_purge ON agreement(id) WHERE purge = 1;"
-	/* id: agreement << 24 | level << 20 | block; nodes: 32 bytes each */
-	"CREATE TABLE list("
-	"  id INTEGER PRIMARY KEY,"
-	"  nodes BLOB NOT NULL CHECK(length(nodes) BETWEEN 32 AND 8192)"
-	") STRICT;"
-	/* an earlier revision that can still be proven */
-	"CREATE TABLE version("
-	"  agreement INTEGER NOT NULL,"
-	"  revision INTEGER NOT NULL,"
-	"  sectors INTEGER NOT NULL,"
-	"  root BLOB NOT NULL CHECK(length(root) = 32),"
-	"  PRIMARY KEY(agreement, revision)"
-	") STRICT, WITHOUT ROWID;"
-	/* up to and with revision `until`, this root stood at this position */
-	"CREATE TABLE was("
-	"  agreement INTEGER NOT NULL,"
-	"  position INTEGER NOT NULL,"
-	"  until INTEGER NOT NULL,"
-	"  root BLOB NOT NULL CHECK(length(root) = 32),"
-	"  PRIMARY KEY(agreement, position, until)"
-	") STRICT, WITHOUT ROWID;"
-	"CREATE INDEX was_until ON was(agreement, until);"
-	/* sequences and sizes are below 2^63; bytes in parts of 64 KiB */
-	"CREATE TABLE placement("
-	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	"  object BLOB NOT NULL UNIQUE CHECK(length(object) = 32),"
-	"  sequence INTEGER NOT NULL CHECK(sequence >= 0),"
-	"  owner BLOB NOT NULL CHECK(length(owner) = 20),"
-	"  expires INTEGER NOT NULL,"
-	"  size INTEGER NOT NULL CHECK(size BETWEEN 1 AND 16777216)"
-	") STRICT;"
-	"CREATE INDEX placement_owner ON placement(owner, size);"
-	"CREATE INDEX placement_expires ON placement(expires);"
-	"CREATE TABLE placement_part("
-	"  id INTEGER PRIMARY KEY," /* placement << 8 | part */
-	"  bytes BLOB NOT NULL CHECK(length(bytes) BETWEEN 1 AND 65536)"
-	") STRICT;"
-	"CREATE TABLE head("
-	"  renter BLOB NOT NULL PRIMARY KEY CHECK(length(renter) = 20),"
-	"  sequence INTEGER NOT NULL CHECK(sequence >= 0),"
-	"  expires INTEGER NOT NULL,"
-	"  bytes BLOB NOT NULL CHECK(length(bytes) BETWEEN 1 AND 1024)"
-	") STRICT, WITHOUT ROWID;"
-	"CREATE INDEX head_expires ON head(expires);",
-};
-
 enum stmt {
 	S_NAME,
 	S_SET_NAME,
@@ -148,6 +29,7 @@ enum stmt {
 	S_SET_CHUNK,
 	S_RETIRE,
 	S_RETIRED_FROM,
+	S_RETIRED_COUNT,
 	S_UNRETIRE,
 	S_FIND,
 	S_ADD,
@@ -195,6 +77,8 @@ static const char *const sql[S_COUNT] = {
 	[S_RETIRED_FROM] = "SELECT slot FROM retired"
 			   " WHERE volume = ?1 AND slot >= ?2"
 			   " ORDER BY slot LIMIT 1",
+	[S_RETIRED_COUNT] = "SELECT count(*) FROM retired"
+			    " WHERE volume = ?1 AND slot >= ?2",
 	[S_UNRETIRE] = "DELETE FROM retired WHERE volume = ?1 AND slot = ?2",
 	[S_FIND] = "SELECT volume, slot, refs FROM sector WHERE root = ?1",
 	[S_ADD] = "INSERT INTO sector(root, volume, slot, refs)"
@@ -263,8 +147,8 @@ enum err_code sector_db_open(struct sector_db **out, const char *path,
 	const struct db_cfg cfg = {
 		.path = path,
 		.application_id = APPLICATION_ID,
-		.migrations = migrations,
-		.migration_count = sizeof(migrations) / sizeof(migrations[0]),
+		.migrations = sector_migrations,
+		.migration_count = sector_migration_count,
 	};
 	struct sector_db *d;
 	enum err_code code;
@@ -573,6 +457,20 @@ static enum err_code free_slot(struct sector_db *d, const struct sector_at *at,
 	if (code == ERR_NONE)
 		code = counts(d, at->volume, -1, 0, e);
 	return code == ERR_NONE ? push_freed(freed, at, e) : code;
+}
+
+enum err_code sector_db_retired(struct sector_db *d, uint32_t volume,
+				uint32_t slot, uint32_t *n, struct err *e)
+{
+	struct db_stmt *s = d->sector[S_RETIRED_COUNT];
+	enum err_code code;
+	int64_t count;
+
+	db_bind_int(s, 1, volume);
+	db_bind_int(s, 2, slot);
+	code = one_number(s, &count, e);
+	*n = (uint32_t)count;
+	return code;
 }
 
 enum err_code sector_db_unretire(struct sector_db *d, uint32_t volume,

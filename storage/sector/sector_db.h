@@ -163,6 +163,10 @@ __attribute__((warn_unused_result)) enum err_code
 sector_db_move(struct sector_db *d, const struct hash32 *root,
 	       const struct sector_at *from, const struct sector_at *to,
 	       bool *moved, struct sector_freed *freed, struct err *e);
+/* How many are retired from `slot` on. */
+__attribute__((warn_unused_result)) enum err_code
+sector_db_retired(struct sector_db *d, uint32_t volume, uint32_t slot,
+		  uint32_t *n, struct err *e);
 /* Retired slots from `slot` on are forgotten: the space goes. */
 __attribute__((warn_unused_result)) enum err_code
 sector_db_unretire(struct sector_db *d, uint32_t volume, uint32_t slot,

@@ -5,6 +5,9 @@
 #include "base/db.h"
 #include "storage/sector/sector_db.h"
 
+extern const char *const sector_migrations[]; /* schema_db.c */
+extern const size_t sector_migration_count;
+
 struct sector_db {
 	struct db *db;
 	struct db_stmt **sector; /* sector_db.c's statements */

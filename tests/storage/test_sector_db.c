@@ -453,10 +453,12 @@ static void check_roots(struct model *m, struct model_list *l)
 	static struct hash32 out[1000];
 	uint32_t from = rng_below(&m->rng, l->now.n + 1);
 	struct err e = {0};
+	uint32_t total;
 	size_t n;
 
-	CHECK(list_roots(m->d, &l->key, from, out, ROWS(out), &n, &e) ==
-		      ERR_NONE,
+	CHECK(list_roots(m->d, &l->key, from, out, ROWS(out), &n, &total, &e) ==
+			      ERR_NONE &&
+		      total == l->now.n,
 	      "%s", e.msg);
 	CHECK(n == (l->now.n - from < ROWS(out) ? l->now.n - from : ROWS(out)),
 	      "%zu roots", n);
@@ -653,7 +655,7 @@ static void what_is_lost_is_listed(void)
 	struct model_list *l = &m.lists[0];
 	struct hash32 out[8], want = name_root(7);
 	struct err e = {0};
-	uint32_t next;
+	uint32_t next, total;
 	size_t n;
 
 	start(&m, 11);
@@ -662,19 +664,19 @@ static void what_is_lost_is_listed(void)
 		stage(&m, i, 0);
 	while (l->now.n < 2000)
 		change(&m, l, 500, 8);
-	CHECK(list_lost(m.d, &l->key, 0, out, ROWS(out), &n, &next, &e) ==
-			      ERR_NONE &&
+	CHECK(list_lost(m.d, &l->key, 0, out, ROWS(out), &n, &next, &total,
+			&e) == ERR_NONE &&
 		      n == 0 && next == l->now.n,
 	      "nothing is");
 	lose(&m, 7);
-	CHECK(list_lost(m.d, &l->key, 0, out, ROWS(out), &n, &next, &e) ==
-			      ERR_NONE &&
+	CHECK(list_lost(m.d, &l->key, 0, out, ROWS(out), &n, &next, &total,
+			&e) == ERR_NONE &&
 		      n == ROWS(out) && next < l->now.n &&
 		      same_root(&out[0], &want) && same_root(&out[7], &want),
 	      "as often as it is in the list");
 	stage(&m, 7, 1);
-	CHECK(list_lost(m.d, &l->key, 0, out, ROWS(out), &n, &next, &e) ==
-			      ERR_NONE &&
+	CHECK(list_lost(m.d, &l->key, 0, out, ROWS(out), &n, &next, &total,
+			&e) == ERR_NONE &&
 		      n == 0,
 	      "found again");
 	CHECK(sector_db_commit(m.d, &e) == ERR_NONE, "%s", e.msg);
