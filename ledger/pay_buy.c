@@ -55,11 +55,14 @@ static uint64_t last_second(const struct pay_pair *pair, int64_t now_ms)
 
 static uint64_t step_bytes(const struct pay_session *s)
 {
-	uint64_t bytes = last_second(s->pair, s->p->now_ms);
+	uint64_t second = last_second(s->pair, s->p->now_ms);
+	uint64_t fast = second / PAY_STEP_FAST_DIV;
 
-	if (!has_history(s->pair) || bytes < PAY_STEP_MIN)
+	if (!has_history(s->pair) || second < PAY_STEP_MIN)
 		return PAY_STEP_MIN;
-	return bytes < PAY_STEP_MAX ? bytes : PAY_STEP_MAX;
+	if (fast <= PAY_STEP_SLOW)
+		return second < PAY_STEP_SLOW ? second : PAY_STEP_SLOW;
+	return fast < PAY_STEP_MAX ? fast : PAY_STEP_MAX;
 }
 
 /* What a receipt is to lead by: a step, but no more than is still to come from
@@ -703,8 +706,8 @@ static struct amount loss_allowed(const struct pay_session *s)
 
 	if (bytes < PAY_STEP_MIN)
 		bytes = PAY_STEP_MIN;
-	if (bytes > PAY_STEP_MAX)
-		bytes = PAY_STEP_MAX;
+	if (bytes > PAY_STEP_SLOW)
+		bytes = PAY_STEP_SLOW;
 	return amount_add_cap(
 		pay_cost_up(amount_max(s->bid, s->buy.price), bytes),
 		part_of(s->pair->out.owed, PAY_LOSS_DIV));

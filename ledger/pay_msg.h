@@ -24,8 +24,12 @@
 #define PAY_MSG_MAX 16384 /* bytes taken; ours are under 512 */
 #define PAY_MSG_ROOM 512
 #define PAY_GIB (UINT64_C(1) << 30)
-#define PAY_STEP_MIN (256U << 10)  /* bytes that a receipt leads by at first */
-#define PAY_STEP_MAX (8U << 20)	   /* and at most */
+#define PAY_STEP_MIN (256U << 10) /* bytes that a receipt leads by at first */
+/* And at most: the bytes of the last second up to PAY_STEP_SLOW; on links that
+ * are faster than 128 MiB/s those of its last sixteenth, up to PAY_STEP_MAX. */
+#define PAY_STEP_SLOW (8U << 20)
+#define PAY_STEP_FAST_DIV 16U
+#define PAY_STEP_MAX (64U << 20)
 #define PAY_BLOCK_MAX (128U << 10) /* largest block that is ever charged */
 #define PAY_BYTES_MAX (INT64_C(1) << 60)
 #define PAY_WHY_MAX 80

@@ -190,8 +190,8 @@ static bool many_receipts_are_a_flood(bool with_bytes)
 	return flood;
 }
 
-/* A seller acknowledges three times a turn; between two turns bytes come that
- * call for a receipt, or not. True: the buyer ends the connection. */
+/* A seller acknowledges three times: every receipt, or, without any, in every
+ * turn. True: the buyer ends the connection. */
 static bool many_acks_are_a_flood(bool with_receipts)
 {
 	struct sim *sim = sim_new();
@@ -201,7 +201,7 @@ static bool many_acks_are_a_flood(bool with_receipts)
 	struct address payee = sim_address(2000);
 	struct pay_msg m = {0};
 	struct pay_view v;
-	bool flood;
+	bool flood, got = true;
 
 	EXPECT(sim_raw_sell(r, &payee, sim_tokens(1024)), "no bid");
 	sim_run(sim, 1000);
@@ -211,13 +211,13 @@ static bool many_acks_are_a_flood(bool with_receipts)
 		if (with_receipts)
 			sim_raw_blocks(r, 4 * MIB);
 		pay_session_view(sim_raw_session(r), &v);
-		for (int n = 0; n < 3; n++)
+		for (int n = 0; n < 3 && (got || !with_receipts); n++)
 			(void)sim_raw_ack(r, m.u.receipt.r.amount,
 					  sim_tokens(99999),
 					  amount_sub_floor(m.u.receipt.r.amount,
 							   v.ahead));
 		sim_run(sim, SIM_TURN_MS);
-		(void)sim_raw_take(r, PAY_MSG_RECEIPT, &m);
+		got = sim_raw_take(r, PAY_MSG_RECEIPT, &m);
 	}
 	flood = sim_raw_closed(r);
 	sim_free(sim);
