@@ -122,8 +122,8 @@ enum err_code agreement_check_next(const struct agreement *next,
 	if (earned > 0 && next->through == last->through)
 		return err_fail(e, ERR_STATE,
 				"revision pays a settled period again");
-	if (amount_cmp(next->rate, last->rate) != 0 && now >= next->start &&
-	    next->through != next->end && next->through <= now)
+	if (amount_cmp(next->rate, last->rate) != 0 && next->through <= now &&
+	    next->through != next->end)
 		return err_fail(e, ERR_STATE,
 				"another rate with periods unsettled");
 	return ERR_NONE;

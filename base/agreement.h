@@ -3,7 +3,7 @@
  * One value for the wire, the databases and the bank contract, which takes the
  * same 200 bytes (contracts-abi/src/Agreements.sol). Its rules are here as the
  * bank has them, so that a node finds out before it signs or pays for a
- * transaction. Source: docs/protocol.md, "Agreements".
+ * transaction. Source: docs/protocol.md, section 4.
  *
  * Units: periods for start, end, through, span (period p is the blocks
  * p x PERIOD to (p + 1) x PERIOD - 1 of the chain, PERIOD being the bank's);

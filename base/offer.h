@@ -2,7 +2,7 @@
  *
  * A price sheet is an offer to anyone until it expires; its digest is the
  * `terms` of the agreements made on it. An endpoint record says where the host
- * listens; others pass it on. Source: docs/protocol.md, "Hosts".
+ * listens; others pass it on. Source: docs/protocol.md, sections 2 and 12.
  * Amounts in the token's smallest unit, below 2^112. Plain values; thread: any.
  */
 #ifndef BASE_OFFER_H

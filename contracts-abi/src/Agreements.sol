@@ -182,8 +182,8 @@ abstract contract Agreements is Balances {
         _follows(s, moving, money, a);
         (moving, money) = _ripen(s, moving, money, now_);
         (moving, paid) = _settle(moving, money, a);
-        if (a.rate != money >> 144 && now_ >= a.start) {
-            uint256 through = uint32(moving >> 112);
+        if (a.rate != money >> 144) {
+            uint256 through = uint32(moving >> 112); // the start at least
             if (through <= now_ && through != a.end) revert Unsettled();
         }
         s.fixed_ = s.fixed_ >> 32 << 32 | a.revision;
@@ -550,7 +550,7 @@ abstract contract Agreements is Balances {
             uint256 left = uint112(money >> 32) - (moving >> 144);
             paid = rate * (now_ + 1 - (through > first ? through : first));
             if (paid > left) paid = left;
-            if (ripe) (moving, money) = _ripen(s, moving, money, now_);
+            if (ripe) (moving, money) = _ripen(s, moving, money, now_); // 2k less for each proof after
             if (through < first) moving += _missed(moving, money, first, SPANS) << 96;
             s.moving = moving + (paid << 144) + ((now_ + 1 - through) << 112);
         }
@@ -558,13 +558,13 @@ abstract contract Agreements is Balances {
     }
 
     /// First period of the span whose proof is due now and not settled, or 0.
-    /// (Nothing starts in period 0, since a start lies ahead.)
+    /// Nothing starts in period 0, since a start lies ahead; what is closed is
+    /// over, or settled to its end.
     function _due(uint256 moving, uint256 money, uint256 now_) private pure returns (uint256 first) {
         unchecked {
             uint256 start = uint32(money);
             uint256 end = uint32(moving);
-            if (now_ < start || now_ >= end) return 0;
-            if (uint32(moving >> 112) > now_ || moving & CLOSED != 0) return 0;
+            if (now_ < start || now_ >= end || uint32(moving >> 112) > now_) return 0;
             uint256 span = uint16(moving >> 48);
             first = now_ - (now_ - start) % span;
             if (now_ + 1 != end && now_ + 1 != first + span) return 0;

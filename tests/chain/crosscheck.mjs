@@ -1,6 +1,7 @@
 // crosscheck.mjs DUMP [SEED [COUNT]]: what our C encodes, held against ethers and
 // tronweb: transactions of both kinds, their hashes and senders, receipts as
-// EIP-712 and their compact signatures, addresses and contract addresses.
+// EIP-712 and their compact signatures, agreements and offers as EIP-712 and
+// packed, addresses and contract addresses.
 // Exit 77 when npm has not brought the two.
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -26,6 +27,39 @@ const types = {
     { name: 'amount', type: 'uint112' },
   ],
 };
+
+const struct = (name, fields) =>
+  ({ [name]: fields.split(',').map((f) => ({ type: f.split(' ')[0], name: f.split(' ')[1] })) });
+const packedTypes = {
+  agreement: struct('Agreement', 'address renter,address host,uint32 number,uint32 revision,bytes32 root,uint32 sectors,'
+    + 'uint32 through,uint112 earned,uint112 rate,uint32 start,uint32 end,uint16 span,uint112 fund,uint112 collateral,'
+    + 'uint112 penalty,bytes32 terms'),
+  sheet: struct('Sheet', 'address host,uint112 rent,uint112 ingress,uint112 egress,uint112 collateral,uint112 penalty,'
+    + 'uint32 minPeriods,uint32 maxPeriods,uint16 span,uint64 expires'),
+  endpoint: struct('Endpoint', 'address host,bytes16 ip,uint16 port,uint64 time'),
+};
+
+// A value out of its packed fields.
+function unpack(fields, hex) {
+  const value = {};
+  let pos = 0;
+  for (const { type, name } of fields) {
+    const size = type === 'address' ? 20 : type.startsWith('uint') ? Number(type.slice(4)) / 8 : Number(type.slice(5));
+    const bytes = ethers.dataSlice(hex, pos, pos + size);
+    value[name] = type.startsWith('uint') ? BigInt(bytes) : bytes;
+    pos += size;
+  }
+  assert.equal(pos, ethers.dataLength(hex), 'packed length');
+  return value;
+}
+
+function checkPacked(x) {
+  const domain = { name: 'seedbank', version: '1', chainId: BigInt(x.r_chain), verifyingContract: x.r_bank };
+  for (const [name, type] of Object.entries(packedTypes)) {
+    const fields = Object.values(type)[0];
+    assert.equal(ethers.TypedDataEncoder.hash(domain, type, unpack(fields, x[name])), x[`${name}_digest`], name);
+  }
+}
 
 function checkTransaction(x) {
   const fields = {
@@ -67,7 +101,7 @@ const lines = execFileSync(dump, [seed, count], { encoding: 'utf8', maxBuffer: 1
 let bad = 0;
 for (const [i, line] of lines.entries()) {
   const x = JSON.parse(line);
-  for (const check of [checkTransaction, checkReceipt, checkAddresses]) {
+  for (const check of [checkTransaction, checkReceipt, checkPacked, checkAddresses]) {
     try {
       check(x);
     } catch (e) {
@@ -80,5 +114,5 @@ if (lines.length !== Number(count)) {
   console.error(`${lines.length} items, want ${count}`);
   bad = 1;
 }
-console.log(bad ? 'encodings differ' : `${lines.length} transactions, receipts and accounts as ethers and tronweb make them`);
+console.log(bad ? 'encodings differ' : `${lines.length} transactions, receipts, agreements and accounts as ethers and tronweb make them`);
 process.exitCode = bad;

@@ -1,8 +1,9 @@
-/* dump_encodings: signed transactions, receipts and addresses of a seeded
- * stream, one JSON object a line, for crosscheck.mjs to hold against ethers and
- * tronweb.
+/* dump_encodings: signed transactions, receipts, agreements, offers and
+ * addresses of a seeded stream, one JSON object a line, for crosscheck.mjs to
+ * hold against ethers and tronweb.
  * usage: dump_encodings SEED COUNT */
 #include "base/address.h"
+#include "base/agreement.h"
 #include "base/ecc.h"
 #include "base/eip712.h"
 #include "base/hex.h"
@@ -99,8 +100,10 @@ static void dump_tx(const struct ecc *ecc, const struct ecc_key *key)
 	put_hex("raw", sealed.raw, sealed.raw_len);
 }
 
-static void dump_receipt(const struct ecc *ecc, const struct ecc_key *key,
-			 const struct address *payer)
+/* And gives its domain. */
+static struct hash32 dump_receipt(const struct ecc *ecc,
+				  const struct ecc_key *key,
+				  const struct address *payer)
 {
 	uint64_t chain_id = 1 + number(53);
 	struct address bank, payee;
@@ -121,6 +124,82 @@ static void dump_receipt(const struct ecc *ecc, const struct ecc_key *key,
 	put_amount("r_amount", amount);
 	put_hex("r_digest", digest.bytes, 32);
 	put_hex("r_sig", packed.bytes, 64);
+	return domain;
+}
+
+static struct address any_address(void)
+{
+	struct address a;
+
+	rng_fill(&rng, a.bytes, sizeof(a.bytes));
+	return a;
+}
+
+static struct hash32 any_hash(void)
+{
+	struct hash32 h;
+
+	rng_fill(&rng, h.bytes, sizeof(h.bytes));
+	return h;
+}
+
+/* Packed as for the wire and the bank, and its digest: crosscheck.mjs unpacks
+ * it, so that every field's place is checked too. */
+static void dump_agreement(const struct hash32 *domain)
+{
+	struct agreement a = {.renter = any_address(),
+			      .host = any_address(),
+			      .number = (uint32_t)number(32),
+			      .revision = (uint32_t)number(32),
+			      .root = any_hash(),
+			      .sectors = (uint32_t)number(32),
+			      .through = (uint32_t)number(32),
+			      .earned = amount112(),
+			      .rate = amount112(),
+			      .start = (uint32_t)number(32),
+			      .end = (uint32_t)number(32),
+			      .span = (uint16_t)number(16),
+			      .fund = amount112(),
+			      .collateral = amount112(),
+			      .penalty = amount112(),
+			      .terms = any_hash()};
+	struct hash32 digest = eip712_agreement(domain, &a);
+	uint8_t buf[AGREEMENT_LEN];
+	struct wr w = wr_into(buf, sizeof(buf));
+
+	agreement_put(&w, &a);
+	put_hex("agreement", buf, wr_len(&w));
+	put_hex("agreement_digest", digest.bytes, 32);
+}
+
+static void dump_offers(const struct hash32 *domain)
+{
+	struct sheet s = {.host = any_address(),
+			  .rent = amount112(),
+			  .ingress = amount112(),
+			  .egress = amount112(),
+			  .collateral = amount112(),
+			  .penalty = amount112(),
+			  .min_periods = (uint32_t)number(32),
+			  .max_periods = (uint32_t)number(32),
+			  .span = (uint16_t)number(16),
+			  .expires = number(64)};
+	struct endpoint p = {.host = any_address(),
+			     .port = (uint16_t)number(16),
+			     .time = number(64)};
+	uint8_t buf[SHEET_LEN];
+	struct wr w = wr_into(buf, sizeof(buf));
+	struct hash32 digest = eip712_sheet(domain, &s);
+
+	sheet_put(&w, &s);
+	put_hex("sheet", buf, wr_len(&w));
+	put_hex("sheet_digest", digest.bytes, 32);
+	rng_fill(&rng, p.ip, sizeof(p.ip));
+	w = wr_into(buf, sizeof(buf));
+	endpoint_put(&w, &p);
+	digest = eip712_endpoint(domain, &p);
+	put_hex("endpoint", buf, wr_len(&w));
+	put_hex("endpoint_digest", digest.bytes, 32);
 }
 
 int main(int argc, char **argv)
@@ -128,6 +207,7 @@ int main(int argc, char **argv)
 	struct ecc *ecc = ecc_new(NULL);
 	struct ecc_key key;
 	struct address me, made;
+	struct hash32 domain;
 	uint64_t nonce;
 	uint8_t bytes[32];
 	int count = argc == 3 ? (int)strtol(argv[2], NULL, 10) : 0;
@@ -147,7 +227,9 @@ int main(int argc, char **argv)
 		put_address("me", &me);
 		put_address("made", &made);
 		dump_tx(ecc, &key);
-		dump_receipt(ecc, &key, &me);
+		domain = dump_receipt(ecc, &key, &me);
+		dump_agreement(&domain);
+		dump_offers(&domain);
 		(void)printf("\"made_nonce\":%" PRIu64 "}\n", nonce);
 	}
 	ecc_free(ecc);

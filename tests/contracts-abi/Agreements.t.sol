@@ -281,6 +281,15 @@ contract AgreementsTest is Village {
         bank.open(data);
     }
 
+    /// What ecrecover answered before is not its answer to nonsense.
+    function test_WhoRentsFromItselfSignsTwice() external {
+        Deal memory d = deal();
+        d.host = renter;
+        bytes memory data = bytes.concat(packed(d), signature(RENTER, digestOf(bank, d)), new bytes(64));
+        vm.expectRevert(IBank.BadSignature.selector);
+        bank.open(data);
+    }
+
     function test_NobodySignsNothing() external {
         Deal memory d = deal();
         d.host = address(0);
