@@ -9,6 +9,7 @@
 #include "node/trade.h"
 #include "storage/resume_db.h"
 #include "storage/torrent_store.h"
+#include "wire/handshake.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -102,12 +103,6 @@ static void on_signal(void *ctx)
 		engine_stop(en);
 }
 
-static void make_peer_id(struct engine *en)
-{
-	memcpy(en->peer_id.bytes, "-SB0100-", 8);
-	rng_fill(&en->rng, en->peer_id.bytes + 8, 12);
-}
-
 static void set_limits(struct engine *en)
 {
 	rate_set_limit(en->rate, RATE_UP, (uint64_t)engine_int(en, "limit-up"));
@@ -190,7 +185,7 @@ enum err_code engine_new(struct engine **out, const struct home *home,
 	en->daemon = daemon;
 	en->claims = -1;
 	en->rng = rng_system();
-	make_peer_id(en);
+	handshake_make_id(&en->peer_id, &en->rng);
 	/* the signer is forked before the first thread starts */
 	code = money_fork(&en->money, en, need, e);
 	if (code == ERR_NONE)

@@ -37,6 +37,7 @@ bool handshake_decode(struct handshake *out, const uint8_t in[HANDSHAKE_LEN])
 
 void handshake_make_id(struct peer_id *out, struct rng *rng)
 {
-	memcpy(out->bytes, "-SB0100-", 8);
-	rng_fill(rng, out->bytes + 8, 12);
+	memcpy(out->bytes, HANDSHAKE_ID, sizeof(HANDSHAKE_ID) - 1);
+	rng_fill(rng, out->bytes + sizeof(HANDSHAKE_ID) - 1,
+		 sizeof(out->bytes) - sizeof(HANDSHAKE_ID) + 1);
 }

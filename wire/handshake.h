@@ -14,7 +14,8 @@
 #include <stdint.h>
 
 #define HANDSHAKE_LEN 68
-#define HANDSHAKE_FIXED 20 /* length byte and protocol name */
+#define HANDSHAKE_FIXED 20	/* length byte and protocol name */
+#define HANDSHAKE_ID "-SE0100-" /* BEP 20; why SE: DESIGN.md */
 
 struct handshake {
 	bool fast;     /* reserved[7] & 0x04 */
@@ -28,7 +29,7 @@ void handshake_encode(uint8_t out[HANDSHAKE_LEN], const struct handshake *hs);
 bool handshake_starts(const uint8_t *p, size_t n);
 /* False: another protocol. Unknown reserved bits are ignored. */
 bool handshake_decode(struct handshake *out, const uint8_t in[HANDSHAKE_LEN]);
-/* "-SB0100-" and 12 random bytes (BEP 20). */
+/* HANDSHAKE_ID and 12 random bytes (BEP 20). */
 void handshake_make_id(struct peer_id *out, struct rng *rng);
 
 #endif

@@ -52,25 +52,25 @@ static void a_question_is_written(void)
 	} rows[] = {
 		{"regular", "http://t/a", ANNOUNCE_REGULAR, "", NULL,
 		 "http://t/a?info_hash=%00%01Az09-._~%20%25%26%2B%2F%3F%FF%80ab"
-		 "&peer_id=-SB0001-abcdefghijkl&port=6881&uploaded="
+		 "&peer_id=-SE0001-abcdefghijkl&port=6881&uploaded="
 		 "18446744073709551615&downloaded=0&left=5&compact=1&no_peer_id"
 		 "=1&key=0000BEEF&numwant=80"},
 		{"the base has a query", "http://t/a?k=1", ANNOUNCE_STARTED, "",
 		 NULL,
 		 "http://t/a?k=1&info_hash=%00%01Az09-._~%20%25%26%2B%2F%3F%FF"
-		 "%80ab&peer_id=-SB0001-abcdefghijkl&port=6881&uploaded="
+		 "%80ab&peer_id=-SE0001-abcdefghijkl&port=6881&uploaded="
 		 "18446744073709551615&downloaded=0&left=5&compact=1&no_peer_id"
 		 "=1&key=0000BEEF&numwant=80&event=started"},
 		{"id and address", "http://t", ANNOUNCE_STOPPED, "i&d",
 		 "2001:db8::1",
 		 "http://t?info_hash=%00%01Az09-._~%20%25%26%2B%2F%3F%FF%80ab"
-		 "&peer_id=-SB0001-abcdefghijkl&port=6881&uploaded="
+		 "&peer_id=-SE0001-abcdefghijkl&port=6881&uploaded="
 		 "18446744073709551615&downloaded=0&left=5&compact=1&no_peer_id"
 		 "=1&key=0000BEEF&numwant=80&event=stopped&trackerid=i%26d"
 		 "&ipv6=2001%3Adb8%3A%3A1"},
 		{"completed", "http://t", ANNOUNCE_COMPLETED, "", NULL,
 		 "http://t?info_hash=%00%01Az09-._~%20%25%26%2B%2F%3F%FF%80ab"
-		 "&peer_id=-SB0001-abcdefghijkl&port=6881&uploaded="
+		 "&peer_id=-SE0001-abcdefghijkl&port=6881&uploaded="
 		 "18446744073709551615&downloaded=0&left=5&compact=1&no_peer_id"
 		 "=1&key=0000BEEF&numwant=80&event=completed"},
 	};
@@ -93,7 +93,7 @@ static void a_question_is_written(void)
 		       "\0\1Az09-._~ %&+/?\xff\x80"
 		       "ab",
 		       20);
-		memcpy(q.peer_id.bytes, "-SB0001-abcdefghijkl", 20);
+		memcpy(q.peer_id.bytes, "-SE0001-abcdefghijkl", 20);
 		CHECK(announce_url(url, rows[i].base, &q, NULL) == ERR_NONE,
 		      "%s", rows[i].name);
 		CHECK(strcmp(url, rows[i].want) == 0, "%s: %s", rows[i].name,

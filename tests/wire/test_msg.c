@@ -174,7 +174,7 @@ static void handshakes_come_back(void)
 
 	handshake_make_id(&in.id, &rng);
 	rng_fill(&rng, &in.hash, sizeof(in.hash));
-	CHECK(memcmp(in.id.bytes, "-SB0100-", 8) == 0, "peer id");
+	CHECK(memcmp(in.id.bytes, "-SE0100-", 8) == 0, "peer id");
 	for (unsigned bits = 0; bits < 4; bits++) {
 		in.fast = bits & 1;
 		in.extended = (bits & 2) != 0;
