@@ -162,7 +162,8 @@ static void die(struct rent_link *k, const char *why)
 	if (k->dead)
 		return;
 	k->dead = true;
-	(void)snprintf(k->why, sizeof(k->why), "%s", why);
+	/* an error's text may be longer: its beginning says enough */
+	(void)snprintf(k->why, sizeof(k->why), "%.*s", WHY_MAX - 1, why);
 	k->next_dead = k->net->dead;
 	k->net->dead = k;
 	loop_want_turn_end(k->net->engine->loop);
@@ -579,11 +580,11 @@ const uint8_t *rent_door_key(const struct rent_door *d)
 
 /* ------------------------------------------------------------------ opening */
 
-static void on_ended(void *owner, const struct net_addr *to, bool ready,
+static void on_ended(void *owner, const struct net_addr *to, bool lasted,
 		     enum peer_close why)
 {
 	(void)to;
-	(void)ready;
+	(void)lasted;
 	die(owner, why == PEER_CLOSE_NONE ? "it cannot be reached"
 					  : peer_close_name(why));
 }

@@ -93,7 +93,9 @@ static bool refuse(struct rule *r, enum rent_no no, const char *why)
 {
 	if (r->no == RENT_NO_NONE) {
 		r->no = no;
-		(void)snprintf(r->why, RENT_WHY_MAX + 1, "%s", why);
+		/* an error's text may be longer: its beginning says enough */
+		(void)snprintf(r->why, RENT_WHY_MAX + 1, "%.*s",
+			       (int)RENT_WHY_MAX, why);
 	}
 	return false;
 }
