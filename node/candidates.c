@@ -112,8 +112,17 @@ bool candidates_take(struct candidates *c, int64_t now_ms, struct net_addr *out,
 	return true;
 }
 
+enum candidate_end candidate_end_of(bool lasted, enum peer_close why)
+{
+	if (why == PEER_CLOSE_BAD_DATA || why == PEER_CLOSE_SELF)
+		return CANDIDATE_BANNED;
+	if (lasted && why != PEER_CLOSE_DUPLICATE)
+		return CANDIDATE_WORKED;
+	return CANDIDATE_FAILED;
+}
+
 void candidates_ended(struct candidates *c, const struct net_addr *addr,
-		      int64_t now_ms, bool worked, bool ban)
+		      int64_t now_ms, enum candidate_end how)
 {
 	struct candidate *k = find(c, addr);
 	int64_t last, wait = FIRST_MS;
@@ -121,11 +130,17 @@ void candidates_ended(struct candidates *c, const struct net_addr *addr,
 	if (!k)
 		return;
 	k->connected = false;
-	k->banned = k->banned || ban;
+	k->banned = k->banned || how == CANDIDATE_BANNED;
 	last = k->keep ? LAST_KEPT_MS : LAST_MS;
+	if (how == CANDIDATE_HERE) {
+		k->next_ms = now_ms + last;
+		return;
+	}
+	if (how == CANDIDATE_WORKED)
+		k->failures = 0;
 	for (unsigned i = 0; i < k->failures && wait < last; i++)
 		wait *= 2;
-	k->failures = worked ? 1 : k->failures + 1;
+	k->failures++;
 	k->next_ms = now_ms + (wait < last ? wait : last);
 }
 

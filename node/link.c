@@ -15,7 +15,8 @@ struct link {
 	void *owner;
 	struct swarm *swarm; /* outgoing: where it goes */
 	struct net_addr addr;
-	bool ready;
+	bool ready, lasted; /* see link_ended_fn */
+	int64_t ready_ms;
 	bool dead;
 	enum peer_close why;
 	void *trade;
@@ -101,6 +102,8 @@ static void end(struct link *k, enum peer_close why)
 		return;
 	k->dead = true;
 	k->why = why;
+	k->lasted = k->ready &&
+		    loop_now_ms(l->loop) - k->ready_ms >= LINK_LASTED_MS;
 	if (k->prev)
 		k->prev->next = k->next;
 	else
@@ -127,7 +130,7 @@ static void free_dead(struct links *l)
 		if (k->peer)
 			peer_free(k->peer);
 		if (k->ended)
-			k->ended(k->owner, &k->addr, k->ready, k->why);
+			k->ended(k->owner, &k->addr, k->lasted, k->why);
 		free(k);
 	}
 }
@@ -355,6 +358,7 @@ bool links_full(const struct links *l)
 void link_set_ready(struct link *k)
 {
 	k->ready = true;
+	k->ready_ms = loop_now_ms(k->links->loop);
 }
 
 void link_set_trade(struct link *k, void *trade)

@@ -22,9 +22,12 @@ struct links_ops {
 };
 
 /* An outgoing connection has ended (or never came up), and who opened it is
- * told; `ready`: its handshake had been made, `why` says what happened. */
-typedef void link_ended_fn(void *owner, const struct net_addr *to, bool ready,
+ * told; `lasted`: its handshakes had been made for LINK_LASTED_MS or more (who
+ * has no use for us, or us already, closes before), `why` says what happened.
+ */
+typedef void link_ended_fn(void *owner, const struct net_addr *to, bool lasted,
 			   enum peer_close why);
+#define LINK_LASTED_MS 10000
 
 struct links *links_new(struct loop *loop, struct log *log,
 			const struct links_ops *ops, void *ctx,

@@ -122,7 +122,7 @@ void torrent_trade_event(struct torrent *t, int kind, const char *amount,
 			 const char *text);
 
 /* From link.h, for an outgoing connection. */
-void torrent_link_ended(void *torrent, const struct net_addr *to, bool ready,
+void torrent_link_ended(void *torrent, const struct net_addr *to, bool lasted,
 			enum peer_close why);
 
 #endif

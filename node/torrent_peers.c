@@ -113,6 +113,31 @@ void torrent_add_peer(struct torrent *t, const struct net_addr *addr, bool keep,
 		torrent_wake(t);
 }
 
+struct sought {
+	struct wire_addr addr;
+	bool found;
+};
+
+static void compare_peer(void *ctx, struct peer *p)
+{
+	struct sought *k = ctx;
+	struct wire_addr at = peer_addr(p);
+
+	if (peer_listen_port(p) == k->addr.port &&
+	    memcmp(at.ip, k->addr.ip, sizeof(at.ip)) == 0)
+		k->found = true;
+}
+
+/* Is the peer that listens there connected, as it is when it came to us before
+ * a tracker told its address? */
+static bool is_here(const struct torrent *t, const struct net_addr *addr)
+{
+	struct sought k = {.addr = wire_addr_of(addr)};
+
+	swarm_each_peer(t->swarm, compare_peer, &k);
+	return k.found;
+}
+
 int64_t torrent_peers_tick(struct torrent *t, int64_t now_ms)
 {
 	struct net_addr addr;
@@ -121,21 +146,24 @@ int64_t torrent_peers_tick(struct torrent *t, int64_t now_ms)
 	while (candidates_connected(t->candidates) < OPEN_MAX &&
 	       !links_full(t->engine->links) &&
 	       candidates_take(t->candidates, now_ms, &addr, &wake)) {
-		if (!links_open(t->engine->links, t->swarm, &addr,
-				torrent_link_ended, t))
-			candidates_ended(t->candidates, &addr, now_ms, false,
-					 false);
+		if (is_here(t, &addr))
+			candidates_ended(t->candidates, &addr, now_ms,
+					 CANDIDATE_HERE);
+		else if (!links_open(t->engine->links, t->swarm, &addr,
+				     torrent_link_ended, t))
+			candidates_ended(t->candidates, &addr, now_ms,
+					 CANDIDATE_FAILED);
 	}
 	return wake;
 }
 
-void torrent_link_ended(void *owner, const struct net_addr *to, bool ready,
+void torrent_link_ended(void *owner, const struct net_addr *to, bool lasted,
 			enum peer_close why)
 {
 	struct torrent *t = owner;
-	bool ban = why == PEER_CLOSE_BAD_DATA || why == PEER_CLOSE_SELF;
 
-	candidates_ended(t->candidates, to, torrent_now(t), ready, ban);
+	candidates_ended(t->candidates, to, torrent_now(t),
+			 candidate_end_of(lasted, why));
 	if (t->swarm)
 		torrent_wake(t);
 }

@@ -92,6 +92,9 @@ struct peer_cfg {
 void *peer_user(const struct peer *p);
 struct wire_addr peer_addr(const struct peer *p);
 bool peer_outgoing(const struct peer *p);
+/* The port at which others reach it: the one that we connected to, or what it
+ * told ("p" of BEP 10); 0: not known (yet). */
+uint16_t peer_listen_port(const struct peer *p);
 /* False until the handshake has come. */
 bool peer_id(const struct peer *p, struct peer_id *out);
 /* A number that no other peer of this swarm has or had; 0 before the swarm is

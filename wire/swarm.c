@@ -629,6 +629,13 @@ void peer_stats_get(const struct peer *p, struct peer_stats *out)
 	memcpy(out->client, l->client, sizeof(out->client));
 }
 
+uint16_t peer_listen_port(const struct peer *p)
+{
+	const struct link *l = (const struct link *)p;
+
+	return p->outgoing ? p->cfg.addr.port : l->listen_port;
+}
+
 const uint8_t *swarm_have(const struct swarm *s, size_t *len)
 {
 	*len = bits_bytes(s->cfg.pieces);

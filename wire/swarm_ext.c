@@ -61,6 +61,7 @@ static void on_ext_handshake(struct link *l, const struct msg *m)
 	}
 	l->ext_got = true;
 	l->reqq = hs.reqq;
+	l->listen_port = hs.port;
 	l->upload_only = hs.upload_only;
 	memcpy(l->client, hs.client, sizeof(l->client));
 	if (l->ext_sent) {

@@ -127,6 +127,7 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	uint32_t wanted; /* pieces they have and we want */
 	uint32_t haves;	 /* how much of s->have_log they were told */
 
+	uint16_t listen_port; /* "p"; 0: not told */
 	uint8_t ext_id[EXT_COUNT];
 	bool ext_said[EXT_COUNT]; /* named in our handshake */
 	bool ext_waits;		  /* ext_room was too small: say ext_drained */

@@ -15,16 +15,26 @@ static void failures_wait_longer_each_time(void)
 {
 	static const struct {
 		const char *name;
-		bool keep, worked;
-		int failures;
+		bool keep;
+		enum candidate_end how;
+		int times;
 		int64_t wait_ms;
 	} rows[] = {
-		{"first failure waits a second", false, false, 1, 1000},
-		{"third failure waits four", false, false, 3, 4000},
-		{"a stranger waits five minutes at most", false, false, 20,
+		{"first failure waits a second", false, CANDIDATE_FAILED, 1,
+		 1000},
+		{"third failure waits four", false, CANDIDATE_FAILED, 3, 4000},
+		{"a stranger waits five minutes at most", false,
+		 CANDIDATE_FAILED, 20, 300000},
+		{"the user's own waits half a minute", true, CANDIDATE_FAILED,
+		 20, 30000},
+		{"one that worked is tried soon", false, CANDIDATE_WORKED, 3,
+		 1000},
+		{"one whose peer is here waits long at once", false,
+		 CANDIDATE_HERE, 1, 300000},
+		{"and no longer the next time", false, CANDIDATE_HERE, 3,
 		 300000},
-		{"the user's own waits half a minute", true, false, 20, 30000},
-		{"one that worked is tried soon", false, true, 2, 2000},
+		{"the user's own, here, waits half a minute", true,
+		 CANDIDATE_HERE, 1, 30000},
 	};
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
@@ -34,15 +44,15 @@ static void failures_wait_longer_each_time(void)
 
 		CHECK(candidates_add(c, &a, rows[i].keep), "new");
 		CHECK(!candidates_add(c, &a, false), "known");
-		for (int f = 0; f < rows[i].failures; f++) {
+		for (int f = 0; f < rows[i].times; f++) {
 			CHECK(candidates_take(c, now, &got, &wake), "%s %d",
 			      rows[i].name, f);
 			CHECK(!candidates_take(c, now, &got, &wake) &&
 				      wake == INT64_MAX,
 			      "taken twice");
-			candidates_ended(c, &a, now, rows[i].worked, false);
+			candidates_ended(c, &a, now, rows[i].how);
 			CHECK(!candidates_take(c, now, &got, &wake), "at once");
-			if (f + 1 < rows[i].failures)
+			if (f + 1 < rows[i].times)
 				now = wake;
 		}
 		CHECK(wake - now == rows[i].wait_ms, "%s: %lld", rows[i].name,
@@ -59,7 +69,7 @@ static void a_banned_one_is_never_tried(void)
 
 	(void)candidates_add(c, &a, true);
 	CHECK(candidates_take(c, 0, &got, &wake), "first");
-	candidates_ended(c, &a, 0, true, true);
+	candidates_ended(c, &a, 0, CANDIDATE_BANNED);
 	candidates_retry_now(c);
 	CHECK(!candidates_take(c, 1000000, &got, &wake) && wake == INT64_MAX,
 	      "again");
@@ -78,7 +88,7 @@ static void after_a_pause_all_are_tried_at_once(void)
 	(void)candidates_add(c, &b, true);
 	CHECK(candidates_take(c, 0, &got, &wake), "one is connected");
 	CHECK(candidates_take(c, 0, &got, &wake), "the other too");
-	candidates_ended(c, &got, 0, false, false);
+	candidates_ended(c, &got, 0, CANDIDATE_FAILED);
 	candidates_retry_now(c);
 	CHECK(candidates_connected(c) == 0, "connected still");
 	CHECK(candidates_take(c, 1, &got, &wake) &&
@@ -100,14 +110,89 @@ static void the_list_is_bounded(void)
 	a = addr(CANDIDATES_MAX);
 	CHECK(!candidates_add(c, &a, true), "nobody failed: no room");
 	CHECK(candidates_take(c, 0, &got, &wake), "one");
-	candidates_ended(c, &got, 0, false, false);
+	candidates_ended(c, &got, 0, CANDIDATE_FAILED);
 	CHECK(candidates_add(c, &a, true), "the failed one gives way");
 	CHECK(candidates_count(c) == CANDIDATES_MAX, "count");
 	candidates_free(c);
 }
 
+static void an_end_is_judged_by_how_it_came(void)
+{
+	static const struct {
+		const char *name;
+		bool lasted;
+		enum peer_close why;
+		enum candidate_end want;
+	} rows[] = {
+		{"never came up", false, PEER_CLOSE_NONE, CANDIDATE_FAILED},
+		{"the other side closed right after the handshakes", false,
+		 PEER_CLOSE_NONE, CANDIDATE_FAILED},
+		{"the other side closed after a while", true, PEER_CLOSE_NONE,
+		 CANDIDATE_WORKED},
+		{"we have this peer already", false, PEER_CLOSE_DUPLICATE,
+		 CANDIDATE_FAILED},
+		{"another connection to it was kept", true,
+		 PEER_CLOSE_DUPLICATE, CANDIDATE_FAILED},
+		{"both have everything", true, PEER_CLOSE_USELESS,
+		 CANDIDATE_WORKED},
+		{"that is us", false, PEER_CLOSE_SELF, CANDIDATE_BANNED},
+		{"it sent false data", true, PEER_CLOSE_BAD_DATA,
+		 CANDIDATE_BANNED},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++)
+		CHECK(candidate_end_of(rows[i].lasted, rows[i].why) ==
+			      rows[i].want,
+		      "%s", rows[i].name);
+}
+
+/* Duplicates come one after the other, each with good handshakes. */
+static void duplicates_back_off(void)
+{
+	struct candidates *c = candidates_new();
+	struct net_addr a = addr(1), got;
+	int64_t now = 0, wake = 0;
+	int tries = 0;
+
+	(void)candidates_add(c, &a, false);
+	for (; now < 600000; now = wake) {
+		if (!candidates_take(c, now, &got, &wake))
+			continue;
+		tries++;
+		candidates_ended(c, &a, now,
+				 candidate_end_of(true, PEER_CLOSE_DUPLICATE));
+		(void)candidates_add(c, &a, false); /* announced again */
+		(void)candidates_take(c, now, &got, &wake);
+	}
+	CHECK(tries == 10, "%d tries in ten minutes", tries);
+	candidates_free(c);
+}
+
+static void what_worked_once_begins_anew(void)
+{
+	struct candidates *c = candidates_new();
+	struct net_addr a = addr(1), got;
+	int64_t wake = 0;
+
+	(void)candidates_add(c, &a, false);
+	for (int i = 0; i < 5; i++)
+		candidates_ended(c, &a, 0, CANDIDATE_FAILED);
+	candidates_ended(c, &a, 0, CANDIDATE_HERE);
+	candidates_ended(c, &a, 0, CANDIDATE_FAILED);
+	CHECK(!candidates_take(c, 0, &got, &wake) && wake == 32000,
+	      "being here forgives nothing: %lld", (long long)wake);
+	candidates_ended(c, &a, 0, CANDIDATE_WORKED);
+	candidates_ended(c, &a, 0, CANDIDATE_FAILED);
+	CHECK(!candidates_take(c, 0, &got, &wake) && wake == 2000, "%lld",
+	      (long long)wake);
+	candidates_free(c);
+}
+
 int main(void)
 {
+	an_end_is_judged_by_how_it_came();
+	duplicates_back_off();
+	what_worked_once_begins_anew();
 	failures_wait_longer_each_time();
 	a_banned_one_is_never_tried();
 	after_a_pause_all_are_tried_at_once();

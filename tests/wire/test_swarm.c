@@ -508,6 +508,24 @@ static void both_sides_see_the_same_transcript(void)
 	sim_free(&sim);
 }
 
+static void where_a_peer_listens_is_known(void)
+{
+	struct sim_node *a;
+	unsigned c;
+
+	sim_init(&sim, 10, 4, 65536, 65536);
+	a = sim_add(&sim, false);
+	c = sim_connect(&sim, a, sim_add(&sim, true));
+	CHECK(peer_listen_port(sim.ends[c][0].p) == 6881 &&
+		      peer_listen_port(sim.ends[c][1].p) == 0,
+	      "before the handshakes");
+	sim_run(&sim, 100);
+	CHECK(peer_listen_port(sim.ends[c][0].p) == 6881 &&
+		      peer_listen_port(sim.ends[c][1].p) == 6881,
+	      "after them");
+	sim_free(&sim);
+}
+
 static void who_may_not_connect_is_refused(void)
 {
 	struct sim_node *a, *b;
@@ -726,6 +744,7 @@ int main(void)
 	messages_keep_to_the_upload_limit();
 	a_blocked_peer_is_not_read();
 	both_sides_see_the_same_transcript();
+	where_a_peer_listens_is_known();
 	who_may_not_connect_is_refused();
 	the_upload_limit_is_kept();
 	the_download_limit_is_kept();
