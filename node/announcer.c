@@ -185,10 +185,13 @@ enum err_code announcer_new(struct announcer **out, struct engine *en,
 				  .port = en->listen_port,
 				  .rng = rng_system()};
 	struct announcer *a = calloc(1, sizeof(*a));
+	char ipv6[NET_IP_TEXT_MAX];
 	enum err_code code;
 
 	if (!a)
 		return err_fail(e, ERR_NOMEM, "trackers");
+	if (net_global_ip6(links_net(en->links), ipv6))
+		cfg.ipv6 = ipv6;
 	a->engine = en;
 	a->ops = *ops;
 	a->ctx = ctx;

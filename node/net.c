@@ -410,6 +410,17 @@ void net_bind_source(const struct net *n, int fd, const struct net_addr *to)
 	(void)!bind(fd, (const struct sockaddr *)&from->sa, from->len);
 }
 
+bool net_global_ip6(const struct net *n, char out[NET_IP_TEXT_MAX])
+{
+	const struct net_addr *at = &n->source[1];
+	uint8_t ip[16];
+
+	if (at->len == 0 || !net_addr_is_global_ip6(at))
+		return false;
+	(void)net_addr_ip(at, ip);
+	return inet_ntop(AF_INET6, ip, out, NET_IP_TEXT_MAX) != NULL;
+}
+
 enum err_code net_listen(struct net *n, const char *host, uint16_t port,
 			 uint16_t *bound_port, struct err *e)
 {
@@ -589,6 +600,13 @@ bool net_addr_eq(const struct net_addr *a, const struct net_addr *b)
 
 	return n == net_addr_ip(b, y) && memcmp(x, y, n) == 0 &&
 	       net_addr_port(a) == net_addr_port(b);
+}
+
+bool net_addr_is_global_ip6(const struct net_addr *a)
+{
+	uint8_t ip[16];
+
+	return net_addr_ip(a, ip) == 16 && (ip[0] & 0xe0) == 0x20;
 }
 
 void net_addr_text(const struct net_addr *a, char *out, size_t cap)

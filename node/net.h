@@ -71,6 +71,11 @@ void net_close(struct conn *c);
  * its own, so that others see the same address. Best effort. */
 void net_bind_source(const struct net *n, int fd, const struct net_addr *to);
 
+/* The global IPv6 address that net_listen() made the source of connections, as
+ * text: where others can reach us. False: there is none. */
+#define NET_IP_TEXT_MAX 46
+bool net_global_ip6(const struct net *n, char out[NET_IP_TEXT_MAX]);
+
 /* There is (or may be) output: written at the next net_flush(). */
 void net_want_write(struct conn *c);
 void net_want_read(struct conn *c);
@@ -84,6 +89,9 @@ bool net_addr_from_ip(struct net_addr *out, const char *ip, uint16_t port);
 bool net_addr_from_bytes(struct net_addr *out, const uint8_t *ip, size_t ip_len,
 			 uint16_t port);
 bool net_addr_eq(const struct net_addr *a, const struct net_addr *b);
+/* An IPv6 address of global unicast (2000::/3, RFC 4291): neither loopback nor
+ * one of a link, a site or IPv4. */
+bool net_addr_is_global_ip6(const struct net_addr *a);
 /* The address without a port: 4 or 16 bytes, IPv4-mapped ones as 4. */
 size_t net_addr_ip(const struct net_addr *a, uint8_t out[16]);
 /* The address as 16 bytes, IPv4 ones mapped (::ffff:a.b.c.d); and back. */

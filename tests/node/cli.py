@@ -3,8 +3,8 @@
 on loopback, with homes of their own, without a chain.
 
 Every check prints one line; the last line counts them. The full disk is a small
-tmpfs in a mount namespace of our own; where none can be made, that part is
-left out and says so.
+tmpfs in a mount namespace of our own, the global IPv6 address one of a network
+namespace; where none can be made, that part is left out and says so.
 
 usage: cli.py --seedbank PROGRAM --seedbankd PROGRAM [--only PART,...] [--keep]
 """
@@ -26,6 +26,7 @@ from cli_daemon import part_again, part_daemon, part_stop
 # the words of BIP-39's first vector and their first Ethereum account
 PHRASE = " ".join(["abandon"] * 11 + ["about"])
 PHRASE_ADDRESS = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"
+GLOBAL = "2001:db8::41"
 KEY = "0x" + "0" * 63 + "1"
 KEY_ADDRESS = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
 
@@ -425,7 +426,7 @@ def part_ledger(s):
 def part_disk(s):
     disk, home = s.path("disk"), s.home()
     os.mkdir(disk)
-    if os.environ.get("SEEDBANK_CLI_MOUNTS") != "own" or subprocess.run(
+    if not os.environ.get("SEEDBANK_CLI_OWN") or subprocess.run(
             ["mount", "-t", "tmpfs", "-o", "size=4m", "none", disk],
             stderr=subprocess.DEVNULL).returncode != 0:
         print("left out: a full disk needs a mount namespace", flush=True)
@@ -468,6 +469,30 @@ def part_announce(s):
         s.stage.forget(p)
 
 
+    announce_ipv6(s)
+
+
+def announce_ipv6(s):
+    """Who listens on a global IPv6 address says so on IPv4 too (BEP 7)."""
+    rows = [("loopback", "::1", [])]
+    if ("-n" in os.environ.get("SEEDBANK_CLI_OWN", "").split() and
+            quietly("ip", "addr", "add", GLOBAL + "/128", "dev", "lo",
+                    "nodad")):
+        rows.append(("global", GLOBAL, [GLOBAL]))
+    else:
+        print("left out: a global IPv6 address needs a network of our own",
+              flush=True)
+    for name, address, want in rows:
+        tracker = Tracker(ADDRESS)
+        p = s.start("seed", "seed", s.source, "--torrent", s.torrent, "--home",
+                    s.home(), "--listen", "[%s]:0" % address, "--tracker",
+                    tracker.url)
+        wait_for("announce", ANSWER_S, lambda t=tracker: t.sources, p)
+        s.check("a tracker is told ipv6=%s of a %s one" % (want, name),
+                tracker.ipv6 == want, tracker.ipv6)
+        s.stage.forget(p)
+
+
 def part_two(s):
     """Two programs of one home without a daemon."""
     home, out = s.home(), s.path("two")
@@ -503,14 +528,27 @@ PARTS = {"help": part_help, "usage": part_usage, "home": part_home,
          "wallet": part_wallet, "ledger": part_ledger, "disk": part_disk}
 
 
-def own_mounts():
-    """Starts the script again where its mounts are nobody else's."""
-    if os.geteuid() != 0 or os.environ.get("SEEDBANK_CLI_MOUNTS"):
+def quietly(*argv):
+    return shutil.which(argv[0]) and subprocess.run(
+        argv, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL).returncode == 0
+
+
+def own_machine():
+    """Starts the script again where mounts and network are nobody else's."""
+    if os.environ.get("SEEDBANK_CLI_OWN"):
+        if "-n" in os.environ["SEEDBANK_CLI_OWN"].split():
+            quietly("ip", "link", "set", "lo", "up")
         return
-    if subprocess.run(["unshare", "-m", "true"], stdout=subprocess.DEVNULL,
-                      stderr=subprocess.DEVNULL).returncode == 0:
-        os.environ["SEEDBANK_CLI_MOUNTS"] = "own"
-        os.execvp("unshare", ["unshare", "-m", sys.executable, *sys.argv])
+    if os.geteuid() != 0:
+        return
+    for flags in (["-m", "-n"], ["-m"]):
+        if quietly("unshare", *flags, "true") and (
+                "-n" not in flags or
+                quietly("unshare", "-n", "ip", "link", "set", "lo", "up")):
+            os.environ["SEEDBANK_CLI_OWN"] = " ".join(flags)
+            os.execvp("unshare", ["unshare", *flags, sys.executable,
+                                  *sys.argv])
 
 
 def main():
@@ -520,7 +558,7 @@ def main():
     parser.add_argument("--only", default=",".join(PARTS))
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
-    own_mounts()
+    own_machine()
     directory = tempfile.mkdtemp(prefix="seedbank-cli-")
     try:
         with stage.Stage(directory) as st:

@@ -136,17 +136,19 @@ class Suite:
 
 
 class Tracker(stage.Tracker):
-    """Remembers which events it was told."""
+    """Remembers what it was told, and from where."""
 
     def __init__(self, address):
         self.said = []
         self.sources = set()
+        self.ipv6 = []
         super().__init__(address)
 
     def _answer(self, request):
         query = stage.urllib.parse.parse_qs(
             stage.urllib.parse.urlsplit(request.path).query)
         self.said += query.get("event", [])
+        self.ipv6 += query.get("ipv6", [])
         self.sources.add(request.client_address[0])
         super()._answer(request)
 

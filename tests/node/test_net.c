@@ -154,8 +154,56 @@ static void an_address_of_16_bytes_goes_both_ways(void)
 	}
 }
 
+static void only_a_global_address_is_told_to_trackers(void)
+{
+	static const struct {
+		const char *name, *ip;
+		bool global;
+	} table[] = {
+		{"global unicast", "2001:db8::1", true},
+		{"the last of it", "3fff:ffff::1", true},
+		{"loopback", "::1", false},
+		{"everywhere", "::", false},
+		{"of the link", "fe80::1", false},
+		{"unique local", "fd00::1", false},
+		{"multicast", "ff02::1", false},
+		{"IPv4", "32.1.2.3", false},
+		{"mapped IPv4", "::ffff:32.1.2.3", false},
+	};
+
+	for (size_t i = 0; i < ROWS(table); i++) {
+		struct net_addr a;
+
+		CHECK(net_addr_from_ip(&a, table[i].ip, 7), "%s",
+		      table[i].name);
+		CHECK(net_addr_is_global_ip6(&a) == table[i].global, "%s",
+		      table[i].name);
+	}
+}
+
+static void who_listens_on_loopback_has_no_global_address(void)
+{
+	struct err e = {0};
+	struct loop *loop = loop_new(&e);
+	struct net *n = net_new(loop, NULL, &ops, NULL, &e);
+	char text[NET_IP_TEXT_MAX];
+	uint16_t port;
+
+	CHECK(!net_global_ip6(n, text), "not listening");
+	CHECK(net_listen(n, "127.0.0.1", 0, &port, &e) == ERR_NONE, "%s",
+	      e.msg);
+	CHECK(!net_global_ip6(n, text), "on IPv4");
+	/* a machine may have no IPv6 at all; then nothing is listened on */
+	(void)net_listen(n, "::1", 0, &port, NULL);
+	CHECK(!net_global_ip6(n, text), "on loopback: %s", text);
+	net_free(n);
+	loop_free(loop);
+}
+
 int main(void)
 {
+	only_a_global_address_is_told_to_trackers();
+	who_listens_on_loopback_has_no_global_address();
 	an_address_of_16_bytes_goes_both_ways();
 	for (size_t i = 0; i < ROWS(rows); i++)
 		run_row(&rows[i]);
