@@ -15,6 +15,7 @@
 
 #define RETRY_FIRST_MS 2000
 #define RETRY_LAST_MS 60000
+#define HOUSEKEEPING_FIRST_MS 1000 /* after pinning */
 #define HOUSEKEEPING_MS 30000
 #define BANK_NOTE "bank"
 /* chain id 8 | bank 20 | token 20 | decimals 1 | period 4 */
@@ -555,7 +556,7 @@ static void be_pinned(struct money *m)
 	/* nothing is promised while our balance is unknown */
 	purse_refresh(&m->bandwidth);
 	purse_refresh(&m->storage);
-	loop_timer_set(m->housekeeping, HOUSEKEEPING_MS);
+	loop_timer_set(m->housekeeping, HOUSEKEEPING_FIRST_MS);
 }
 
 static void on_pin_reply(void *ctx, const struct signer_reply *r,

@@ -126,6 +126,8 @@ enum err_code purse_open(struct purse *p, struct money *m,
 	enum err_code code;
 
 	*p = (struct purse){.money = m, .purpose = purpose};
+	/* the loop's clock may begin at 0, and the first tick is due at once */
+	p->ticked_ms = loop_now_ms(m->engine->loop) - BOOK_TICK_MS;
 	home_file(&m->engine->home, purse_file(purpose), path);
 	code = me ? book_open(&p->book, path, me, e)
 		  : book_open_readonly(&p->book, path, e);
