@@ -203,7 +203,7 @@ static void all_segments_have_the_same_hosts_in_turn(void)
 static void who_is_dropped_is_replaced_from_another_network(void)
 {
 	struct placing *p = placing_for(3, 1, 1);
-	uint16_t seat[255], gone;
+	uint16_t seat[255], gone = 0;
 
 	for (uint16_t n = 0; n < 3; n++)
 		(void)add(p, host_of(n, n));
@@ -213,6 +213,8 @@ static void who_is_dropped_is_replaced_from_another_network(void)
 	for (unsigned i = 0; i < 3; i++)
 		if (placing_get(p, seat[i])->address.bytes[0] == 0)
 			gone = (uint16_t)i;
+	CHECK(placing_get(p, seat[gone])->address.bytes[0] == 0,
+	      "who is to go has a seat");
 	placing_drop(p, seat[gone]);
 	seat[gone] = PLACING_NONE;
 	CHECK(placing_fill(p, seat, 0) == 1, "no host in a free network");
