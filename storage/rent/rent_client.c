@@ -404,7 +404,7 @@ static bool begin_write(struct rent_client *c)
 		begin(k, CALL_ASKED);
 		return true;
 	}
-	if (!c->ops.room(c->ops.ctx) || !is_covered(c, &price, &dues))
+	if (!is_covered(c, &price, &dues))
 		return false;
 	k->due = price;
 	c->dues = dues;

@@ -28,6 +28,8 @@ struct world {
 	struct queue up, down; /* to the host, to the client */
 	unsigned delivered, cut_at, cuts;
 	bool never_again; /* does not connect again */
+	bool frozen;	  /* the host's store does not answer */
+	unsigned asked_covered;
 	/* the client's side of the money */
 	uint64_t credit, dues, charged;
 	unsigned events[8];
@@ -102,6 +104,7 @@ static void on_close(void *ctx, const struct err *e)
 static bool on_covered(void *ctx, struct amount due)
 {
 	(void)ctx;
+	w.asked_covered++;
 	return w.dues + w.charged + rig_units(due) <= w.credit;
 }
 
@@ -277,7 +280,7 @@ static void run(void)
 			any = true;
 			w.delivered++;
 		}
-		any |= rig_step(&w.rig);
+		any |= !w.frozen && rig_step(&w.rig);
 		if (w.s && w.down.n) {
 			deliver_down();
 			any = true;
@@ -457,6 +460,10 @@ static void nothing_is_written_that_is_not_covered(void)
 	run();
 	CHECK(put[0].called == 1 && put[1].called == 0 && w.dues == 100, "%llu",
 	      (unsigned long long)w.dues);
+	w.asked_covered = 0;
+	tick(1000);
+	CHECK(w.asked_covered == 0, "asked %u times before it was paid",
+	      w.asked_covered);
 	w.credit = 300;
 	rent_client_paid(w.c, w.rig.now_ms);
 	run();
@@ -674,6 +681,7 @@ enum called {
 	C_READ,
 	C_LIST,
 	C_NEWEST,
+	C_NEWEST_OF_ANY,
 	C_HAVE,
 	C_PEERS,
 };
@@ -711,6 +719,9 @@ static struct rent_call *make(enum called what, struct outcome *o,
 		return rent_call_list(w.c, a, on_done, o, NULL);
 	case C_NEWEST:
 		return rent_call_newest(w.c, RENT_UNOPENED, a, on_done, o,
+					NULL);
+	case C_NEWEST_OF_ANY:
+		return rent_call_newest(w.c, RENT_UNOPENED, NULL, on_done, o,
 					NULL);
 	case C_HAVE:
 		return rent_call_have(w.c, roots, 2, on_done, o, NULL);
@@ -804,6 +815,8 @@ static void lies_are_named(void)
 		{"another revision of that number", C_NEWEST, RENT_HELD,
 		 SAME_NUMBER, true},
 		{"another agreement", C_NEWEST, RENT_HELD, OTHER_NUMBER, true},
+		{"another agreement than asked for", C_NEWEST_OF_ANY, RENT_HELD,
+		 OTHER_NUMBER, true},
 		{"an agreement with a bad signature", C_NEWEST, RENT_HELD,
 		 FLIP_SIG, true},
 		{"an agreement forgotten", C_NEWEST, RENT_HELD, FORGET, true},
@@ -1097,6 +1110,115 @@ static void many_calls_go_through_the_windows(void)
 	stop();
 }
 
+/* While the store answers nothing, only so much is under way. */
+static void windows_are_kept(void)
+{
+	static struct outcome o[300];
+	struct agreement a = prepared();
+	struct rent_session_view v;
+
+	memset(o, 0, sizeof(o));
+	w.frozen = true;
+	for (unsigned i = 0; i < 300; i++)
+		(void)make(i % 3 == 0	? C_READ
+			   : i % 3 == 1 ? C_HAVE
+					: C_PUT,
+			   &o[i], &a);
+	run();
+	rent_session_view(w.s->s, &v);
+	CHECK(v.writes == 4 && v.reads == 16 && v.others == 24, "%u %u %u",
+	      v.writes, v.reads, v.others);
+	w.frozen = false;
+	for (unsigned i = 0; i < 20; i++) {
+		run();
+		tick(1000);
+	}
+	check_done(o, 300, "call");
+	clear(o, 300);
+	stop();
+}
+
+static void one_record_and_one_revision_at_a_time(void)
+{
+	static uint8_t record[200000];
+	struct agreement a = prepared(), b;
+	struct outcome o[4] = {0};
+	uint8_t id[32] = {1};
+
+	for (unsigned i = 0; i < 2; i++) {
+		id[1] = (uint8_t)i;
+		(void)rent_call_place(w.c, id, 5, record, sizeof(record),
+				      on_done, &o[i], NULL);
+	}
+	b = a;
+	(void)make(C_REVISE, &o[2], &b);
+	b.revision++;
+	b.through++;
+	b.earned = amount_from_u64(70);
+	{
+		struct rent_revise_ask ask = {.a = b,
+					      .due = amount_from_u64(20)};
+
+		ask.sig = rig_sign_agreement(&w.me, &b);
+		(void)rent_call_revise(w.c, &ask, on_done, &o[3], NULL);
+	}
+	run();
+	check_done(o, 4, "call");
+	CHECK(w.rig.events[RENT_EV_REFUSED] == 0, "%u were refused",
+	      w.rig.events[RENT_EV_REFUSED]);
+	clear(o, 4);
+	stop();
+}
+
+static void a_host_without_prices_is_not_pestered(void)
+{
+	struct outcome o = {0};
+	struct span data = span_of(0);
+
+	start();
+	w.rig.no_offer = true;
+	(void)rent_call_put(w.c, &roots[0], &data, on_done, &o, NULL);
+	for (unsigned i = 0; i < 50; i++) {
+		run();
+		tick(1000);
+	}
+	CHECK(w.rig.events[RENT_EV_REFUSED] == 1 && !o.called, "asked %u times",
+	      w.rig.events[RENT_EV_REFUSED]);
+	w.rig.no_offer = false;
+	tick(20000);
+	check_done(&o, 1, "put");
+	clear(&o, 1);
+	stop();
+}
+
+/* Three times the connection is cut within the sector. */
+static void a_sector_survives_cuts(void)
+{
+	struct outcome o = {0};
+	struct span data = span_of(0);
+
+	start();
+	w.never_again = true;
+	(void)rent_call_put(w.c, &roots[0], &data, on_done, &o, NULL);
+	for (unsigned i = 0; i < 3; i++) {
+		connect();
+		for (unsigned k = 0; k < 12; k++) {
+			if (w.up.n)
+				deliver_up();
+			(void)rig_step(&w.rig);
+			if (w.down.n)
+				deliver_down();
+		}
+		hang_up();
+		CHECK(!o.called && w.rig.n_sectors == 0, "cut %u", i);
+	}
+	connect();
+	run();
+	check_done(&o, 1, "put");
+	clear(&o, 1);
+	stop();
+}
+
 /* ---- the table of states ---- */
 
 enum client_event_kind {
@@ -1259,6 +1381,10 @@ int main(void)
 	cancelled_calls_are_silent();
 	what_cannot_be_asked_is_refused();
 	many_calls_go_through_the_windows();
+	windows_are_kept();
+	one_record_and_one_revision_at_a_time();
+	a_host_without_prices_is_not_pestered();
+	a_sector_survives_cuts();
 	every_cell_of_the_client();
 	a_refused_hello_is_told();
 	ecc_free(rig_ecc);
