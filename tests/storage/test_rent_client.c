@@ -1145,11 +1145,15 @@ static void one_record_and_one_revision_at_a_time(void)
 	struct outcome o[4] = {0};
 	uint8_t id[32] = {1};
 
+	w.room =
+		0; /* nothing of the first goes out before the second is made */
 	for (unsigned i = 0; i < 2; i++) {
 		id[1] = (uint8_t)i;
 		(void)rent_call_place(w.c, id, 5, record, sizeof(record),
 				      on_done, &o[i], NULL);
 	}
+	w.room = 1 << 20;
+	rent_client_drained(w.c, w.rig.now_ms);
 	b = a;
 	(void)make(C_REVISE, &o[2], &b);
 	b.revision++;
