@@ -43,6 +43,24 @@ static inline uint32_t segment_plain_len(unsigned k)
 	return k * FRAMES_PER_ROW * FRAME_PLAIN;
 }
 
+/* Where a byte of an object's stream lies. The frame is at byte
+ * frame % FRAMES_PER_ROW x FRAME_LEN of row frame / FRAMES_PER_ROW. */
+struct stream_place {
+	uint32_t segment, frame;
+	uint32_t at; /* in the frame's plaintext */
+};
+
+static inline struct stream_place stream_place_of(unsigned k, uint64_t offset)
+{
+	uint32_t in = (uint32_t)(offset % segment_plain_len(k));
+
+	return (struct stream_place){
+		.segment = (uint32_t)(offset / segment_plain_len(k)),
+		.frame = in / FRAME_PLAIN,
+		.at = in % FRAME_PLAIN,
+	};
+}
+
 struct segment;
 
 /* width: SECTOR_LEN for whole segments, else a multiple of FRAME_LEN below it.
