@@ -4,6 +4,7 @@
 #include "node/methods.h"
 #include "node/money.h"
 #include "node/rent_link.h"
+#include "node/renting.h"
 #include "node/settings.h"
 #include "node/torrent.h"
 #include "node/trade.h"
@@ -89,6 +90,7 @@ static void on_turn_end(void *ctx)
 
 	if (en->trade)
 		trade_turn_end(en->trade);
+	renting_turn_end(en->renting);
 	links_turn_end(en->links);
 	rent_links_turn_end(en->rent);
 }
@@ -152,7 +154,8 @@ static enum err_code build(struct engine *en, struct err *e)
 	en->links = links_new(en->loop, en->log, &link_ops, en,
 			      (unsigned)engine_int(en, "max-peers"), e);
 	en->rent = rent_links_new(en, e);
-	if (!en->rate_timer || !en->work || !en->links || !en->rent)
+	if (!en->rate_timer || !en->work || !en->links || !en->rent ||
+	    renting_new(&en->renting, en, e) != ERR_NONE)
 		return err_fail(e, ERR_NOMEM, "node");
 	set_limits(en);
 	loop_on_turn_end(en->loop, on_turn_end, en);
@@ -248,6 +251,7 @@ void engine_free(struct engine *en)
 	trade_free(en->trade);
 	en->trade = NULL;
 	rent_links_free(en->rent);
+	renting_free(en->renting);
 	links_free(en->links);
 	money_free(en->money);
 	http_free(en->http);

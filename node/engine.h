@@ -33,6 +33,7 @@ enum money_need {
 
 struct http;
 struct rent_links;
+struct renting;
 struct resume_db;
 struct store_env;
 struct torrent;
@@ -56,6 +57,7 @@ struct engine {
 	int claims; /* torrents.lock, see home_claim(); -1: not open yet */
 	struct links *links;
 	struct rent_links *rent; /* renting connections */
+	struct renting *renting; /* asleep until something rents */
 	uint16_t listen_port;	 /* 0: not listening (yet) */
 	struct torrent *torrents;
 	struct money *money; /* NULL: no wallet in use */
