@@ -12,6 +12,7 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #define WALLET_OPTIONS OPTION_PASSPHRASE_FILE, OPTION_RPC, OPTION_LOG_LEVEL
+#define PURSE_OPTIONS OPTION_ACCOUNT, WALLET_OPTIONS
 
 /* Every step that a chain journey tells is one line. */
 static void on_step(void *ctx, const json_t *event)
@@ -28,6 +29,19 @@ static enum err_code money_call(struct cli *cli, const char *method,
 				struct err *e)
 {
 	return cli_call(cli, method, take_params, on_step, cli, result, e);
+}
+
+/* For the commands that know --account. */
+static enum err_code account_call(struct cli *cli, const char *method,
+				  json_t *take_params, json_t **result,
+				  struct err *e)
+{
+	enum err_code code = cli_put_account(cli, take_params, e);
+
+	if (code == ERR_NONE)
+		return money_call(cli, method, take_params, result, e);
+	json_decref(take_params);
+	return code;
 }
 
 static enum err_code run_deploy(struct cli *cli, json_t **result, struct err *e)
@@ -60,7 +74,7 @@ static enum err_code run_amount(struct cli *cli, const char *method,
 	(void)json_object_set_new(take_params, "amount",
 				  json_string(cli->args[0]));
 	cli_put_text(cli, take_params, "to");
-	code = money_call(cli, method, take_params, result, e);
+	code = account_call(cli, method, take_params, result, e);
 	if (code == ERR_NONE)
 		cli_print(cli, "%s\n", cli_text_of(*result, "text"));
 	return code;
@@ -89,7 +103,7 @@ static enum err_code run_reserve(struct cli *cli, json_t **result,
 	json_t *params = json_pack(
 		"{ss ss sI}", "payee", cli->args[0], "amount", cli->args[1],
 		"duration_s", (json_int_t)options_int(cli->options, "for"));
-	enum err_code code = money_call(cli, "reserve", params, result, e);
+	enum err_code code = account_call(cli, "reserve", params, result, e);
 
 	if (code == ERR_NONE)
 		cli_print(cli, "%s\n", cli_text_of(*result, "text"));
@@ -101,7 +115,7 @@ static enum err_code run_release(struct cli *cli, json_t **result,
 {
 	json_t *params = json_pack("{ss sb}", "other", cli->args[0], "as_payee",
 				   (int)options_flag(cli->options, "as-payee"));
-	enum err_code code = money_call(cli, "release", params, result, e);
+	enum err_code code = account_call(cli, "release", params, result, e);
 
 	if (code == ERR_NONE)
 		cli_print(cli, "%s\n", cli_text_of(*result, "text"));
@@ -131,7 +145,7 @@ static enum err_code run_settle(struct cli *cli, json_t **result, struct err *e)
 	enum err_code code;
 
 	cli_put_text(cli, params, "to");
-	code = money_call(cli, "settle", params, result, e);
+	code = account_call(cli, "settle", params, result, e);
 	if (code == ERR_NONE)
 		print_settlement(cli, *result);
 	return code;
@@ -141,7 +155,7 @@ static enum err_code run_exposure(struct cli *cli, json_t **result,
 				  struct err *e)
 {
 	enum err_code code =
-		money_call(cli, "exposure", json_object(), result, e);
+		account_call(cli, "exposure", json_object(), result, e);
 	json_t *pairs, *p;
 	size_t i;
 
@@ -163,7 +177,8 @@ static enum err_code run_ledger_check(struct cli *cli, json_t **result,
 {
 	json_t *params = json_pack("{sb}", "offline",
 				   (int)options_flag(cli->options, "offline"));
-	enum err_code code = money_call(cli, "ledger_check", params, result, e);
+	enum err_code code =
+		account_call(cli, "ledger_check", params, result, e);
 	json_t *findings, *f;
 	size_t i;
 
@@ -186,7 +201,7 @@ static enum err_code run_ledger_export(struct cli *cli, json_t **result,
 {
 	const char *path = options_text(cli->options, "out");
 	enum err_code code =
-		money_call(cli, "ledger_export", json_object(), result, e);
+		account_call(cli, "ledger_export", json_object(), result, e);
 	const char *csv;
 	FILE *f;
 	bool ok;
@@ -218,17 +233,17 @@ static const struct option deploy_options[] = {
 static const struct option amount_options[] = {
 	{"to", OPT_STRING, NULL, 0, 0, "ADDRESS",
 	 "whose account it goes to (default your own)"},
-	WALLET_OPTIONS,
+	PURSE_OPTIONS,
 };
 static const struct option reserve_options[] = {
 	{"for", OPT_DURATION, "30d", 86400, 3650LL * 86400, "TIME",
 	 "how long it stays locked, from now"},
-	WALLET_OPTIONS,
+	PURSE_OPTIONS,
 };
 static const struct option release_options[] = {
 	{"as-payee", OPT_FLAG, "no", 0, 0, NULL,
 	 "give back what ADDRESS reserved for you"},
-	WALLET_OPTIONS,
+	PURSE_OPTIONS,
 };
 static const struct option settle_options[] = {
 	{"dry-run", OPT_FLAG, "no", 0, 0, NULL,
@@ -237,18 +252,18 @@ static const struct option settle_options[] = {
 	 "cash every receipt, also those worth less than twice their fee"},
 	{"to", OPT_STRING, NULL, 0, 0, "ADDRESS",
 	 "a cold address (see `config cold`), instead of your own"},
-	WALLET_OPTIONS,
+	PURSE_OPTIONS,
 };
 static const struct option check_options[] = {
 	{"offline", OPT_FLAG, "no", 0, 0, NULL,
 	 "only the book against itself, not against the chain"},
-	WALLET_OPTIONS,
+	PURSE_OPTIONS,
 };
 static const struct option export_options[] = {
 	{"out", OPT_STRING, NULL, 0, 0, "FILE", "where to write the CSV"},
-	WALLET_OPTIONS,
+	PURSE_OPTIONS,
 };
-static const struct option wallet_only[] = {WALLET_OPTIONS};
+static const struct option purse_only[] = {PURSE_OPTIONS};
 
 const struct command cmd_contract_deploy = {
 	"contract deploy",
@@ -322,8 +337,8 @@ const struct command cmd_settle = {
 const struct command cmd_exposure = {"exposure",
 				     "",
 				     "Shows who owes what, and how safe it is.",
-				     wallet_only,
-				     COUNT(wallet_only),
+				     purse_only,
+				     COUNT(purse_only),
 				     0,
 				     0,
 				     MONEY_READ,

@@ -1,5 +1,7 @@
 #include "node/cli_params.h"
 
+#include <string.h>
+
 void cli_put_list(const struct cli *cli, json_t *params, const char *name)
 {
 	json_t *list = json_array();
@@ -32,4 +34,29 @@ const char *cli_text_of(const json_t *object, const char *key)
 	const char *text = json_string_value(json_object_get(object, key));
 
 	return text ? text : "";
+}
+
+enum err_code cli_account(struct cli *cli, enum signer_purpose *out,
+			  struct err *e)
+{
+	const char *text = options_text(cli->options, "account");
+
+	*out = strcmp(text, "storage") == 0 ? SIGNER_STORAGE : SIGNER_BANDWIDTH;
+	if (*out == SIGNER_STORAGE || strcmp(text, "bandwidth") == 0)
+		return ERR_NONE;
+	cli->wrong_usage = true;
+	return err_fail(e, ERR_PARSE, "--account: want bandwidth or storage");
+}
+
+enum err_code cli_put_account(struct cli *cli, json_t *params, struct err *e)
+{
+	enum signer_purpose purpose;
+	enum err_code code = cli_account(cli, &purpose, e);
+
+	if (code == ERR_NONE)
+		(void)json_object_set_new(params, "account",
+					  json_string(purpose == SIGNER_STORAGE
+							      ? "storage"
+							      : "bandwidth"));
+	return code;
 }

@@ -7,6 +7,7 @@
 #ifndef NODE_CLI_PARAMS_H
 #define NODE_CLI_PARAMS_H
 
+#include "ledger/signer_proto.h"
 #include "node/cli.h"
 
 #define OPTION_PASSPHRASE_FILE \
@@ -24,12 +25,24 @@
 		"rpc", OPT_LIST, NULL, 0, 0, "URL", \
 			"the chain's RPC, instead of the profile's" \
 	}
+#define OPTION_ACCOUNT \
+	{ \
+		"account", OPT_STRING, "bandwidth", 0, 0, "ACCOUNT", \
+			"whose money: bandwidth (speed) or storage (renting)" \
+	}
 
 /* Each sets params[name] when the option was given, else does nothing; the list
  * is always set. */
 void cli_put_text(const struct cli *cli, json_t *params, const char *name);
 void cli_put_int(const struct cli *cli, json_t *params, const char *name);
 void cli_put_list(const struct cli *cli, json_t *params, const char *name);
+/* The option `account` of OPTION_ACCOUNT. ERR_PARSE (wrong usage): it names
+ * none. */
+enum err_code cli_account(struct cli *cli, enum signer_purpose *out,
+			  struct err *e) __attribute__((warn_unused_result));
+/* The same into params.account. */
+enum err_code cli_put_account(struct cli *cli, json_t *params, struct err *e)
+	__attribute__((warn_unused_result));
 
 /* A text of a result; "" when there is none. */
 const char *cli_text_of(const json_t *object, const char *key);

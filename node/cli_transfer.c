@@ -379,6 +379,7 @@ static enum err_code run_remove(struct cli *cli, json_t **result, struct err *e)
 	return run_on_one(cli, "remove", params, result, e);
 }
 
+/* What lies within an object comes behind it, under its name. */
 static void print_pairs(const struct cli *cli, const json_t *object)
 {
 	const char *key;
@@ -386,11 +387,17 @@ static void print_pairs(const struct cli *cli, const json_t *object)
 
 	json_object_foreach((json_t *)(uintptr_t)object, key, value)
 	{
-		char *text = json_is_string(value)
-				     ? NULL
-				     : json_dumps(value, JSON_ENCODE_ANY |
-								 JSON_COMPACT);
+		char *text;
 
+		if (json_is_object(value)) {
+			cli_print(cli, "%s:\n", key);
+			print_pairs(cli, value);
+			continue;
+		}
+		text = json_is_string(value)
+			       ? NULL
+			       : json_dumps(value,
+					    JSON_ENCODE_ANY | JSON_COMPACT);
 		cli_print(cli, "%-16s %s\n", key,
 			  text ? text : json_string_value(value));
 		free(text);

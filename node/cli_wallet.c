@@ -20,6 +20,10 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define KEY_TEXT_MAX 65536
 #define DAY_S 86400
+#define INDEX_MAX ((INT32_MAX - 1) / 2) /* each has two accounts */
+#define NO_STORAGE_ACCOUNT \
+	"this wallet is an imported private key, which has no storage " \
+	"account: storing takes a recovery phrase (`seedbank wallet new`)"
 
 #define WALLET_OPTIONS \
 	OPTION_PASSPHRASE_FILE, \
@@ -31,8 +35,9 @@
 		 NULL, \
 		 "the account for TRON chains (T...) instead of EVM (0x...)"}, \
 	{ \
-		"index", OPT_INT, "0", 0, INT32_MAX, "N", \
-			"which account of the recovery phrase" \
+		"index", OPT_INT, NULL, 0, INDEX_MAX, "N", \
+			"which accounts of the recovery phrase (default: " \
+			"the setting wallet-index)" \
 	}
 
 struct wallet {
@@ -46,9 +51,14 @@ static enum address_kind kind_of(const struct cli *cli)
 	return options_flag(cli->options, "tron") ? ADDRESS_TRON : ADDRESS_EVM;
 }
 
-static uint32_t index_of(const struct cli *cli)
+/* Of the account on its BIP-32 path, as the node takes them. */
+static uint32_t index_of(const struct cli *cli, enum signer_purpose purpose)
 {
-	return (uint32_t)options_int(cli->options, "index");
+	int64_t index = options_is_set(cli->options, "index")
+				? options_int(cli->options, "index")
+				: options_int(cli->settings, "wallet-index");
+
+	return (uint32_t)index * 2 + purpose;
 }
 
 static const char *passphrase_file(const struct cli *cli)
@@ -100,19 +110,52 @@ static enum err_code wallet_prepare(struct wallet *w, const struct cli *cli,
 			      passphrase_file(cli), PASSPHRASE_TWICE, e);
 }
 
+static enum err_code account_text(const struct cli *cli, const struct wallet *w,
+				  enum signer_purpose purpose,
+				  char text[ADDRESS_TEXT_MAX], struct err *e)
+{
+	struct address a;
+	enum err_code code;
+
+	if (purpose == SIGNER_STORAGE && !keystore_can_store(w->keys))
+		return err_fail(e, ERR_STATE, NO_STORAGE_ACCOUNT);
+	code = keystore_address(w->keys, &a, kind_of(cli),
+				index_of(cli, purpose), e);
+	if (code == ERR_NONE)
+		(void)address_text(text, &a, kind_of(cli));
+	return code;
+}
+
+/* Both accounts, as far as the key has them. */
 static json_t *describe(const struct cli *cli, const struct wallet *w,
 			struct err *e)
 {
+	const bool can_store = keystore_can_store(w->keys);
 	char text[ADDRESS_TEXT_MAX];
-	struct address a;
+	json_t *o;
 
-	if (keystore_address(w->keys, &a, kind_of(cli), index_of(cli), e) !=
-	    ERR_NONE)
+	if (account_text(cli, w, SIGNER_BANDWIDTH, text, e) != ERR_NONE)
 		return NULL;
-	return json_pack("{ss sb sb ss}", "address",
-			 address_text(text, &a, kind_of(cli)), "phrase",
-			 (int)keystore_can_store(w->keys), "can_store",
-			 (int)keystore_can_store(w->keys), "file", w->path);
+	o = json_pack("{ss sb sb ss}", "address", text, "phrase",
+		      (int)can_store, "can_store", (int)can_store, "file",
+		      w->path);
+	if (!can_store)
+		return o;
+	if (account_text(cli, w, SIGNER_STORAGE, text, e) != ERR_NONE) {
+		json_decref(o);
+		return NULL;
+	}
+	(void)json_object_set_new(o, "storage_address", json_string(text));
+	return o;
+}
+
+static void print_accounts(const struct cli *cli, const json_t *o)
+{
+	const char *storage = cli_text_of(o, "storage_address");
+
+	cli_print(cli, "bandwidth %s\n", cli_text_of(o, "address"));
+	if (*storage)
+		cli_print(cli, "storage   %s\n", storage);
 }
 
 static enum err_code save_and_tell(const struct cli *cli, struct wallet *w,
@@ -126,9 +169,15 @@ static enum err_code save_and_tell(const struct cli *cli, struct wallet *w,
 	*result = describe(cli, w, e);
 	if (!*result)
 		return e->code;
-	cli_print(cli, "address %s\n",
-		  json_string_value(json_object_get(*result, "address")));
-	if (!keystore_can_store(w->keys))
+	print_accounts(cli, *result);
+	if (keystore_can_store(w->keys))
+		cli_print(cli,
+			  "\nThe bandwidth account pays and earns for speed, "
+			  "the storage account for renting\n"
+			  "(--account storage). Each needs a little of the "
+			  "chain's coin for fees, and\n"
+			  "tokens of its own for what it pays.\n");
+	else
 		cli_print(cli,
 			  "This is a single key without a recovery "
 			  "phrase: it can pay and earn, but not store "
@@ -235,13 +284,14 @@ static enum err_code run_import(struct cli *cli, json_t **result, struct err *e)
 }
 
 static enum err_code export_web3(struct cli *cli, const struct wallet *w,
-				 json_t **result, struct err *e)
+				 enum signer_purpose purpose, json_t **result,
+				 struct err *e)
 {
 	struct rng rng = rng_system();
 	char out[WEB3_KEY_OUT];
-	enum err_code code =
-		keystore_web3_out(w->keys, out, kind_of(cli), index_of(cli),
-				  w->passphrase, WEB3_SCRYPT_N, &rng, e);
+	enum err_code code = keystore_web3_out(
+		w->keys, out, kind_of(cli), index_of(cli, purpose),
+		w->passphrase, WEB3_SCRYPT_N, &rng, e);
 
 	if (code != ERR_NONE)
 		return code;
@@ -251,15 +301,16 @@ static enum err_code export_web3(struct cli *cli, const struct wallet *w,
 }
 
 static enum err_code export_secret(struct cli *cli, const struct wallet *w,
-				   json_t **result, struct err *e)
+				   enum signer_purpose purpose, json_t **result,
+				   struct err *e)
 {
 	bool hex = options_flag(cli->options, "hex") ||
 		   !keystore_can_store(w->keys);
 	char out[BIP39_PHRASE_MAX > KEYSTORE_HEX_MAX ? BIP39_PHRASE_MAX
 						     : KEYSTORE_HEX_MAX];
-	enum err_code code =
-		hex ? keystore_hex(w->keys, out, kind_of(cli), index_of(cli), e)
-		    : keystore_phrase(w->keys, out, e);
+	enum err_code code = hex ? keystore_hex(w->keys, out, kind_of(cli),
+						index_of(cli, purpose), e)
+				 : keystore_phrase(w->keys, out, e);
 
 	if (code != ERR_NONE)
 		return code;
@@ -271,33 +322,60 @@ static enum err_code export_secret(struct cli *cli, const struct wallet *w,
 
 static enum err_code run_export(struct cli *cli, json_t **result, struct err *e)
 {
+	enum signer_purpose purpose;
 	struct wallet w;
-	enum err_code code = wallet_open(&w, cli, e);
+	enum err_code code = cli_account(cli, &purpose, e);
+
+	if (code == ERR_NONE)
+		code = wallet_open(&w, cli, e);
+	if (code != ERR_NONE)
+		return code;
+	if (purpose == SIGNER_STORAGE && !keystore_can_store(w.keys))
+		code = err_fail(e, ERR_STATE, NO_STORAGE_ACCOUNT);
+	else if (options_flag(cli->options, "web3"))
+		code = export_web3(cli, &w, purpose, result, e);
+	else
+		code = export_secret(cli, &w, purpose, result, e);
+	wallet_close(&w);
+	return code;
+}
+
+/* One address and nothing else, for scripts. */
+static enum err_code tell_account(const struct cli *cli, const struct wallet *w,
+				  enum signer_purpose purpose, json_t **result,
+				  struct err *e)
+{
+	char text[ADDRESS_TEXT_MAX];
+	enum err_code code = account_text(cli, w, purpose, text, e);
 
 	if (code != ERR_NONE)
 		return code;
-	code = options_flag(cli->options, "web3")
-		       ? export_web3(cli, &w, result, e)
-		       : export_secret(cli, &w, result, e);
-	wallet_close(&w);
-	return code;
+	cli_print(cli, "%s\n", text);
+	*result = json_pack("{ss}", "address", text);
+	return ERR_NONE;
 }
 
 static enum err_code run_address(struct cli *cli, json_t **result,
 				 struct err *e)
 {
+	enum signer_purpose purpose;
 	struct wallet w;
-	enum err_code code = wallet_open(&w, cli, e);
+	enum err_code code = cli_account(cli, &purpose, e);
 
+	if (code == ERR_NONE)
+		code = wallet_open(&w, cli, e);
 	if (code != ERR_NONE)
 		return code;
-	*result = describe(cli, &w, e);
+	if (options_is_set(cli->options, "account"))
+		code = tell_account(cli, &w, purpose, result, e);
+	else
+		*result = describe(cli, &w, e);
 	wallet_close(&w);
 	if (!*result)
 		return e->code;
-	cli_print(cli, "%s\n",
-		  json_string_value(json_object_get(*result, "address")));
-	return ERR_NONE;
+	if (!options_is_set(cli->options, "account"))
+		print_accounts(cli, *result);
+	return code;
 }
 
 static enum err_code run_backup(struct cli *cli, json_t **result, struct err *e)
@@ -351,9 +429,10 @@ static const struct option export_options[] = {
 	 "one account's private key instead of the phrase"},
 	{"web3", OPT_FLAG, "no", 0, 0, NULL,
 	 "one account as a Web3 v3 file under the same passphrase"},
+	OPTION_ACCOUNT,
 	WALLET_OPTIONS,
 };
-static const struct option wallet_options[] = {WALLET_OPTIONS};
+static const struct option address_options[] = {OPTION_ACCOUNT, WALLET_OPTIONS};
 
 const struct command cmd_wallet_new = {
 	"wallet new",
@@ -387,10 +466,10 @@ const struct command cmd_wallet_export = {
 	MONEY_NONE,
 	run_export};
 const struct command cmd_wallet_address = {"wallet address",
-					   "",
-					   "Shows the wallet's address.",
-					   wallet_options,
-					   COUNT(wallet_options),
+					   "[--account bandwidth|storage]",
+					   "Shows the wallet's addresses.",
+					   address_options,
+					   COUNT(address_options),
 					   0,
 					   0,
 					   MONEY_NONE,

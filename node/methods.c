@@ -26,12 +26,12 @@ const struct method methods[] = {
 };
 const size_t method_count = sizeof(methods) / sizeof(methods[0]);
 
-static void add_totals(const struct money *m, json_t *o)
+static void add_totals(const struct money *m, const struct purse *p, json_t *o)
 {
 	struct book_totals t;
 	char text[MONEY_TEXT_MAX];
 
-	if (book_totals(m->bandwidth.book, &t, NULL) != ERR_NONE)
+	if (book_totals(p->book, &t, NULL) != ERR_NONE)
 		return;
 	(void)json_object_set_new(o, "earned",
 				  json_string(money_text(m, t.final, text)));
@@ -47,6 +47,18 @@ static void add_totals(const struct money *m, json_t *o)
 				  json_string(money_text(m, t.reserved, text)));
 	(void)json_object_set_new(o, "in_wallet",
 				  json_string(money_text(m, t.wallet, text)));
+}
+
+/* The storage account, where something is rented. */
+static json_t *storage_json(const struct money *m)
+{
+	char text[ADDRESS_TEXT_MAX];
+	json_t *o = json_pack(
+		"{ss}", "address",
+		address_text(text, &m->storage.me, m->profile.address));
+
+	add_totals(m, &m->storage, o);
+	return o;
 }
 
 static void add_wallet(const struct engine *en, json_t *o)
@@ -80,7 +92,9 @@ static void add_wallet(const struct engine *en, json_t *o)
 			o, "token",
 			json_string(address_text(text, &m->profile.token,
 						 m->profile.address)));
-	add_totals(m, o);
+	add_totals(m, &m->bandwidth, o);
+	if (m->storage.book)
+		(void)json_object_set_new(o, "storage", storage_json(m));
 }
 
 void method_status(struct engine *en, const json_t *params, struct call *c)

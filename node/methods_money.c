@@ -16,6 +16,7 @@
 struct journey {
 	struct engine *engine;
 	struct money *money;
+	struct purse *purse; /* whose money it moves */
 	struct call *call;
 	const char *what;      /* "deposited", for the last line */
 	const char *call_name; /* of step_kind() */
@@ -49,6 +50,31 @@ static const char *addr_text(const struct money *m, const struct address *a,
 	return address_text(out, a, m->profile.address);
 }
 
+/* The purse that the call is about, params.account; the storage account's is
+ * opened, and its book made, when it is asked for. NULL after an error was
+ * given to the call. */
+static struct purse *purse_of(struct engine *en, const json_t *params,
+			      struct call *c)
+{
+	struct money *m = en->money;
+	const char *account = text_of(params, "account");
+	struct err e = {0};
+
+	if (!m->open) {
+		refuse(c, ERR_STATE, "the wallet is being opened");
+		return NULL;
+	}
+	if (!account || strcmp(account, "bandwidth") == 0)
+		return &m->bandwidth;
+	if (strcmp(account, "storage") != 0)
+		(void)err_fail(&e, ERR_PARSE,
+			       "account: want bandwidth or storage");
+	else if (money_open_storage(m, &e) == ERR_NONE)
+		return &m->storage;
+	call_error(c, &e);
+	return NULL;
+}
+
 static bool is_ready(const struct money *m, bool pinned, struct call *c)
 {
 	const bool open = m->open && m->bandwidth.settle;
@@ -68,13 +94,18 @@ static bool is_ready(const struct money *m, bool pinned, struct call *c)
 
 /* NULL after an error was given to the call. `pinned`: it cannot begin before
  * the bank was checked and its token is known. */
-static struct journey *journey_new(struct engine *en, struct call *c,
-				   const char *what, bool pinned)
+static struct journey *journey_new(struct engine *en, const json_t *params,
+				   struct call *c, const char *what,
+				   bool pinned)
 {
 	struct journey *j;
+	struct purse *purse;
 	struct money *m = en->money;
 
 	if (!is_ready(m, pinned, c))
+		return NULL;
+	purse = purse_of(en, params, c);
+	if (!purse)
 		return NULL;
 	j = calloc(1, sizeof(*j));
 	if (!j) {
@@ -83,6 +114,7 @@ static struct journey *journey_new(struct engine *en, struct call *c,
 	}
 	j->engine = en;
 	j->money = m;
+	j->purse = purse;
 	j->call = c;
 	j->what = what;
 	return j;
@@ -114,7 +146,7 @@ static void on_cancel(void *ctx)
 	(void)err_fail(&e, ERR_STATE,
 		       "interrupted; what was sent already goes on and is "
 		       "booked by the next command");
-	settle_forget(j->money->bandwidth.settle, j);
+	settle_forget(j->purse->settle, j);
 	journey_fail(j, &e);
 }
 
@@ -213,7 +245,7 @@ static void on_deployed(void *ctx, const struct settle_result *r,
 
 void method_deploy(struct engine *en, const json_t *params, struct call *c)
 {
-	struct journey *j = journey_new(en, c, "deployed", false);
+	struct journey *j = journey_new(en, params, c, "deployed", false);
 	const char *text = text_of(params, "token");
 	json_int_t period =
 		json_integer_value(json_object_get(params, "period"));
@@ -230,7 +262,7 @@ void method_deploy(struct engine *en, const json_t *params, struct call *c)
 		return;
 	}
 	call_on_cancel(c, on_cancel, j);
-	settle_deploy(j->money->bandwidth.settle, &token,
+	settle_deploy(j->purse->settle, &token,
 		      json_is_true(json_object_get(params, "test_token")),
 		      (uint32_t)period, on_step, on_deployed, j);
 }
@@ -243,7 +275,7 @@ static bool read_amount(struct journey *j, const json_t *params,
 {
 	const char *text = text_of(params, "to");
 
-	*to = j->money->bandwidth.me;
+	*to = j->purse->me;
 	if (money_parse(j->money, text_of(params, "amount"), amount, e) !=
 	    ERR_NONE)
 		return false;
@@ -261,7 +293,7 @@ static void amount_journey(struct engine *en, const json_t *params,
 					 struct amount amount,
 					 const struct address *to))
 {
-	struct journey *j = journey_new(en, c, what, true);
+	struct journey *j = journey_new(en, params, c, what, true);
 	struct amount amount;
 	struct address to;
 	struct err e = {0};
@@ -280,23 +312,20 @@ static void start_mint(struct journey *j, struct amount amount,
 		       const struct address *to)
 {
 	j->call_name = "mint";
-	settle_mint(j->money->bandwidth.settle, to, amount, on_step, on_done,
-		    j);
+	settle_mint(j->purse->settle, to, amount, on_step, on_done, j);
 }
 
 static void start_deposit(struct journey *j, struct amount amount,
 			  const struct address *to)
 {
 	j->call_name = "deposit"; /* for another account */
-	settle_deposit(j->money->bandwidth.settle, amount, to, on_step, on_done,
-		       j);
+	settle_deposit(j->purse->settle, amount, to, on_step, on_done, j);
 }
 
 static void start_withdraw(struct journey *j, struct amount amount,
 			   const struct address *to)
 {
-	settle_withdraw(j->money->bandwidth.settle, amount, to, on_step,
-			on_done, j);
+	settle_withdraw(j->purse->settle, amount, to, on_step, on_done, j);
 }
 
 void method_mint(struct engine *en, const json_t *params, struct call *c)
@@ -316,7 +345,7 @@ void method_withdraw(struct engine *en, const json_t *params, struct call *c)
 
 void method_reserve(struct engine *en, const json_t *params, struct call *c)
 {
-	struct journey *j = journey_new(en, c, "reserved", true);
+	struct journey *j = journey_new(en, params, c, "reserved", true);
 	int64_t duration =
 		json_integer_value(json_object_get(params, "duration_s"));
 	int64_t until = clock_unix_s() + duration;
@@ -338,13 +367,13 @@ void method_reserve(struct engine *en, const json_t *params, struct call *c)
 		return;
 	}
 	call_on_cancel(c, on_cancel, j);
-	settle_reserve(j->money->bandwidth.settle, &payee, total,
-		       (uint32_t)until, on_step, on_done, j);
+	settle_reserve(j->purse->settle, &payee, total, (uint32_t)until,
+		       on_step, on_done, j);
 }
 
 void method_release(struct engine *en, const json_t *params, struct call *c)
 {
-	struct journey *j = journey_new(en, c, "released", true);
+	struct journey *j = journey_new(en, params, c, "released", true);
 	bool as_payee = json_is_true(json_object_get(params, "as_payee"));
 	const char *text = text_of(params, "other");
 	struct address other;
@@ -358,10 +387,8 @@ void method_release(struct engine *en, const json_t *params, struct call *c)
 		return;
 	}
 	call_on_cancel(c, on_cancel, j);
-	settle_release(j->money->bandwidth.settle,
-		       as_payee ? &other : &j->money->bandwidth.me,
-		       as_payee ? &j->money->bandwidth.me : &other, on_step,
-		       on_done, j);
+	settle_release(j->purse->settle, as_payee ? &other : &j->purse->me,
+		       as_payee ? &j->purse->me : &other, on_step, on_done, j);
 }
 
 /* ---- settle ---- */
@@ -445,7 +472,7 @@ static void on_cashed(void *ctx, const struct settle_result *r,
 
 void method_settle(struct engine *en, const json_t *params, struct call *c)
 {
-	struct journey *j = journey_new(en, c, "settled", true);
+	struct journey *j = journey_new(en, params, c, "settled", true);
 	const char *to = text_of(params, "to");
 	struct err e = {0};
 
@@ -459,11 +486,10 @@ void method_settle(struct engine *en, const json_t *params, struct call *c)
 	}
 	call_on_cancel(c, on_cancel, j);
 	if (json_is_true(json_object_get(params, "dry_run")))
-		settle_dry_run(j->money->bandwidth.settle, &j->options, on_plan,
-			       j);
+		settle_dry_run(j->purse->settle, &j->options, on_plan, j);
 	else
-		settle_cash(j->money->bandwidth.settle, &j->options, on_step,
-			    on_cashed, j);
+		settle_cash(j->purse->settle, &j->options, on_step, on_cashed,
+			    j);
 }
 
 /* ---- looking ---- */
@@ -515,16 +541,14 @@ static bool on_pair(void *ctx, const struct book_pair *p)
 void method_exposure(struct engine *en, const json_t *params, struct call *c)
 {
 	struct pair_list l = {.money = en->money, .list = json_array()};
+	struct purse *purse = purse_of(en, params, c);
 	struct err e = {0};
-	enum err_code code;
 
-	(void)params;
-	if (!en->money->open)
-		code = err_fail(&e, ERR_STATE, "the wallet is being opened");
-	else
-		code = book_pair_list(en->money->bandwidth.book, on_pair, &l,
-				      &e);
-	if (code != ERR_NONE) {
+	if (!purse) {
+		json_decref(l.list);
+		return;
+	}
+	if (book_pair_list(purse->book, on_pair, &l, &e) != ERR_NONE) {
 		json_decref(l.list);
 		call_error(c, &e);
 		return;
@@ -568,8 +592,8 @@ static void on_chain_read(void *ctx, const struct book_chain *chain,
 		journey_fail(j, &e);
 		return;
 	}
-	if (book_check_chain(j->money->bandwidth.book, chain, on_finding,
-			     findings, &n, &e) != ERR_NONE) {
+	if (book_check_chain(j->purse->book, chain, on_finding, findings, &n,
+			     &e) != ERR_NONE) {
 		json_decref(findings);
 		journey_fail(j, &e);
 		return;
@@ -586,21 +610,20 @@ static void on_check_refreshed(void *ctx, const struct err *e)
 	if (e)
 		on_chain_read(j, NULL, e);
 	else
-		settle_read_chain(j->money->bandwidth.settle, on_chain_read, j);
+		settle_read_chain(j->purse->settle, on_chain_read, j);
 }
 
 void method_ledger_check(struct engine *en, const json_t *params,
 			 struct call *c)
 {
 	bool offline = json_is_true(json_object_get(params, "offline"));
+	struct purse *purse = purse_of(en, params, c);
 	struct journey *j;
 	struct err e = {0};
 	unsigned n;
 
-	if (!en->money->open) {
-		refuse(c, ERR_STATE, "the wallet is being opened");
+	if (!purse)
 		return;
-	}
 	j = calloc(1, sizeof(*j));
 	if (!j) {
 		refuse(c, ERR_NOMEM, "out of memory");
@@ -608,18 +631,17 @@ void method_ledger_check(struct engine *en, const json_t *params,
 	}
 	j->engine = en;
 	j->money = en->money;
+	j->purse = purse;
 	j->call = c;
 	j->batches = json_array();
-	if (book_check(en->money->bandwidth.book, on_finding, j->batches, &n,
-		       &e) != ERR_NONE) {
+	if (book_check(purse->book, on_finding, j->batches, &n, &e) !=
+	    ERR_NONE) {
 		journey_fail(j, &e);
 		return;
 	}
-	if (!offline && en->money->bandwidth.settle && en->money->pinned &&
-	    n == 0) {
+	if (!offline && purse->settle && en->money->pinned && n == 0) {
 		call_on_cancel(c, on_cancel, j);
-		settle_refresh(en->money->bandwidth.settle, on_check_refreshed,
-			       j);
+		settle_refresh(purse->settle, on_check_refreshed, j);
 		return;
 	}
 	end_check(j, j->batches,
@@ -634,20 +656,18 @@ void method_ledger_export(struct engine *en, const json_t *params,
 	char *text = NULL;
 	size_t len = 0;
 	FILE *f;
+	struct purse *purse = purse_of(en, params, c);
 	struct err e = {0};
 	enum err_code code;
 
-	(void)params;
-	if (!en->money->open) {
-		refuse(c, ERR_STATE, "the wallet is being opened");
+	if (!purse)
 		return;
-	}
 	f = open_memstream(&text, &len);
 	if (!f) {
 		refuse(c, ERR_NOMEM, "out of memory");
 		return;
 	}
-	code = book_export_csv(en->money->bandwidth.book, f, &e);
+	code = book_export_csv(purse->book, f, &e);
 	(void)fclose(f);
 	if (code != ERR_NONE)
 		call_error(c, &e);

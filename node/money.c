@@ -272,14 +272,12 @@ void money_end_opening(struct money *m)
 }
 
 /* Only a home that rents, or rents out, has a book for it. */
-static enum err_code open_storage(struct money *m, struct err *e)
+static bool storage_book_is_there(const struct money *m)
 {
 	char path[HOME_PATH_MAX];
 
 	home_file(&m->engine->home, purse_file(SIGNER_STORAGE), path);
-	if (access(path, F_OK) != 0)
-		return ERR_NONE;
-	return money_open_storage(m, e);
+	return access(path, F_OK) == 0;
 }
 
 enum err_code money_open_storage(struct money *m, struct err *e)
@@ -288,6 +286,11 @@ enum err_code money_open_storage(struct money *m, struct err *e)
 
 	if (m->storage.book)
 		return ERR_NONE;
+	if (!m->signer && !storage_book_is_there(m))
+		return err_fail(e, ERR_STATE,
+				"no book of the storage account in %.80s: "
+				"nothing was rented there yet",
+				m->engine->home.path);
 	if (!money_only_looks(m) && address_is_zero(&m->accounts[1]))
 		return err_fail(e, ERR_STATE,
 				"this wallet is an imported private key: "
@@ -310,8 +313,8 @@ static enum err_code opened(struct money *m, struct err *e)
 		code = purse_open(&m->bandwidth, m, SIGNER_BANDWIDTH,
 				  money_only_looks(m) ? NULL : &m->accounts[0],
 				  e);
-	if (code == ERR_NONE)
-		code = open_storage(m, e);
+	if (code == ERR_NONE && storage_book_is_there(m))
+		code = money_open_storage(m, e);
 	if (code != ERR_NONE)
 		return code;
 	m->open = true;
@@ -448,11 +451,16 @@ static void wait_ms(struct money *m, int64_t ms)
 	loop_timer_free(limit);
 }
 
+static bool is_refreshing(const struct money *m)
+{
+	return m->bandwidth.refreshing || m->storage.refreshing;
+}
+
 /* A command wants to know where it stands before it starts; one that moves
  * money cannot start before the bank is checked. */
 static void wait_for_pin(struct money *m)
 {
-	if ((m->pinned && !m->bandwidth.refreshing) || !m->chain ||
+	if ((m->pinned && !is_refreshing(m)) || !m->chain ||
 	    address_is_zero(&m->domain.bank))
 		return;
 	wait_ms(m, MONEY_WAIT_MS);
@@ -528,7 +536,8 @@ static void stop_waiting_for(struct money *m)
 
 void money_refreshed(struct money *m)
 {
-	stop_waiting_for(m);
+	if (!is_refreshing(m))
+		stop_waiting_for(m);
 }
 
 static void on_housekeeping(void *ctx)

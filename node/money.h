@@ -66,7 +66,8 @@ enum err_code money_start(struct money *m, struct err *e);
 void money_free(struct money *m);
 
 /* Opens the storage account's purse, making its book; nothing when it is open.
- * ERR_STATE: the wallet is an imported key, which has none. */
+ * ERR_STATE: the wallet is an imported key, which has none; or it is not open
+ * (MONEY_READ, MONEY_GLANCE, MONEY_BOOK) and there is no such book. */
 enum err_code money_open_storage(struct money *m, struct err *e)
 	__attribute__((warn_unused_result));
 /* No signer: the book is looked at, or only brought up to date. */

@@ -24,7 +24,7 @@ class Node:
         self.home = os.path.join(directory, name.replace(" ", "-"))
         self.passphrase = self.home + ".passphrase"
         self.chain = chain
-        self.account = None
+        self.account = self.storage_account = None
         os.makedirs(self.home, mode=0o700)
 
     def argv(self, *words):
@@ -49,8 +49,10 @@ class Node:
         made = self.run("wallet", "new", "--passphrase-file", self.passphrase,
                         wallet=False)
         self.account = made["address"]
+        self.storage_account = made["storage_address"]
         # the chain's coin, for fees; on a real chain one buys it
-        self.chain.call("anvil_setBalance", self.account, hex(10 * COIN))
+        for account in (self.account, self.storage_account):
+            self.chain.call("anvil_setBalance", account, hex(10 * COIN))
 
     def configure(self, **settings):
         for name, value in settings.items():

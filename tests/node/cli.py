@@ -26,6 +26,7 @@ from cli_daemon import part_again, part_daemon, part_stop
 # the words of BIP-39's first vector and their first Ethereum account
 PHRASE = " ".join(["abandon"] * 11 + ["about"])
 PHRASE_ADDRESS = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"
+PHRASE_STORAGE_ADDRESS = "0x6Fac4D18c912343BF86fa7049364Dd4E424Ab9C0"
 GLOBAL = "2001:db8::41"
 KEY = "0x" + "0" * 63 + "1"
 KEY_ADDRESS = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
@@ -345,11 +346,28 @@ def part_wallet(s):
     s.refused("wallet new does not overwrite", "wallet", "new", *own,
               says=("wallet.key", "already"))
     got = s.run("wallet", "address", *own)
-    s.check("wallet address", got.out.strip() == made.get("address"), got)
-    got = s.run("wallet", "address", "--home", home,
+    s.check("wallet address shows both accounts", got.out.split() == [
+        "bandwidth", made.get("address"), "storage",
+        made.get("storage_address")], got)
+    for account, key in (("bandwidth", "address"),
+                         ("storage", "storage_address")):
+        got = s.run("wallet", "address", "--account", account, *own)
+        s.check("wallet address --account %s is that address alone" % account,
+                got.out == made.get(key, "none") + "\n", got)
+    s.refused("an account that is none", "wallet", "address", "--account",
+              "savings", *own, status=2, says=("--account", "storage"))
+    got = s.run("wallet", "address", "--account", "bandwidth", "--home", home,
                 SEEDBANK_PASSPHRASE="correct horse")
     s.check("the passphrase from the environment",
             got.out.strip() == made.get("address"), got)
+    got = s.run("wallet", "address", "--index", "1", *own, "--json").json()
+    s.check("the next index has two other accounts", len({
+        made["address"], made["storage_address"], got["address"],
+        got["storage_address"]}) == 4, got)
+    got = s.run("wallet", "export", "--hex", "--account", "storage", *own)
+    s.check("the storage account's key is another than the bandwidth one's",
+            got.status == 0 and got.out !=
+            s.run("wallet", "export", "--hex", *own).out, got)
     s.refused("a wrong passphrase", "wallet", "address", "--home", home,
               "--passphrase-file", s.path("wrong"), says=("passphrase",))
     s.refused("a passphrase file that is not there", "wallet", "address",
@@ -372,6 +390,7 @@ def part_wallet(s):
     got = s.run("wallet", "import", *other, "--json", stdin=PHRASE + "\n")
     s.check("import of a phrase gives its known address", got.status == 0 and
             got.json().get("address") == PHRASE_ADDRESS and
+            got.json().get("storage_address") == PHRASE_STORAGE_ADDRESS and
             got.json().get("can_store") is True, got)
     third = ["--home", s.home(), "--passphrase-file", word]
     with open(s.path("key.hex"), "w") as f:
@@ -380,6 +399,8 @@ def part_wallet(s):
     s.check("import of a hex key says that it cannot store", got.status == 0
             and KEY_ADDRESS in got.out and "not store" in
             " ".join(got.out.split()), got)
+    s.refused("the storage account of a hex key", "wallet", "address",
+              "--account", "storage", *third, says=("recovery phrase",))
     got = s.run("wallet", "export", "--web3", *third, "--json")
     with open(s.path("web3.json"), "w") as f:
         f.write(got.json().get("web3", ""))

@@ -83,6 +83,61 @@ def a_wrong_token(owner, node, made):
     check("with it unset all is well", got[0] == 0, got)
 
 
+def the_storage_account(node):
+    """Renting has an address, a book and a balance of its own."""
+    before = node.run("status", wallet=False)
+    check("status knows no storage account before it is used",
+          "storage" not in before, before)
+    got = typed(node, "ledger", "check", "--account", "storage")
+    check("nor has it a book to check", got[0] == 1 and
+          "storage account" in got[2] and "Traceback" not in got[2], got)
+    for words in (["contract", "mint", "9"], ["deposit", "7"],
+                  ["withdraw", "3"], ["settle", "--all"],
+                  ["ledger", "check"]):
+        got = typed(node, *words, "--account", "storage")
+        check("%s for the storage account" % " ".join(words[:2]),
+              got[0] == 0, got)
+    check("its book agrees with the chain", "against the chain" in got[1], got)
+    status = node.run("status", wallet=False)
+    storage = status.get("storage", {})
+    check("status shows its address and balances",
+          (storage.get("address"), float(storage.get("in_bank", -1)),
+           float(storage.get("in_wallet", -1))) ==
+          (node.storage_account, 4, 5), status)
+    check("and the bandwidth account has not moved", all(
+        status[k] == before[k] for k in
+        ("address", "in_bank", "in_wallet", "reserved", "spent")), status)
+    got = typed(node, "reserve", STRANGER, "1", "--account", "storage")
+    check("it reserves from its own balance", got[0] == 0, got)
+    pairs = node.run("exposure", "--account", "storage",
+                     wallet=False).get("pairs")
+    check("which its exposure does not count as owed", pairs == [], pairs)
+    status = node.run("status", wallet=False)
+    check("but its book as locked, and the other book not at all",
+          (float(status["storage"]["reserved"]),
+           float(status["storage"]["in_bank"]),
+           float(status["reserved"])) == (1, 3, 0), status)
+    lines = [node.run("ledger", "export", "--account", account,
+                      wallet=False)["csv"].splitlines()
+             for account in ("bandwidth", "storage")]
+    check("each exports its own entries", len(lines[1]) > 1 and
+          any("reserved" in line for line in lines[1]) and
+          not any("reserved" in line for line in lines[0]), lines)
+    got = typed(node, "deposit", "2", "--to", node.storage_account)
+    check("the bandwidth account deposits for it", got[0] == 0, got)
+    for account in ("bandwidth", "storage"):
+        got = typed(node, "ledger", "check", "--account", account)
+        check("the %s book agrees with the chain at the end" % account,
+              got[0] == 0 and "against the chain" in got[1], got)
+    status = node.run("status", wallet=False)
+    check("what was deposited for it is in its balance",
+          float(status["storage"]["in_bank"]) == 5 and
+          float(status["in_wallet"]) == float(before["in_wallet"]) - 2, status)
+    got = typed(node, "deposit", "1", "--account", "savings")
+    check("an account that is none is wrong usage", got[0] == 2 and
+          "--account" in got[2], got)
+
+
 def cold_addresses(node):
     got = typed(node, "withdraw", "5", "--to", STRANGER)
     check("a cold address that is not set is named with the command for it",
@@ -161,6 +216,7 @@ def main():
             a_bank_without_token(owner, first, made)
             a_wrong_token(owner, second, made)
             cold_addresses(first)
+            the_storage_account(first)
             budgets(st, owner, first, directory)
     finally:
         if args.keep:
