@@ -35,11 +35,18 @@ struct rent_link {
 	char why[WHY_MAX];
 };
 
+/* A name by which renters come in. */
+struct entrance {
+	struct rent_door *door;
+	struct info_hash name;
+	struct swarm *swarm;
+};
+
 struct rent_door {
 	struct rent_links *net;
 	struct rent_door *next;
-	struct info_hash name;
-	struct swarm *swarm;
+	struct entrance at[RENT_DOOR_NAMES];
+	unsigned names;
 	struct peer_id self;
 	struct seal_keypair key;
 	const struct rent_link_ops *ops;
@@ -58,8 +65,9 @@ struct rent_links {
 
 static const struct swarm_ops swarm_callbacks;
 
-struct info_hash rent_name(uint64_t chain_id, const struct address *bank,
-			   const struct address *host)
+/* Of the host; of all hosts of this bank when it is NULL. */
+static struct info_hash name_of(uint64_t chain_id, const struct address *bank,
+				const struct address *host)
 {
 	static const char label[] = "seedbank host v1";
 	uint8_t id[8];
@@ -72,9 +80,21 @@ struct info_hash rent_name(uint64_t chain_id, const struct address *bank,
 	sha1_update(&s, label, sizeof(label) - 1);
 	sha1_update(&s, id, sizeof(id));
 	sha1_update(&s, bank->bytes, sizeof(bank->bytes));
-	sha1_update(&s, host->bytes, sizeof(host->bytes));
+	if (host)
+		sha1_update(&s, host->bytes, sizeof(host->bytes));
 	sha1_final(&s, out.bytes);
 	return out;
+}
+
+struct info_hash rent_name(uint64_t chain_id, const struct address *bank,
+			   const struct address *host)
+{
+	return name_of(chain_id, bank, host);
+}
+
+struct info_hash rent_name_any(uint64_t chain_id, const struct address *bank)
+{
+	return name_of(chain_id, bank, NULL);
 }
 
 static int64_t now_of(const struct rent_links *n)
@@ -90,7 +110,8 @@ static void on_tick(void *ctx)
 	int64_t now = now_of(n);
 
 	for (struct rent_door *d = n->doors; d; d = d->next)
-		(void)swarm_tick(d->swarm, now);
+		for (unsigned i = 0; i < d->names; i++)
+			(void)swarm_tick(d->at[i].swarm, now);
 	for (struct rent_link *k = n->links; k; k = k->next)
 		if (!k->door && !k->dead)
 			(void)swarm_tick(k->swarm, now);
@@ -131,8 +152,9 @@ struct swarm *rent_links_find(struct rent_links *n,
 			      const struct info_hash *name)
 {
 	for (struct rent_door *d = n->doors; d; d = d->next)
-		if (info_hash_eq(&d->name, name))
-			return d->swarm;
+		for (unsigned i = 0; i < d->names; i++)
+			if (info_hash_eq(&d->at[i].name, name))
+				return d->at[i].swarm;
 	return NULL;
 }
 
@@ -405,7 +427,8 @@ static struct rent_link *link_of(struct peer *p)
 
 static void on_ready(void *ctx, struct peer *p, const struct ext_handshake *ext)
 {
-	struct rent_door *d = ctx; /* NULL: we opened it */
+	struct entrance *at = ctx; /* NULL: we opened it */
+	struct rent_door *d = at ? at->door : NULL;
 	struct rent_link *k = link_of(p);
 	struct wire_addr addr = peer_addr(p);
 
@@ -418,7 +441,7 @@ static void on_ready(void *ctx, struct peer *p, const struct ext_handshake *ext)
 		}
 		k->door = d;
 		k->self = d->self;
-		k->swarm = d->swarm;
+		k->swarm = at->swarm;
 		link_set_rent(peer_user(p), k);
 	}
 	k->peer = p;
@@ -522,8 +545,30 @@ static enum err_code swarm_of(struct swarm **out, struct rent_links *n,
 
 /* -------------------------------------------------------------------- doors */
 
+static void close_entrances(struct rent_door *d)
+{
+	for (unsigned i = 0; i < d->names; i++) {
+		links_close_swarm(d->net->engine->links, d->at[i].swarm, d);
+		swarm_free(d->at[i].swarm);
+	}
+}
+
+static enum err_code open_entrance(struct rent_door *d,
+				   const struct info_hash *name, struct err *e)
+{
+	struct entrance *at = &d->at[d->names];
+	enum err_code code;
+
+	*at = (struct entrance){.door = d, .name = *name};
+	code = swarm_of(&at->swarm, d->net, name, d->key.pk, &swarm_callbacks,
+			at, e);
+	if (code == ERR_NONE)
+		d->names++;
+	return code;
+}
+
 enum err_code rent_door_new(struct rent_door **out, struct rent_links *n,
-			    const struct info_hash *name,
+			    const struct info_hash *names, unsigned count,
 			    const struct rent_link_ops *ops, void *ctx,
 			    struct err *e)
 {
@@ -533,17 +578,15 @@ enum err_code rent_door_new(struct rent_door **out, struct rent_links *n,
 	*out = NULL;
 	if (!d)
 		return err_fail(e, ERR_NOMEM, "a host's door");
-	*d = (struct rent_door){.net = n,
-				.name = *name,
-				.self = n->engine->peer_id,
-				.ops = ops,
-				.ctx = ctx};
+	*d = (struct rent_door){
+		.net = n, .self = n->engine->peer_id, .ops = ops, .ctx = ctx};
 	seal_keypair_new(&d->key);
-	code = need_buffers(n, e);
-	if (code == ERR_NONE)
-		code = swarm_of(&d->swarm, n, name, d->key.pk, &swarm_callbacks,
-				d, e);
+	code = count > RENT_DOOR_NAMES ? err_fail(e, ERR_LIMIT, "door names")
+				       : need_buffers(n, e);
+	for (unsigned i = 0; code == ERR_NONE && i < count; i++)
+		code = open_entrance(d, &names[i], e);
 	if (code != ERR_NONE) {
+		close_entrances(d);
 		sodium_memzero(d, sizeof(*d));
 		free(d);
 		return code;
@@ -564,8 +607,7 @@ void rent_door_free(struct rent_door *d)
 		if (k->door == d)
 			die(k, "this host closes");
 	rent_links_turn_end(d->net);
-	links_close_swarm(d->net->engine->links, d->swarm, d);
-	swarm_free(d->swarm);
+	close_entrances(d);
 	for (at = &d->net->doors; *at != d; at = &(*at)->next)
 		;
 	*at = d->next;

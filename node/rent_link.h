@@ -57,10 +57,16 @@ struct swarm *rent_links_find(struct rent_links *n,
 struct info_hash rent_name(uint64_t chain_id, const struct address *bank,
 			   const struct address *host);
 
-/* Lets renters in under this name, with a key that is fresh in each run. The
- * callbacks' ctx is the door's until rent_link_ctx() is set. ERR_NOMEM. */
+/* The name that all hosts of a bank have, for who knows where one listens and
+ * not who it is: the same without an address. */
+struct info_hash rent_name_any(uint64_t chain_id, const struct address *bank);
+
+/* Lets renters in under these names, with one key that is fresh in each run.
+ * The callbacks' ctx is the door's until rent_link_ctx() is set. ERR_NOMEM;
+ * ERR_LIMIT: more than RENT_DOOR_NAMES. */
+#define RENT_DOOR_NAMES 2U
 enum err_code rent_door_new(struct rent_door **out, struct rent_links *n,
-			    const struct info_hash *name,
+			    const struct info_hash *names, unsigned count,
 			    const struct rent_link_ops *ops, void *ctx,
 			    struct err *e) __attribute__((warn_unused_result));
 /* Its links go down first. NULL is a no-op. */

@@ -607,6 +607,11 @@ const struct rent_offer *rent_client_offer(const struct rent_client *c)
 	return offer_is_live(c) ? &c->offer : NULL;
 }
 
+struct address rent_client_host(const struct rent_client *c)
+{
+	return c->cfg.host;
+}
+
 const char *rent_client_state(const struct rent_client *c)
 {
 	static const char *const names[] = {

@@ -123,11 +123,12 @@ struct rent_client_ops {
 
 struct rent_client_cfg {
 	uint64_t chain_id;
-	struct address bank, host;
-	struct address me; /* zero: shows no account */
-	uint32_t writes;   /* sectors under way; 0: 4, RENT_WRITES_MAX */
-	uint32_t reads;	   /* reads under way; 0: 16, RENT_READS_MAX */
-	struct log *log;   /* may be NULL */
+	struct address bank;
+	struct address host; /* zero: whoever it turns out to be */
+	struct address me;   /* zero: shows no account */
+	uint32_t writes;     /* sectors under way; 0: 4, RENT_WRITES_MAX */
+	uint32_t reads;	     /* reads under way; 0: 16, RENT_READS_MAX */
+	struct log *log;     /* may be NULL */
 };
 
 /* ops and cfg are copied. ERR_LIMIT: a value out of range; ERR_NOMEM. */
@@ -168,6 +169,8 @@ bool rent_client_unsettled(const struct rent_client *c);
 /* What the host asks for, in force on this connection; NULL: not told yet, or
  * expired. */
 const struct rent_offer *rent_client_offer(const struct rent_client *c);
+/* Zero: not known, and no connection was up yet. */
+struct address rent_client_host(const struct rent_client *c);
 /* "down", "hello", "up", "dead" */
 const char *rent_client_state(const struct rent_client *c);
 /* Calls that have not ended. */

@@ -46,6 +46,8 @@ static enum err_code on_welcome(struct rent_client *c,
 
 	if (c->state != LINK_HELLO)
 		return err_fail(e, ERR_STATE, "sb_store: welcome again");
+	if (address_is_zero(&c->cfg.host)) /* whoever proves to be one */
+		c->cfg.host = h->account;
 	digest = eip712_channel(&c->domain, &c->cfg.host, c->host_key);
 	if (h->chain_id != c->cfg.chain_id ||
 	    !address_eq(&h->bank, &c->cfg.bank))

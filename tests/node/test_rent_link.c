@@ -145,9 +145,17 @@ static void a_name_is_of_chain_bank_and_host(void)
 	static const uint8_t want[20] = {
 		0x8d, 0x4a, 0xbf, 0xe6, 0xea, 0x98, 0xb2, 0x03, 0x09, 0x2b,
 		0x4d, 0x46, 0x7f, 0xb3, 0x76, 0x5d, 0xcf, 0x02, 0xdc, 0x18};
+	static const uint8_t any[20] = {
+		0x52, 0xcf, 0xcd, 0x78, 0x65, 0xe9, 0x8a, 0xe3, 0xa0, 0x90,
+		0xdd, 0x8a, 0xf8, 0xaf, 0xed, 0xbf, 0x28, 0x73, 0x8b, 0xbd};
 	struct info_hash got = name_of(0x11);
+	struct address bank;
 
 	CHECK(memcmp(got.bytes, want, sizeof(want)) == 0, "%02x%02x%02x",
+	      got.bytes[0], got.bytes[1], got.bytes[2]);
+	memset(bank.bytes, 0xba, sizeof(bank.bytes));
+	got = rent_name_any(199, &bank);
+	CHECK(memcmp(got.bytes, any, sizeof(any)) == 0, "any: %02x%02x%02x",
 	      got.bytes[0], got.bytes[1], got.bytes[2]);
 }
 
@@ -204,6 +212,17 @@ static void a_name_that_is_not_there_ends(void)
 	      rig.renter.ups, rig.renter.downs, rig.renter.why);
 }
 
+static void a_door_may_have_two_names(void)
+{
+	rig.host = (struct end){0};
+	knock(3);
+	CHECK(rig.renter.ups == 1, "up: %s", rig.renter.why);
+	(void)rent_link_send(rig.renter.link, (const uint8_t *)"x", 1);
+	(void)run("x");
+	CHECK(rig.host.ups == 1 && rig.host.messages == 1, "the host heard it");
+	closing_tells_both_once();
+}
+
 static void a_door_that_closes_sends_all_away(void)
 {
 	rig.host = (struct end){0};
@@ -220,7 +239,7 @@ static void a_door_that_closes_sends_all_away(void)
 
 static bool set_up(void)
 {
-	struct info_hash name = name_of(1);
+	struct info_hash names[2] = {name_of(1), name_of(3)};
 	struct err e = {0};
 
 	(void)snprintf(rig.dir, sizeof(rig.dir), "/tmp/seedbank-rent-XXXXXX");
@@ -232,7 +251,7 @@ static bool set_up(void)
 	    engine_new(&rig.en, &rig.home, rig.settings, NULL, true, MONEY_NONE,
 		       &e) != ERR_NONE ||
 	    engine_listen(rig.en, false, &e) != ERR_NONE ||
-	    rent_door_new(&rig.door, rig.en->rent, &name, &ops, &rig.host,
+	    rent_door_new(&rig.door, rig.en->rent, names, 2, &ops, &rig.host,
 			  &e) != ERR_NONE) {
 		CHECK(false, "%s", e.msg);
 		return false;
@@ -267,6 +286,7 @@ int main(void)
 		sealed_messages_go_both_ways();
 		closing_tells_both_once();
 		a_name_that_is_not_there_ends();
+		a_door_may_have_two_names();
 		a_door_that_closes_sends_all_away();
 		clean_up();
 	}

@@ -205,7 +205,7 @@ static void hang_up(void)
 	rent_client_down(w.c, w.rig.now_ms);
 }
 
-static void start(void)
+static void start_with(bool known)
 {
 	const struct rent_client_ops ops = {
 		.send = on_send,
@@ -224,11 +224,17 @@ static void start(void)
 	w.me = rig_account(1);
 	w.credit = UINT64_MAX / 2;
 	w.room = 1 << 20;
-	cfg.host = w.rig.host.address;
+	if (known)
+		cfg.host = w.rig.host.address;
 	cfg.me = w.me.address;
 	CHECK(rent_client_new(&w.c, &cfg, &ops, w.rig.now_ms, w.rig.now_s,
 			      &e) == ERR_NONE,
 	      "%s", e.msg);
+}
+
+static void start(void)
+{
+	start_with(true);
 }
 
 static void stop(void)
@@ -1368,6 +1374,22 @@ static void a_refused_hello_is_told(void)
 	stop();
 }
 
+static void a_host_may_be_known_by_its_place_alone(void)
+{
+	struct address who;
+
+	start_with(false);
+	who = rent_client_host(w.c);
+	CHECK(address_is_zero(&who), "it knows it already");
+	connect();
+	run();
+	who = rent_client_host(w.c);
+	CHECK(w.events[RENT_CLIENT_UP] == 1 && rent_client_offer(w.c) &&
+		      address_eq(&who, &w.rig.host.address),
+	      "not taken for what it proved to be");
+	stop();
+}
+
 int main(void)
 {
 	for (unsigned i = 0; i < ROWS(roots); i++)
@@ -1391,6 +1413,7 @@ int main(void)
 	a_sector_survives_cuts();
 	every_cell_of_the_client();
 	a_refused_hello_is_told();
+	a_host_may_be_known_by_its_place_alone();
 	ecc_free(rig_ecc);
 	return CHECK_EXIT();
 }
