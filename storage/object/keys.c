@@ -125,6 +125,12 @@ void object_head_key(uint8_t out[OBJECT_KEY_LEN],
 	derive(out, master, "seedbank head v1", NULL, 0);
 }
 
+void object_wrap_key(uint8_t out[OBJECT_KEY_LEN],
+		     const uint8_t master[OBJECT_KEY_LEN])
+{
+	derive(out, master, "seedbank wrap v1", NULL, 0);
+}
+
 void object_sign_owner(uint8_t sig[OBJECT_SIG_LEN], const struct object_keys *k,
 		       const uint8_t master[OBJECT_KEY_LEN],
 		       const uint8_t *message, size_t len)

@@ -61,6 +61,10 @@ void object_keys_clear(struct object_keys *k);
 void object_head_key(uint8_t out[OBJECT_KEY_LEN],
 		     const uint8_t master[OBJECT_KEY_LEN]);
 
+/* The key under which a renter's own database keeps full keys. */
+void object_wrap_key(uint8_t out[OBJECT_KEY_LEN],
+		     const uint8_t master[OBJECT_KEY_LEN]);
+
 /* Signs as the owner of the object with these keys. */
 void object_sign_owner(uint8_t sig[OBJECT_SIG_LEN], const struct object_keys *k,
 		       const uint8_t master[OBJECT_KEY_LEN],

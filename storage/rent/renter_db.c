@@ -79,11 +79,26 @@ static const char *const migrations[] = {
 	"  offset INTEGER NOT NULL, size INTEGER NOT NULL"
 	") STRICT, WITHOUT ROWID;"
 	"CREATE INDEX file_object ON file(object);",
+	/* 2: roots of rows outlive their places; when an object was put */
+	"CREATE TABLE root("
+	"  object INTEGER NOT NULL, segment INTEGER NOT NULL,"
+	"  shard INTEGER NOT NULL CHECK(shard BETWEEN 0 AND 254),"
+	"  root BLOB NOT NULL CHECK(length(root) = 32),"
+	"  PRIMARY KEY(object, segment, shard),"
+	"  FOREIGN KEY(object, segment) REFERENCES segment(object, idx)"
+	"    ON DELETE CASCADE"
+	") STRICT, WITHOUT ROWID;"
+	"ALTER TABLE object ADD COLUMN put_s INTEGER NOT NULL DEFAULT 0"
+	"  CHECK(put_s >= 0);",
 };
 
 #define HOST_COLUMNS \
 	"address, endpoint, endpoint_sig, sheet, sheet_sig, good, bad," \
 	" rtt_ms, seen_s, shunned"
+#define OBJECT_COLUMNS \
+	"name, wrapped, state, catalogue, size, k, n, segments, sequence, " \
+	"put," \
+	" put_s"
 #define PLACE_COLUMNS \
 	"object, segment, shard, state, root, host, agreement, position," \
 	" since_s"
@@ -114,15 +129,13 @@ static const char *const sql[S_COUNT] = {
 		"SELECT id, state, signed, renter_sig, host_sig, offered,"
 		" offered_sig, posted, fund FROM agreement ORDER BY id",
 	[S_ADD_OBJECT] =
-		"INSERT INTO object(name, wrapped, state, catalogue, size, k,"
-		" n, segments, sequence, put)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+		"INSERT INTO object(" OBJECT_COLUMNS ")"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
 	[S_SET_OBJECT] =
 		"UPDATE object SET wrapped = ?2, state = ?3, catalogue = ?4,"
 		" size = ?5, k = ?6, n = ?7, segments = ?8, sequence = ?9,"
-		" put = ?10 WHERE id = ?11 AND name = ?1",
-	[S_OBJECTS] = "SELECT id, name, wrapped, state, catalogue, size, k, n,"
-		      " segments, sequence, put FROM object ORDER BY id",
+		" put = ?10, put_s = ?11 WHERE id = ?12 AND name = ?1",
+	[S_OBJECTS] = "SELECT id, " OBJECT_COLUMNS " FROM object ORDER BY id",
 	[S_HELD] = "SELECT count(*) FROM place"
 		   " WHERE object = ?1 AND (segment = ?2 OR ?2 < 0)"
 		   " AND agreement IS NOT NULL",
@@ -135,6 +148,20 @@ static const char *const sql[S_COUNT] = {
 		    " VALUES(?1, ?2, ?3, 1, ?4, ?5, NULL, NULL, ?6)",
 	[S_UNSTAGE] = "DELETE FROM place WHERE object = ?1 AND segment = ?2"
 		      " AND shard = ?3 AND host = ?4 AND state = 1",
+	[S_KEEP_STAGED] = "INSERT OR IGNORE INTO root"
+			  " SELECT object, segment, shard, root FROM place"
+			  " WHERE object = ?1 AND segment = ?2 AND shard = ?3"
+			  " AND host = ?4 AND state = 1",
+	[S_KEEP_CUT] = "INSERT OR IGNORE INTO root"
+		       " SELECT object, segment, shard, root FROM place"
+		       " WHERE agreement = ?1 AND position = ?2",
+	[S_KEEP_ROOT] = "INSERT OR IGNORE INTO root VALUES(?1, ?2, ?3, ?4)",
+	[S_ROOTS] = "SELECT shard, root FROM root"
+		    " WHERE object = ?1 AND segment = ?2"
+		    " UNION ALL SELECT shard, root FROM place"
+		    " WHERE object = ?1 AND segment = ?2",
+	[S_ADD_PLACE] = "INSERT INTO place(" PLACE_COLUMNS ")"
+			" VALUES(?1, ?2, ?3, 2, ?4, ?5, ?6, ?7, ?8)",
 	[S_STAGED] = "SELECT root, object, segment, shard FROM place"
 		     " WHERE host = ?1 AND state = 1"
 		     " ORDER BY object, segment, shard",

@@ -144,7 +144,7 @@ struct renter_object {
 	int64_t id;
 	struct hash32 name; /* its location key's public half */
 	uint8_t wrapped[RENTER_WRAPPED_MAX]; /* its key under the master key */
-	size_t wrapped_len;
+	size_t wrapped_len; /* 0: only of what `restore` found to drop */
 	enum renter_object_state state;
 	bool catalogue; /* it holds the catalogue, not files */
 	uint64_t size;	/* bytes of its stream, exact */
@@ -152,7 +152,10 @@ struct renter_object {
 	uint32_t segments;
 	uint64_t sequence; /* of its newest placement record; 0: none yet */
 	int64_t put;	   /* that it is part of; 0: none, or that is done */
+	int64_t put_s;	   /* when it was put, Unix; told by the catalogue */
 };
+/* Files go on from one object to the next (catalogue.h): the objects of a put
+ * are added one right after another, those that hold catalogues left out. */
 
 enum err_code renter_db_add_object(struct renter_db *r, struct renter_object *o,
 				   struct err *e)
@@ -242,6 +245,27 @@ enum err_code renter_db_cut(struct renter_db *r, int64_t agreement,
 enum err_code renter_db_mark_place(struct renter_db *r, int64_t agreement,
 				   uint32_t position, enum shard_state state,
 				   int64_t now_s, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* A place that an agreement's list has, as `restore` finds it: SIGNED. ERR_DB:
+ * that host has this shard, or the list's position is taken. */
+enum err_code renter_db_add_signed(struct renter_db *r,
+				   const struct renter_place *p, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* Roots outlive places, so that a row can be made again and checked: cutting
+ * and unstaging keep them. A root of this row that is kept stays. */
+enum err_code renter_db_keep_root(struct renter_db *r, int64_t object,
+				  uint32_t segment, uint16_t shard,
+				  const struct hash32 *root, struct err *e)
+	__attribute__((warn_unused_result));
+/* What is known of the roots of a segment's rows, kept or of any place; some
+ * more than once. */
+typedef bool renter_root_fn(void *ctx, uint16_t shard,
+			    const struct hash32 *root);
+enum err_code renter_db_roots(struct renter_db *r, int64_t object,
+			      uint32_t segment, renter_root_fn *fn, void *ctx,
+			      struct err *e)
 	__attribute__((warn_unused_result));
 
 typedef bool renter_place_fn(void *ctx, const struct renter_place *p);

@@ -19,6 +19,7 @@ static void bind_object(struct db_stmt *s, const struct renter_object *o)
 		db_bind_int(s, 10, o->put);
 	else
 		db_bind_null(s, 10);
+	db_bind_int(s, 11, o->put_s);
 }
 
 enum err_code renter_db_add_object(struct renter_db *r, struct renter_object *o,
@@ -44,7 +45,7 @@ enum err_code renter_db_set_object(struct renter_db *r,
 	if (!s)
 		return ERR_DB;
 	bind_object(s, o);
-	db_bind_int(s, 11, o->id);
+	db_bind_int(s, 12, o->id);
 	return renter_run_one(r, s, "object", e);
 }
 
@@ -101,11 +102,13 @@ static bool read_object(struct db_stmt *s, struct renter_object *o)
 		.segments = (uint32_t)db_col_int(s, 8),
 		.sequence = (uint64_t)db_col_int(s, 9),
 		.put = db_col_int(s, 10),
+		.put_s = db_col_int(s, 11),
 	};
 	wrapped = db_col_blob(s, 2, &o->wrapped_len);
-	if (!wrapped || o->wrapped_len > sizeof(o->wrapped))
+	if (o->wrapped_len > sizeof(o->wrapped))
 		return false;
-	memcpy(o->wrapped, wrapped, o->wrapped_len);
+	if (o->wrapped_len) /* SQLite says NULL for none */
+		memcpy(o->wrapped, wrapped, o->wrapped_len);
 	return renter_hash_col(s, 1, &o->name);
 }
 
@@ -202,11 +205,73 @@ enum err_code renter_db_unstage(struct renter_db *r,
 {
 	struct db_stmt *s = renter_change(r, S_UNSTAGE, e);
 
+	enum err_code code;
+
 	if (!s)
 		return ERR_DB;
+	bind_shard(r->s[S_KEEP_STAGED], p);
+	db_bind_blob(r->s[S_KEEP_STAGED], 4, p->host.bytes,
+		     sizeof(p->host.bytes));
+	code = db_run(r->s[S_KEEP_STAGED], e);
+	if (code != ERR_NONE)
+		return code;
 	bind_shard(s, p);
 	db_bind_blob(s, 4, p->host.bytes, sizeof(p->host.bytes));
 	return renter_run_one(r, s, "staged shard", e);
+}
+
+enum err_code renter_db_add_signed(struct renter_db *r,
+				   const struct renter_place *p, struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_ADD_PLACE, e);
+
+	if (!s)
+		return ERR_DB;
+	bind_shard(s, p);
+	db_bind_blob(s, 4, p->root.bytes, sizeof(p->root.bytes));
+	db_bind_blob(s, 5, p->host.bytes, sizeof(p->host.bytes));
+	db_bind_int(s, 6, p->agreement);
+	db_bind_int(s, 7, p->position);
+	db_bind_int(s, 8, p->since_s);
+	return db_run(s, e);
+}
+
+enum err_code renter_db_keep_root(struct renter_db *r, int64_t object,
+				  uint32_t segment, uint16_t shard,
+				  const struct hash32 *root, struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_KEEP_ROOT, e);
+
+	if (!s)
+		return ERR_DB;
+	db_bind_int(s, 1, object);
+	db_bind_int(s, 2, segment);
+	db_bind_int(s, 3, shard);
+	db_bind_blob(s, 4, root->bytes, sizeof(root->bytes));
+	return db_run(s, e);
+}
+
+enum err_code renter_db_roots(struct renter_db *r, int64_t object,
+			      uint32_t segment, renter_root_fn *fn, void *ctx,
+			      struct err *e)
+{
+	struct db_stmt *s = r->s[S_ROOTS];
+	struct hash32 root;
+	enum err_code code;
+	bool row;
+
+	db_bind_int(s, 1, object);
+	db_bind_int(s, 2, segment);
+	while ((code = db_step(s, &row, e)) == ERR_NONE && row) {
+		if (!renter_hash_col(s, 1, &root)) {
+			code = renter_damaged(r, "a root", e);
+			break;
+		}
+		if (!fn(ctx, (uint16_t)db_col_int(s, 0), &root))
+			break;
+	}
+	db_reset(s);
+	return code;
 }
 
 struct roots { /* grows */
@@ -364,6 +429,11 @@ enum err_code renter_db_cut(struct renter_db *r, int64_t agreement,
 	if (!s)
 		return ERR_DB;
 	code = list_length(r, agreement, &n, e);
+	if (code != ERR_NONE)
+		return code;
+	db_bind_int(r->s[S_KEEP_CUT], 1, agreement);
+	db_bind_int(r->s[S_KEEP_CUT], 2, position);
+	code = db_run(r->s[S_KEEP_CUT], e);
 	if (code != ERR_NONE)
 		return code;
 	db_bind_int(s, 1, agreement);
