@@ -430,7 +430,7 @@ static enum err_code add_total(void *ctx, const struct book_row_account *row,
 	return ERR_NONE;
 }
 
-/* Receipts that the accounts do not have yet, see book.c. */
+/* Receipts that the accounts do not have yet, see book_pair.c. */
 struct lacking {
 	struct book *b;
 	struct book_totals *t;

@@ -1,0 +1,110 @@
+/* book_impl.h - what the files of the book share, nobody else.
+ *
+ *   book.c        opening, commits, notes
+ *   book_entry.c  signed sums, entries
+ *   book_pair.c   figures of a pair, the tick
+ *   book_in.c     who pays us
+ *   book_out.c    whom we pay
+ *   book_own.c    our own balances
+ *   book_tx.c     transactions
+ *   book_check.c  the book read as a whole
+ *   book_db.c     tables (book_db.h)
+ *
+ * Errors as in book.h. A function that changes several rows brackets them with
+ * book_begin() and book_end(). Thread: the loop.
+ */
+#ifndef LEDGER_BOOK_IMPL_H
+#define LEDGER_BOOK_IMPL_H
+
+#include "ledger/book_db.h"
+#include "ledger/book_sum.h"
+
+#define BOOK_LAG_MAX 1024 /* pairs remembered as not booked yet */
+
+/* Notes of the book's own. */
+#define BOOK_NOTE_ME "me"
+#define BOOK_NOTE_COIN "coin is token"
+#define BOOK_NOTE_OWN "own free"
+
+/* Pairs with receipts that their accounts do not have yet. */
+struct book_lag {
+	struct address peers[BOOK_LAG_MAX];
+	size_t n;
+	bool more; /* others too: look at all */
+};
+
+struct book {
+	struct book_db *db;
+	struct address me;
+	bool coin_is_token;
+	bool read_only;
+	bool lost; /* a commit in mid-turn failed; the turn's end must hear */
+	struct amount beyond; /* sum over pair_out; see book_own_funds */
+	int64_t now_s;	      /* of the last receipt or tick; 0: none */
+	struct book_lag lag_in, lag_out;
+};
+
+/* Brackets a change of several rows: what fails leaves nothing of itself.
+ * book_end() returns rc. */
+enum err_code book_begin(struct book *b, struct err *e)
+	__attribute__((warn_unused_result));
+enum err_code book_end(struct book *b, enum err_code rc)
+	__attribute__((warn_unused_result));
+
+/* ---- entries: book_entry.c ---- */
+
+/* An entry in the making. Every line is one posting in `unit`. */
+#define BOOK_LINES_MAX 6
+struct book_lines {
+	enum book_unit unit;
+	size_t n;
+	struct book_posting {
+		enum book_account account;
+		struct address peer;
+		struct book_sum sum;
+	} l[BOOK_LINES_MAX];
+};
+
+/* Nothing for a sum of zero. peer NULL: not one peer's. */
+void book_line(struct book_lines *ls, enum book_account account,
+	       const struct address *peer, struct book_sum sum);
+/* Writes the lines as an entry; row->id not 0: into that one, which grows.
+ * Nothing is written when there are no lines. The one gate through which all
+ * money passes: lines that do not sum to zero are refused. */
+enum err_code book_write_entry(struct book *b, struct book_row_entry *row,
+			       const struct book_lines *ls, struct err *e)
+	__attribute__((warn_unused_result));
+/* Of an account in token; peer NULL: not one peer's. */
+enum err_code book_balance(struct book *b, enum book_account kind,
+			   const struct address *peer, struct book_sum *out,
+			   struct err *e) __attribute__((warn_unused_result));
+/* a - b of two amounts, with its sign. */
+struct book_sum book_diff(struct amount a, struct amount b);
+/* Fails with ERR_LIMIT. */
+enum err_code book_too_large(struct err *e) __attribute__((warn_unused_result));
+
+/* ---- pairs: book_pair.c, book_in.c, book_out.c ---- */
+
+/* Are the new facts to be used, or too old, or nonsense? */
+enum err_code book_facts_check(const struct book_facts *kept,
+			       const struct book_facts *f, bool *use,
+			       struct err *e)
+	__attribute__((warn_unused_result));
+/* The receipts' entry of this hour (`kept`, when it is that hour's), or a new
+ * one. */
+void book_growing_entry(struct book_row_entry *entry, int64_t *hour,
+			int64_t kept, int64_t now_s);
+void book_note_lag(struct book_lag *lag, const struct address *peer);
+/* The accounts follow the receipts of a pair. */
+enum err_code book_catch_up_payer(struct book *b, const struct address *peer,
+				  int64_t now_s, struct err *e)
+	__attribute__((warn_unused_result));
+enum err_code book_catch_up_payee(struct book *b, const struct address *peer,
+				  int64_t now_s, struct err *e)
+	__attribute__((warn_unused_result));
+/* Moves to promised what its reserve no longer secures. */
+enum err_code book_unsecure(struct book *b, const struct address *payer,
+			    int64_t now_s, struct err *e)
+	__attribute__((warn_unused_result));
+
+#endif
