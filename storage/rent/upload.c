@@ -22,9 +22,8 @@ static enum err_code check_cfg(const struct upload_cfg *cfg, struct err *e)
 	    cfg->object.state != RENTER_PUTTING)
 		return err_fail(e, ERR_STATE,
 				"upload: the object is not being put");
-	if (cfg->slots > UPLOAD_SLOTS_MAX || cfg->tail_len > UPLOAD_TAIL_MAX)
-		return err_fail(e, ERR_LIMIT, "upload: %u slots, tail of %zu",
-				cfg->slots, cfg->tail_len);
+	if (cfg->slots > UPLOAD_SLOTS_MAX)
+		return err_fail(e, ERR_LIMIT, "upload: %u slots", cfg->slots);
 	return placing_check(cfg->placing, e);
 }
 
@@ -375,7 +374,7 @@ static void step(struct upload *u)
 		return;
 	switch (u->phase) {
 	case UP_READ:
-		if (u->stream_over && (u->tail_done || !u->cfg.tail_len))
+		if (u->stream_over && u->tail_done)
 			end_stream(u);
 		else
 			read_next(u);

@@ -25,8 +25,8 @@
  * before that. A commit that fails ends the upload: free it; started again it
  * goes on from what is in the database.
  *
- * Thread: the loop, but for ops->read(). No function here may be called from
- * inside an op.
+ * Thread: the loop, but for ops->read() and ops->tail(). No function here may
+ * be called from inside an op.
  */
 #ifndef STORAGE_RENT_UPLOAD_H
 #define STORAGE_RENT_UPLOAD_H
@@ -82,7 +82,7 @@ struct upload_progress {
 	uint64_t segments; /* begun */
 };
 
-struct upload_ops { /* all but progress and host_did must be there */
+struct upload_ops { /* all but tail, progress and host_did must be there */
 	/* Sends `data` (SECTOR_LEN) to be stored; it stays as it is until the
 	 * answer, or put_cancel. Answered once, later, never from inside, by
 	 * upload_on_stored() or upload_on_refused(). */
@@ -98,6 +98,11 @@ struct upload_ops { /* all but progress and host_did must be there */
 	 * than placement_segments_max(n) segments ends with ERR_LIMIT. */
 	enum err_code (*read)(void *ctx, uint64_t off, uint8_t *buf, size_t len,
 			      size_t *got, struct err *e);
+	/* May be NULL: none. On a worker, after read() came to the end: the
+	 * last bytes of the last segment (catalogue.h: a footer), how many of
+	 * them, UPLOAD_TAIL_MAX at most. Asked again when they need a segment
+	 * of their own: the answer is the same. */
+	size_t (*tail)(void *ctx, uint8_t *buf);
 	void (*want_commit)(void *ctx);
 	void (*progress)(void *ctx, const struct upload_progress *p);
 	void (*host_did)(void *ctx, const struct address *host,
@@ -109,8 +114,8 @@ struct upload_ops { /* all but progress and host_did must be there */
 	/* Once; nothing is sent after it. ERR_NONE: every shard has a place.
 	 * Else the first error; what was done stays. */
 	void (*ended)(void *ctx, const struct err *why);
-	/* The last call of all, from upload_free() or later: read() is not
-	 * running and will not be called. */
+	/* The last call of all, from upload_free() or later: read() and tail()
+	 * are not running and will not be called. */
 	void (*freed)(void *ctx);
 };
 
@@ -125,9 +130,6 @@ struct upload_cfg {
 	struct renter_object object; /* PUTTING, in the database; copied */
 	struct rng rng;		     /* of salts: rng_system() */
 	unsigned slots; /* 0: UPLOAD_SLOTS; 1 .. UPLOAD_SLOTS_MAX */
-	/* The last bytes of the last segment (catalogue.h: a footer). */
-	uint8_t tail[UPLOAD_TAIL_MAX];
-	size_t tail_len;
 };
 
 /* ERR_STATE: the hosts do not suffice (placing_check), or keys or object are

@@ -68,6 +68,8 @@ struct upload_job {
 	bool first; /* made even of an empty stream */
 	/* reading: out */
 	uint32_t filled;
+	uint8_t tail[UPLOAD_TAIL_MAX];
+	size_t tail_len;
 	bool ended, tailed, empty;
 	struct hash32 plain;
 	/* making */
@@ -94,10 +96,10 @@ struct upload {
 	/* the segment that is being read */
 	uint32_t next;
 	struct renter_segment note;
-	bool known;	  /* noted before */
-	bool fresh;	  /* noted, but its bytes are others now */
-	bool stream_over; /* and what the tail needs */
-	bool tail_done;
+	bool known; /* noted before */
+	bool fresh; /* noted, but its bytes are others now */
+	bool stream_over;
+	bool tail_done; /* it is in a segment, or there is none */
 	uint64_t off;
 	/* hosts */
 	uint64_t acks;

@@ -52,11 +52,25 @@ static enum err_code pull(struct upload *u, struct sha256 *hash, uint32_t *room)
 	return code;
 }
 
+/* Known once the stream is over. */
+static enum err_code ask_tail(struct upload *u)
+{
+	struct upload_job *j = &u->job;
+
+	j->tail_len = 0;
+	if (j->ended && u->cfg.ops->tail)
+		j->tail_len = u->cfg.ops->tail(u->cfg.ctx, j->tail);
+	if (j->tail_len > UPLOAD_TAIL_MAX)
+		return err_fail(&j->err, ERR_LIMIT, "upload: a tail of %zu",
+				j->tail_len);
+	return ERR_NONE;
+}
+
 /* Zeroes, and the tail at the very end if the stream is over and it fits. */
 static enum err_code pad(struct upload *u, struct sha256 *hash, uint32_t room)
 {
 	struct upload_job *j = &u->job;
-	size_t tail = u->cfg.tail_len;
+	size_t tail = j->tail_len;
 	enum err_code code = ERR_NONE;
 
 	j->tailed = j->ended && room >= tail;
@@ -71,7 +85,7 @@ static enum err_code pad(struct upload *u, struct sha256 *hash, uint32_t room)
 		room -= now;
 	}
 	if (code == ERR_NONE && tail)
-		code = put_all(u, hash, u->cfg.tail, tail, &j->err);
+		code = put_all(u, hash, j->tail, tail, &j->err);
 	return code == ERR_NONE ? segment_finish(u->segment, NULL, 0, &j->err)
 				: code;
 }
@@ -90,9 +104,11 @@ static void read_run(struct work_job *job)
 	j->code = segment_begin(u->segment, &u->cfg.keys, j->salt, 0, &j->err);
 	if (j->code == ERR_NONE)
 		j->code = pull(u, &hash, &room);
+	if (j->code == ERR_NONE)
+		j->code = ask_tail(u);
 	if (j->code != ERR_NONE)
 		return;
-	if (!j->first && j->filled == 0 && (u->tail_done || !u->cfg.tail_len)) {
+	if (!j->first && j->filled == 0 && j->tail_len == 0) {
 		j->empty = true;
 		return;
 	}

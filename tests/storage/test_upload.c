@@ -81,6 +81,14 @@ static enum err_code read_stream(void *ctx, uint64_t off, uint8_t *buf,
 	return ERR_NONE;
 }
 
+static size_t tail(void *ctx, uint8_t *buf)
+{
+	const struct rig *r = ctx;
+
+	memcpy(buf, r->tail, r->tail_len);
+	return r->tail_len;
+}
+
 static void want_commit(void *ctx)
 {
 	((struct rig *)ctx)->commit = true;
@@ -125,6 +133,7 @@ static const struct upload_ops ops = {
 	.put_sector = put_sector,
 	.put_cancel = put_cancel,
 	.read = read_stream,
+	.tail = tail,
 	.want_commit = want_commit,
 	.progress = progress,
 	.host_did = host_did,
@@ -288,10 +297,8 @@ static enum err_code start(struct rig *r, struct err *e)
 		.object = r->object,
 		.rng = rng_seeded(r->rng++),
 		.slots = r->slots,
-		.tail_len = r->tail_len,
 	};
 
-	memcpy(cfg.tail, r->tail, r->tail_len);
 	r->ended = r->freed = r->killed = false;
 	r->kill_at = r->kill_at ? r->kill_at : 0;
 	return upload_start(&r->upload, &cfg, r->town.now_ms, e);
