@@ -4,6 +4,7 @@
 #include "node/methods.h"
 #include "node/money.h"
 #include "node/rent_link.h"
+#include "node/renter.h"
 #include "node/renting.h"
 #include "node/settings.h"
 #include "node/torrent.h"
@@ -250,6 +251,7 @@ void engine_free(struct engine *en)
 		stop_torrents(en);
 	trade_free(en->trade);
 	en->trade = NULL;
+	renter_free(en->renter);
 	rent_links_free(en->rent);
 	renting_free(en->renting);
 	links_free(en->links);

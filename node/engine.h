@@ -33,6 +33,7 @@ enum money_need {
 
 struct http;
 struct rent_links;
+struct renter;
 struct renting;
 struct resume_db;
 struct store_env;
@@ -58,6 +59,7 @@ struct engine {
 	struct links *links;
 	struct rent_links *rent; /* renting connections */
 	struct renting *renting; /* asleep until something rents */
+	struct renter *renter;	 /* NULL: nothing was stored in this run */
 	uint16_t listen_port;	 /* 0: not listening (yet) */
 	struct torrent *torrents;
 	struct money *money; /* NULL: no wallet in use */

@@ -302,6 +302,8 @@ static void send_part(struct rent_call *k)
 	}
 	k->sent += n;
 	k->progress_ms = k->c->now_ms;
+	if (write && k->done && k->c->ops.moving)
+		k->c->ops.moving(k->c->ops.ctx, k->ctx);
 	if (k->sent == whole) {
 		k->state = CALL_ASKED;
 		if (write)

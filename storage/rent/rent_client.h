@@ -102,7 +102,7 @@ struct rent_client_event {
 	const char *text;
 };
 
-/* All callbacks are set; ctx is handed through. */
+/* All callbacks are set but where it says so; ctx is handed through. */
 struct rent_client_ops {
 	void *ctx;
 	/* One message for the host, copied by the callee. */
@@ -119,6 +119,9 @@ struct rent_client_ops {
 	/* So many bytes came that the host charges. */
 	void (*charged)(void *ctx, uint32_t len);
 	void (*event)(void *ctx, const struct rent_client_event *ev);
+	/* A part of the sector of the put with this ctx has been sent. May be
+	 * NULL. */
+	void (*moving)(void *ctx, void *call_ctx);
 };
 
 struct rent_client_cfg {

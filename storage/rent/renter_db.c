@@ -165,6 +165,8 @@ static const char *const sql[S_COUNT] = {
 	[S_STAGED] = "SELECT root, object, segment, shard FROM place"
 		     " WHERE host = ?1 AND state = 1"
 		     " ORDER BY object, segment, shard",
+	[S_STAGED_HOSTS] = "SELECT host, count(*) FROM place WHERE state = 1"
+			   " GROUP BY host",
 	[S_SIGN] = "UPDATE place SET state = 2, agreement = ?5, position = ?6,"
 		   " since_s = ?7 WHERE object = ?1 AND segment = ?2"
 		   " AND shard = ?3 AND host = ?4",

@@ -220,17 +220,25 @@ enum err_code renter_db_stage(struct renter_db *r, const struct renter_place *p,
 enum err_code renter_db_unstage(struct renter_db *r,
 				const struct renter_place *p, struct err *e)
 	__attribute__((warn_unused_result));
-/* Every STAGED place at the agreement's host gets the next positions of its
- * list, in the order of object, segment, shard; *roots (heap, the caller's) is
- * what was appended. For a revision that the host has signed: SIGNED. */
+/* STAGED places at the agreement's host, `max` at most, get the next positions
+ * of its list, in the order of object, segment, shard. For a revision that the
+ * host has signed: SIGNED. */
 enum err_code renter_db_sign_staged(struct renter_db *r, int64_t agreement,
-				    const struct address *host, int64_t now_s,
-				    struct err *e)
+				    const struct address *host, size_t max,
+				    int64_t now_s, struct err *e)
 	__attribute__((warn_unused_result));
 /* The roots that renter_db_sign_staged() would append, in that order. */
-enum err_code
-renter_db_staged_roots(struct renter_db *r, const struct address *host,
-		       struct hash32 **take_roots, size_t *n, struct err *e)
+enum err_code renter_db_staged_roots(struct renter_db *r,
+				     const struct address *host, size_t max,
+				     struct hash32 **take_roots, size_t *n,
+				     struct err *e)
+	__attribute__((warn_unused_result));
+/* Hosts that have STAGED places, and how many. Return false to stop. fn may
+ * change nothing. */
+typedef bool renter_staged_fn(void *ctx, const struct address *host,
+			      uint32_t sectors);
+enum err_code renter_db_staged_hosts(struct renter_db *r, renter_staged_fn *fn,
+				     void *ctx, struct err *e)
 	__attribute__((warn_unused_result));
 /* The list of an agreement in order (heap, the caller's). ERR_STATE: positions
  * are not 0 .. n-1, the database is damaged. */

@@ -32,6 +32,7 @@ enum renter_stmt {
 	S_ROOTS,
 	S_ADD_PLACE,
 	S_STAGED,
+	S_STAGED_HOSTS,
 	S_SIGN,
 	S_LIST,
 	S_LENGTH,

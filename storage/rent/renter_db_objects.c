@@ -308,7 +308,7 @@ static enum err_code roots_end(struct roots *v, struct hash32 **out, size_t *n,
 }
 
 enum err_code renter_db_staged_roots(struct renter_db *r,
-				     const struct address *host,
+				     const struct address *host, size_t max,
 				     struct hash32 **take_roots, size_t *n,
 				     struct err *e)
 {
@@ -319,7 +319,7 @@ enum err_code renter_db_staged_roots(struct renter_db *r,
 	bool row;
 
 	db_bind_blob(s, 1, host->bytes, sizeof(host->bytes));
-	while ((code = db_step(s, &row, e)) == ERR_NONE && row) {
+	while ((code = db_step(s, &row, e)) == ERR_NONE && row && v.n < max) {
 		if (!renter_hash_col(s, 0, &root))
 			code = renter_damaged(r, "a place", e);
 		else if (!roots_add(&v, &root))
@@ -329,6 +329,26 @@ enum err_code renter_db_staged_roots(struct renter_db *r,
 	}
 	db_reset(s);
 	return roots_end(&v, take_roots, n, code);
+}
+
+enum err_code renter_db_staged_hosts(struct renter_db *r, renter_staged_fn *fn,
+				     void *ctx, struct err *e)
+{
+	struct db_stmt *s = r->s[S_STAGED_HOSTS];
+	struct address host;
+	enum err_code code;
+	bool row;
+
+	while ((code = db_step(s, &row, e)) == ERR_NONE && row) {
+		if (!renter_address_col(s, 0, &host)) {
+			code = renter_damaged(r, "a place", e);
+			break;
+		}
+		if (!fn(ctx, &host, (uint32_t)db_col_int(s, 1)))
+			break;
+	}
+	db_reset(s);
+	return code;
 }
 
 static enum err_code list_length(struct renter_db *r, int64_t agreement,
@@ -367,8 +387,8 @@ static enum err_code first_staged(struct renter_db *r, struct renter_place *p,
 }
 
 enum err_code renter_db_sign_staged(struct renter_db *r, int64_t agreement,
-				    const struct address *host, int64_t now_s,
-				    struct err *e)
+				    const struct address *host, size_t max,
+				    int64_t now_s, struct err *e)
 {
 	struct db_stmt *s = renter_change(r, S_SIGN, e);
 	struct renter_place p = {.host = *host};
@@ -379,7 +399,7 @@ enum err_code renter_db_sign_staged(struct renter_db *r, int64_t agreement,
 	if (!s)
 		return ERR_DB;
 	code = list_length(r, agreement, &at, e);
-	while (code == ERR_NONE &&
+	while (code == ERR_NONE && max-- > 0 &&
 	       (code = first_staged(r, &p, &row, e)) == ERR_NONE && row) {
 		bind_shard(s, &p);
 		db_bind_blob(s, 4, host->bytes, sizeof(host->bytes));

@@ -118,15 +118,52 @@ static void staged_sectors_get_positions_in_order(void)
 	must(stage(r, o.id, 0, 3, 1, 20), "then segment 0");
 	must(stage(r, o.id, 0, 2, 2, 99), "another host's");
 	CHECK(stage(r, o.id, 0, 3, 1, 21) == ERR_DB, "twice at one host");
-	must(renter_db_staged_roots(r, &host, &roots, &n, NULL), "staged");
+	must(renter_db_staged_roots(r, &host, SIZE_MAX, &roots, &n, NULL),
+	     "staged");
 	CHECK(n == 2 && roots[0].bytes[0] == 20 && roots[1].bytes[0] == 30,
 	      "in the order of segments");
 	free(roots);
-	must(renter_db_sign_staged(r, a.id, &host, 7, NULL), "sign");
+	must(renter_db_sign_staged(r, a.id, &host, SIZE_MAX, 7, NULL), "sign");
 	check_list(r, a.id, "signed", (const uint32_t[]){20, 30}, 2);
 	must(stage(r, o.id, 1, 5, 1, 40), "one more");
-	must(renter_db_sign_staged(r, a.id, &host, 8, NULL), "sign again");
+	must(renter_db_sign_staged(r, a.id, &host, SIZE_MAX, 8, NULL),
+	     "sign again");
 	check_list(r, a.id, "appended", (const uint32_t[]){20, 30, 40}, 3);
+	renter_db_close(r);
+}
+
+static bool count_staged(void *ctx, const struct address *host, uint32_t n)
+{
+	uint32_t *seen = ctx;
+	struct address want = host_of((uint8_t)(1 + seen[0]));
+
+	CHECK(address_eq(host, &want), "hosts in order");
+	seen[++seen[0]] = n;
+	return true;
+}
+
+static void staged_sectors_are_signed_in_portions(void)
+{
+	struct renter_db *r = open_db(DB_IN_MEMORY);
+	struct renter_agreement a = agreement_with(r, 1, 0);
+	struct renter_object o = object_with(r, 9, 2);
+	struct address host = host_of(1);
+	struct hash32 *roots;
+	uint32_t seen[3] = {0};
+	size_t n;
+
+	for (uint8_t i = 0; i < 3; i++)
+		must(stage(r, o.id, 0, i, 1, (uint32_t)i + 20), "stage");
+	must(stage(r, o.id, 0, 3, 2, 99), "another host's");
+	must(renter_db_staged_hosts(r, count_staged, seen, NULL), "hosts");
+	CHECK(seen[0] == 2 && seen[1] == 3 && seen[2] == 1, "how many each");
+	must(renter_db_staged_roots(r, &host, 2, &roots, &n, NULL), "two");
+	CHECK(n == 2 && roots[1].bytes[0] == 21, "the first two");
+	free(roots);
+	must(renter_db_sign_staged(r, a.id, &host, 2, 7, NULL), "sign two");
+	check_list(r, a.id, "two", (const uint32_t[]){20, 21}, 2);
+	must(renter_db_sign_staged(r, a.id, &host, 2, 7, NULL), "the rest");
+	check_list(r, a.id, "all", (const uint32_t[]){20, 21, 22}, 3);
 	renter_db_close(r);
 }
 
@@ -150,7 +187,7 @@ static void a_cut_moves_the_last_into_the_gap(void)
 
 		for (uint16_t s = 0; s < 4; s++)
 			must(stage(r, o.id, 0, s, 1, 10U + s), rows[i].name);
-		must(renter_db_sign_staged(r, a.id, &host, 7, NULL),
+		must(renter_db_sign_staged(r, a.id, &host, SIZE_MAX, 7, NULL),
 		     rows[i].name);
 		must(renter_db_cut(r, a.id, rows[i].cut, NULL), rows[i].name);
 		check_list(r, a.id, rows[i].name, rows[i].want, 3);
@@ -188,7 +225,7 @@ static void places_know_their_state(void)
 	must(renter_db_unstage(r, &seen.last, NULL), "unstage");
 	CHECK(renter_db_unstage(r, &seen.last, NULL) == ERR_STATE, "only once");
 	must(stage(r, o.id, 0, 7, 1, 50), "stage again");
-	must(renter_db_sign_staged(r, a.id, &host, 70, NULL), "sign");
+	must(renter_db_sign_staged(r, a.id, &host, SIZE_MAX, 70, NULL), "sign");
 	CHECK(renter_db_unstage(r, &seen.last, NULL) == ERR_STATE,
 	      "what is signed is not unstaged");
 	must(renter_db_mark_place(r, a.id, 0, SHARD_LOST, 80, NULL), "lose it");
@@ -375,6 +412,7 @@ static void what_is_committed_survives_and_the_rest_does_not(void)
 int main(void)
 {
 	staged_sectors_get_positions_in_order();
+	staged_sectors_are_signed_in_portions();
 	a_cut_moves_the_last_into_the_gap();
 	places_know_their_state();
 	another_plaintext_takes_another_salt_and_its_shards_go();

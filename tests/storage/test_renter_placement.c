@@ -112,7 +112,8 @@ static struct renter_object stored(struct renter_db *db, unsigned segments,
 		struct address a = host_of(h);
 
 		agreements[h] = agreement_with(db, h);
-		must(renter_db_sign_staged(db, agreements[h], &a, 9, NULL),
+		must(renter_db_sign_staged(db, agreements[h], &a, SIZE_MAX, 9,
+					   NULL),
 		     "sign");
 	}
 	return o;

@@ -683,8 +683,8 @@ static void sign_all(struct rig *r, unsigned hosts)
 		a.signed_.host = a.offered.host = town_address(i);
 		CHECK(renter_db_add_agreement(r->db, &a, NULL) == ERR_NONE,
 		      "agreement");
-		CHECK(renter_db_sign_staged(r->db, a.id, &a.signed_.host, 5,
-					    NULL) == ERR_NONE,
+		CHECK(renter_db_sign_staged(r->db, a.id, &a.signed_.host,
+					    SIZE_MAX, 5, NULL) == ERR_NONE,
 		      "sign");
 	}
 	CHECK(renter_db_commit(r->db, NULL) == ERR_NONE, "commit");
