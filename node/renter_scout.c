@@ -104,8 +104,7 @@ static void go_on(struct scout *s)
 		return;
 	if (s->open == 0 && !s->listing) {
 		s->listing = true;
-		if (renter_db_hosts(s->renter->db, ask_host, s, &e) !=
-		    ERR_NONE)
+		if (renter_db_hosts(s->renter->db, ask_host, s, &e) != ERR_NONE)
 			log_line(s->renter->engine->log, LOG_ERROR, "rent",
 				 "hosts text=\"%s\"", e.msg);
 		endpoints_each(renting_peers(s->renter->renting),
