@@ -191,6 +191,8 @@ static const char *const sql[S_COUNT] = {
 		    " LEFT JOIN object o ON o.id = f.object"
 		    " WHERE " BELOW " AND coalesce(o.state, 2) = 2"
 		    " ORDER BY path",
+	[S_ALL_FILES] = "SELECT path, target, kind, mode, mtime_ns, object,"
+			" offset, size FROM file ORDER BY path",
 	[S_ADD_PUT] = "INSERT INTO put(source, name, started_s, k, n)"
 		      " VALUES(?1, ?2, ?3, ?4, ?5)",
 	[S_REMOVE_PUT] = "DELETE FROM put WHERE id = ?1",

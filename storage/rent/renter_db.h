@@ -49,7 +49,8 @@ enum err_code renter_db_commit(struct renter_db *r, struct err *e)
 	__attribute__((warn_unused_result));
 void renter_db_rollback(struct renter_db *r);
 
-/* Small numbers that must survive: the catalogue's sequence. 0: never set. */
+/* Small numbers that must survive. 0: never set. */
+#define RENTER_CATALOGUE "catalogue" /* its sequence */
 enum err_code renter_db_number(struct renter_db *r, const char *name,
 			       uint64_t *out, struct err *e)
 	__attribute__((warn_unused_result));
@@ -147,7 +148,8 @@ struct renter_object {
 	size_t wrapped_len; /* 0: only of what `restore` found to drop */
 	enum renter_object_state state;
 	bool catalogue; /* it holds the catalogue, not files */
-	uint64_t size;	/* bytes of its stream, exact */
+	uint64_t size;	/* bytes of files in its stream, exact: its table does
+			 * not count. While PUTTING: of the whole stream */
 	uint16_t k, n;	/* 1 <= k <= n <= 255 */
 	uint32_t segments;
 	uint64_t sequence; /* of its newest placement record; 0: none yet */
@@ -303,7 +305,8 @@ struct renter_file {
 	uint32_t mode;	  /* permission bits */
 	int64_t mtime_ns; /* since 1970 */
 	int64_t object;	  /* RENTER_FILE with bytes; else 0 */
-	uint64_t offset;  /* in the object's stream */
+	uint64_t offset;  /* in the object's stream; where the files of that
+			   * end it goes on at byte 0 of the next object */
 	uint64_t size;
 };
 
@@ -320,6 +323,11 @@ enum err_code renter_db_remove_files(struct renter_db *r, const char *path,
 typedef bool renter_file_fn(void *ctx, const struct renter_file *f);
 enum err_code renter_db_files(struct renter_db *r, const char *below,
 			      renter_file_fn *fn, void *ctx, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* The same, of objects in any state. */
+enum err_code renter_db_all_files(struct renter_db *r, renter_file_fn *fn,
+				  void *ctx, struct err *e)
 	__attribute__((warn_unused_result));
 
 /* ---- puts under way --------------------------------------------------------

@@ -45,14 +45,12 @@ enum err_code renter_db_remove_files(struct renter_db *r, const char *path,
 	return code;
 }
 
-enum err_code renter_db_files(struct renter_db *r, const char *below,
-			      renter_file_fn *fn, void *ctx, struct err *e)
+static enum err_code each_file(struct db_stmt *s, renter_file_fn *fn, void *ctx,
+			       struct err *e)
 {
-	struct db_stmt *s = r->s[S_FILES];
 	enum err_code code;
 	bool row;
 
-	db_bind_text(s, 1, below);
 	while ((code = db_step(s, &row, e)) == ERR_NONE && row) {
 		struct renter_file f = {
 			.path = db_col_text(s, 0),
@@ -70,6 +68,19 @@ enum err_code renter_db_files(struct renter_db *r, const char *below,
 	}
 	db_reset(s);
 	return code;
+}
+
+enum err_code renter_db_files(struct renter_db *r, const char *below,
+			      renter_file_fn *fn, void *ctx, struct err *e)
+{
+	db_bind_text(r->s[S_FILES], 1, below);
+	return each_file(r->s[S_FILES], fn, ctx, e);
+}
+
+enum err_code renter_db_all_files(struct renter_db *r, renter_file_fn *fn,
+				  void *ctx, struct err *e)
+{
+	return each_file(r->s[S_ALL_FILES], fn, ctx, e);
 }
 
 /* ---- puts */

@@ -44,6 +44,7 @@ enum renter_stmt {
 	S_SET_FILE,
 	S_REMOVE_FILES,
 	S_FILES,
+	S_ALL_FILES,
 	S_ADD_PUT,
 	S_REMOVE_PUT,
 	S_PUTS,

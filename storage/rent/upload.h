@@ -141,7 +141,9 @@ enum err_code upload_start(struct upload **out, const struct upload_cfg *cfg,
  * NULL is a no-op. */
 void upload_free(struct upload *u);
 
-/* The object with its size and segments, once ended with ERR_NONE. */
+/* The object with its size (of the stream: who put a table at its end takes
+ * that off before the object is STORED) and segments, once ended with ERR_NONE.
+ */
 const struct renter_object *upload_object(const struct upload *u);
 
 /* --- answers; an unknown cookie is ignored --- */

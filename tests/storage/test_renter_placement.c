@@ -340,6 +340,7 @@ static void a_host_out_of_reach_is_added_later(void)
 	struct renter_restored done;
 	struct placement *p, *q;
 	struct lists l;
+	uint64_t rest = 9;
 
 	must(renter_placement(&p, old, &o, &keys, RENTER_COUNT_SIGNED, NULL),
 	     "from the database");
@@ -365,6 +366,10 @@ static void a_host_out_of_reach_is_added_later(void)
 	     "from the new one");
 	check_same("the same", p, q);
 	check_lists(new, &l);
+	renter_lists_free(late);
+	must(renter_lists_new(&late, l.list, HOSTS, NULL), "all lists");
+	must(renter_lists_rest(late, new, 7, &rest, NULL), "rest");
+	CHECK(rest == 0, "all positions are taken already");
 	p->salts[3][0] ^= 1;
 	CHECK(renter_placement_restore(new, &again, p, 9, late, 7, &done,
 				       NULL) == ERR_STATE,
@@ -380,6 +385,42 @@ static void a_host_out_of_reach_is_added_later(void)
 	free_lists(&l);
 	renter_db_close(old);
 	renter_db_close(new);
+}
+
+/* A list may name a root twice: each position has one place. */
+static void each_position_is_given_out_once(void)
+{
+	struct renter_db *db = open_db();
+	struct renter_object o = object_with(db, 2, NULL);
+	const struct hash32 roots[3] = {{{7}}, {{7}}, {{7}}};
+	const struct renter_list list = {.agreement = agreement_with(db, 1),
+					 .host = host_of(1),
+					 .roots = roots,
+					 .n = 3};
+	struct renter_lists *lists = NULL;
+	struct renter_restored done;
+	struct placement *p = NULL;
+	struct hash32 *got = NULL;
+	uint64_t rest = 0;
+	size_t n = 0;
+
+	must(placement_new(&p, K, N, 2, NULL), "placement");
+	for (unsigned s = 0; s < 2; s++) {
+		placement_row(p, s, 1)->root = roots[0];
+		must(placement_add(p, s, 1, &list.host, NULL), "add");
+	}
+	must(renter_lists_new(&lists, &list, 1, NULL), "lists");
+	must(renter_placement_restore(db, &o, p, 1, lists, 7, &done, NULL),
+	     "restore");
+	CHECK(done.signed_ == 2, "two of them");
+	must(renter_lists_rest(lists, db, 7, &rest, NULL), "rest");
+	CHECK(rest == 1, "and one");
+	must(renter_db_list(db, list.agreement, &got, &n, NULL), "list");
+	CHECK(n == 3, "whole");
+	free(got);
+	renter_lists_free(lists);
+	placement_free(p);
+	renter_db_close(db);
 }
 
 /* --- what counts --- */
@@ -405,13 +446,11 @@ static void signed_and_staged_count_and_lost_do_not(void)
 	int64_t agreements[HOSTS];
 	struct object_keys keys;
 	struct renter_object o = stored(db, 1, &keys, agreements);
-	struct renter_place p = place_of(o.id, 0, 0, 50);
 
 	CHECK(places(db, &o, &keys, RENTER_COUNT_STAGED, 0) == 1, "signed");
-	stage(db, o.id, 0, 0, 50);
-	CHECK(places(db, &o, &keys, RENTER_COUNT_STAGED, 0) == 2, "and staged");
-	CHECK(places(db, &o, &keys, RENTER_COUNT_SIGNED, 0) == 1, "not asked");
-	must(renter_db_unstage(db, &p, NULL), "expired");
+	stage(db, o.id, 0, 3, 50);
+	CHECK(places(db, &o, &keys, RENTER_COUNT_STAGED, 3) == 2, "and staged");
+	CHECK(places(db, &o, &keys, RENTER_COUNT_SIGNED, 3) == 1, "not asked");
 	must(renter_db_mark_place(db, agreements[0], 0, SHARD_LOST, 1, NULL),
 	     "lost");
 	CHECK(places(db, &o, &keys, RENTER_COUNT_STAGED, 0) == 0, "lost");
@@ -533,6 +572,7 @@ int main(void)
 	a_database_comes_back_from_records_and_lists();
 	what_belongs_to_no_object_is_there_to_be_dropped();
 	a_host_out_of_reach_is_added_later();
+	each_position_is_given_out_once();
 	signed_and_staged_count_and_lost_do_not();
 	roots_outlive_their_places_until_the_salt_is_another();
 	a_record_of_another_is_refused();
