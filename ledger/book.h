@@ -7,6 +7,8 @@
  *   - pairs: per other address the newest receipt from it and the newest that
  *     we gave it, what the chain last said, what has been served or received
  *     on them. A receipt kept here is acknowledged money.
+ *   - agreements of ours: what the chain last said, and what they did to our
+ *     money. Only final state moves it.
  *   - transactions that cannot be made twice, signed bytes first (section 7 of
  *     docs/protocol.md), budgets of paid downloads.
  *
@@ -38,6 +40,8 @@
 #include "base/amount.h"
 #include "base/err.h"
 #include "base/ids.h"
+#include "contracts-abi/bank.h"
+#include "contracts-abi/bank_abi.h"
 #include "ledger/receipt.h"
 
 #include <stdbool.h>
@@ -69,8 +73,14 @@ enum book_account {
 	BOOK_SPENT = 9,	   /* expense, per payee: all receipts ever given */
 	BOOK_FEES = 10,	   /* expense: paid to the chain */
 	BOOK_OUTSIDE = 11, /* equity: others, cold addresses, before the book */
+	/* Agreements; the first two as renter, the others as host. */
+	BOOK_FUND = 12,	       /* asset, per host: left in our funds, open */
+	BOOK_RENT_PAID = 13,   /* expense, per host: drawn from our funds */
+	BOOK_COLLATERAL = 14,  /* asset, per renter: locked by us, open */
+	BOOK_RENT_EARNED = 15, /* income, per renter: by proofs, revisions */
+	BOOK_BURNT = 16,       /* expense, per renter: lost for misses */
 };
-#define BOOK_ACCOUNT_LAST BOOK_OUTSIDE
+#define BOOK_ACCOUNT_LAST BOOK_BURNT
 
 /* Why an entry was made. (stored: append only) */
 enum book_entry_kind {
@@ -85,6 +95,9 @@ enum book_entry_kind {
 	BOOK_FEE = 9,
 	BOOK_OBSERVED = 10, /* the chain shows what no entry explains */
 	BOOK_MOVED = 11,    /* wallet in or out, beside the bank */
+	BOOK_AGREED = 12,   /* free <-> fund or collateral: opened, topped up */
+	BOOK_RENT = 13,	    /* the host earned; perhaps it was topped up too */
+	BOOK_AGREEMENT_END = 14, /* closed: what is left came back */
 };
 
 /* What the chain said of one direction of a pair, in final state. */
@@ -234,6 +247,67 @@ enum err_code book_bounced(struct book *b, const struct address *payer,
 enum err_code book_tick(struct book *b, int64_t now_s, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* ---- agreements ---------------------------------------------------------- */
+
+#define BOOK_AGREEMENTS_MAX 65536 /* that a book follows */
+
+struct book_lease { /* names one agreement */
+	struct address renter, host;
+	uint32_t number;
+};
+/* An agreement of ours, as renter, host or both, that the book follows. */
+struct book_agreement {
+	struct book_lease lease;
+	bool followed;
+	int64_t since_s; /* followed since */
+	bool known;	 /* false: never read; `view` is then zero */
+	/* What the bank said last, in final state; state NONE: not opened (yet,
+	 * or it never will be). */
+	struct bank_agreement view;
+	uint64_t block; /* that it is true at */
+};
+
+/* Follows it from now on: settle_refresh() reads it and books what it did to
+ * our money. Nothing when it is followed already. Call it (and commit) before a
+ * signature that can open it leaves the node. ERR_STATE: neither side is us.
+ * ERR_LIMIT: BOOK_AGREEMENTS_MAX. */
+enum err_code book_agreement_follow(struct book *b,
+				    const struct book_lease *lease,
+				    int64_t now_s, struct err *e)
+	__attribute__((warn_unused_result));
+/* One that nobody can open any more (its start has passed). ERR_STATE: it was
+ * opened, and its money is in the book. Nothing when it is not followed. */
+enum err_code book_agreement_drop(struct book *b,
+				  const struct book_lease *lease, struct err *e)
+	__attribute__((warn_unused_result));
+/* A final read of it, by settle_refresh(), settle's own transactions, or
+ * whoever reads it. Books what was locked, earned, burnt and came back since
+ * the read before; one of an older block than the kept one is dropped. It is
+ * followed from then on. ERR_CHAIN: the bank says less than it said before, or
+ * what cannot be; nothing is changed. ERR_STATE, ERR_LIMIT: as above. */
+enum err_code book_agreement_facts(struct book *b,
+				   const struct book_lease *lease,
+				   const struct bank_agreement *view,
+				   uint64_t block, int64_t now_s, struct err *e)
+	__attribute__((warn_unused_result));
+/* By out->lease; all else is zero, `followed` too, when it is not known. */
+enum err_code book_agreement_load(struct book *b, struct book_agreement *out,
+				  struct err *e)
+	__attribute__((warn_unused_result));
+/* All that are followed, closed ones too, by renter, host and number. fn may
+ * not change the book. Return false to stop. */
+typedef bool book_agreement_fn(void *ctx, const struct book_agreement *a);
+enum err_code book_agreement_list(struct book *b, book_agreement_fn *fn,
+				  void *ctx, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* Of a view: what is left in the fund, what is locked as collateral (both zero
+ * unless it is open), and what of the collateral was burnt when it was closed.
+ */
+struct amount book_fund_left(const struct bank_agreement *v);
+struct amount book_collateral_held(const struct bank_agreement *v);
+struct amount book_collateral_burnt(const struct bank_agreement *v);
+
 /* ---- settlement ---------------------------------------------------------- */
 
 /* One uncashed receipt, with what cashing it could bring. */
@@ -354,7 +428,12 @@ struct book_totals {		/* token, but for `fees` */
 	struct amount bank;	/* our free balance, as booked */
 	struct amount reserved; /* locked by us for payees */
 	struct amount wallet;
-	struct amount fees; /* coin (token where they are the same) */
+	struct amount fees;	   /* coin (token where they are the same) */
+	struct amount fund;	   /* left in our funds of open agreements */
+	struct amount collateral;  /* locked by us in open agreements */
+	struct amount rent_earned; /* as host, ever */
+	struct amount rent_paid;   /* as renter, ever */
+	struct amount burnt;	   /* of our collateral, ever */
 	uint64_t entries;
 };
 enum err_code book_totals(struct book *b, struct book_totals *out,
@@ -370,7 +449,8 @@ typedef void book_finding_fn(void *ctx, const char *what);
 
 /* Proves the book against itself: every entry sums to zero per unit, cached
  * balances are the sums of their postings, receipts and what is booked for them
- * agree, what is promised covers what is owed, transactions have their bytes.
+ * agree, what is promised covers what is owed, what is locked in agreements is
+ * what the bank said of them, transactions have their bytes.
  * `findings` gets how many things are wrong; fn (may be NULL) a line each. */
 enum err_code book_check(struct book *b, book_finding_fn *fn, void *ctx,
 			 unsigned *findings, struct err *e)
@@ -382,11 +462,19 @@ struct book_chain_pair {
 	bool in; /* peer -> us; else us -> peer */
 	struct book_facts facts;
 };
+struct book_chain_agreement {
+	struct book_lease lease;
+	struct bank_agreement view;
+};
 struct book_chain {
 	bool free_known, wallet_known;
 	struct amount free, wallet;
 	const struct book_chain_pair *pairs;
 	size_t n_pairs;
+	/* Every agreement that the book follows; false: some are unknown. */
+	bool agreements_known;
+	const struct book_chain_agreement *agreements;
+	size_t n_agreements;
 };
 /* Each difference is a finding; what is not known is not compared. */
 enum err_code book_check_chain(struct book *b, const struct book_chain *chain,

@@ -1,5 +1,5 @@
 /* book_check.c - the book read as a whole: proved, summed up, written out. */
-#include "ledger/book_sum.h"
+#include "ledger/book_impl.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -17,6 +17,11 @@ struct check {
 	struct book_sum sum[3];	     /* per unit, of an entry */
 	struct book_sum total;	     /* of an account */
 	struct book_row_account acc; /* the account */
+	/* agreements of one renter and host, summed; and of all */
+	bool has_lease;
+	struct book_lease lease;
+	struct book_stake stake, stakes;
+	struct book_sum rent[BOOK_RENT_ACCOUNTS]; /* of all accounts */
 };
 
 __attribute__((format(printf, 2, 3))) static void found(struct check *c,
@@ -236,6 +241,93 @@ static enum err_code see_out(void *ctx, const struct book_row_out *row,
 	return rc;
 }
 
+/* ---- agreements against their accounts ---- */
+
+/* The accounts of a renter and host, whose agreements were all seen. */
+static enum err_code end_leases(struct check *c, struct err *e)
+{
+	struct address me = book_me(c->b);
+	enum err_code rc = ERR_NONE;
+
+	for (int i = 0; i < BOOK_RENT_ACCOUNTS && c->has_lease; i++) {
+		enum book_account kind = BOOK_FUND + i;
+		bool ours = address_eq(kind < BOOK_COLLATERAL ? &c->lease.renter
+							      : &c->lease.host,
+				       &me);
+
+		if (ours && rc == ERR_NONE)
+			rc = expect(c, kind, book_stake_peer(&c->lease, kind),
+				    book_stake_sum(&c->stake, kind), e);
+	}
+	c->has_lease = false;
+	c->stake = (struct book_stake){0};
+	return rc;
+}
+
+static enum err_code see_agreement(void *ctx, const struct book_agreement *row,
+				   struct err *e)
+{
+	struct check *c = ctx;
+	struct address me = book_me(c->b);
+	struct book_stake s = book_stake_of(&me, &row->lease, &row->view);
+	char who[HEX_LEN];
+	enum err_code rc = ERR_NONE;
+
+	if (!address_eq(&c->lease.renter, &row->lease.renter) ||
+	    !address_eq(&c->lease.host, &row->lease.host))
+		rc = end_leases(c, e);
+	c->has_lease = true;
+	c->lease = row->lease;
+	if (!address_eq(&row->lease.renter, &me) &&
+	    !address_eq(&row->lease.host, &me))
+		found(c, "agreement %u of %s is not ours", row->lease.number,
+		      hex(who, &row->lease.renter));
+	if (amount_cmp(row->view.earned, row->view.fund) > 0)
+		found(c, "agreement %u with %s earned more than its fund",
+		      row->lease.number,
+		      hex(who, address_eq(&row->lease.renter, &me)
+				       ? &row->lease.host
+				       : &row->lease.renter));
+	if (!row->known && row->view.state != BANK_AGREEMENT_NONE)
+		found(c, "agreement %u is open and was never read",
+		      row->lease.number);
+	if (!book_stake_add(&c->stake, &s) || !book_stake_add(&c->stakes, &s))
+		found(c, "agreements pass 2^128");
+	return rc;
+}
+
+static enum err_code add_rent(void *ctx, const struct book_row_account *row,
+			      struct err *e)
+{
+	struct check *c = ctx;
+	struct book_sum *sum;
+
+	(void)e;
+	if (row->kind < BOOK_FUND || row->kind > BOOK_BURNT)
+		return ERR_NONE;
+	sum = &c->rent[row->kind - BOOK_FUND];
+	if (!book_sum_add(sum, *sum, row->balance))
+		found(c, "%s passes 2^128", book_account_name(row->kind));
+	return ERR_NONE;
+}
+
+/* The sums over all show an account that no agreement stands behind. */
+static enum err_code check_agreements(struct check *c, struct err *e)
+{
+	enum err_code rc = book_db_agreement_each(c->db, see_agreement, c, e);
+
+	if (rc == ERR_NONE)
+		rc = end_leases(c, e);
+	if (rc == ERR_NONE)
+		rc = book_db_account_each(c->db, add_rent, c, e);
+	for (int i = 0; i < BOOK_RENT_ACCOUNTS && rc == ERR_NONE; i++)
+		if (!same(c->rent[i],
+			  book_stake_sum(&c->stakes, BOOK_FUND + i)))
+			found(c, "%s is not what the agreements say",
+			      book_account_name(BOOK_FUND + i));
+	return rc;
+}
+
 static bool see_tx(void *ctx, const struct book_tx *tx,
 		   const struct book_tx_form *forms, size_t n)
 {
@@ -261,6 +353,8 @@ enum err_code book_check(struct book *b, book_finding_fn *fn, void *ctx,
 	if (rc == ERR_NONE)
 		rc = book_db_out_each(c.db, see_out, &c, e);
 	if (rc == ERR_NONE)
+		rc = check_agreements(&c, e);
+	if (rc == ERR_NONE)
 		rc = book_db_tx_each(c.db, BOOK_TX_PENDING, 0, see_tx, &c, e);
 	*findings = c.findings;
 	return rc;
@@ -279,6 +373,17 @@ static void compare(struct check *c, const char *what,
 		found(c, "%s of %s: the book has %s, the chain %s", what,
 		      hex(who, peer ? peer : &me), units(is, book),
 		      units(should, chain));
+}
+
+static const char *state_name(uint8_t state)
+{
+	static const char *const names[] = {
+		[BANK_AGREEMENT_NONE] = "not opened",
+		[BANK_AGREEMENT_OPEN] = "open",
+		[BANK_AGREEMENT_CLOSED] = "closed",
+	};
+
+	return state <= BANK_AGREEMENT_CLOSED ? names[state] : "unknown";
 }
 
 static enum err_code check_pair(struct check *c,
@@ -303,6 +408,57 @@ static enum err_code check_pair(struct check *c,
 	return ERR_NONE;
 }
 
+static enum err_code check_agreement(struct check *c,
+				     const struct book_chain_agreement *p,
+				     struct err *e)
+{
+	struct address me = book_me(c->b);
+	struct book_agreement a = {.lease = p->lease};
+	const struct address *peer = address_eq(&p->lease.renter, &me)
+					     ? &p->lease.host
+					     : &p->lease.renter;
+	const struct bank_agreement *book = &a.view, *chain = &p->view;
+	struct book_stake s = book_stake_of(&me, &p->lease, chain);
+	char what[64], who[HEX_LEN];
+	enum err_code rc = book_agreement_load(c->b, &a, e);
+
+	if (rc != ERR_NONE)
+		return rc;
+	if (!book_stake_add(&c->stakes, &s))
+		found(c, "agreements pass 2^128");
+	if (book->state != chain->state)
+		found(c, "agreement %u with %s is %s, the book says %s",
+		      p->lease.number, hex(who, peer), state_name(chain->state),
+		      state_name(book->state));
+	(void)snprintf(what, sizeof(what), "fund of agreement %u",
+		       p->lease.number);
+	compare(c, what, peer, book_fund_left(book), book_fund_left(chain));
+	(void)snprintf(what, sizeof(what), "rent of agreement %u",
+		       p->lease.number);
+	compare(c, what, peer, book->earned, chain->earned);
+	(void)snprintf(what, sizeof(what), "collateral of agreement %u",
+		       p->lease.number);
+	compare(c, what, peer, book_collateral_held(book),
+		book_collateral_held(chain));
+	return ERR_NONE;
+}
+
+/* All that the accounts have of agreements against all that the chain says. */
+static void check_stakes(struct check *c, const struct book_totals *t)
+{
+	const struct amount book[BOOK_RENT_ACCOUNTS] = {
+		[BOOK_FUND - BOOK_FUND] = t->fund,
+		[BOOK_RENT_PAID - BOOK_FUND] = t->rent_paid,
+		[BOOK_COLLATERAL - BOOK_FUND] = t->collateral,
+		[BOOK_RENT_EARNED - BOOK_FUND] = t->rent_earned,
+		[BOOK_BURNT - BOOK_FUND] = t->burnt,
+	};
+
+	for (int i = 0; i < BOOK_RENT_ACCOUNTS; i++)
+		compare(c, book_account_name(BOOK_FUND + i), NULL, book[i],
+			c->stakes.of[i]);
+}
+
 enum err_code book_check_chain(struct book *b, const struct book_chain *chain,
 			       book_finding_fn *fn, void *ctx,
 			       unsigned *findings, struct err *e)
@@ -317,6 +473,10 @@ enum err_code book_check_chain(struct book *b, const struct book_chain *chain,
 		compare(&c, "wallet", NULL, t.wallet, chain->wallet);
 	for (size_t i = 0; i < chain->n_pairs && rc == ERR_NONE; i++)
 		rc = check_pair(&c, &chain->pairs[i], e);
+	for (size_t i = 0; i < chain->n_agreements && rc == ERR_NONE; i++)
+		rc = check_agreement(&c, &chain->agreements[i], e);
+	if (rc == ERR_NONE && chain->agreements_known)
+		check_stakes(&c, &t);
 	*findings = c.findings;
 	return rc;
 }
@@ -348,6 +508,16 @@ const char *book_account_name(enum book_account kind)
 		return "fees";
 	case BOOK_OUTSIDE:
 		return "outside";
+	case BOOK_FUND:
+		return "fund";
+	case BOOK_RENT_PAID:
+		return "rent paid";
+	case BOOK_COLLATERAL:
+		return "collateral";
+	case BOOK_RENT_EARNED:
+		return "rent earned";
+	case BOOK_BURNT:
+		return "burnt";
 	}
 	return "unknown";
 }
@@ -377,6 +547,12 @@ const char *book_entry_name(enum book_entry_kind kind)
 		return "observed";
 	case BOOK_MOVED:
 		return "moved";
+	case BOOK_AGREED:
+		return "agreed";
+	case BOOK_RENT:
+		return "rent";
+	case BOOK_AGREEMENT_END:
+		return "agreement end";
 	}
 	return "unknown";
 }
@@ -420,6 +596,22 @@ static enum err_code add_total(void *ctx, const struct book_row_account *row,
 		break;
 	case BOOK_FEES:
 		to = &t->fees;
+		break;
+	case BOOK_FUND:
+		to = &t->fund;
+		break;
+	case BOOK_RENT_PAID:
+		to = &t->rent_paid;
+		break;
+	case BOOK_COLLATERAL:
+		to = &t->collateral;
+		break;
+	case BOOK_RENT_EARNED:
+		to = &t->rent_earned;
+		asset = size;
+		break;
+	case BOOK_BURNT:
+		to = &t->burnt;
 		break;
 	case BOOK_TRANSIT:
 	case BOOK_OUTSIDE:

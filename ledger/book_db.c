@@ -1,6 +1,4 @@
-#include "ledger/book_db.h"
-
-#include "base/db.h"
+#include "ledger/book_db_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +51,19 @@ static const char *const migrations[] = {
 	" n INTEGER NOT NULL, txid BLOB NOT NULL, fee_max BLOB NOT NULL,"
 	" raw BLOB NOT NULL, PRIMARY KEY(tx,n)) STRICT, WITHOUT ROWID;",
 	"ALTER TABLE pair_out ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;",
+	"CREATE TABLE agreement(renter BLOB NOT NULL, host BLOB NOT NULL,"
+	" number INTEGER NOT NULL, since_s INTEGER NOT NULL,"
+	" known INTEGER NOT NULL, block INTEGER NOT NULL,"
+	" state INTEGER NOT NULL, revision INTEGER NOT NULL,"
+	" root BLOB NOT NULL, sectors INTEGER NOT NULL,"
+	" through INTEGER NOT NULL, earned BLOB NOT NULL, rate BLOB NOT NULL,"
+	" first INTEGER NOT NULL, past INTEGER NOT NULL,"
+	" span INTEGER NOT NULL, fund BLOB NOT NULL,"
+	" collateral BLOB NOT NULL, penalty BLOB NOT NULL,"
+	" misses INTEGER NOT NULL, next_root BLOB NOT NULL,"
+	" next_sectors INTEGER NOT NULL, next_rate BLOB NOT NULL,"
+	" next_from INTEGER NOT NULL, PRIMARY KEY(renter,host,number))"
+	" STRICT, WITHOUT ROWID;",
 };
 
 enum stmt {
@@ -131,11 +142,7 @@ static const char *const sql[S_COUNT] = {
 	[S_NOTE_SET] = "INSERT OR REPLACE INTO note VALUES(?1,?2)",
 };
 
-struct book_db {
-	struct db *db;
-	bool read_only;
-	struct db_stmt *s[S_COUNT];
-};
+_Static_assert((int)S_COUNT == BOOK_DB_STATEMENTS, "book_db_impl.h");
 
 enum err_code book_db_open(struct book_db **out, const char *path,
 			   bool read_only, struct err *e)
@@ -158,6 +165,9 @@ enum err_code book_db_open(struct book_db **out, const char *path,
 	rc = db_open(&b->db, &cfg, e);
 	if (rc == ERR_NONE)
 		rc = db_prepare_all(b->s, b->db, sql, S_COUNT, e);
+	if (rc == ERR_NONE)
+		rc = db_prepare_all(b->rent, b->db, book_rent_sql,
+				    BOOK_RENT_STATEMENTS, e);
 	if (rc != ERR_NONE) {
 		book_db_close(b);
 		return rc;
@@ -171,6 +181,7 @@ void book_db_close(struct book_db *b)
 	if (!b)
 		return;
 	book_db_rollback(b);
+	db_stmts_free(b->rent, BOOK_RENT_STATEMENTS);
 	db_stmts_free(b->s, S_COUNT);
 	db_close(b->db);
 	free(b);
@@ -219,9 +230,7 @@ enum err_code book_db_sound(struct book_db *b, struct err *e)
 
 /* ---- columns ---- */
 
-/* A row that some other hand wrote; the check of the file's structure does not
- * see this. */
-static enum err_code spoilt(const char *what, struct err *e)
+enum err_code book_db_spoilt(const char *what, struct err *e)
 {
 	return err_fail(e, ERR_DB,
 			"book: is damaged, a %s does not read back; " MEND,
@@ -323,7 +332,7 @@ static enum err_code account_find(struct book_db *b,
 	row->id = db_col_int(s, 0);
 	sound = col_sum(s, 1, &row->balance);
 	db_reset(s);
-	return sound ? ERR_NONE : spoilt("balance", e);
+	return sound ? ERR_NONE : book_db_spoilt("balance", e);
 }
 
 enum err_code book_db_account(struct book_db *b, struct book_row_account *row,
@@ -388,7 +397,7 @@ enum err_code book_db_posting_get(struct book_db *b, int64_t entry,
 		return rc;
 	sound = col_sum(s, 0, sum);
 	db_reset(s);
-	return sound ? ERR_NONE : spoilt("posting", e);
+	return sound ? ERR_NONE : book_db_spoilt("posting", e);
 }
 
 enum err_code book_db_posting_set(struct book_db *b, int64_t entry,
@@ -437,7 +446,7 @@ enum err_code book_db_in_get(struct book_db *b, struct book_row_in *row,
 		return rc;
 	sound = read_in(s, row);
 	db_reset(s);
-	return sound ? ERR_NONE : spoilt("receipt taken", e);
+	return sound ? ERR_NONE : book_db_spoilt("receipt taken", e);
 }
 
 enum err_code book_db_in_set(struct book_db *b, const struct book_row_in *row,
@@ -509,7 +518,7 @@ enum err_code book_db_out_get(struct book_db *b, struct book_row_out *row,
 		return rc;
 	sound = read_out(s, row);
 	db_reset(s);
-	return sound ? ERR_NONE : spoilt("receipt given", e);
+	return sound ? ERR_NONE : book_db_spoilt("receipt given", e);
 }
 
 enum err_code book_db_out_set(struct book_db *b, const struct book_row_out *row,
@@ -577,7 +586,7 @@ enum err_code book_db_in_each(struct book_db *b, enum book_db_order order,
 		if (rc != ERR_NONE || !found)
 			break;
 		rc = read_in(s, &row) ? fn(ctx, &row, e)
-				      : spoilt("receipt taken", e);
+				      : book_db_spoilt("receipt taken", e);
 	}
 	db_stmt_free(s);
 	return rc;
@@ -599,7 +608,7 @@ enum err_code book_db_out_each(struct book_db *b, book_db_out_fn *fn, void *ctx,
 		if (rc != ERR_NONE || !found)
 			break;
 		rc = read_out(s, &row) ? fn(ctx, &row, e)
-				       : spoilt("receipt given", e);
+				       : book_db_spoilt("receipt given", e);
 	}
 	db_stmt_free(s);
 	return rc;
@@ -619,7 +628,7 @@ enum err_code book_db_job_get(struct book_db *b, struct book_job *job,
 		return rc;
 	sound = db_col_amount(s, 0, &job->spent);
 	db_reset(s);
-	return sound ? ERR_NONE : spoilt("budget", e);
+	return sound ? ERR_NONE : book_db_spoilt("budget", e);
 }
 
 enum err_code book_db_job_set(struct book_db *b, const struct book_job *job,
@@ -705,7 +714,7 @@ enum err_code book_db_tx_get(struct book_db *b, int64_t id, struct book_tx *tx,
 	sound = read_tx(s, tx);
 	*forms = (unsigned)db_col_int(s, 9);
 	db_reset(s);
-	return sound ? ERR_NONE : spoilt("transaction", e);
+	return sound ? ERR_NONE : book_db_spoilt("transaction", e);
 }
 
 enum err_code book_db_tx_end(struct book_db *b, const struct book_tx *tx,
@@ -779,7 +788,7 @@ static enum err_code give_tx(struct book_db *b, struct db_stmt *s,
 	size_t n;
 
 	if (!read_tx(s, &tx))
-		return spoilt("transaction", e);
+		return book_db_spoilt("transaction", e);
 	tx.meta = db_col_blob(s, 9, &tx.meta_len);
 	rc = read_forms(b, tx.id, forms, raw, &n, e);
 	if (rc == ERR_NONE)
@@ -831,7 +840,7 @@ enum err_code book_db_slot_floor(struct book_db *b, uint64_t *out,
 		*out += sound;
 	}
 	db_reset(s);
-	return sound ? ERR_NONE : spoilt("slot", e);
+	return sound ? ERR_NONE : book_db_spoilt("slot", e);
 }
 
 /* ---- notes ---- */
@@ -916,7 +925,7 @@ enum err_code book_db_posting_each(struct book_db *b, enum book_db_by by,
 		if (rc != ERR_NONE || !found)
 			break;
 		rc = read_posting(s, &row) ? fn(ctx, &row, e)
-					   : spoilt("posting", e);
+					   : book_db_spoilt("posting", e);
 	}
 	db_stmt_free(s);
 	return rc;
@@ -939,7 +948,7 @@ enum err_code book_db_account_each(struct book_db *b, book_db_account_fn *fn,
 		if (rc != ERR_NONE || !found)
 			break;
 		rc = read_account(s, 0, &row) ? fn(ctx, &row, e)
-					      : spoilt("balance", e);
+					      : book_db_spoilt("balance", e);
 	}
 	db_stmt_free(s);
 	return rc;

@@ -135,6 +135,32 @@ enum err_code book_db_job_drop(struct book_db *b, const uint8_t key[20],
 			       struct err *e)
 	__attribute__((warn_unused_result));
 
+/* ---- agreements: book_rent_db.c ---- */
+
+/* By row->lease; all else is zero when there is none. */
+enum err_code book_db_agreement_get(struct book_db *b,
+				    struct book_agreement *row, struct err *e)
+	__attribute__((warn_unused_result));
+enum err_code book_db_agreement_set(struct book_db *b,
+				    const struct book_agreement *row,
+				    struct err *e)
+	__attribute__((warn_unused_result));
+enum err_code book_db_agreement_drop(struct book_db *b,
+				     const struct book_lease *lease,
+				     struct err *e)
+	__attribute__((warn_unused_result));
+enum err_code book_db_agreement_count(struct book_db *b, uint64_t *out,
+				      struct err *e)
+	__attribute__((warn_unused_result));
+/* By renter, host and number. */
+typedef enum err_code book_db_agreement_fn(void *ctx,
+					   const struct book_agreement *row,
+					   struct err *e);
+enum err_code book_db_agreement_each(struct book_db *b,
+				     book_db_agreement_fn *fn, void *ctx,
+				     struct err *e)
+	__attribute__((warn_unused_result));
+
 enum err_code book_db_tx_new(struct book_db *b, struct book_tx *tx,
 			     struct err *e) __attribute__((warn_unused_result));
 /* `found` false: no such transaction. meta is not given. */

@@ -5,10 +5,11 @@
  *   book_pair.c   figures of a pair, the tick
  *   book_in.c     who pays us
  *   book_out.c    whom we pay
+ *   book_rent.c   agreements
  *   book_own.c    our own balances
  *   book_tx.c     transactions
  *   book_check.c  the book read as a whole
- *   book_db.c     tables (book_db.h)
+ *   book_db.c     tables (book_db.h), book_rent_db.c that of agreements
  *
  * Errors as in book.h. A function that changes several rows brackets them with
  * book_begin() and book_end(). Thread: the loop.
@@ -106,5 +107,27 @@ enum err_code book_catch_up_payee(struct book *b, const struct address *peer,
 enum err_code book_unsecure(struct book *b, const struct address *payer,
 			    int64_t now_s, struct err *e)
 	__attribute__((warn_unused_result));
+
+/* ---- agreements: book_rent.c ---- */
+
+/* What agreements mean for our accounts BOOK_FUND to BOOK_BURNT, by account
+ * less BOOK_FUND, without sign. */
+#define BOOK_RENT_ACCOUNTS (BOOK_BURNT - BOOK_FUND + 1)
+struct book_stake {
+	struct amount of[BOOK_RENT_ACCOUNTS];
+};
+
+struct book_stake book_stake_of(const struct address *me,
+				const struct book_lease *lease,
+				const struct bank_agreement *v);
+/* False when a sum passes 2^128. */
+bool book_stake_add(struct book_stake *to, const struct book_stake *s)
+	__attribute__((warn_unused_result));
+/* The balance that such an account has, with its sign. */
+struct book_sum book_stake_sum(const struct book_stake *s,
+			       enum book_account kind);
+/* Whose account it is. */
+const struct address *book_stake_peer(const struct book_lease *lease,
+				      enum book_account kind);
 
 #endif

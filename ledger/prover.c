@@ -726,7 +726,7 @@ static void on_over_view(void *ctx, const struct chain_view *at,
 			 const struct err *e)
 {
 	struct prover *p = ctx;
-	struct settle_lease which = {.host = p->cfg.host};
+	struct book_lease which = {.host = p->cfg.host};
 	const struct due *d = p->over.n ? &p->over.at[0] : NULL;
 
 	(void)at;

@@ -194,7 +194,7 @@ struct ending {
 	int64_t id;
 };
 
-static void on_pair_booked(void *ctx, const struct book_chain *chain,
+static void on_dirs_booked(void *ctx, const struct book_chain *chain,
 			   const struct err *e)
 {
 	struct ending *end = ctx;
@@ -206,30 +206,64 @@ static void on_pair_booked(void *ctx, const struct book_chain *chain,
 	outbox_ended(s->outbox, id, e ? e->code : ERR_NONE);
 }
 
-/* A reserve or release shows in the pair: read it at the block it is in. */
-static void pair_final(struct settle *s, int64_t id,
-		       const struct outbox_record *r,
-		       const struct chain_outcome *o)
+/* What a transaction changed is read at the block it is in, or later. Takes
+ * dirs. */
+static void read_then_end(struct settle *s, int64_t id, uint64_t block,
+			  struct settle_dir *take_dirs, size_t n)
 {
 	struct ending *end = calloc(1, sizeof(*end));
-	struct settle_dir *dir = calloc(1, sizeof(*dir));
 
-	if (!end || !dir) {
+	if (!end || !take_dirs) {
 		free(end);
-		free(dir);
+		free(take_dirs);
 		outbox_ended(s->outbox, id, ERR_NOMEM);
 		return;
 	}
 	*end = (struct ending){s, id};
-	/* release(payer, payee): bytes 16.. are the payer */
-	*dir = (struct settle_dir){.peer = r->party};
-	dir->in = r->kind == OUTBOX_RELEASE && r->call.len == 68 &&
-		  memcmp(r->call.data + 16, r->party.bytes, 20) == 0;
-	if (!reading_start(s, dir, 1, false, false, o->block, on_pair_booked,
+	if (!reading_start(s, take_dirs, n, false, false, block, on_dirs_booked,
 			   end)) {
 		free(end);
 		outbox_ended(s->outbox, id, ERR_NOMEM);
 	}
+}
+
+/* A reserve or release shows in the pair. */
+static void pair_final(struct settle *s, int64_t id,
+		       const struct outbox_record *r,
+		       const struct chain_outcome *o)
+{
+	struct settle_dir *dir = calloc(1, sizeof(*dir));
+
+	if (dir) {
+		dir->peer = r->party;
+		/* release(payer, payee): bytes 16.. are the payer */
+		dir->in = r->kind == OUTBOX_RELEASE && r->call.len == 68 &&
+			  memcmp(r->call.data + 16, r->party.bytes, 20) == 0;
+	}
+	read_then_end(s, id, o->block, dir, 1);
+}
+
+/* What was done to agreements shows in them. */
+static void rent_final(struct settle *s, int64_t id,
+		       const struct outbox_record *r,
+		       const struct chain_outcome *o)
+{
+	size_t n = 0;
+	struct settle_dir *dirs = rent_dirs(s, r, &n);
+
+	if (dirs && n == 0) {
+		free(dirs);
+		outbox_ended(s->outbox, id, ERR_NONE);
+		return;
+	}
+	read_then_end(s, id, o->block, dirs, n);
+}
+
+static bool is_rent(enum outbox_kind kind)
+{
+	return kind == OUTBOX_OPEN || kind == OUTBOX_REVISE ||
+	       kind == OUTBOX_TOP_UP || kind == OUTBOX_CLOSE ||
+	       kind == OUTBOX_PROVE;
 }
 
 static void on_final(void *ctx, struct outbox *ob, int64_t id,
@@ -246,6 +280,8 @@ static void on_final(void *ctx, struct outbox *ob, int64_t id,
 	else if (o->ok &&
 		 (r->kind == OUTBOX_RESERVE || r->kind == OUTBOX_RELEASE))
 		pair_final(s, id, r, o);
+	else if (o->ok && is_rent(r->kind))
+		rent_final(s, id, r, o);
 	else
 		outbox_ended(ob, id, ERR_NONE);
 }
@@ -493,7 +529,7 @@ void settle_refresh(struct settle *s, settle_read_fn *fn, void *ctx)
 		return;
 	j->fn.read = fn;
 	if (profile_need_token(&s->profile, &j->e) != ERR_NONE ||
-	    settle_all_dirs(s, &dirs, &n, &j->e) != ERR_NONE)
+	    settle_all_dirs(s, &dirs, &n, false, &j->e) != ERR_NONE)
 		job_fail_later(j, ERR_NONE, NULL);
 	else if (!reading_start(s, dirs, n, true, false, 0, on_refreshed, j))
 		job_fail_later(j, ERR_NOMEM, "no memory");
@@ -546,7 +582,7 @@ void settle_read_chain(struct settle *s, settle_chain_fn *fn, void *ctx)
 		return;
 	j->fn.chain = fn;
 	if (profile_need_token(&s->profile, &j->e) != ERR_NONE ||
-	    settle_all_dirs(s, &dirs, &n, &j->e) != ERR_NONE)
+	    settle_all_dirs(s, &dirs, &n, true, &j->e) != ERR_NONE)
 		job_fail_later(j, ERR_NONE, NULL);
 	else if (!reading_start(s, dirs, n, true, true, 0, on_collected, j))
 		job_fail_later(j, ERR_NOMEM, "no memory");
@@ -641,7 +677,7 @@ void settle_free(struct settle *s)
 		struct reading *rd = s->readings;
 
 		/* those of jobs went with them */
-		if (rd->fn == on_pair_booked)
+		if (rd->fn == on_dirs_booked)
 			free(rd->ctx);
 		else
 			cash_end_free(rd->ctx);

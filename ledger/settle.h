@@ -122,8 +122,9 @@ typedef void settle_done_fn(void *ctx, const struct settle_result *r,
 
 typedef void settle_read_fn(void *ctx, const struct err *e);
 
-/* Reads our own balances and every pair of the book in final state, and books
- * what changed. ERR_CHAIN: unknown, nothing was changed. */
+/* Reads our own balances, every pair of the book and every agreement that it
+ * follows (but closed ones, which cannot move) in final state, and books what
+ * changed. ERR_CHAIN: unknown, nothing was changed. */
 void settle_refresh(struct settle *s, settle_read_fn *fn, void *ctx);
 /* One direction of one pair; one of the two is us. */
 void settle_refresh_pair(struct settle *s, const struct address *payer,
@@ -238,15 +239,11 @@ void settle_open(struct settle *s, const struct settle_signed *what,
 void settle_revise(struct settle *s, const struct settle_signed *what,
 		   settle_step_fn *step, settle_done_fn *fn, void *ctx);
 
-struct settle_lease { /* names one agreement */
-	struct address renter, host;
-	uint32_t number;
-};
 /* Our own free balance into its fund. */
-void settle_top_up(struct settle *s, const struct settle_lease *which,
+void settle_top_up(struct settle *s, const struct book_lease *which,
 		   struct amount amount, settle_step_fn *step,
 		   settle_done_fn *fn, void *ctx);
-void settle_close(struct settle *s, const struct settle_lease *which,
+void settle_close(struct settle *s, const struct book_lease *which,
 		  settle_step_fn *step, settle_done_fn *fn, void *ctx);
 
 /* Records the running period's beacon. */

@@ -454,7 +454,7 @@ static void plan_start(struct job *j, const struct settle_options *o, bool send)
 	j->send = send;
 	j->plan.by_hand = !s->cfg.price.known;
 	if (profile_need_token(&s->profile, &j->e) != ERR_NONE ||
-	    settle_all_dirs(s, &dirs, &n, &j->e) != ERR_NONE)
+	    settle_all_dirs(s, &dirs, &n, false, &j->e) != ERR_NONE)
 		job_fail_later(j, ERR_NONE, NULL);
 	else if (!reading_start(s, dirs, n, true, false, 0, on_refreshed, j))
 		job_fail_later(j, ERR_NOMEM, "no memory");

@@ -4,10 +4,12 @@
 
 #include "ledger/settle.h"
 
-/* One direction of a pair to be read. */
+/* One direction of a pair to be read, or an agreement. */
 struct settle_dir {
 	struct address peer;
 	bool in; /* peer pays us; else we pay peer */
+	bool rent;
+	uint32_t number; /* of the agreement */
 };
 
 /* What a reading found, when it is done. `chain` is set when it was asked for
@@ -26,7 +28,8 @@ struct reading {
 	bool collect;	    /* for `ledger check`: do not book */
 	uint64_t min_block; /* an older view is no answer */
 	struct book_chain_pair *pairs; /* heap, when collecting */
-	size_t n_pairs;
+	struct book_chain_agreement *agreements;
+	size_t n_pairs, n_agreements;
 	struct book_chain chain;
 	struct err unknown; /* the newest answer that was missing */
 	reading_fn *fn;
@@ -115,9 +118,10 @@ bool reading_start(struct settle *s, struct settle_dir *take_dirs, size_t n,
 		   bool own, bool collect, uint64_t min_block, reading_fn *fn,
 		   void *ctx);
 void reading_free(struct reading *rd);
-/* Every direction that the book knows; heap. */
+/* Every direction that the book knows, and the agreements: those that can still
+ * move, or `closed` ones too. Heap. */
 enum err_code settle_all_dirs(struct settle *s, struct settle_dir **out,
-			      size_t *n, struct err *e);
+			      size_t *n, bool closed, struct err *e);
 
 /* ---- jobs: settle.c ---- */
 
@@ -154,6 +158,10 @@ void job_submit_bank(struct job *j, enum outbox_kind kind,
 
 /* Sums a final batch of proofs into s->last. */
 void prove_final(struct settle *s, const struct chain_outcome *o);
+/* The agreements of ours that a call of the outbox is about; *n 0: none, or it
+ * is another kind of call. Heap; NULL: no memory. */
+struct settle_dir *rent_dirs(struct settle *s, const struct outbox_record *r,
+			     size_t *n);
 
 /* ---- cashing: settle_cash.c ---- */
 

@@ -6,7 +6,7 @@
 
 /* Two questions a direction and three of our own stay below CHAIN_MAX_ASKS. */
 #define CHUNK 1000
-#define MAX_DIRS 65536
+#define MAX_DIRS 131072
 
 static void ask_chunk(struct reading *rd);
 
@@ -21,6 +21,7 @@ void reading_free(struct reading *rd)
 	chain_forget(rd->s->chain, rd);
 	free(rd->dirs);
 	free(rd->pairs);
+	free(rd->agreements);
 	free(rd);
 }
 
@@ -33,9 +34,12 @@ static void end(struct reading *rd, const struct err *e)
 	*at = rd->next;
 	rd->chain.pairs = rd->pairs;
 	rd->chain.n_pairs = rd->n_pairs;
+	rd->chain.agreements = rd->agreements;
+	rd->chain.n_agreements = rd->n_agreements;
 	rd->fn(rd->ctx, rd->collect && !e ? &rd->chain : NULL, e);
 	free(rd->dirs);
 	free(rd->pairs);
+	free(rd->agreements);
 	free(rd);
 }
 
@@ -66,29 +70,71 @@ static enum err_code keep(struct reading *rd, const struct settle_dir *d,
 	return book_facts_out(s->book, &d->peer, f, now, e);
 }
 
-static enum err_code keep_pairs(struct reading *rd, const struct chain_view *at,
-				const struct chain_answer *answers,
-				struct err *e)
+static enum err_code keep_pair(struct reading *rd, const struct settle_dir *d,
+			       const struct chain_view *at,
+			       const struct chain_answer *pair,
+			       const struct chain_answer *purse, struct err *e)
 {
-	for (size_t i = 0; i < rd->chunk; i++) {
-		const struct chain_answer *pair = &answers[2 * i];
-		const struct chain_answer *purse = &answers[2 * i + 1];
-		struct book_facts f = {.known = true, .block = at->block};
-		enum err_code rc;
+	struct book_facts f = {.known = true, .block = at->block};
 
-		if (!pair->known || !purse->known) {
-			note_unknown(rd, pair->known ? purse : pair);
-			continue;
-		}
-		f.paid = pair->pair.paid;
-		f.reserve = pair->pair.reserve;
-		f.until = pair->pair.until;
-		f.free = purse->amount;
-		rc = keep(rd, &rd->dirs[rd->at + i], &f, e);
-		if (rc != ERR_NONE)
-			return rc;
+	if (!pair->known || !purse->known) {
+		note_unknown(rd, pair->known ? purse : pair);
+		return ERR_NONE;
 	}
-	return ERR_NONE;
+	f.paid = pair->pair.paid;
+	f.reserve = pair->pair.reserve;
+	f.until = pair->pair.until;
+	f.free = purse->amount;
+	return keep(rd, d, &f, e);
+}
+
+static struct book_lease lease_of(const struct settle *s,
+				  const struct settle_dir *d)
+{
+	return (struct book_lease){.renter = d->in ? d->peer : s->cfg.me,
+				   .host = d->in ? s->cfg.me : d->peer,
+				   .number = d->number};
+}
+
+static enum err_code keep_agreement(struct reading *rd,
+				    const struct settle_dir *d,
+				    const struct chain_view *at,
+				    const struct chain_answer *a, struct err *e)
+{
+	struct settle *s = rd->s;
+	struct book_lease lease = lease_of(s, d);
+
+	if (!a->known) {
+		note_unknown(rd, a);
+		return ERR_NONE;
+	}
+	if (rd->collect) {
+		rd->agreements[rd->n_agreements++] =
+			(struct book_chain_agreement){.lease = lease,
+						      .view = a->agreement};
+		return ERR_NONE;
+	}
+	return book_agreement_facts(s->book, &lease, &a->agreement, at->block,
+				    s->cfg.unix_s(), e);
+}
+
+/* *used: how many answers were theirs. */
+static enum err_code keep_dirs(struct reading *rd, const struct chain_view *at,
+			       const struct chain_answer *answers, size_t *used,
+			       struct err *e)
+{
+	enum err_code rc = ERR_NONE;
+
+	*used = 0;
+	for (size_t i = 0; i < rd->chunk && rc == ERR_NONE; i++) {
+		const struct settle_dir *d = &rd->dirs[rd->at + i];
+		const struct chain_answer *a = answers + *used;
+
+		*used += d->rent ? 1 : 2;
+		rc = d->rent ? keep_agreement(rd, d, at, a, e)
+			     : keep_pair(rd, d, at, a, a + 1, e);
+	}
+	return rc;
 }
 
 /* A transaction of ours that is in the chain but not booked yet would show as
@@ -123,6 +169,7 @@ static void on_read(void *ctx, const struct chain_view *at,
 {
 	struct reading *rd = ctx;
 	struct err why = {0};
+	size_t used;
 
 	(void)n;
 	if (e) {
@@ -134,8 +181,8 @@ static void on_read(void *ctx, const struct chain_view *at,
 			       "nodes are at block %llu, behind %llu",
 			       (unsigned long long)at->block,
 			       (unsigned long long)rd->min_block);
-	else if (keep_pairs(rd, at, answers, &why) == ERR_NONE) {
-		answers += 2 * rd->chunk;
+	else if (keep_dirs(rd, at, answers, &used, &why) == ERR_NONE) {
+		answers += used;
 		rd->at += rd->chunk;
 		if (rd->at < rd->n) {
 			ask_chunk(rd);
@@ -164,6 +211,18 @@ static size_t own_asks(const struct settle *s, struct chain_ask *asks)
 	return 3;
 }
 
+static struct chain_ask agreement_ask(const struct settle *s,
+				      const struct settle_dir *d)
+{
+	struct book_lease lease = lease_of(s, d);
+
+	return (struct chain_ask){.what = CHAIN_ASK_AGREEMENT,
+				  .c = s->profile.bank,
+				  .a = lease.renter,
+				  .b = lease.host,
+				  .n = {lease.number}};
+}
+
 static void ask_chunk(struct reading *rd)
 {
 	static struct chain_ask asks[2 * CHUNK + 3]; /* copied by chain_read */
@@ -174,6 +233,10 @@ static void ask_chunk(struct reading *rd)
 	for (size_t i = 0; i < rd->chunk; i++) {
 		const struct settle_dir *d = &rd->dirs[rd->at + i];
 
+		if (d->rent) {
+			asks[n++] = agreement_ask(s, d);
+			continue;
+		}
 		asks[n++] =
 			(struct chain_ask){.what = CHAIN_ASK_PAIR,
 					   .c = s->profile.bank,
@@ -193,9 +256,15 @@ bool reading_start(struct settle *s, struct settle_dir *take_dirs, size_t n,
 {
 	struct reading *rd = calloc(1, sizeof(*rd));
 
-	if (rd && collect)
+	if (rd && collect) {
 		rd->pairs = calloc(n + 1, sizeof(*rd->pairs));
-	if (!rd || (collect && !rd->pairs)) {
+		rd->agreements = calloc(n + 1, sizeof(*rd->agreements));
+	}
+	if (!rd || (collect && (!rd->pairs || !rd->agreements))) {
+		if (rd) {
+			free(rd->pairs);
+			free(rd->agreements);
+		}
 		free(rd);
 		free(take_dirs);
 		return false;
@@ -205,6 +274,7 @@ bool reading_start(struct settle *s, struct settle_dir *take_dirs, size_t n,
 	rd->n = n;
 	rd->own = own;
 	rd->collect = collect;
+	rd->chain.agreements_known = collect; /* else it fails as a whole */
 	rd->min_block = min_block;
 	rd->fn = fn;
 	rd->ctx = ctx;
@@ -219,10 +289,11 @@ bool reading_start(struct settle *s, struct settle_dir *take_dirs, size_t n,
 struct dir_list {
 	struct settle_dir *dirs;
 	size_t n, cap;
-	bool full;
+	bool full, closed;
+	struct address me;
 };
 
-static void add_dir(struct dir_list *l, const struct address *peer, bool in)
+static void add_dir(struct dir_list *l, const struct settle_dir *d)
 {
 	size_t cap = l->cap ? 2 * l->cap : 64;
 	struct settle_dir *grown;
@@ -238,7 +309,7 @@ static void add_dir(struct dir_list *l, const struct address *peer, bool in)
 		l->dirs = grown;
 		l->cap = cap;
 	}
-	l->dirs[l->n++] = (struct settle_dir){.peer = *peer, .in = in};
+	l->dirs[l->n++] = *d;
 }
 
 static bool on_pair(void *ctx, const struct book_pair *p)
@@ -246,20 +317,37 @@ static bool on_pair(void *ctx, const struct book_pair *p)
 	struct dir_list *l = ctx;
 
 	if (p->in.have || p->in.facts.known)
-		add_dir(l, &p->peer, true);
+		add_dir(l, &(struct settle_dir){.peer = p->peer, .in = true});
 	if (p->out.have || p->out.facts.known)
-		add_dir(l, &p->peer, false);
+		add_dir(l, &(struct settle_dir){.peer = p->peer});
+	return !l->full;
+}
+
+static bool on_agreement(void *ctx, const struct book_agreement *a)
+{
+	struct dir_list *l = ctx;
+	bool in = !address_eq(&a->lease.renter, &l->me);
+
+	if (a->view.state != BANK_AGREEMENT_CLOSED || l->closed)
+		add_dir(l, &(struct settle_dir){.peer = in ? a->lease.renter
+							   : a->lease.host,
+						.in = in,
+						.rent = true,
+						.number = a->lease.number});
 	return !l->full;
 }
 
 enum err_code settle_all_dirs(struct settle *s, struct settle_dir **out,
-			      size_t *n, struct err *e)
+			      size_t *n, bool closed, struct err *e)
 {
-	struct dir_list l = {0};
+	struct dir_list l = {.closed = closed, .me = s->cfg.me};
 	enum err_code rc = book_pair_list(s->book, on_pair, &l, e);
 
+	if (rc == ERR_NONE)
+		rc = book_agreement_list(s->book, on_agreement, &l, e);
 	if (rc == ERR_NONE && l.full)
-		rc = err_fail(e, ERR_LIMIT, "over %d pairs", MAX_DIRS / 2);
+		rc = err_fail(e, ERR_LIMIT, "over %d pairs and agreements",
+			      MAX_DIRS);
 	if (rc != ERR_NONE) {
 		free(l.dirs);
 		return rc;

@@ -47,7 +47,7 @@ void settle_revise(struct settle *s, const struct settle_signed *what,
 
 /* ------------------------------------------------------------ fund and end */
 
-void settle_top_up(struct settle *s, const struct settle_lease *which,
+void settle_top_up(struct settle *s, const struct book_lease *which,
 		   struct amount amount, settle_step_fn *step,
 		   settle_done_fn *fn, void *ctx)
 {
@@ -71,7 +71,7 @@ void settle_top_up(struct settle *s, const struct settle_lease *which,
 	job_submit_bank(j, OUTBOX_TOP_UP, &w, AMOUNT_ZERO, &which->host);
 }
 
-void settle_close(struct settle *s, const struct settle_lease *which,
+void settle_close(struct settle *s, const struct book_lease *which,
 		  settle_step_fn *step, settle_done_fn *fn, void *ctx)
 {
 	struct job *j = job_begin(s, step, fn, ctx);
@@ -120,6 +120,88 @@ void prove_final(struct settle *s, const struct chain_outcome *o)
 		s->last.draws += (unsigned)(ev.proofs_len / BANK_PROVED_LEN);
 		s->last.moved = amount_add_cap(s->last.moved, ev.total);
 	}
+}
+
+/* ------------------------------------------------- which agreements a call is
+ * about */
+
+static void add_lease(struct settle *s, struct settle_dir *dirs, size_t *n,
+		      const struct address *renter, const struct address *host,
+		      uint32_t number)
+{
+	bool in = !address_eq(renter, &s->cfg.me);
+
+	if (in && !address_eq(host, &s->cfg.me))
+		return; /* others' */
+	dirs[(*n)++] = (struct settle_dir){.peer = in ? *renter : *host,
+					   .in = in,
+					   .rent = true,
+					   .number = number};
+}
+
+/* prove(host, proofs): their renters and numbers, see bank_put_proof(). */
+static void add_proved(struct settle *s, struct settle_dir *dirs, size_t *n,
+		       struct rd *r)
+{
+	struct address host = abi_get_address(r);
+	const uint8_t *p;
+	size_t len = 0;
+
+	abi_get_offset(r, 2);
+	p = abi_get_tail(r, &len);
+	while (p && len >= BANK_PROOF_LEN(0)) {
+		struct rd one = rd_from(p, len);
+		struct address renter;
+		uint32_t number;
+		size_t size;
+
+		rd_copy(&one, renter.bytes, sizeof(renter.bytes));
+		number = rd_u32(&one);
+		size = BANK_PROOF_LEN((size_t)rd_u8(&one));
+		add_lease(s, dirs, n, &renter, &host, number);
+		if (size > len)
+			break;
+		p += size;
+		len -= size;
+	}
+}
+
+struct settle_dir *rent_dirs(struct settle *s, const struct outbox_record *rec,
+			     size_t *n)
+{
+	size_t most = rec->call.len / BANK_PROOF_LEN(0) + 1;
+	struct settle_dir *dirs = calloc(most, sizeof(*dirs));
+	struct rd r = rd_from(rec->call.data, rec->call.len);
+	struct address renter, host;
+	struct agreement a;
+
+	*n = 0;
+	if (!dirs)
+		return NULL;
+	switch (rd_u32(&r)) {
+	case BANK_SEL_OPEN:
+	case BANK_SEL_REVISE:
+		abi_get_offset(&r, 1);
+		(void)abi_get_uint(&r, 64); /* length */
+		agreement_get(&r, &a);
+		if (!r.bad)
+			add_lease(s, dirs, n, &a.renter, &a.host, a.number);
+		break;
+	case BANK_SEL_TOP_UP:
+	case BANK_SEL_CLOSE:
+		renter = abi_get_address(&r);
+		host = abi_get_address(&r);
+		a.number = (uint32_t)abi_get_uint(&r, 32);
+		if (!r.bad)
+			add_lease(s, dirs, n, &renter, &host, a.number);
+		break;
+	case BANK_SEL_PROVE:
+		add_proved(s, dirs, n, &r);
+		break;
+	default: /* allowed: a selector, not an enum */
+		break;
+	}
+	return dirs;
 }
 
 static void on_prove(void *ctx, const struct outbox_event *ev)

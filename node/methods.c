@@ -49,6 +49,28 @@ static void add_totals(const struct money *m, const struct purse *p, json_t *o)
 				  json_string(money_text(m, t.wallet, text)));
 }
 
+/* What agreements hold of it, and what they brought and cost. */
+static void add_rent(const struct money *m, json_t *o)
+{
+	struct book_totals t;
+	char text[MONEY_TEXT_MAX];
+
+	if (book_totals(m->storage.book, &t, NULL) != ERR_NONE)
+		return;
+	(void)json_object_set_new(o, "in_funds",
+				  json_string(money_text(m, t.fund, text)));
+	(void)json_object_set_new(
+		o, "collateral",
+		json_string(money_text(m, t.collateral, text)));
+	(void)json_object_set_new(
+		o, "rent_earned",
+		json_string(money_text(m, t.rent_earned, text)));
+	(void)json_object_set_new(
+		o, "rent_paid", json_string(money_text(m, t.rent_paid, text)));
+	(void)json_object_set_new(o, "burnt",
+				  json_string(money_text(m, t.burnt, text)));
+}
+
 /* The storage account, where something is rented. */
 static json_t *storage_json(const struct money *m)
 {
@@ -58,6 +80,7 @@ static json_t *storage_json(const struct money *m)
 		address_text(text, &m->storage.me, m->profile.address));
 
 	add_totals(m, &m->storage, o);
+	add_rent(m, o);
 	return o;
 }
 

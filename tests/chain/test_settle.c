@@ -455,7 +455,7 @@ static void an_agreement_is_opened_proved_and_closed(struct shop *sh)
 					.fund = amount_from_u64(9),
 					.collateral = amount_from_u64(50),
 					.penalty = amount_from_u64(10)}};
-	struct settle_lease which = {v.a.renter, v.a.host, 0};
+	struct book_lease which = {v.a.renter, v.a.host, 0};
 	struct chain_ask ask = {
 		.what = CHAIN_ASK_AGREEMENT, .a = v.a.renter, .b = v.a.host};
 	uint8_t leaf[AGREEMENT_LEAF];

@@ -11,10 +11,12 @@
 #include "contracts-abi/bank.h"
 #include "contracts-abi/bank_abi.h"
 #include "contracts-abi/token_abi.h"
+#include "ledger/book.h"
 #include "tests/ledger/fake_chain.h"
 
 #define MODEL_ACCOUNTS 512
 #define MODEL_TXS 64
+#define MODEL_AGREEMENTS 8
 
 struct model_account {
 	struct address who;
@@ -36,11 +38,20 @@ struct model_tx {
 	uint8_t *log_data[8];
 };
 
+struct model_agreement {
+	struct address renter, host;
+	uint32_t number;
+	struct bank_agreement v;
+};
+
 struct model {
 	struct fake_chain f; /* first */
 	struct address bank, token;
 	struct model_account accounts[MODEL_ACCOUNTS];
 	size_t n_accounts;
+	struct model_agreement agreements[MODEL_AGREEMENTS];
+	size_t n_agreements;
+	uint64_t burnt;
 	uint64_t allowance;
 	bool stubborn_token; /* an allowance changes only from or to zero */
 	struct model_tx txs[MODEL_TXS];
@@ -50,6 +61,8 @@ struct model {
 	uint64_t coins_spent;
 	unsigned lag;
 	bool away;			/* nobody answers */
+	bool hide_agreements;		/* unknown */
+	uint64_t behind;		/* blocks that views lag */
 	uint8_t code[BANK_RUNTIME_LEN]; /* answered for the bank's code */
 };
 
@@ -183,6 +196,197 @@ FAKE_FN uint64_t model_cash(struct model *m, struct model_tx *tx,
 	return total;
 }
 
+FAKE_FN struct model_agreement *model_lease(struct model *m,
+					    const struct address *renter,
+					    const struct address *host,
+					    uint32_t number)
+{
+	for (size_t i = 0; i < m->n_agreements; i++) {
+		struct model_agreement *a = &m->agreements[i];
+
+		if (address_eq(&a->renter, renter) &&
+		    address_eq(&a->host, host) && a->number == number)
+			return a;
+	}
+	return NULL;
+}
+
+FAKE_FN uint64_t model_u64(struct amount a)
+{
+	uint64_t n = 0;
+
+	if (!amount_to_u64(&n, a))
+		abort();
+	return n;
+}
+
+/* Pays rent out of the fund, as far as it goes. */
+FAKE_FN uint64_t model_earn(struct model *m, struct model_agreement *a,
+			    uint64_t rent)
+{
+	uint64_t left = model_u64(a->v.fund) - model_u64(a->v.earned);
+	struct model_account *host = model_find(m, &a->host);
+
+	rent = rent < left ? rent : left;
+	a->v.earned = amount_from_u64(model_u64(a->v.earned) + rent);
+	host->free += rent;
+	return rent;
+}
+
+FAKE_FN bool model_open(struct model *m, const struct agreement *a, bool dry)
+{
+	struct model_account *renter = model_find(m, &a->renter);
+	struct model_account *host = model_find(m, &a->host);
+	uint64_t fund = model_u64(a->fund);
+	uint64_t collateral = model_u64(a->collateral);
+
+	if (!renter || !host || renter->free < fund ||
+	    host->free < collateral || m->n_agreements == MODEL_AGREEMENTS ||
+	    model_lease(m, &a->renter, &a->host, a->number))
+		return false;
+	if (dry)
+		return true;
+	renter->free -= fund;
+	host->free -= collateral;
+	m->agreements[m->n_agreements++] =
+		(struct model_agreement){.renter = a->renter,
+					 .host = a->host,
+					 .number = a->number,
+					 .v = {.state = BANK_AGREEMENT_OPEN,
+					       .revision = a->revision,
+					       .root = a->root,
+					       .sectors = a->sectors,
+					       .through = a->through,
+					       .rate = a->rate,
+					       .start = a->start,
+					       .end = a->end,
+					       .span = a->span,
+					       .fund = a->fund,
+					       .collateral = a->collateral,
+					       .penalty = a->penalty}};
+	return true;
+}
+
+FAKE_FN bool model_revise(struct model *m, const struct agreement *a, bool dry)
+{
+	struct model_agreement *old =
+		model_lease(m, &a->renter, &a->host, a->number);
+
+	if (!old || old->v.state != BANK_AGREEMENT_OPEN ||
+	    a->revision <= old->v.revision)
+		return false;
+	if (dry)
+		return true;
+	old->v.revision = a->revision;
+	old->v.sectors = a->sectors;
+	old->v.root = a->root;
+	if (a->through > old->v.through) {
+		old->v.through = a->through;
+		(void)model_earn(m, old,
+				 model_u64(a->earned) -
+					 model_u64(old->v.earned));
+	}
+	return true;
+}
+
+/* Each good proof pays a span. */
+FAKE_FN bool model_prove(struct model *m, struct model_tx *tx, struct rd *r,
+			 bool dry)
+{
+	struct address host = abi_get_address(r);
+	static uint8_t entries[64 * BANK_PROVED_LEN], buf[4096];
+	struct wr list = wr_into(entries, sizeof(entries));
+	struct wr w = wr_into(buf, sizeof(buf));
+	uint64_t total = 0;
+	const uint8_t *p;
+	size_t len;
+
+	abi_get_offset(r, 2);
+	p = abi_get_tail(r, &len);
+	for (size_t at = 0, size; p && at < len && !dry; at += size) {
+		struct rd one = rd_from(p + at, len - at);
+		struct model_agreement *a;
+		struct address renter;
+		uint64_t paid;
+		uint8_t be[14];
+
+		rd_copy(&one, renter.bytes, 20);
+		a = model_lease(m, &renter, &host, rd_u32(&one));
+		size = BANK_PROOF_LEN((size_t)rd_u8(&one));
+		if (!a || a->v.through >= a->v.end)
+			continue;
+		paid = model_earn(m, a, model_u64(a->v.rate) * a->v.span);
+		a->v.through += a->v.span;
+		total += paid;
+		if (!amount_to_be14(be, amount_from_u64(paid)))
+			abort();
+		wr_copy(&list, renter.bytes, 20);
+		wr_u32(&list, a->number);
+		wr_u32(&list, a->v.through);
+		wr_copy(&list, be, sizeof(be));
+	}
+	if (!total)
+		return true;
+	abi_put_u64(&w, total);
+	abi_put_u64(&w, 64);
+	abi_put_tail(&w, entries, list.len);
+	model_log(m, tx, &bank_topic_proved, &host, &host, &w);
+	tx->logs[tx->n_logs - 1].n_topics = 2;
+	return true;
+}
+
+FAKE_FN bool model_close(struct model *m, struct model_agreement *a, bool dry)
+{
+	struct amount burnt;
+
+	if (!a || a->v.state != BANK_AGREEMENT_OPEN)
+		return false;
+	if (dry)
+		return true;
+	model_find(m, &a->renter)->free +=
+		model_u64(a->v.fund) - model_u64(a->v.earned);
+	a->v.state = BANK_AGREEMENT_CLOSED;
+	burnt = book_collateral_burnt(&a->v);
+	model_find(m, &a->host)->free +=
+		model_u64(a->v.collateral) - model_u64(burnt);
+	m->burnt += model_u64(burnt);
+	return true;
+}
+
+/* Calls about agreements. */
+FAKE_FN bool model_rent(struct model *m, struct model_tx *tx, uint32_t selector,
+			struct rd *r, bool dry)
+{
+	struct model_agreement *lease;
+	struct address renter, host;
+	struct agreement a;
+	uint64_t n;
+
+	if (selector == BANK_SEL_PROVE)
+		return model_prove(m, tx, r, dry);
+	if (selector == BANK_SEL_OPEN || selector == BANK_SEL_REVISE) {
+		abi_get_offset(r, 1);
+		(void)abi_get_uint(r, 64);
+		agreement_get(r, &a);
+		return selector == BANK_SEL_OPEN ? model_open(m, &a, dry)
+						 : model_revise(m, &a, dry);
+	}
+	renter = abi_get_address(r);
+	host = abi_get_address(r);
+	lease = model_lease(m, &renter, &host, (uint32_t)abi_get_uint(r, 32));
+	if (selector == BANK_SEL_CLOSE)
+		return model_close(m, lease, dry);
+	n = model_u64(abi_get_amount_cap(r));
+	if (!lease || lease->v.state != BANK_AGREEMENT_OPEN ||
+	    m->accounts[0].free < n)
+		return false;
+	if (!dry) {
+		m->accounts[0].free -= n;
+		lease->v.fund = amount_from_u64(model_u64(lease->v.fund) + n);
+	}
+	return true;
+}
+
 /* True when the call succeeds; changes nothing when `dry`. */
 FAKE_FN bool model_run(struct model *m, struct model_tx *tx,
 		       const struct chain_call *call, bool dry)
@@ -199,6 +403,10 @@ FAKE_FN bool model_run(struct model *m, struct model_tx *tx,
 			(void)model_cash(m, tx, call);
 		return true;
 	}
+	if (selector == BANK_SEL_OPEN || selector == BANK_SEL_REVISE ||
+	    selector == BANK_SEL_TOP_UP || selector == BANK_SEL_CLOSE ||
+	    selector == BANK_SEL_PROVE)
+		return model_rent(m, tx, selector, &r, dry);
 	if (selector == BANK_SEL_RESERVE) {
 		abi_get_offset(&r, 1);
 		(void)abi_get_uint(&r, 64);
@@ -262,6 +470,7 @@ FAKE_FN struct chain_answer model_ask(struct model *m,
 	struct model_account *y = model_find(m, &q->b);
 	bool in = y == &m->accounts[0];
 	struct model_account *p = in ? x : y;
+	struct model_agreement *lease;
 
 	switch (q->what) {
 	case CHAIN_ASK_FREE:
@@ -295,11 +504,16 @@ FAKE_FN struct chain_answer model_ask(struct model *m,
 	case CHAIN_ASK_DECIMALS:
 		a.number = 6;
 		break;
+	case CHAIN_ASK_AGREEMENT:
+		a.known = !m->hide_agreements;
+		lease = model_lease(m, &q->a, &q->b, q->n[0]);
+		if (lease)
+			a.agreement = lease->v;
+		break;
 	case CHAIN_ASK_BANK_TOKEN:
 	case CHAIN_ASK_SYMBOL:
 	case CHAIN_ASK_PERIOD:
 	case CHAIN_ASK_BEACON:
-	case CHAIN_ASK_AGREEMENT:
 	case CHAIN_ASK_NEXT:
 	case CHAIN_ASK_COUNT:
 	case CHAIN_ASK_LIST:
@@ -311,7 +525,8 @@ FAKE_FN struct chain_answer model_ask(struct model *m,
 
 FAKE_FN void model_read(struct model *m, struct fake_pending *p)
 {
-	struct chain_view at = {.block = m->block, .time_s = 1000000};
+	struct chain_view at = {.block = m->block - m->behind,
+				.time_s = 1000000};
 	struct chain_answer *list = calloc(p->n_asks, sizeof(*list));
 	struct err e = {.code = ERR_CHAIN, .msg = "nobody answers"};
 

@@ -17,9 +17,11 @@
 
 static const struct address me = {{0xee}};
 
+enum what { GIVEN, TAKEN, RENT, KINDS };
+
 struct report {
 	uint8_t peer;
-	bool in;
+	uint8_t what; /* enum what */
 	uint64_t amount;
 };
 
@@ -36,6 +38,28 @@ static struct receipt signed_by(struct address payer, uint64_t amount)
 	return r;
 }
 
+/* Odd peers rent from us, we rent from even ones. */
+static struct book_lease lease_with(uint8_t n)
+{
+	return n % 2 ? (struct book_lease){who(n), me, n}
+		     : (struct book_lease){me, who(n), n};
+}
+
+static enum err_code stage_rent(struct book *b, const struct report *r,
+				int64_t now)
+{
+	struct book_lease lease = lease_with(r->peer);
+	struct bank_agreement v = {.state = BANK_AGREEMENT_OPEN,
+				   .start = 10,
+				   .end = 30,
+				   .span = 2,
+				   .earned = amount_from_u64(r->amount),
+				   .fund = amount_from_u64(3 * r->amount),
+				   .collateral = amount_from_u64(500)};
+
+	return book_agreement_facts(b, &lease, &v, r->amount, now, NULL);
+}
+
 static enum err_code stage(struct book *b, const struct report *r, int64_t now)
 {
 	struct address peer = who(r->peer);
@@ -46,13 +70,17 @@ static enum err_code stage(struct book *b, const struct report *r, int64_t now)
 	struct book_job job = {.key = {r->peer},
 			       .spent = amount_from_u64(r->amount)};
 
-	return r->in ? book_receipt_in(b, &in, amount_from_u64(0), 0, now, NULL)
-		     : book_receipt_out(b, &peer, &out, &job, now, NULL);
+	if (r->what == RENT)
+		return stage_rent(b, r, now);
+	return r->what == TAKEN
+		       ? book_receipt_in(b, &in, amount_from_u64(0), 0, now,
+					 NULL)
+		       : book_receipt_out(b, &peer, &out, &job, now, NULL);
 }
 
 /* Never returns: works until it is killed. */
 static void work(const char *path, int fd, uint64_t seed,
-		 uint64_t last[2][PEERS])
+		 uint64_t last[KINDS][PEERS])
 {
 	struct rng rng = rng_seeded(seed);
 	struct book *b = NULL;
@@ -68,8 +96,8 @@ static void work(const char *path, int fd, uint64_t seed,
 
 			memset(r, 0, sizeof(*r));
 			r->peer = (uint8_t)rng_below(&rng, PEERS);
-			r->in = rng_below(&rng, 2) == 1;
-			r->amount = last[r->in][r->peer] +=
+			r->what = (uint8_t)rng_below(&rng, KINDS);
+			r->amount = last[r->what][r->peer] +=
 				1 + rng_below(&rng, 1000);
 			if (stage(b, r, now) != ERR_NONE)
 				_exit(2);
@@ -85,7 +113,7 @@ static void work(const char *path, int fd, uint64_t seed,
 }
 
 static void run_and_kill(const char *path, struct rng *rng,
-			 uint64_t last[2][PEERS])
+			 uint64_t last[KINDS][PEERS])
 {
 	uint32_t reports = 1 + rng_below(rng, 60);
 	uint64_t seed = rng_below(rng, UINT32_MAX);
@@ -101,8 +129,8 @@ static void run_and_kill(const char *path, struct rng *rng,
 	}
 	(void)close(fds[1]);
 	while (read(fds[0], &r, sizeof(r)) == (ssize_t)sizeof(r)) {
-		if (r.amount > last[r.in][r.peer])
-			last[r.in][r.peer] = r.amount;
+		if (r.amount > last[r.what][r.peer])
+			last[r.what][r.peer] = r.amount;
 		if (reports && --reports == 0)
 			(void)kill(pid, SIGKILL);
 	}
@@ -111,7 +139,19 @@ static void run_and_kill(const char *path, struct rng *rng,
 	CHECK(WIFSIGNALED(status), "the child gave up: %d", status);
 }
 
-static void expect_all(const char *path, uint64_t last[2][PEERS])
+static uint64_t expect_rent(struct book *b, uint8_t peer, uint64_t last)
+{
+	struct book_agreement a = {.lease = lease_with(peer)};
+	uint64_t rent = 0;
+
+	CHECK(book_agreement_load(b, &a, NULL) == ERR_NONE, "load");
+	CHECK(amount_to_u64(&rent, a.view.earned) && rent >= last,
+	      "rent is lost: %llu of %llu", (unsigned long long)rent,
+	      (unsigned long long)last);
+	return rent;
+}
+
+static void expect_all(const char *path, uint64_t last[KINDS][PEERS])
 {
 	struct book *b = NULL;
 	unsigned findings = 9;
@@ -125,16 +165,19 @@ static void expect_all(const char *path, uint64_t last[2][PEERS])
 
 		CHECK(book_pair_load(b, &p, &peer, NULL) == ERR_NONE, "load");
 		CHECK(amount_to_u64(&in, p.in.newest.amount) &&
-			      in >= last[1][i],
+			      in >= last[TAKEN][i],
 		      "a receipt taken is lost: %llu of %llu",
-		      (unsigned long long)in, (unsigned long long)last[1][i]);
+		      (unsigned long long)in,
+		      (unsigned long long)last[TAKEN][i]);
 		CHECK(amount_to_u64(&out, p.out.newest.amount) &&
-			      out >= last[0][i],
+			      out >= last[GIVEN][i],
 		      "a receipt given is lost: %llu of %llu",
-		      (unsigned long long)out, (unsigned long long)last[0][i]);
+		      (unsigned long long)out,
+		      (unsigned long long)last[GIVEN][i]);
 		CHECK(!p.in.have || p.in.newest.sig[0] == in % 251, "torn");
-		last[1][i] = in;
-		last[0][i] = out;
+		last[TAKEN][i] = in;
+		last[GIVEN][i] = out;
+		last[RENT][i] = expect_rent(b, i, last[RENT][i]);
 	}
 	CHECK(book_check(b, NULL, NULL, &findings, &e) == ERR_NONE, "%s",
 	      e.msg);
@@ -145,7 +188,7 @@ static void expect_all(const char *path, uint64_t last[2][PEERS])
 int main(void)
 {
 	char dir[] = "/tmp/seedbank-kill-XXXXXX", path[64], extra[80];
-	uint64_t last[2][PEERS] = {{0}};
+	uint64_t last[KINDS][PEERS] = {{0}};
 	struct rng rng = rng_seeded(20261121);
 
 	if (!mkdtemp(dir))

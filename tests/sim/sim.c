@@ -57,7 +57,7 @@ struct account {
 	struct amount free;
 };
 
-struct bank_pair {
+struct sim_pair {
 	struct address payer, payee;
 	struct amount paid, reserve;
 	int64_t until;
@@ -99,7 +99,7 @@ struct sim {
 	struct sim_link *links;
 	struct account *accounts;
 	size_t n_accounts;
-	struct bank_pair *pairs;
+	struct sim_pair *pairs;
 	size_t n_pairs;
 };
 
@@ -181,17 +181,17 @@ static struct amount *free_of(struct sim *sim, const struct address *who)
 	return &sim->accounts[sim->n_accounts++].free;
 }
 
-static struct bank_pair *pair_of(struct sim *sim, const struct address *payer,
-				 const struct address *payee)
+static struct sim_pair *pair_of(struct sim *sim, const struct address *payer,
+				const struct address *payee)
 {
 	for (size_t i = 0; i < sim->n_pairs; i++)
 		if (address_eq(&sim->pairs[i].payer, payer) &&
 		    address_eq(&sim->pairs[i].payee, payee))
 			return &sim->pairs[i];
-	sim->pairs = must(realloc(
-		sim->pairs, (sim->n_pairs + 1) * sizeof(struct bank_pair)));
+	sim->pairs = must(realloc(sim->pairs, (sim->n_pairs + 1) *
+						      sizeof(struct sim_pair)));
 	sim->pairs[sim->n_pairs] =
-		(struct bank_pair){.payer = *payer, .payee = *payee};
+		(struct sim_pair){.payer = *payer, .payee = *payee};
 	return &sim->pairs[sim->n_pairs++];
 }
 
@@ -217,7 +217,7 @@ void sim_withdraw_all(struct sim *sim, const struct address *who)
 void sim_reserve(struct sim *sim, const struct address *payer,
 		 const struct address *payee, struct amount n, int64_t until)
 {
-	struct bank_pair *p = pair_of(sim, payer, payee);
+	struct sim_pair *p = pair_of(sim, payer, payee);
 	struct amount *f = free_of(sim, payer);
 
 	if (amount_cmp(*f, n) < 0)
@@ -242,7 +242,7 @@ struct amount sim_balance(struct sim *sim, const struct address *who)
 static struct book_facts facts_of(struct sim *sim, const struct address *payer,
 				  const struct address *payee)
 {
-	struct bank_pair *p = pair_of(sim, payer, payee);
+	struct sim_pair *p = pair_of(sim, payer, payee);
 
 	return (struct book_facts){.known = true,
 				   .paid = p->paid,
@@ -256,7 +256,7 @@ static struct book_facts facts_of(struct sim *sim, const struct address *payer,
 static struct amount draw(struct sim *sim, const struct receipt *r,
 			  const struct address *payee)
 {
-	struct bank_pair *p = pair_of(sim, &r->payer, payee);
+	struct sim_pair *p = pair_of(sim, &r->payer, payee);
 	struct amount *f = free_of(sim, &r->payer);
 	struct amount due = amount_sub_floor(r->amount, p->paid);
 	struct amount locked = amount_min(due, p->reserve);
