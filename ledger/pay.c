@@ -42,6 +42,7 @@ static bool config_fits(const struct pay_config *cfg)
 	       !address_is_zero(&cfg->bank) && !address_is_zero(&cfg->me) &&
 	       amount_fits112(cfg->floor) && amount_fits112(cfg->trust_start) &&
 	       amount_fits112(cfg->trust_max) &&
+	       amount_fits112(cfg->due_step) &&
 	       (!cfg->sell || !amount_is_zero(cfg->floor));
 }
 
@@ -81,8 +82,9 @@ enum err_code pay_new(struct pay **out, const struct pay_config *cfg,
 
 /* Counts that moved without a receipt. What fails here is counted again after a
  * restart from the last receipt on: a step at most. */
-static void flush_pair(struct pay *p, struct pay_pair *pair)
+void pay_flush_pair(struct pay *p, struct pay_pair *pair)
 {
+	bool exact = !pair->sessions && amount_is_zero(pair->unsure);
 	bool staged = false;
 	struct err e = {0};
 
@@ -93,10 +95,10 @@ static void flush_pair(struct pay *p, struct pay_pair *pair)
 					  &e) != ERR_NONE;
 		staged = staged || !pair->in_dirty;
 	}
-	if (!pair->sessions && pair->out.have && !pair->out.settled)
-		pair->out_dirty = true; /* to say that they are exact */
+	if (exact && pair->out.have && !pair->out.settled)
+		pair->out_dirty = true; /* to say that they are */
 	if (pair->out_dirty && pair->pending == PENDING_NONE) {
-		pair->out.settled = !pair->sessions;
+		pair->out.settled = exact;
 		pair->out_dirty =
 			p->book.counts_out(p->book.ctx, &pair->peer, &pair->out,
 					   &e) != ERR_NONE;
@@ -113,7 +115,7 @@ static void flush(struct pay *p)
 {
 	for (unsigned i = 0; i < PAY_BUCKETS; i++)
 		for (struct pay_pair *q = p->buckets[i]; q; q = q->next)
-			flush_pair(p, q);
+			pay_flush_pair(p, q);
 }
 
 void pay_free(struct pay *p)
@@ -174,7 +176,7 @@ static bool evict_one(struct pay *p)
 
 			if (!can_go(q))
 				continue;
-			flush_pair(p, q);
+			pay_flush_pair(p, q);
 			p->evicted = true;
 			*at = q->next;
 			free(q);
@@ -441,6 +443,7 @@ enum err_code pay_session_new(struct pay_session **out, struct pay *p,
 	s->p = p;
 	s->role = cfg->role;
 	s->ctx = cfg->ctx;
+	s->renting = cfg->renting;
 	net_of(s->net, cfg->ip);
 	memcpy(s->seal_key, cfg->seal_key, sizeof(s->seal_key));
 	s->tokens = PAY_MSGS_PER_S;
@@ -453,8 +456,10 @@ enum err_code pay_session_new(struct pay_session **out, struct pay *p,
 	*out = s;
 	if (s->role == PAY_BUY) {
 		s->buy.job = cfg->job;
-		s->buy.choked = true;
+		s->buy.choked = !cfg->renting;
 		s->buy.since_ms = now_ms;
+		if (cfg->dues)
+			s->buy.dues = *cfg->dues;
 		pay_buy_start(s);
 	}
 	return ERR_NONE;
@@ -475,7 +480,7 @@ void pay_session_free(struct pay_session *s)
 	if (s->pair) {
 		pair_leave(s);
 		if (!s->pair->sessions)
-			flush_pair(p, s->pair);
+			pay_flush_pair(p, s->pair);
 	}
 	if (s->prev)
 		s->prev->next = s->next;
@@ -571,6 +576,25 @@ void pay_set_trust_start(struct pay *p, struct amount trust)
 	p->cfg.trust_start = amount_min(trust, amount_max112());
 }
 
+enum err_code pay_sell_as(struct pay *p, const uint8_t seal_key[32],
+			  const uint8_t seal_sig[RECEIPT_SIG_LEN],
+			  struct amount floor_per_gib, struct err *e)
+{
+	if (amount_is_zero(floor_per_gib) || !amount_fits112(floor_per_gib))
+		return err_fail(e, ERR_LIMIT, "pay: the price is out of range");
+	memcpy(p->cfg.seal_key, seal_key, sizeof(p->cfg.seal_key));
+	memcpy(p->cfg.seal_sig, seal_sig, sizeof(p->cfg.seal_sig));
+	p->cfg.sell = true;
+	pay_set_floor(p, floor_per_gib);
+	return ERR_NONE;
+}
+
+void pay_raise_due_step(struct pay *p, struct amount due_step)
+{
+	p->cfg.due_step = amount_max(p->cfg.due_step,
+				     amount_min(due_step, amount_max112()));
+}
+
 struct amount pay_price_hint(const struct pay *p)
 {
 	struct amount v = p->cfg.floor;
@@ -638,6 +662,52 @@ void pay_committed(struct pay *p, bool ok, int64_t now_ms)
 	}
 	if (!ok)
 		recount(p);
+}
+
+/* ---- dues ---- */
+
+void pay_set_dues(struct pay_session *s, const struct pay_dues *d)
+{
+	s->buy.dues = *d;
+}
+
+void pay_add_due(struct pay_session *s, struct amount due, uint32_t bytes,
+		 int64_t now_ms)
+{
+	struct pay *p = s->p;
+
+	p->now_ms = now_ms;
+	if (!s->pair)
+		return;
+	if (s->role == PAY_SELL) {
+		pay_sell_keep(s, amount_sub_floor(s->sell.due, due));
+		s->tokens++; /* its receipt was one more message */
+		pay_sell_due(p, s->pair, due);
+	} else {
+		s->buy.due = amount_sub_floor(s->buy.due, due);
+		s->buy.since_ms = now_ms;
+		pay_buy_due(s->pair, due, bytes);
+		pay_flush_pair(p, s->pair);
+		pay_buy_pump(s);
+	}
+}
+
+enum err_code pay_add_due_of(struct pay *p, enum pay_role role,
+			     const struct address *other, struct amount due,
+			     int64_t now_ms, struct err *e)
+{
+	struct pay_pair *pair = pay_pair_get(p, other, e);
+
+	p->now_ms = now_ms;
+	if (!pair)
+		return e->code;
+	if (role == PAY_SELL) {
+		pay_sell_due(p, pair, due);
+	} else {
+		pay_buy_due(pair, due, 0);
+		pay_flush_pair(p, pair);
+	}
+	return ERR_NONE;
 }
 
 /* ---- looking ---- */

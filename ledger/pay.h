@@ -69,6 +69,7 @@ enum pay_event_kind {
 	PAY_EV_RANK,	       /* pay_rank() changed: choke again */
 	PAY_EV_READY,	       /* a held block may be offered again */
 	PAY_EV_BOOK,	       /* the book refused; nothing was served on it */
+	PAY_EV_COVERED,	       /* what pay_lead() was to cover is */
 };
 
 struct pay_event {
@@ -158,6 +159,8 @@ struct pay_config {
 	 * Channel(me, key): both go into the terms. */
 	uint8_t seal_key[32];
 	uint8_t seal_sig[RECEIPT_SIG_LEN];
+	/* What one receipt may add for dues, as our price sheets say it. */
+	struct amount due_step;
 };
 
 /* ERR_LIMIT: an amount of 2^112 or more, chain_id out of range. log may be
@@ -173,6 +176,15 @@ void pay_free(struct pay *p);
 /* From now on; running sessions get new terms before the next block. */
 void pay_set_floor(struct pay *p, struct amount floor_per_gib);
 void pay_set_trust_start(struct pay *p, struct amount trust);
+/* Selling begins, or goes on with another key, though pay_config said nothing
+ * of it. Before any session that sells. ERR_LIMIT: the floor is zero or passes
+ * 112 bits. */
+enum err_code pay_sell_as(struct pay *p, const uint8_t seal_key[32],
+			  const uint8_t seal_sig[RECEIPT_SIG_LEN],
+			  struct amount floor_per_gib, struct err *e)
+	__attribute__((warn_unused_result));
+/* Only ever more: payers may hold older sheets of ours. */
+void pay_raise_due_step(struct pay *p, struct amount due_step);
 /* The floor, rounded up to two digits: the hint of the plain handshake, too
  * coarse to know a node by. */
 struct amount pay_price_hint(const struct pay *p);
@@ -225,6 +237,11 @@ struct pay_session_config {
 	struct pay_job *job;  /* PAY_BUY: whose money; else NULL */
 	uint8_t ip[16];	      /* the peer's, v4 mapped (::ffff:a.b.c.d) */
 	uint8_t seal_key[32]; /* PAY_BUY: the seller's key of this seal */
+	/* A renting connection: dues beside bytes; nobody is choked, and who
+	 * does not serve is the caller's to judge. PAY_BUY: `dues` are the
+	 * seller's, as in pay_set_dues(). */
+	bool renting;
+	struct pay_dues *dues;
 };
 /* Made as soon as the seal stands. A buyer asks at once (unless its job has
  * nothing left); a seller waits to be asked. ERR_LIMIT: PAY_SESSIONS_MAX;
@@ -235,6 +252,10 @@ enum err_code pay_session_new(struct pay_session **out, struct pay *p,
 	__attribute__((warn_unused_result));
 /* NULL is a no-op. */
 void pay_session_free(struct pay_session *s);
+
+/* PAY_BUY: what is promised from here on is of this job (NULL: nothing is). */
+void pay_session_set_job(struct pay_session *s, struct pay_job *job,
+			 int64_t now_ms);
 
 /* One opened message from the peer. An error (ERR_PARSE, ERR_LIMIT, ERR_SIG,
  * ERR_STATE) means: end the connection, e says why; host.close is not called
@@ -271,6 +292,44 @@ void pay_set_choked(struct pay_session *s, bool choked, bool interested,
 void pay_on_block(struct pay_session *s, uint32_t len, int64_t now_ms);
 /* The seller sent bad data: it is never paid again. */
 void pay_bad_bytes(struct pay_session *s, uint32_t len);
+
+/* ---- dues ----
+ *
+ * What is paid by receipts and is no traffic: a sector taken in, a period of an
+ * unopened agreement (docs/protocol.md section 15). A due is owed from the
+ * message that tells it on, on both sides, beside the bytes and in one sum with
+ * them. Sessions of renting connections only. */
+
+/* What a seller's price sheet says about them. */
+struct pay_dues {
+	struct amount one;  /* a sector's; lost messages may tell sixteen */
+	struct amount step; /* what one receipt may add for dues */
+	struct amount most; /* per GiB of traffic: no higher bid */
+};
+void pay_set_dues(struct pay_session *s, const struct pay_dues *d);
+
+/* Selling. Do held, countable receipts cover so much beyond what is owed, and
+ * beyond what other sessions of this payer were told is covered? Then they are
+ * kept for it: no byte is charged to them until pay_add_due(), or until this is
+ * asked with less. `due` is all that is under way on this session. */
+bool pay_covered(struct pay_session *s, struct amount due, int64_t now_ms);
+/* Buying. True: acknowledged receipts cover `due`, all that is under way or to
+ * be asked for next, beyond what is owed. Else they are led so far, as budget,
+ * funds and the seller's limit allow, and PAY_EV_COVERED follows. A seller
+ * without history is led by one at a time: `single` is the largest of them. */
+bool pay_lead(struct pay_session *s, struct amount due, struct amount single,
+	      int64_t now_ms);
+/* It is owed from here on: right before the seller's message that tells it is
+ * sent, right when the buyer got it. `bytes`: what it delivered, for the
+ * buyer's history with this seller. */
+void pay_add_due(struct pay_session *s, struct amount due, uint32_t bytes,
+		 int64_t now_ms);
+/* The same where there is no session (any more): we sell, or buy of, `other`.
+ * ERR_LIMIT, ERR_DB, ERR_NOMEM: the pair cannot be had, nothing is counted. */
+enum err_code pay_add_due_of(struct pay *p, enum pay_role role,
+			     const struct address *other, struct amount due,
+			     int64_t now_ms, struct err *e)
+	__attribute__((warn_unused_result));
 
 /* ---- looking ---- */
 

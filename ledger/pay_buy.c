@@ -67,7 +67,8 @@ static uint64_t step_bytes(const struct pay_session *s)
 
 /* What a receipt is to lead by: a step, but no more than is still to come from
  * this payee on all its connections, so that little is left over at the end. At
- * least a block: with less in hand no seller serves the last one. */
+ * least a block: with less in hand no seller serves the last one. Where dues
+ * are paid nothing is for bytes unless some are asked for. */
 static uint64_t lead_bytes(const struct pay_session *s, uint64_t step)
 {
 	struct pay *p = s->p;
@@ -75,10 +76,39 @@ static uint64_t lead_bytes(const struct pay_session *s, uint64_t step)
 
 	for (struct pay_session *q = s->pair->sessions; q && sum < step;
 	     q = q->pair_next)
-		if (q->role == PAY_BUY && !q->dead && q->buy.interested &&
-		    q->buy.job && !q->buy.job->gone)
+		if (q->role == PAY_BUY && !q->dead &&
+		    (q->renting || q->buy.interested) && q->buy.job &&
+		    !q->buy.job->gone)
 			sum += p->host.missing(p->host.ctx, q->ctx, step - sum);
-	return sum < PAY_BLOCK ? PAY_BLOCK : sum;
+	return sum < PAY_BLOCK && !s->renting ? PAY_BLOCK : sum;
+}
+
+/* Of dues that are to be covered, all sessions' of the pair. */
+static struct amount dues_wanted(const struct pay_pair *pair)
+{
+	struct amount sum = AMOUNT_ZERO;
+
+	for (const struct pay_session *q = pair->sessions; q; q = q->pair_next)
+		if (q->role == PAY_BUY && !q->dead)
+			sum = amount_add_cap(sum, q->buy.due);
+	return sum;
+}
+
+/* Without history what was told may be all that it did: one at a time. */
+static struct amount dues_led(const struct pay_session *s)
+{
+	struct amount single = AMOUNT_ZERO;
+
+	if (!s->renting)
+		return single;
+	if (has_history(s->pair))
+		return dues_wanted(s->pair);
+	for (const struct pay_session *q = s->pair->sessions; q;
+	     q = q->pair_next)
+		if (q->role == PAY_BUY && !q->dead)
+			single = amount_max(
+				single, amount_min(q->buy.single, q->buy.due));
+	return single;
 }
 
 /* The next receipt is due when no more than this is left ahead. Half a step;
@@ -142,10 +172,13 @@ static void bid(struct pay_session *s, struct amount price)
 static void first_bid(struct pay_session *s)
 {
 	const struct pay_job_config *cfg = &s->buy.job->cfg;
-	struct amount price = amount_min(cfg->start_per_gib, cfg->max_per_gib);
+	struct amount most = cfg->max_per_gib, price;
 
+	if (s->renting)
+		most = amount_min(most, s->buy.dues.most);
+	price = amount_min(cfg->start_per_gib, most);
 	price = amount_max(amount_max(price, s->buy.floor), s->bid);
-	if (amount_cmp(s->buy.floor, cfg->max_per_gib) > 0) {
+	if (amount_cmp(s->buy.floor, most) > 0) {
 		stop(s);
 		pay_tell(s, PAY_EV_TOO_DEAR, s->buy.floor, PAY_NO_PRICE,
 			 "its price is above our maximum");
@@ -253,20 +286,39 @@ static bool may_risk(const struct pay_session *s, struct amount delta)
 			  part_of(job->cfg.budget, PAY_RISK_LOST_DIV)) <= 0;
 }
 
+/* The seller trusts us no further than its limit: part of a due is of no use to
+ * anyone, so it is not promised then. */
+static void tell_stuck(struct pay_session *s, bool stuck)
+{
+	if (stuck && !s->buy.stuck_told)
+		pay_tell(s, PAY_EV_NO, s->buy.limit, PAY_NO_EXPOSURE,
+			 "it trusts us no further before it has cashed");
+	s->buy.stuck_told = stuck;
+}
+
 /* How far this seller should be promised now; not above what is: nothing to
  * do. */
-static struct amount target_of(const struct pay_session *s)
+static struct amount target_of(struct pay_session *s)
 {
 	uint64_t step = step_bytes(s);
 	/* without history what it says was served, and never came, is not made
 	 * good: all it can get is one step */
 	struct amount done =
 		has_history(s->pair) ? used(s->pair) : s->pair->out.owed;
-	struct amount want = AMOUNT_ZERO;
+	struct amount dues = dues_led(s), want = AMOUNT_ZERO, whole;
+	struct amount refill = amount_add_cap(refill_at(s, step), dues);
 
-	if (amount_cmp(pay_buy_ahead(s->pair), refill_at(s, step)) <= 0)
+	if (amount_cmp(pay_buy_ahead(s->pair), refill) <= 0)
 		want = amount_add_cap(done,
 				      pay_cost_up(s->bid, lead_bytes(s, step)));
+	whole = amount_add_cap(amount_max(want, done), dues);
+	if (!amount_is_zero(dues)) {
+		bool fits = !s->buy.limit_known ||
+			    amount_cmp(whole, s->buy.limit) <= 0;
+
+		tell_stuck(s, !fits);
+		want = fits ? whole : want;
+	}
 	if (s->buy.limit_known)
 		want = amount_min(want, s->buy.limit);
 	if (s->buy.proved)
@@ -277,15 +329,25 @@ static struct amount target_of(const struct pay_session *s)
 		want, amount_add_cap(promised(s->pair), amount_from_u64(1)));
 }
 
+/* Less than this is not worth a promise: a block, or all of the dues. */
+static struct amount least_of(const struct pay_session *s, struct amount delta)
+{
+	if (!amount_is_zero(dues_led(s)))
+		return delta;
+	return amount_min(delta, pay_cost_up(s->bid, PAY_BLOCK));
+}
+
 /* What is left of the budget; false: not even a block. */
 static bool within_budget(struct pay_session *s, struct amount *delta)
 {
 	struct pay_job *job = s->buy.job;
 	struct amount out = amount_add_cap(job->spent, job->pending);
 	struct amount left = amount_sub_floor(job->cfg.budget, out);
+	struct amount least = s->renting ? least_of(s, *delta)
+					 : pay_cost_up(s->bid, PAY_BLOCK);
 
 	*delta = amount_min(*delta, left);
-	if (amount_cmp(left, pay_cost_up(s->bid, PAY_BLOCK)) >= 0)
+	if (amount_cmp(left, least) >= 0)
 		return true;
 	if (amount_is_zero(job->pending) && !job->gone) {
 		job->gone = true;
@@ -303,8 +365,7 @@ static bool within_funds(struct pay_session *s, struct amount *delta,
 	const struct book_facts *f = &s->pair->out.facts;
 	struct amount covered = amount_add_cap(f->paid, f->reserve);
 	struct amount have = promised(s->pair), room, own, out;
-	struct amount least =
-		amount_min(*delta, pay_cost_up(s->bid, PAY_BLOCK));
+	struct amount least = least_of(s, *delta);
 	struct amount over = amount_sub_floor(have, covered);
 	bool known = p->book.own_funds(p->book.ctx, &own, &out);
 
@@ -376,17 +437,25 @@ static void forget_silent_signer(struct pay_session *s)
 			"the signer does not answer");
 }
 
+static bool wants(const struct pay_session *s)
+{
+	if (!s->renting)
+		return s->buy.interested;
+	return !amount_is_zero(s->buy.due) ||
+	       s->p->host.missing(s->p->host.ctx, s->ctx, 1) > 0;
+}
+
 /* Is anything to be promised on this session at all, now? */
 static bool can_pay(struct pay_session *s)
 {
 	struct pay_pair *pair = s->pair;
 
-	if (s->dead || s->buy.state != BUY_PAYING || !s->buy.interested ||
-	    !s->buy.job || s->buy.job->gone || amount_is_zero(s->bid))
+	if (s->dead || s->buy.state != BUY_PAYING || !s->buy.job ||
+	    s->buy.job->gone || amount_is_zero(s->bid) || !wants(s))
 		return false;
 	if (pair->dropped && s->p->now_ms - pair->dropped_ms >= PAY_DROP_MS)
 		undrop(s);
-	if (pair->out.banned || pair->dropped ||
+	if (pair->out.banned || pair->dropped || pair->overdrawn ||
 	    pair->pending != PENDING_NONE || s->p->now_ms < pair->retry_ms)
 		return false;
 	/* an empty book waits a little for the chain's `paid`, the floor */
@@ -396,6 +465,13 @@ static bool can_pay(struct pay_session *s)
 		return false;
 	}
 	return true;
+}
+
+/* See count_as_served() of the seller. */
+static struct amount most_at_a_time(const struct pay_session *s)
+{
+	return amount_add_cap(s->buy.dues.step,
+			      pay_cost_up(s->bid, PAY_STEP_MAX));
 }
 
 void pay_buy_pump(struct pay_session *s)
@@ -411,6 +487,11 @@ void pay_buy_pump(struct pay_session *s)
 	if (amount_is_zero(delta) || !may_risk(s, delta) ||
 	    !within_budget(s, &delta) || !within_funds(s, &delta, &beyond))
 		return;
+	if (s->renting) { /* more at a time would count as served long ago */
+		beyond = amount_sub_floor(
+			beyond, amount_sub_floor(delta, most_at_a_time(s)));
+		delta = amount_min(delta, most_at_a_time(s));
+	}
 	if (!amount_add(&target, promised(pair), delta) ||
 	    !amount_fits112(target))
 		return;
@@ -525,6 +606,8 @@ void pay_buy_committed(struct pay *p, struct pay_pair *pair, bool ok)
 		hello(s);
 		return;
 	}
+	if (!s->buy.proved)
+		s->buy.proof = pair->out.newest.amount;
 	s->buy.proved = true;
 	send_newest(s);
 	s->buy.wanted_ms = pair->pending_ms;
@@ -692,7 +775,8 @@ static bool nothing_under_way(const struct pay_session *s)
 	for (const struct pay_session *q = s->pair->sessions; q;
 	     q = q->pair_next)
 		if (q != s && q->role == PAY_BUY && !q->dead &&
-		    q->buy.metered && !q->buy.held)
+		    ((q->buy.metered && !q->buy.held) ||
+		     !amount_is_zero(q->buy.due)))
 			return false;
 	return true;
 }
@@ -703,13 +787,19 @@ static bool nothing_under_way(const struct pay_session *s)
 static struct amount loss_allowed(const struct pay_session *s)
 {
 	uint64_t bytes = s->pair->out.bytes / 16;
+	struct amount dues;
 
 	if (bytes < PAY_STEP_MIN)
 		bytes = PAY_STEP_MIN;
 	if (bytes > PAY_STEP_SLOW)
 		bytes = PAY_STEP_SLOW;
+	dues = s->buy.dues.one;
+	if (!amount_mul_u64(&dues, dues, PAY_DUES_LOST))
+		dues = amount_max112();
 	return amount_add_cap(
-		pay_cost_up(amount_max(s->bid, s->buy.price), bytes),
+		amount_add_cap(
+			pay_cost_up(amount_max(s->bid, s->buy.price), bytes),
+			dues),
 		part_of(s->pair->out.owed, PAY_LOSS_DIV));
 }
 
@@ -759,9 +849,59 @@ static void compare_counts(struct pay_session *s, struct amount theirs)
 		pair->out_dirty = true;
 	if (!amount_is_zero(more) &&
 	    amount_cmp(out->lost, loss_allowed(s)) > 0) {
+		pair->overdrawn = true;
 		drop(s, more, "counts as served what never came");
 		stop(s);
 	}
+}
+
+/* By receipts that the seller acknowledged on this session, one of which proved
+ * it: only then does it find the same. */
+static bool is_covered(const struct pay_session *s)
+{
+	struct amount have = s->buy.acked, need;
+
+	if (s->dead || !s->pair || s->buy.state != BUY_PAYING ||
+	    !s->buy.proved || amount_cmp(have, s->buy.proof) < 0)
+		return false;
+	if (s->buy.limit_known)
+		have = amount_min(have, s->buy.limit);
+	return amount_add(&need, used(s->pair), dues_wanted(s->pair)) &&
+	       amount_cmp(have, need) >= 0;
+}
+
+static void tell_covered(struct pay_session *s)
+{
+	if (!s->buy.waits || !is_covered(s))
+		return;
+	s->buy.waits = false;
+	pay_tell(s, PAY_EV_COVERED, s->buy.due, PAY_NO_NONE, "");
+}
+
+bool pay_lead(struct pay_session *s, struct amount due, struct amount single,
+	      int64_t now_ms)
+{
+	if (s->role != PAY_BUY || !s->renting || s->dead)
+		return false;
+	s->p->now_ms = now_ms;
+	s->buy.due = due;
+	s->buy.single = single;
+	s->buy.waits = !amount_is_zero(due) && !is_covered(s);
+	if (!s->buy.waits)
+		return true;
+	pay_buy_pump(s);
+	return false;
+}
+
+void pay_buy_due(struct pay_pair *pair, struct amount due, uint32_t bytes)
+{
+	struct book_out *out = &pair->out;
+
+	out->owed = amount_min(amount_add_cap(out->owed, due), promised(pair));
+	out->lost = amount_min(out->lost,
+			       amount_sub_floor(promised(pair), out->owed));
+	out->bytes += bytes;
+	pair->out_dirty = true;
 }
 
 static enum err_code on_ack(struct pay_session *s, const struct pay_msg_ack *m,
@@ -783,12 +923,14 @@ static enum err_code on_ack(struct pay_session *s, const struct pay_msg_ack *m,
 		s->buy.sent_ms = 0;
 		s->buy.since_ms = now;
 	}
+	s->buy.acked = amount_max(s->buy.acked, m->amount);
 	if (nothing_under_way(s))
 		compare_counts(s, m->owed);
 	if (s->buy.state == BUY_HELLO && !s->buy.retry_ms &&
 	    amount_cmp(m->amount, s->buy.sent) == 0)
 		s->buy.state = BUY_PAYING;
 	pay_buy_pump(s);
+	tell_covered(s);
 	return ERR_NONE;
 }
 
@@ -952,8 +1094,8 @@ static void watch_service(struct pay_session *s)
 	struct pay_pair *pair = s->pair;
 	bool at_max = amount_cmp(s->bid, s->buy.job->cfg.max_per_gib) >= 0;
 
-	if (!s->buy.interested || !s->buy.proved || pair->dropped ||
-	    amount_is_zero(pay_buy_ahead(pair)))
+	if (s->renting || !s->buy.interested || !s->buy.proved ||
+	    pair->dropped || amount_is_zero(pay_buy_ahead(pair)))
 		return;
 	if (!s->buy.choked && waited(s, s->buy.since_ms, PAY_STALL_MS)) {
 		drop(s, pay_buy_ahead(pair), "took a step and served nothing");
@@ -968,7 +1110,7 @@ static void watch_service(struct pay_session *s)
 
 static void raise_when_choked(struct pay_session *s)
 {
-	if (s->buy.choked && s->buy.interested &&
+	if (s->buy.choked && s->buy.interested && !s->renting &&
 	    amount_is_zero(s->buy.bid_out) &&
 	    waited(s, s->buy.since_ms, PAY_RAISE_MS) &&
 	    waited(s, s->buy.raised_ms, PAY_RAISE_MS))
@@ -996,6 +1138,7 @@ void pay_buy_tick(struct pay_session *s)
 		raise_when_choked(s);
 		watch_service(s);
 		pay_buy_pump(s);
+		tell_covered(s);
 		break;
 	case BUY_STOPPED:
 		if (due && s->pair && s->buy.job)
@@ -1022,6 +1165,19 @@ void pay_buy_leave(struct pay_session *s)
 	if (!others && job && !pair->dropped && !has_history(pair))
 		job->lost_new =
 			amount_add_cap(job->lost_new, pay_buy_ahead(pair));
+}
+
+void pay_session_set_job(struct pay_session *s, struct pay_job *job,
+			 int64_t now_ms)
+{
+	if (s->role != PAY_BUY || s->dead || s->buy.job == job)
+		return;
+	s->p->now_ms = now_ms;
+	s->buy.job = job;
+	if (job && s->buy.state == BUY_OFF && !s->buy.retry_ms)
+		pay_buy_start(s);
+	else if (job)
+		pay_buy_pump(s);
 }
 
 void pay_buy_job_gone(struct pay_job *job)

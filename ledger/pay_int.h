@@ -35,6 +35,7 @@
 #define PAY_METER_SLACK (1 << 20) /* bytes: blocks charged, then withdrawn */
 #define PAY_BLIND_MAX 16  /* payers served before their balance is read */
 #define PAY_TRUST_DIV 4	  /* of what a payer paid is trusted on top */
+#define PAY_DUES_LOST 16  /* dues may be told and not heard */
 #define PAY_LOSS_DIV 64	  /* of what a payee delivered may get lost */
 #define PAY_RAISE_DIV 8	  /* a bid rises by this part */
 #define PAY_REFILL_DIV 16 /* of a step is left ahead at least */
@@ -55,15 +56,18 @@ struct pay_pair {
 	/* it pays us: in.newest is durable, in.owed runs ahead of the book */
 	struct book_in in;
 	bool in_dirty; /* owed moved since it was stored */
+	bool due_late; /* by a due, which is stored behind next_in */
 	bool staged;   /* `next_in` waits for its commit */
 	struct receipt next_in;
 	struct amount bump; /* that next_in adds to owed */
+	struct amount kept; /* for dues: the sum of its sessions' sell.due */
 	bool blind;	    /* holds one of PAY_BLIND_MAX places */
 
 	/* we pay it: out.newest is durable, the counts run ahead */
 	struct book_out out;
 	bool out_dirty;
-	bool dropped; /* took money and did not serve */
+	bool dropped;	/* took money and did not serve */
+	bool overdrawn; /* counts more than is written off: for this run */
 	int64_t dropped_ms;
 	bool adopting;	    /* next_out is one that the payee held */
 	struct amount soft; /* of owed: adopted, perhaps not served */
@@ -98,7 +102,7 @@ struct pay_session {
 	struct pay *p;
 	enum pay_role role;
 	void *ctx;
-	bool dead;
+	bool dead, renting;
 	uint8_t net[6]; /* /24 or /48 with its family */
 	uint8_t seal_key[32];
 	struct pay_pair *pair; /* once the other side is known */
@@ -118,7 +122,9 @@ struct pay_session {
 		struct amount price;	  /* of the last meter message */
 		struct amount charged_at; /* of the last that charged */
 		bool hold, told_hold;
+		uint32_t hold_len; /* bytes of the block that waits */
 		int64_t hold_ms;
+		struct amount due;	   /* covered, and not owed yet */
 		struct amount cap;	   /* highest bid ever agreed here */
 		struct amount told_limit;  /* last EXPOSURE */
 		struct amount acked_limit; /* of the last ack */
@@ -151,6 +157,13 @@ struct pay_session {
 		uint32_t unseen;    /* bytes since the last look at what is due
 				     */
 		struct amount sent; /* highest amount sent on this session */
+		struct amount proof; /* what made it proved */
+		struct amount acked; /* newest amount acknowledged on it */
+		struct pay_dues dues;
+		struct amount due;    /* to be covered, and not owed yet */
+		struct amount single; /* the largest one of them */
+		bool waits;	      /* pay_lead() said no */
+		bool stuck_told;      /* that the limit is in its way */
 	} buy;
 };
 
@@ -213,6 +226,8 @@ struct amount pay_cost_up(struct amount per_gib, uint64_t bytes);
 bool pay_cost_add(struct amount *sum, uint64_t *rem, struct amount per_gib,
 		  uint64_t bytes, struct amount most);
 bool pay_ask_allowed(struct pay *p, const uint8_t net[6]);
+/* Counts that moved go into the book with the next commit. */
+void pay_flush_pair(struct pay *p, struct pay_pair *pair);
 
 /* ---- pay_sell.c ---- */
 
@@ -228,6 +243,9 @@ void pay_sell_review(struct pay *p, struct pay_pair *pair);
 void pay_sell_first_facts(struct pay_pair *pair);
 /* Prepaid, countable and not served. */
 struct amount pay_sell_credit(const struct pay *p, const struct pay_pair *pair);
+/* So much of the credit is kept for dues of this session. */
+void pay_sell_keep(struct pay_session *s, struct amount due);
+void pay_sell_due(struct pay *p, struct pay_pair *pair, struct amount due);
 
 /* ---- pay_buy.c ---- */
 
@@ -242,5 +260,6 @@ void pay_buy_pump(struct pay_session *s);
 void pay_buy_job_gone(struct pay_job *job);
 /* Promised and not arrived. */
 struct amount pay_buy_ahead(const struct pay_pair *pair);
+void pay_buy_due(struct pay_pair *pair, struct amount due, uint32_t bytes);
 
 #endif

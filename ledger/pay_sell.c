@@ -48,6 +48,12 @@ struct amount pay_sell_credit(const struct pay *p, const struct pay_pair *pair)
 	return amount_sub_floor(countable(p, pair), pair->in.owed);
 }
 
+/* Of it, what bytes may use up. */
+static struct amount for_bytes(const struct pay *p, const struct pay_pair *pair)
+{
+	return amount_sub_floor(pay_sell_credit(p, pair), pair->kept);
+}
+
 static bool limited(const struct pay *p, const struct pay_pair *pair)
 {
 	return pair->in.have &&
@@ -103,8 +109,15 @@ static uint64_t rank_of_price(struct amount price)
 
 static bool covers_block(const struct pay_session *s)
 {
-	return amount_cmp(pay_sell_credit(s->p, s->pair),
+	return amount_cmp(for_bytes(s->p, s->pair),
 			  pay_cost_up(s->bid, PAY_BLOCK)) >= 0;
+}
+
+/* The block that waits may be another length than the usual one. */
+static bool covers_held(const struct pay_session *s)
+{
+	return amount_cmp(for_bytes(s->p, s->pair),
+			  pay_cost_up(s->bid, s->sell.hold_len)) >= 0;
 }
 
 static bool paid_up(const struct pay_session *s)
@@ -199,10 +212,11 @@ static void review(struct pay_session *s)
 	tell_limit(s);
 	if (s->sell.acked &&
 	    amount_cmp(limit_of(s->p, s->pair), s->sell.acked_limit) > 0 &&
-	    amount_cmp(s->pair->in.newest.amount, s->sell.acked_limit) >= 0)
+	    (s->renting ||
+	     amount_cmp(s->pair->in.newest.amount, s->sell.acked_limit) >= 0))
 		send_ack(s); /* the buyer waits for a higher limit */
 	if (s->sell.hold && s->sell.proved && !amount_is_zero(s->bid) &&
-	    covers_block(s)) {
+	    covers_held(s)) {
 		s->sell.hold = s->sell.told_hold = false;
 		pay_tell(s, PAY_EV_READY, AMOUNT_ZERO, PAY_NO_NONE, "");
 	}
@@ -299,7 +313,8 @@ static const struct receipt *highest(const struct pay_pair *pair)
 	return pair->in.have ? &pair->in.newest : NULL;
 }
 
-/* Of what a receipt adds, at most the largest step is prepaid service; the rest
+/* Of what a receipt adds, at most the largest step, of bytes and where dues are
+ * paid of those too, is prepaid service; the rest
  * can only be for service that our books have forgotten (an old backup, an
  * empty database). The payer's own count may say that it was even more. */
 static void count_as_served(struct pay_session *s,
@@ -308,8 +323,10 @@ static void count_as_served(struct pay_session *s,
 	struct pay_pair *pair = s->pair;
 	struct amount most = pay_cost_up(s->sell.cap, PAY_STEP_MAX);
 	struct amount grown = amount_sub_floor(m->r.amount, held);
+	struct amount dues = s->renting ? s->p->cfg.due_step : AMOUNT_ZERO;
 	struct amount owed = amount_add_cap(pair->in.owed, pair->bump);
 
+	most = amount_add_cap(most, dues);
 	owed = amount_add_cap(owed, amount_sub_floor(grown, most));
 	if (amount_cmp(held, pair->in.facts.paid) < 0) /* we cashed it once */
 		owed = amount_max(owed, pair->in.facts.paid);
@@ -449,6 +466,9 @@ void pay_sell_committed(struct pay *p, struct pay_pair *pair, bool ok)
 		pair->in.owed = amount_add_cap(pair->in.owed, pair->bump);
 	}
 	pair->bump = AMOUNT_ZERO;
+	if (pair->due_late)
+		pay_flush_pair(p, pair);
+	pair->due_late = false;
 	for (struct pay_session *s = pair->sessions; s; s = s->pair_next)
 		if (s->role == PAY_SELL && s->sell.await && !s->dead)
 			answer(s, ok);
@@ -475,8 +495,9 @@ static void meter(struct pay_session *s, bool paid, struct amount price)
 	pay_send(s, &m);
 }
 
-static enum pay_charge hold(struct pay_session *s)
+static enum pay_charge hold(struct pay_session *s, uint32_t len)
 {
+	s->sell.hold_len = len;
 	if (!s->sell.hold) {
 		s->sell.hold = true;
 		s->sell.hold_ms = s->p->now_ms;
@@ -504,6 +525,7 @@ void pay_set_slot(struct pay_session *s, enum pay_slot slot)
 enum pay_charge pay_charge(struct pay_session *s, uint32_t len, int64_t now_ms)
 {
 	struct pay_pair *pair = s->pair;
+	struct amount most;
 
 	if (s->dead || s->role != PAY_SELL)
 		return PAY_CHARGE_HOLD;
@@ -513,10 +535,12 @@ enum pay_charge pay_charge(struct pay_session *s, uint32_t len, int64_t now_ms)
 		s->free_bytes += len;
 		return PAY_CHARGE_FREE;
 	}
-	if (!s->sell.proved || amount_is_zero(s->bid) ||
-	    !pay_cost_add(&pair->in.owed, &pair->in.owed_rem, s->bid, len,
-			  countable(s->p, pair)))
-		return hold(s);
+	if (!s->sell.proved || amount_is_zero(s->bid))
+		return hold(s, len);
+	most = amount_sub_floor(countable(s->p, pair), pair->kept);
+	if (!pay_cost_add(&pair->in.owed, &pair->in.owed_rem, s->bid, len,
+			  most))
+		return hold(s, len);
 	meter(s, true, s->bid);
 	if (s->paid_bytes % PAY_BYTES_A_MSG + len >= PAY_BYTES_A_MSG)
 		s->tokens++;
@@ -549,6 +573,55 @@ void pay_uncharge(struct pay_session *s, uint32_t len)
 	s->pair->in_dirty = true;
 }
 
+/* ---- dues ---- */
+
+void pay_sell_keep(struct pay_session *s, struct amount due)
+{
+	struct pay_pair *pair = s->pair;
+
+	pair->kept = amount_sub_floor(pair->kept, s->sell.due);
+	pair->kept = amount_add_cap(pair->kept, due);
+	s->sell.due = due;
+}
+
+bool pay_covered(struct pay_session *s, struct amount due, int64_t now_ms)
+{
+	struct pay *p = s->p;
+	struct amount need;
+
+	p->now_ms = now_ms;
+	if (amount_is_zero(due)) {
+		if (s->pair)
+			pay_sell_keep(s, due);
+		return true;
+	}
+	if (s->dead || s->role != PAY_SELL || !s->sell.proved)
+		return false;
+	need = amount_sub_floor(s->pair->kept, s->sell.due);
+	if (!amount_add(&need, need, due) ||
+	    amount_cmp(pay_sell_credit(p, s->pair), need) < 0) {
+		tell_limit(s);
+		return false;
+	}
+	pay_sell_keep(s, due);
+	update_rank(s);
+	return true;
+}
+
+/* Stored at once: a host that stops now has told what it took for it. Never
+ * above what was promised: the rest was served unasked, which only happens when
+ * its session is gone and another used up what was kept. */
+void pay_sell_due(struct pay *p, struct pay_pair *pair, struct amount due)
+{
+	struct book_in *in = &pair->in;
+
+	in->owed = amount_min(amount_add_cap(in->owed, due),
+			      in->have ? in->newest.amount : AMOUNT_ZERO);
+	pair->in_dirty = true;
+	pair->due_late = pair->staged;
+	pay_flush_pair(p, pair);
+}
+
 /* ---- time and leaving ---- */
 
 void pay_sell_tick(struct pay_session *s)
@@ -564,4 +637,6 @@ void pay_sell_tick(struct pay_session *s)
 void pay_sell_leave(struct pay_session *s)
 {
 	s->sell.await = false;
+	if (s->pair)
+		pay_sell_keep(s, AMOUNT_ZERO);
 }

@@ -161,6 +161,7 @@ void torrent_trade_event(struct torrent *t, int kind, const char *amount,
 	case PAY_EV_RANK:
 	case PAY_EV_READY:
 	case PAY_EV_BOOK:
+	case PAY_EV_COVERED:
 		return;
 	}
 }

@@ -196,6 +196,7 @@ static const char *event_name(enum pay_event_kind kind)
 		"receipt taken",  "refused",	    "refused by seller",
 		"exposure limit", "seller dropped", "receipt adopted",
 		"rank",		  "ready",	    "book refused",
+		"covered",
 	};
 
 	return names[kind];

@@ -10,13 +10,19 @@
 
 #define BLOCK 16384U
 #define CHAIN_MS 200 /* an answer of the chain takes so long */
+#define STORE_MS 30  /* and a disk */
+#define SECTOR (1U << 20)
+#define STORING 64
 #define QUEUE 1024
 
 unsigned expect_failures;
 
+enum sector_item { NO_SECTOR, SECTOR_SENT, SECTOR_STORED, SECTOR_REFUSED };
+
 struct item {
 	int64_t due_ms;
 	bool block, bad, paid;
+	enum sector_item sector;
 	uint32_t len;
 	uint8_t bytes[PAY_MSG_ROOM];
 	size_t n;
@@ -44,6 +50,13 @@ struct sim_link {
 	bool closed, unchoked, paid_slot, held;
 	uint64_t allowance; /* bytes that the rate lets go now */
 	uint64_t left, got_paid, got_free, sent;
+	/* sectors: the buyer's */
+	unsigned to_bring, under_way, heard;
+	uint64_t up; /* bytes that the rate lets it bring now */
+	bool waits;  /* pay_lead() said no */
+	/* and the seller's */
+	unsigned storing, taken, refused;
+	int64_t stored_at[STORING];
 };
 
 struct sim_raw {
@@ -498,6 +511,8 @@ static uint64_t on_missing(void *ctx, void *session_ctx, uint64_t enough)
 	uint64_t got = l->got_paid + l->got_free;
 
 	(void)ctx;
+	if (l->cfg.renting && !l->cfg.want)
+		return 0;
 	if (!l->cfg.want || l->raw)
 		return enough;
 	got = got < l->cfg.want ? l->cfg.want - got : 0;
@@ -515,6 +530,8 @@ static void on_event(void *ctx, const struct pay_event *ev)
 	}
 	if (ev->kind == PAY_EV_READY && end)
 		end->link->held = false;
+	if (ev->kind == PAY_EV_COVERED && end)
+		end->link->waits = false;
 	if (ev->kind == PAY_EV_RANK)
 		n->rechoke = true;
 }
@@ -543,6 +560,7 @@ static void start_pay(struct sim_node *n)
 		.floor = sim_tokens(n->cfg.floor),
 		.trust_start = sim_tokens(n->cfg.trust_start),
 		.trust_max = sim_tokens(1000000),
+		.due_step = amount_from_u64(n->cfg.due_step),
 		.asks_per_net = n->cfg.asks_per_net,
 		.asks_in_all = n->cfg.asks_in_all,
 	};
@@ -669,8 +687,16 @@ static struct pay_session *open_session(struct sim_link *l, struct sim_node *n,
 					const uint8_t ip[16])
 {
 	struct end *end = &l->ends[role == PAY_BUY];
-	struct pay_session_config cfg = {.role = role, .ctx = end, .job = job};
+	struct pay_session_config cfg = {.role = role,
+					 .ctx = end,
+					 .job = job,
+					 .renting = l->cfg.renting};
+	struct pay_dues dues = {.one = amount_from_u64(l->cfg.due),
+				.step = amount_from_u64(l->cfg.due_step),
+				.most = amount_max112()};
 	struct pay_session *s = NULL;
+
+	cfg.dues = l->cfg.renting ? &dues : NULL;
 
 	*end = (struct end){.link = l, .buyer = role == PAY_BUY};
 	memcpy(cfg.ip, ip, sizeof(cfg.ip));
@@ -715,6 +741,11 @@ struct sim_link *sim_connect(struct sim *sim, struct sim_node *buyer,
 		l->cfg.rate = 4 << 20;
 	if (l->cfg.want)
 		l->left = l->cfg.want;
+	if (!l->cfg.window)
+		l->cfg.window = 4;
+	if (!l->cfg.due_step)
+		l->cfg.due_step = 16 * l->cfg.due;
+	l->to_bring = l->cfg.sectors;
 	l->buyer = buyer;
 	l->seller = seller;
 	memcpy(key, seller->me.bytes, sizeof(seller->me.bytes));
@@ -724,6 +755,10 @@ struct sim_link *sim_connect(struct sim *sim, struct sim_node *buyer,
 	l->sell = open_session(l, seller, PAY_SELL, NULL, NULL, ip);
 	if (job)
 		l->buy = open_session(l, buyer, PAY_BUY, job, key, ip);
+	if (l->cfg.renting) { /* nobody is choked there */
+		l->unchoked = true;
+		pay_set_slot(l->sell, PAY_SLOT_PAID);
+	}
 	return l;
 }
 
@@ -735,11 +770,24 @@ static void close_end(struct pay_session **s)
 	*s = NULL;
 }
 
+/* A disk goes on with what it was given. */
+static void finish_storing(struct sim_link *l)
+{
+	struct amount due = amount_from_u64(l->cfg.due);
+
+	for (; l->storing; l->storing--) {
+		MUST(pay_add_due_of(l->seller->pay, PAY_SELL, &l->buyer->me,
+				    due, l->sim->now_ms, NULL));
+		l->taken++;
+	}
+}
+
 void sim_disconnect(struct sim_link *l)
 {
 	l->closed = true;
 	close_end(&l->buy);
 	close_end(&l->sell);
+	finish_storing(l);
 	l->to_buyer.count = l->to_seller.count = 0;
 }
 
@@ -761,6 +809,21 @@ uint64_t sim_got_free(const struct sim_link *l)
 bool sim_link_closed(const struct sim_link *l)
 {
 	return l->closed;
+}
+
+unsigned sim_stored(const struct sim_link *l)
+{
+	return l->heard;
+}
+
+unsigned sim_taken(const struct sim_link *l)
+{
+	return l->taken;
+}
+
+unsigned sim_refused(const struct sim_link *l)
+{
+	return l->refused;
 }
 
 struct pay_session *sim_buyer_session(struct sim_link *l)
@@ -798,16 +861,99 @@ static void block_arrives(struct sim_link *l, const struct item *it)
 	}
 }
 
+/* ---- sectors ---- */
+
+static void tell_sector(struct sim_link *l, enum sector_item what)
+{
+	struct item it = {.sector = what,
+			  .due_ms = l->sim->now_ms + l->cfg.latency_ms};
+
+	push(what == SECTOR_SENT ? &l->to_seller : &l->to_buyer, &it);
+}
+
+static void bring_sectors(struct sim_link *l)
+{
+	struct amount due = amount_from_u64(l->cfg.due), all;
+
+	l->up += l->cfg.rate * SIM_TURN_MS / 1000;
+	if (l->up > l->cfg.rate)
+		l->up = l->cfg.rate;
+	while (l->buy && !l->closed && l->to_bring &&
+	       l->under_way < l->cfg.window && l->up >= SECTOR) {
+		all = amount_from_u64(l->cfg.due * (l->under_way + 1));
+		if (!l->cfg.unpaid && l->waits)
+			return;
+		l->waits = !pay_lead(l->buy, all, due, l->sim->now_ms);
+		if (l->waits && !l->cfg.unpaid)
+			return;
+		l->up -= SECTOR;
+		l->to_bring--;
+		l->under_way++;
+		tell_sector(l, SECTOR_SENT);
+	}
+}
+
+/* Decided on when it comes, as if its first part and its last were one. */
+static void sector_comes(struct sim_link *l)
+{
+	struct amount all = amount_from_u64(l->cfg.due * (l->storing + 1));
+
+	if (!l->sell || l->closed)
+		return;
+	if (l->storing == STORING ||
+	    !pay_covered(l->sell, all, l->sim->now_ms)) {
+		l->refused++;
+		tell_sector(l, SECTOR_REFUSED);
+		return;
+	}
+	l->stored_at[l->storing++] = l->sim->now_ms + STORE_MS;
+}
+
+static void store_sectors(struct sim_link *l)
+{
+	struct amount due = amount_from_u64(l->cfg.due);
+
+	while (l->storing && !l->closed && !l->cfg.mute &&
+	       l->stored_at[0] <= l->sim->now_ms) {
+		memmove(l->stored_at, l->stored_at + 1,
+			--l->storing * sizeof(l->stored_at[0]));
+		pay_add_due(l->sell, due, 0, l->sim->now_ms);
+		l->taken++;
+		if (!l->cfg.counts_silent)
+			tell_sector(l, SECTOR_STORED);
+	}
+}
+
+static void sector_is_answered(struct sim_link *l, bool stored)
+{
+	if (!l->buy || l->closed)
+		return;
+	l->under_way--;
+	l->waits = false;
+	if (!stored) {
+		l->to_bring++;
+		return;
+	}
+	l->heard++;
+	pay_add_due(l->buy, amount_from_u64(l->cfg.due), SECTOR,
+		    l->sim->now_ms);
+}
+
 static void deliver(struct sim_link *l)
 {
 	struct item *it;
 
 	while ((it = front(&l->to_seller)) && it->due_ms <= l->sim->now_ms) {
-		arrive(l, l->sell, it);
+		if (it->sector)
+			sector_comes(l);
+		else
+			arrive(l, l->sell, it);
 		pop(&l->to_seller);
 	}
 	while ((it = front(&l->to_buyer)) && it->due_ms <= l->sim->now_ms) {
-		if (it->block)
+		if (it->sector)
+			sector_is_answered(l, it->sector == SECTOR_STORED);
+		else if (it->block)
 			block_arrives(l, it);
 		else
 			arrive(l, l->buy, it);
@@ -826,7 +972,8 @@ static void serve(struct sim_link *l)
 	l->allowance += l->cfg.rate * SIM_TURN_MS / 1000;
 	if (l->allowance > l->cfg.rate)
 		l->allowance = l->cfg.rate;
-	if (l->closed || !l->unchoked || l->cfg.mute || !l->left)
+	if (l->closed || !l->unchoked || l->cfg.mute || !l->left ||
+	    (l->cfg.renting && !l->cfg.want))
 		return;
 	while (l->allowance >= BLOCK && !l->held &&
 	       l->to_buyer.count < QUEUE / 2 &&
@@ -876,7 +1023,7 @@ static void choke(struct sim_node *n)
 	n->rechoke = false;
 	for (struct sim_link *l = n->sim->links; l; l = l->next)
 		if (l->seller == n && !l->closed && !l->raw &&
-		    count < CHOKE_MAX)
+		    !l->cfg.renting && count < CHOKE_MAX)
 			list[count++] = l;
 	for (; paid < count && paid < n->cfg.paid_slots; paid++) {
 		size_t top = paid;
@@ -967,6 +1114,9 @@ static void invariants(struct sim_link *l)
 	pay_session_view(l->sell, &s);
 	if (!amount_mul_div(&step, NULL, b.bid, PAY_STEP_MAX, 0, PAY_GIB))
 		abort();
+	if (l->cfg.renting) /* and those that answers were lost of */
+		step = amount_add_cap(
+			step, amount_from_u64(32 * l->cfg.window * l->cfg.due));
 	if (!amount_is_zero(b.bid))
 		EXPECT(amount_cmp(b.ahead,
 				  amount_add_cap(step, amount_from_u64(8))) <=
@@ -991,8 +1141,11 @@ static void turn(struct sim *sim)
 				 SIM_START_S + sim->now_ms / 1000);
 	}
 	for (struct sim_link *l = sim->links; l; l = l->next)
-		if (!l->raw)
+		if (!l->raw) {
 			serve(l);
+			bring_sectors(l);
+			store_sectors(l);
+		}
 	for (struct sim_node *n = sim->nodes; n; n = n->next)
 		end_turn(n);
 	for (struct sim_link *l = sim->links; l; l = l->next)
@@ -1068,6 +1221,41 @@ struct sim_raw *sim_raw(struct sim *sim, struct sim_node *node,
 		l->buy = open_session(l, node, role, job, raw_key, mapped);
 		l->unchoked = true;
 	}
+	return r;
+}
+
+struct sim_raw *sim_raw_host(struct sim *sim, struct sim_node *node,
+			     struct pay_job *job, struct pay_dues *dues)
+{
+	static const uint8_t ip[4] = {198, 51, 100, 1};
+	struct sim_raw *r = must(calloc(1, sizeof(*r)));
+	struct sim_link *l = new_link(sim);
+	uint8_t mapped[16];
+
+	map_v4(mapped, ip);
+	r->link = l;
+	l->raw = r;
+	l->buyer = node;
+	l->cfg.renting = true;
+	l->buy = open_session(l, node, PAY_BUY, job, raw_key, mapped);
+	if (dues)
+		pay_set_dues(l->buy, dues);
+	return r;
+}
+
+struct sim_raw *sim_raw_renter(struct sim *sim, struct sim_node *node,
+			       const uint8_t ip[4])
+{
+	struct sim_raw *r = must(calloc(1, sizeof(*r)));
+	struct sim_link *l = new_link(sim);
+	uint8_t mapped[16];
+
+	map_v4(mapped, ip);
+	r->link = l;
+	l->raw = r;
+	l->seller = node;
+	l->cfg.renting = true;
+	l->sell = open_session(l, node, PAY_SELL, NULL, NULL, mapped);
 	return r;
 }
 

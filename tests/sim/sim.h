@@ -70,6 +70,7 @@ struct sim_node_config {
 	uint64_t floor;	      /* tokens per GiB */
 	uint64_t trust_start; /* tokens */
 	uint64_t balance;     /* tokens in the bank */
+	uint64_t due_step;    /* units */
 	unsigned paid_slots;  /* 0: 3 */
 	unsigned free_slots;  /* 0: 1 */
 	unsigned asks_per_net, asks_in_all;
@@ -104,6 +105,16 @@ struct sim_link_config {
 	uint64_t want;	    /* bytes the buyer still needs; 0: no end */
 	bool mute;	    /* the seller takes money and sends nothing */
 	unsigned bad_every; /* each nth block is bad; 0: none */
+	/* A renting connection: the buyer brings sectors at `due` units each,
+	 * and `want` are bytes that it reads (0: none). A mute seller takes
+	 * sectors and says nothing of them. */
+	bool renting;
+	unsigned sectors;
+	unsigned window;    /* under way at a time; 0: 4 */
+	uint64_t due;	    /* units */
+	uint64_t due_step;  /* units; 0: 16 sectors' worth */
+	bool unpaid;	    /* it sends sectors that are not covered */
+	bool counts_silent; /* the seller counts dues that it never tells */
 };
 
 struct sim_link *sim_connect(struct sim *sim, struct sim_node *buyer,
@@ -114,6 +125,9 @@ void sim_mute(struct sim_link *l, bool mute);
 uint64_t sim_got_paid(const struct sim_link *l);
 uint64_t sim_got_free(const struct sim_link *l);
 bool sim_link_closed(const struct sim_link *l);
+unsigned sim_stored(const struct sim_link *l);	/* heard by the buyer */
+unsigned sim_taken(const struct sim_link *l);	/* by the seller */
+unsigned sim_refused(const struct sim_link *l); /* not covered */
 struct pay_session *sim_buyer_session(struct sim_link *l);
 struct pay_session *sim_seller_session(struct sim_link *l);
 
@@ -147,6 +161,12 @@ bool sim_raw_sell(struct sim_raw *r, const struct address *payee,
 		  struct amount price);
 bool sim_raw_ack(struct sim_raw *r, struct amount amount, struct amount limit,
 		 struct amount owed);
+/* Node buys, on a renting connection; `dues` may be NULL. */
+struct sim_raw *sim_raw_host(struct sim *sim, struct sim_node *node,
+			     struct pay_job *job, struct pay_dues *dues);
+/* Node sells, on a renting connection. */
+struct sim_raw *sim_raw_renter(struct sim *sim, struct sim_node *node,
+			       const uint8_t ip[4]);
 bool sim_raw_meter(struct sim_raw *r, struct amount price, uint64_t bytes);
 /* The usual words of a raw buyer: ask, bid `price`; then a signed receipt. */
 bool sim_raw_agree(struct sim_raw *r, struct amount price);
