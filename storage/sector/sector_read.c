@@ -25,7 +25,8 @@ struct block {
 	uint64_t used;	  /* when, in reads */
 	unsigned holds;
 	unsigned tries;
-	bool stale;		    /* its sector has left; for nobody new */
+	bool stale; /* its sector has left; for nobody new */
+	bool lost;
 	struct want *first, **last; /* wait for it */
 	struct query query;
 	struct sector_found found;
@@ -111,6 +112,7 @@ static void give(struct want *w, struct block *b, const struct err *e)
 	struct sectors *s = w->call.s;
 
 	s->wanting--;
+	w->lost = e && b->lost;
 	if (e) {
 		w->ready(w, NULL, NULL, e);
 		return;
@@ -168,6 +170,7 @@ static void looked(struct look *l, enum verdict verdict)
 			give_error(s, b, ERR_STATE, "the sector is not here");
 		break;
 	case LOST:
+		b->lost = true;
 		give_error(s, b, ERR_STATE, "the sector is lost");
 		break;
 	case FAILED:
@@ -194,6 +197,7 @@ static void found(struct query *q)
 	} else if (b->found.state == SECTOR_NONE) {
 		give_error(s, b, ERR_STATE, "the sector is not here");
 	} else if (b->found.state == SECTOR_LOST) {
+		b->lost = true;
 		give_error(s, b, ERR_STATE, "the sector is lost");
 	} else if (!v || !v->file) {
 		give_error(s, b, ERR_IO,
@@ -235,7 +239,7 @@ static void bring_in(struct sectors *s, struct block *b, struct want *w)
 		b->buf = cbuf_get(s->bufs);
 	b->root = w->root;
 	b->state = FETCHING;
-	b->stale = false;
+	b->stale = b->lost = false;
 	b->tries = 0;
 	b->first = NULL;
 	b->last = &b->first;
@@ -361,7 +365,7 @@ static void range_ready(struct want *w, const uint8_t *data,
 {
 	struct reading *r = (struct reading *)(void *)w;
 	struct hash32 proof[TREE_TILE_PROOF];
-	struct sectors_answer a = {0};
+	struct sectors_answer a = {.lost = w->lost};
 
 	if (!e) {
 		a.data = data + r->offset;

@@ -94,6 +94,7 @@ struct sectors_answer {
 	const struct list_info *info;
 	struct record_info record;
 	bool stored;
+	bool lost; /* sectors_read() failed: the sector was here */
 	uint32_t next;
 	uint32_t count;
 };
@@ -131,7 +132,7 @@ sectors_have(struct sectors *s, const struct hash32 *roots, size_t n,
 	     void *ctx, struct err *e);
 /* data, span: the bytes, TREE_TILE multiples both; nodes: their range proof
  * (tree.h). Spans that were kept are given back before sectors_close().
- * ERR_STATE: not here, or lost. ERR_PARSE: no such range. */
+ * ERR_STATE: not here, or lost (lost says which). ERR_PARSE: no such range. */
 __attribute__((warn_unused_result)) enum err_code
 sectors_read(struct sectors *s, const struct hash32 *root, uint32_t offset,
 	     uint32_t len, sectors_fn *done, void *ctx, struct err *e);

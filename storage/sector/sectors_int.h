@@ -239,6 +239,7 @@ struct want { /* somebody wants a sector's bytes, checked */
 	void (*ready)(struct want *w, const uint8_t *data,
 		      const struct hash32 *nodes, const struct err *e);
 	struct block *held;
+	bool lost; /* ready() was told an error: the sector was here */
 };
 
 void want_start(struct sectors *s, struct want *w);
