@@ -3,6 +3,7 @@
 #include "base/address.h"
 #include "base/file.h"
 #include "ledger/profile.h"
+#include "node/host_conf.h"
 #include "node/net.h"
 
 #include <errno.h>
@@ -70,6 +71,30 @@ const struct option settings_table[] = {
 	 "the most that all transactions of a day may cost in fees"},
 	{"cold", OPT_LIST, NULL, 0, 0, "ADDRESS",
 	 "an address that earnings may be paid to; may be given again"},
+	{"host", OPT_FLAG, "no", 0, 0, NULL,
+	 "rent out disk space; see `seedbank host enable`"},
+	{"host-path", OPT_LIST, NULL, 0, 0, "SIZE DIR",
+	 "space to rent out, and where; may be given again"},
+	{"host-price", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "rent of a GiB for 30 days"},
+	{"host-ingress", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "what a GiB that renters store costs them (default nothing)"},
+	{"host-egress", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "what a GiB that is read costs (default nothing)"},
+	{"host-collateral", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "locked by the host for a GiB stored (default 30 days' rent)"},
+	{"host-penalty", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "burnt of it for a GiB and missed span (default a tenth of it)"},
+	{"host-span", OPT_INT, "7", 1, 65535, "PERIODS",
+	 "periods that one proof pays for"},
+	{"host-min-term", OPT_INT, "7", 1, UINT32_MAX, "PERIODS",
+	 "the shortest term of an agreement"},
+	{"host-max-term", OPT_INT, "400", 1, UINT32_MAX, "PERIODS",
+	 "the longest term of an agreement"},
+	{"host-endpoint", OPT_STRING, NULL, 0, 0, "IP:PORT",
+	 "where others reach this host (default where it listens)"},
+	{"host-schedule", OPT_STRING, NULL, 0, 0, "HH:MM-HH:MM",
+	 "local time in which anything new is taken (default always)"},
 	{"log-level", OPT_STRING, "info", 0, 0, "LEVEL",
 	 "error, warn, info or debug"},
 };
@@ -201,16 +226,42 @@ static enum err_code check_cold(const struct profile *p, const char *name,
 	return err_fail(e, ERR_PARSE, "%s '%.60s': %s", name, text, why.msg);
 }
 
+static enum err_code check_host_path(const struct profile *p, const char *name,
+				     const char *text, struct err *e)
+{
+	struct host_path path;
+
+	(void)p;
+	(void)name;
+	return host_path_parse(&path, text, e);
+}
+
+static enum err_code check_schedule(const struct profile *p, const char *name,
+				    const char *text, struct err *e)
+{
+	(void)p;
+	(void)name;
+	return host_schedule_check(text, e);
+}
+
 static const struct check {
 	const char *name;
 	enum err_code (*fn)(const struct profile *p, const char *name,
 			    const char *text, struct err *e);
 } checks[] = {
-	{"log-level", check_level}, {"listen", check_listen},
-	{"profile", check_profile}, {"chain-id", check_field},
-	{"bank", check_field},	    {"token", check_field},
-	{"rpc", check_field},	    {"confirmations", check_field},
-	{"cold", check_cold},	    {"legacy-fees", check_field},
+	{"log-level", check_level},
+	{"listen", check_listen},
+	{"profile", check_profile},
+	{"chain-id", check_field},
+	{"bank", check_field},
+	{"token", check_field},
+	{"rpc", check_field},
+	{"confirmations", check_field},
+	{"cold", check_cold},
+	{"legacy-fees", check_field},
+	{"host-path", check_host_path},
+	{"host-endpoint", check_listen},
+	{"host-schedule", check_schedule},
 };
 
 static enum err_code check_one(const struct values *v, const struct check *k,
@@ -292,8 +343,17 @@ static bool line_sets(const char *line, size_t len, const char *name)
 	return len > 0 && *line == '=';
 }
 
+static bool sets_any(const char *line, size_t len,
+		     const struct setting_value *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (line_sets(line, len, v[i].name))
+			return true;
+	return false;
+}
+
 static size_t keep_lines(char *out, const char *text, size_t len,
-			 const char *name)
+			 const struct setting_value *v, size_t n_values)
 {
 	size_t kept = 0;
 
@@ -301,7 +361,7 @@ static size_t keep_lines(char *out, const char *text, size_t len,
 		const char *nl = memchr(text, '\n', len);
 		size_t n = nl ? (size_t)(nl - text) : len;
 
-		if (!line_sets(text, n, name)) {
+		if (!sets_any(text, n, v, n_values)) {
 			memcpy(out + kept, text, n);
 			kept += n;
 			out[kept++] = '\n';
@@ -313,21 +373,25 @@ static size_t keep_lines(char *out, const char *text, size_t len,
 }
 
 static enum err_code replace_config(const char *path, const char *text,
-				    size_t len, const char *name,
-				    const char *value, struct err *e)
+				    size_t len, const struct setting_value *v,
+				    size_t n_values, struct err *e)
 {
-	/* room for a newline that the last line lacked, and for " = " */
-	size_t cap = len + strlen(name) + (value ? strlen(value) : 0) + 8;
-	char *out = malloc(cap);
+	size_t cap = len + 1; /* for a newline that the last line lacked */
+	char *out;
 	size_t n;
 	enum err_code code;
 
+	for (size_t i = 0; i < n_values; i++) /* " = ", a newline, a zero */
+		if (v[i].value)
+			cap += strlen(v[i].name) + strlen(v[i].value) + 5;
+	out = malloc(cap);
 	if (!out)
 		return err_fail(e, ERR_NOMEM, "config");
-	n = keep_lines(out, text, len, name);
-	if (value)
-		n += (size_t)snprintf(out + n, cap - n, "%s = %s\n", name,
-				      value);
+	n = keep_lines(out, text, len, v, n_values);
+	for (size_t i = 0; i < n_values; i++)
+		if (v[i].value)
+			n += (size_t)snprintf(out + n, cap - n, "%s = %s\n",
+					      v[i].name, v[i].value);
 	code = file_replace(path, (const uint8_t *)out, n, e);
 	free(out);
 	return code;
@@ -341,22 +405,33 @@ static bool is_setting(const char *name)
 	return false;
 }
 
-enum err_code settings_store(const struct home *h, const char *name,
-			     const char *value, struct err *e)
+enum err_code settings_store_all(const struct home *h,
+				 const struct setting_value *v, size_t n,
+				 struct err *e)
 {
 	char path[HOME_PATH_MAX], *text = NULL;
 	size_t len;
 	enum err_code code = ERR_NONE;
 
-	if (value)
-		code = check_new(h, name, value, e);
-	else if (!is_setting(name))
-		code = err_fail(e, ERR_PARSE, "no setting '%.60s'", name);
+	for (size_t i = 0; code == ERR_NONE && i < n; i++) {
+		if (v[i].value)
+			code = check_new(h, v[i].name, v[i].value, e);
+		else if (!is_setting(v[i].name))
+			code = err_fail(e, ERR_PARSE, "no setting '%.60s'",
+					v[i].name);
+	}
 	if (code == ERR_NONE)
 		code = read_config(h, &text, &len, path, e);
 	if (code == ERR_NONE)
-		code = replace_config(path, text ? text : "", len, name, value,
-				      e);
+		code = replace_config(path, text ? text : "", len, v, n, e);
 	free(text);
 	return code;
+}
+
+enum err_code settings_store(const struct home *h, const char *name,
+			     const char *value, struct err *e)
+{
+	const struct setting_value v = {name, value};
+
+	return settings_store_all(h, &v, 1, e);
 }

@@ -32,4 +32,13 @@ enum err_code settings_log_level(enum log_level *out, const char *text,
 enum err_code settings_store(const struct home *h, const char *name,
 			     const char *value, struct err *e);
 
+struct setting_value {
+	const char *name;
+	const char *value; /* NULL: remove it */
+};
+/* The same of several in one step; a name that comes again is a list's. */
+enum err_code settings_store_all(const struct home *h,
+				 const struct setting_value *v, size_t n,
+				 struct err *e);
+
 #endif
