@@ -9,6 +9,7 @@ const struct command *const commands[] = {
 	&cmd_deposit,	     &cmd_withdraw,	 &cmd_reserve,
 	&cmd_release,	     &cmd_settle,	 &cmd_exposure,
 	&cmd_ledger_check,   &cmd_ledger_export, &cmd_contract_deploy,
-	&cmd_contract_mint,  &cmd_config,	 &cmd_man,
+	&cmd_contract_mint,  &cmd_host_enable,	 &cmd_host_status,
+	&cmd_host_disable,   &cmd_config,	 &cmd_man,
 };
 const size_t command_count = sizeof(commands) / sizeof(commands[0]);

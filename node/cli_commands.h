@@ -18,6 +18,8 @@ extern const struct command cmd_wallet_new, cmd_wallet_import,
 extern const struct command cmd_contract_deploy, cmd_contract_mint, cmd_deposit,
 	cmd_withdraw, cmd_reserve, cmd_release, cmd_settle, cmd_exposure,
 	cmd_ledger_check, cmd_ledger_export;
+/* cli_host.c */
+extern const struct command cmd_host_enable, cmd_host_status, cmd_host_disable;
 /* cli_config.c */
 extern const struct command cmd_config;
 /* cli_man.c */

@@ -1,6 +1,7 @@
 #include "node/engine.h"
 
 #include "base/http.h"
+#include "node/host.h"
 #include "node/methods.h"
 #include "node/money.h"
 #include "node/rent_link.h"
@@ -156,7 +157,8 @@ static enum err_code build(struct engine *en, struct err *e)
 			      (unsigned)engine_int(en, "max-peers"), e);
 	en->rent = rent_links_new(en, e);
 	if (!en->rate_timer || !en->work || !en->links || !en->rent ||
-	    renting_new(&en->renting, en, e) != ERR_NONE)
+	    renting_new(&en->renting, en, e) != ERR_NONE ||
+	    host_new(&en->host, en, e) != ERR_NONE)
 		return err_fail(e, ERR_NOMEM, "node");
 	set_limits(en);
 	loop_on_turn_end(en->loop, on_turn_end, en);
@@ -251,6 +253,8 @@ void engine_free(struct engine *en)
 		stop_torrents(en);
 	trade_free(en->trade);
 	en->trade = NULL;
+	host_free(en->host);
+	en->host = NULL;
 	renter_free(en->renter);
 	rent_links_free(en->rent);
 	renting_free(en->renting);

@@ -31,6 +31,7 @@ enum money_need {
 	MONEY_MUST,   /* the command is about money: ask on the terminal */
 };
 
+struct host;
 struct http;
 struct rent_links;
 struct renter;
@@ -60,6 +61,7 @@ struct engine {
 	struct rent_links *rent; /* renting connections */
 	struct renting *renting; /* asleep until something rents */
 	struct renter *renter;	 /* NULL: nothing was stored in this run */
+	struct host *host;	 /* asleep until it rents out */
 	uint16_t listen_port;	 /* 0: not listening (yet) */
 	struct torrent *torrents;
 	struct money *money; /* NULL: no wallet in use */

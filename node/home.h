@@ -7,7 +7,8 @@
  *   wallet.key    the sealed key file
  *   signer.state  what the signer must remember (last amounts, the day's sums)
  *   api.sock      the daemon's socket, while it runs
- *   daemon.lock, wallet.lock   held by flock; the holder's pid is in the file
+ *   sectors.db    the index of what a host keeps (one process: host.lock)
+ *   daemon.lock, wallet.lock, host.lock   held by flock, with the holder's pid
  *   torrents.lock   one byte of it is locked for each torrent being written
  *
  * Found as --home, else $SEEDBANK_HOME, else $XDG_DATA_HOME/seedbank, else

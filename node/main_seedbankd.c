@@ -3,6 +3,7 @@
 #include "node/api.h"
 #include "node/cli.h"
 #include "node/engine.h"
+#include "node/host.h"
 #include "node/settings.h"
 #include "node/torrent.h"
 
@@ -67,6 +68,7 @@ static enum err_code serve(struct engine *en, const struct home *home,
 	if (code == ERR_NONE)
 		code = torrents_restore(en, e);
 	if (code == ERR_NONE) {
+		host_begin(en->host);
 		log_line(en->log, LOG_INFO, "daemon",
 			 "ready version=%s pid=%ld port=%u home=\"%s\" "
 			 "wallet=%s",

@@ -23,6 +23,9 @@ const struct method methods[] = {
 	{"exposure", true, false, method_exposure},
 	{"ledger_check", true, false, method_ledger_check},
 	{"ledger_export", true, false, method_ledger_export},
+	{"host_enable", true, false, method_host_enable},
+	{"host_status", false, false, method_host_status},
+	{"host_disable", false, false, method_host_disable},
 };
 const size_t method_count = sizeof(methods) / sizeof(methods[0]);
 

@@ -41,6 +41,14 @@ void method_ledger_check(struct engine *en, const json_t *params,
 void method_ledger_export(struct engine *en, const json_t *params,
 			  struct call *c);
 
+/* renting out: methods_host.c */
+void method_host_enable(struct engine *en, const json_t *params,
+			struct call *c);
+void method_host_status(struct engine *en, const json_t *params,
+			struct call *c);
+void method_host_disable(struct engine *en, const json_t *params,
+			 struct call *c);
+
 extern const struct method methods[];
 extern const size_t method_count;
 

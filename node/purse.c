@@ -82,6 +82,15 @@ static enum err_code read_price(const struct money *m,
 	return code;
 }
 
+bool purse_in_token(const struct purse *p, struct amount coin,
+		    struct amount *out)
+{
+	struct settle_price price;
+
+	return p->money && read_price(p->money, &price, NULL) == ERR_NONE &&
+	       settle_in_token(out, coin, &price);
+}
+
 enum err_code purse_set_profile(struct purse *p, struct err *e)
 {
 	const struct money *m = p->money;

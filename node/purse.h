@@ -44,6 +44,10 @@ void purse_close(struct purse *p);
 enum err_code purse_set_profile(struct purse *p, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* Coin as token units, rounded up. False: the coin has no price. */
+bool purse_in_token(const struct purse *p, struct amount coin,
+		    struct amount *out) __attribute__((warn_unused_result));
+
 /* Reads balances and pairs in final state, unless that is under way. */
 void purse_refresh(struct purse *p);
 /* Now and then: the book's tick, a refresh, settling by itself when due.

@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""cli_host.py - renting out as a user types it, on a chain of this machine.
+
+usage: cli_host.py --bin DIR [--keep]
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+import nodes  # noqa: E402
+import stage  # noqa: E402
+from nodes import Node  # noqa: E402
+from stage import MIB, wait_for  # noqa: E402
+
+PERIOD = 30  # blocks of a second
+failed = 0
+
+
+def check(name, good, detail=""):
+    global failed
+    failed += not good
+    print("%s %s%s" % ("ok    " if good else "FAILED", name,
+                       "" if good else ": %s" % (detail,)), flush=True)
+
+
+def typed(node, *words, wallet=True):
+    """As a person reads it: exit status, standard output, standard error."""
+    argv = [w for w in node.argv(*words) if w != "--json"]
+    if wallet:
+        argv += ["--passphrase-file", node.passphrase]
+    done = subprocess.run(argv, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=120)
+    return done.returncode, done.stdout, done.stderr
+
+
+def start(st, node, name="seedbankd"):
+    daemon = st.spawn(name, [
+        os.path.join(nodes.BIN, "seedbankd"), "--home", node.home,
+        "--listen", node.address + ":6881", "--passphrase-file",
+        node.passphrase])
+    wait_for("the daemon", 30, lambda: "daemon ready" in told(daemon), daemon)
+    return daemon
+
+
+def told(process):
+    with open(process.log, errors="replace") as f:
+        return f.read()
+
+
+def status(node):
+    return node.run("host", "status", wallet=False)
+
+
+def up(node, daemon, want="up"):
+    return wait_for("renting out", 40, lambda: (
+        lambda s: s["state"] == want and s["open"] and s)(status(node)),
+        daemon)
+
+
+def path_of(s, path):
+    return next((p for p in s["paths"] if p["path"] == path), None)
+
+
+def before(node, disk):
+    """What is missing is named before anything is made."""
+    got = typed(node, "host", "enable", "--path", disk, "--space", "8MiB")
+    check("without a price it asks for one", got[0] == 2 and
+          "--price" in got[2], got)
+    got = typed(node, "host", "enable", "--path", "/proc/none", "--space",
+                "8MiB", "--price", "3")
+    check("a path that cannot be made is named", got[0] == 1 and
+          "/proc/none" in got[2], got)
+    got = typed(node, "host", "enable", "--path", disk, "--space", "4000TiB",
+                "--price", "3")
+    check("so much space is out of range", got[0] == 2 and "space" in got[2],
+          got)
+    got = typed(node, "host", "enable", "--path", disk, "--space", "8TiB",
+                "--price", "3")
+    check("a disk that is too small is named", got[0] == 1 and
+          "MiB free" in got[2], got)
+    got = typed(node, "host", "enable", "--path", disk, "--space", "8MiB",
+                "--price", "1024")
+    check("without collateral it says how to deposit", got[0] == 1 and
+          "seedbank deposit" in got[2] and "--account storage" in got[2], got)
+    check("and what it would come to stood before", "collateral         8 lock"
+          in got[1] and "income, all rented" in got[1], got)
+    check("and nothing was made", not os.listdir(disk), os.listdir(disk))
+
+
+def fund(node):
+    address = node.run("wallet", "address", "--account", "storage")["address"]
+    node.chain.call("anvil_setBalance", address, hex(10 * nodes.COIN))
+    node.run("contract", "mint", "500", "--account", "storage")
+    node.run("deposit", "400", "--account", "storage")
+    return address
+
+
+def enable(node, disk, address):
+    words = ["host", "enable", "--path", disk, "--space", "8MiB", "--price",
+             "1024"]
+    got = typed(node, *words, "--dry-run")
+    check("a dry run changes nothing", got[0] == 0 and not os.listdir(disk) and
+          not status(node)["enabled"], got)
+    made = node.run(*words, "--span", "2", "--min-term", "2")
+    check("it is enabled", made["enabled"] and made["path"] == disk and
+          made["space"] == 8 * MIB and made["address"] == address, made)
+    quote = made["quote"]
+    check("the quote is exact", quote["collateral"] == "8" and
+          quote["free"] == "400" and
+          abs(float(quote["income_month"]) - 8) < 0.001, quote)
+    check("fees are in coin", float(quote["proof_fee"]) > 0, quote)
+    volume = os.path.join(disk, "seedbank.volume")
+    check("the volume is there", os.path.getsize(volume) == 9 * MIB,
+          os.path.getsize(volume))
+    s = status(node)
+    check("status without a daemon tells of it", s["enabled"] and
+          path_of(s, disk)["space"] == 8 * MIB, s)
+
+
+def space(node, daemon, first, second):
+    """A second path, growing and shrinking while it runs."""
+    node.run("host", "enable", "--path", second, "--space", "4MiB")
+    s = status(node)
+    check("a second path is added while it runs", s["free"] == 12 and
+          path_of(s, second)["space"] == 4 * MIB, s)
+    node.run("host", "enable", "--path", first, "--space", "20MiB")
+    check("it grows", path_of(status(node), first)["space"] == 20 * MIB,
+          status(node))
+    node.run("host", "enable", "--path", first, "--space", "6MiB")
+    wait_for("shrinking", 20, lambda: path_of(status(node), first)["space"] ==
+             6 * MIB, daemon)
+    check("it shrinks", status(node)["free"] == 10, status(node))
+    got = typed(node, "host", "enable", "--path", second, "--space", "8TiB")
+    check("more than the disk has is refused, and nothing is lost",
+          got[0] == 1 and status(node)["free"] == 10, got)
+
+
+def killed(st, node, daemon, first, second):
+    os.kill(daemon.pid, signal.SIGKILL)
+    daemon.wait(20)
+    daemon = start(st, node, "seedbankd-again")
+    s = up(node, daemon)
+    check("after kill -9 all space is there again", s["free"] == 10 and
+          path_of(s, first)["space"] == 6 * MIB and
+          path_of(s, second)["space"] == 4 * MIB and not s["alarms"], s)
+    return daemon
+
+
+def disable(st, node, daemon, first, second):
+    node.run("host", "disable", "--path", second, wallet=False)
+    wait_for("draining", 20, lambda: not path_of(status(node), second), daemon)
+    s = status(node)
+    check("a path is drained and its space is back", s["enabled"] and
+          not os.path.exists(second + "/seedbank.volume") and
+          s["free"] == 6, s)
+    node.run("host", "disable", wallet=False)
+    s = status(node)
+    check("disabled, it takes nothing new", not s["enabled"] and
+          not s["open"], s)
+    wait_for("draining all", 20, lambda: not status(node)["paths"], daemon)
+    got = typed(node, "host", "disable", "--path", first, wallet=False)
+    check("a path that is not rented out is named", got[0] == 1 and
+          "is not rented out" in got[2], got)
+    daemon.stop()
+    check("and it stays so", not status(node)["enabled"] and
+          not status(node)["paths"], status(node))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", default=nodes.BIN)
+    parser.add_argument("--keep", action="store_true")
+    args = parser.parse_args()
+    nodes.BIN = os.path.abspath(args.bin)
+    addresses, _ = stage.enter_namespace(["10.77.0.1"])
+    directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-host-"))
+    first, second = (os.path.join(directory, d) for d in ("disk", "disk two"))
+    os.mkdir(first)
+    try:
+        with stage.Stage(os.path.join(directory, "log")) as st:
+            chain = stage.Chain(st, addresses[0], "--block-time", "1")
+            node = Node(directory, "host", addresses[0], chain)
+            node.make_wallet()
+            node.configure(rpc=chain.url)
+            node.run("contract", "deploy", "--test-token", "--period",
+                     str(PERIOD))
+            before(node, first)
+            address = fund(node)
+            enable(node, first, address)
+            daemon = start(st, node)
+            s = up(node, daemon)
+            check("it is up where it listens", s["endpoint"] ==
+                  addresses[0] + ":6881" and s["address"] == address and
+                  s["block"] > 0, s)
+            space(node, daemon, first, second)
+            daemon = killed(st, node, daemon, first, second)
+            disable(st, node, daemon, first, second)
+    finally:
+        if args.keep:
+            print("kept: " + directory)
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
