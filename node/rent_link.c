@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define VERSION 1
-#define SEAL_NAME 's'
+#define NAME_STORE 's'
+#define NAME_PAY 'p'
 #define OFFER_MAX 80
 #define OUTER_MAX (SEAL_STORE_PLAIN_MAX + SEAL_MAC_LEN + SEAL_OUTER_MORE)
 #define TICK_MS 1000
@@ -32,6 +33,7 @@ struct rent_link {
 	uint8_t peer_key[SEAL_KEY_LEN];
 	struct seal seal;
 	bool sealed, dead;
+	bool pays; /* it speaks sb_pay */
 	char why[WHY_MAX];
 };
 
@@ -285,16 +287,19 @@ const struct net_addr *rent_link_addr(const struct rent_link *k)
 	return &k->addr;
 }
 
-static void send_outer(struct rent_link *k, const uint8_t *bytes, size_t len)
+static void send_outer(struct rent_link *k, enum ext_id ext,
+		       const uint8_t *bytes, size_t len)
 {
 	struct err e = {0};
 
-	if (swarm_peer_send_ext(k->peer, EXT_SB_STORE, bytes, len, &e) !=
-	    ERR_NONE)
+	if (swarm_peer_send_ext(k->peer, ext, bytes, len, &e) != ERR_NONE)
 		die(k, e.msg);
 }
 
-bool rent_link_send(struct rent_link *k, const uint8_t *msg, size_t len)
+/* Both extensions' boxes are of one session: sealed in the order they are
+ * queued in. */
+static bool send_box(struct rent_link *k, enum ext_id ext, uint8_t name,
+		     const uint8_t *msg, size_t len)
 {
 	enum seal_outer_kind kind =
 		k->door ? SEAL_OUTER_SELLER : SEAL_OUTER_BUYER;
@@ -303,13 +308,28 @@ bool rent_link_send(struct rent_link *k, const uint8_t *msg, size_t len)
 
 	if (!k->peer || k->dead || !k->sealed)
 		return false;
-	if (seal_outer_box(&k->seal, kind, SEAL_NAME, k->net->outer, OUTER_MAX,
-			   &n, msg, len, &e) != ERR_NONE) {
+	if (seal_outer_box(&k->seal, kind, name, k->net->outer, OUTER_MAX, &n,
+			   msg, len, &e) != ERR_NONE) {
 		die(k, e.msg);
 		return false;
 	}
-	send_outer(k, k->net->outer, n);
+	send_outer(k, ext, k->net->outer, n);
 	return !k->dead;
+}
+
+bool rent_link_send(struct rent_link *k, const uint8_t *msg, size_t len)
+{
+	return send_box(k, EXT_SB_STORE, NAME_STORE, msg, len);
+}
+
+bool rent_link_send_pay(struct rent_link *k, const uint8_t *msg, size_t len)
+{
+	return send_box(k, EXT_SB_PAY, NAME_PAY, msg, len);
+}
+
+bool rent_link_pays(const struct rent_link *k)
+{
+	return k->pays;
 }
 
 /* ------------------------------------------------------------------ sealing */
@@ -379,7 +399,7 @@ static void begin_renting(struct rent_link *k, const struct ext_handshake *ext)
 		die(k, e.msg);
 		return;
 	}
-	send_outer(k, outer, seal_outer_key(outer, k->own.pk));
+	send_outer(k, EXT_SB_STORE, outer, seal_outer_key(outer, k->own.pk));
 	if (!k->dead)
 		come_up(k);
 }
@@ -401,20 +421,24 @@ static void take_key(struct rent_link *k, const struct seal_outer *o)
 		come_up(k);
 }
 
-static void take_box(struct rent_link *k, const struct seal_outer *o)
+static void take_box(struct rent_link *k, enum ext_id ext,
+		     const struct seal_outer *o)
 {
+	const bool pay = ext == EXT_SB_PAY;
 	struct err e = {0};
 	size_t len = 0;
 
 	if (!k->sealed ||
 	    o->kind != (k->door ? SEAL_OUTER_BUYER : SEAL_OUTER_SELLER)) {
-		die(k, "sb_store: a box that is out of place");
+		die(k, "a box that is out of place");
 		return;
 	}
-	if (seal_open(&k->seal, SEAL_NAME, k->net->plain, SEAL_STORE_PLAIN_MAX,
-		      &len, o->p, o->len, &e) != ERR_NONE)
+	if (seal_open(&k->seal, pay ? NAME_PAY : NAME_STORE, k->net->plain,
+		      SEAL_STORE_PLAIN_MAX, &len, o->p, o->len, &e) != ERR_NONE)
 		die(k, e.msg);
-	else
+	else if (pay && k->ops->pay)
+		k->ops->pay(k->ctx, k, k->net->plain, len);
+	else if (!pay)
 		k->ops->message(k->ctx, k, k->net->plain, len);
 }
 
@@ -445,6 +469,7 @@ static void on_ready(void *ctx, struct peer *p, const struct ext_handshake *ext)
 		link_set_rent(peer_user(p), k);
 	}
 	k->peer = p;
+	k->pays = ext && ext->id[EXT_SB_PAY];
 	net_addr_of_wire(&k->addr, &addr);
 	if (!d)
 		begin_renting(k, ext);
@@ -477,14 +502,16 @@ static void on_ext_message(void *ctx, struct peer *p, enum ext_id ext,
 	struct err e = {0};
 
 	(void)ctx;
-	if (!k || k->dead || ext != EXT_SB_STORE)
+	if (!k || k->dead || (ext != EXT_SB_STORE && ext != EXT_SB_PAY))
 		return;
 	if (seal_outer_read(&o, bytes, len, &e) != ERR_NONE)
 		die(k, e.msg);
+	else if (o.kind == SEAL_OUTER_KEY && ext == EXT_SB_PAY)
+		die(k, "sb_pay: a key on a renting connection");
 	else if (o.kind == SEAL_OUTER_KEY)
 		take_key(k, &o);
 	else
-		take_box(k, &o);
+		take_box(k, ext, &o);
 }
 
 static void on_drained(void *ctx, struct peer *p)
@@ -540,6 +567,9 @@ static enum err_code swarm_of(struct swarm **out, struct rent_links *n,
 	ben_w_end(&w);
 	cfg.sb_store = offer;
 	cfg.sb_store_len = wr_len(&w);
+	/* the same key in both; what it costs stands in the price sheet */
+	cfg.sb_pay = offer;
+	cfg.sb_pay_len = wr_len(&w);
 	return swarm_new(out, &cfg, now_of(n), e);
 }
 

@@ -38,6 +38,10 @@ struct rent_link_ops {
 	void *(*up)(void *ctx, struct rent_link *k);
 	void (*message)(void *ctx, struct rent_link *k, const uint8_t *msg,
 			size_t len);
+	/* The same of sb_pay, in the order sent with those of sb_store. NULL:
+	 * they are read and dropped. */
+	void (*pay)(void *ctx, struct rent_link *k, const uint8_t *msg,
+		    size_t len);
 	/* rent_link_room() was 0 and there is room again. */
 	void (*drained)(void *ctx, struct rent_link *k);
 	void (*down)(void *ctx, struct rent_link *k, const char *why);
@@ -85,6 +89,10 @@ void rent_link_close(struct rent_link *k, const char *why);
 void *rent_link_ctx(const struct rent_link *k);
 /* Seals and queues it. False: the link is going down. */
 bool rent_link_send(struct rent_link *k, const uint8_t *msg, size_t len);
+/* The same as a message of sb_pay, behind all that was sent before it. */
+bool rent_link_send_pay(struct rent_link *k, const uint8_t *msg, size_t len);
+/* The other end speaks sb_pay. */
+bool rent_link_pays(const struct rent_link *k);
 /* Bytes of long messages that may be queued now; see swarm.h. */
 size_t rent_link_room(struct rent_link *k);
 /* Reads nothing (true) until false. */

@@ -15,7 +15,8 @@
 
 struct end { /* what one side saw */
 	struct rent_link *link;
-	unsigned ups, downs, messages, drained;
+	unsigned ups, downs, messages, drained, pays;
+	char order[8]; /* of the first: 's' or 'p' each */
 	size_t last_len;
 	uint8_t last, first_byte;
 	char why[96];
@@ -59,11 +60,33 @@ static void *on_up(void *ctx, struct rent_link *k)
 	return s;
 }
 
+static void note_order(struct end *s, char what)
+{
+	size_t n = strlen(s->order);
+
+	if (n + 1 < sizeof(s->order))
+		s->order[n] = what;
+}
+
+static void on_pay(void *ctx, struct rent_link *k, const uint8_t *msg,
+		   size_t len)
+{
+	struct end *s = ctx;
+
+	(void)k;
+	note_order(s, 'p');
+	s->pays++;
+	s->last_len = len;
+	s->last = msg[len - 1];
+	loop_stop(rig.en->loop);
+}
+
 static void on_message(void *ctx, struct rent_link *k, const uint8_t *msg,
 		       size_t len)
 {
 	struct end *s = ctx;
 
+	note_order(s, 's');
 	s->messages++;
 	s->last_len = len;
 	s->first_byte = msg[0];
@@ -97,6 +120,7 @@ static void on_down(void *ctx, struct rent_link *k, const char *why)
 
 static const struct rent_link_ops ops = {.up = on_up,
 					 .message = on_message,
+					 .pay = on_pay,
 					 .drained = on_drained,
 					 .down = on_down};
 
@@ -177,6 +201,23 @@ static void sealed_messages_go_both_ways(void)
 		      memcmp(rent_link_peer_key(rig.host.link),
 			     rent_link_own_key(rig.renter.link), 32) == 0,
 	      "each knows the other's key");
+	CHECK(rent_link_pays(rig.renter.link) && rent_link_pays(rig.host.link),
+	      "both speak sb_pay");
+	memset(rig.host.order, 0, sizeof(rig.host.order));
+	CHECK(rent_link_send_pay(rig.renter.link, (const uint8_t *)"a", 1) &&
+		      rent_link_send(rig.renter.link, (const uint8_t *)"b",
+				     1) &&
+		      rent_link_send_pay(rig.renter.link, (const uint8_t *)"c",
+					 1),
+	      "three, of both extensions");
+	while (strlen(rig.host.order) < 3 && run("both extensions"))
+		;
+	CHECK(strcmp(rig.host.order, "psp") == 0 && rig.host.last == 'c',
+	      "in the order sent: %s", rig.host.order);
+	CHECK(rent_link_send_pay(rig.host.link, (const uint8_t *)"d", 1),
+	      "and back");
+	(void)run("back");
+	CHECK(rig.renter.pays == 1 && rig.renter.last == 'd', "sb_pay back");
 	rig.host.echo = true;
 	rig.host.messages = 0;
 	rig.renter.to_send = MANY;
