@@ -106,6 +106,9 @@ struct rig {
 	enum err_code fail_code;
 	bool corrupt; /* reads give wrong bytes, with a right proof */
 	bool hold_answers;
+	/* instead of the store in memory */
+	void (*hook)(void *ctx, uint64_t token, const struct rent_ask *q);
+	void *hook_ctx;
 	uint64_t orphan_dues; /* add_due() without a session */
 	unsigned events[16], asked[RENT_ASK_KINDS];
 	enum rent_no last_refusal;
@@ -475,8 +478,14 @@ static inline void rig_free_ask(struct rig_ask *k)
 static inline void rig_ask(void *ctx, uint64_t token, const struct rent_ask *q)
 {
 	struct rig *g = ctx;
-	struct rig_ask *k = &g->queue[g->n_queue++];
+	struct rig_ask *k;
 
+	g->asked[q->kind]++;
+	if (g->hook) {
+		g->hook(g->hook_ctx, token, q);
+		return;
+	}
+	k = &g->queue[g->n_queue++];
 	CHECK(g->n_queue < RIG_QUEUE, "too many questions");
 	k->token = token;
 	k->q = *q;
@@ -492,7 +501,6 @@ static inline void rig_ask(void *ctx, uint64_t token, const struct rent_ask *q)
 		memcpy(k->blob, q->blob, RENT_BLOB_LEN);
 		k->q.blob = k->blob;
 	}
-	g->asked[q->kind]++;
 }
 
 /* Answers the first question that waits; false: none does. */
