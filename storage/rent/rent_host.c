@@ -22,7 +22,7 @@ static void set_defaults(struct rent_host_cfg *c)
 	if (c->buffers == 0)
 		c->buffers = 64;
 	if (c->ahead == 0)
-		c->ahead = 3;
+		c->ahead = RENT_AHEAD;
 }
 
 enum err_code rent_host_new(struct rent_host **out,

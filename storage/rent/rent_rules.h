@@ -23,6 +23,8 @@
 
 /* A span's rent is at least so many times what proving it costs. */
 #define RENT_FEES_PER_SPAN 20
+/* Periods that a start may lie ahead, unless a host says otherwise. */
+#define RENT_AHEAD 3
 /* Periods after what is paid for, in which an unopened agreement's sectors are
  * kept all the same. */
 #define RENT_GRACE 7

@@ -222,6 +222,10 @@ enum err_code renter_db_stage(struct renter_db *r, const struct renter_place *p,
 enum err_code renter_db_unstage(struct renter_db *r,
 				const struct renter_place *p, struct err *e)
 	__attribute__((warn_unused_result));
+/* All STAGED places at a host: back to WANTED. */
+enum err_code renter_db_unstage_all(struct renter_db *r,
+				    const struct address *host, struct err *e)
+	__attribute__((warn_unused_result));
 /* STAGED places at the agreement's host, `max` at most, get the next positions
  * of its list, in the order of object, segment, shard. For a revision that the
  * host has signed: SIGNED. */

@@ -386,6 +386,21 @@ static enum err_code first_staged(struct renter_db *r, struct renter_place *p,
 	return ERR_NONE;
 }
 
+enum err_code renter_db_unstage_all(struct renter_db *r,
+				    const struct address *host, struct err *e)
+{
+	struct renter_place p = {.host = *host};
+	enum err_code code;
+	bool row;
+
+	while ((code = first_staged(r, &p, &row, e)) == ERR_NONE && row) {
+		code = renter_db_unstage(r, &p, e);
+		if (code != ERR_NONE)
+			break;
+	}
+	return code;
+}
+
 enum err_code renter_db_sign_staged(struct renter_db *r, int64_t agreement,
 				    const struct address *host, size_t max,
 				    int64_t now_s, struct err *e)

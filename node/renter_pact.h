@@ -1,0 +1,72 @@
+/* renter_pact.h - what renter_agree.c (which agreements there are to be) and
+ * renter_pact.c (one host: sign, ask, keep, open) share; nobody else includes
+ * it. */
+#ifndef NODE_RENTER_PACT_H
+#define NODE_RENTER_PACT_H
+
+#include "contracts-abi/bank.h"
+#include "node/renter_agree.h"
+
+enum pact_state {
+	PACT_DRAFTED,
+	PACT_MENDING, /* did the host sign what we offered last time? */
+	PACT_OFFER,
+	PACT_SIGN,
+	PACT_NOTED,
+	PACT_ASKED,
+	PACT_KEPT,
+	PACT_CHAIN,
+	PACT_DONE,
+	PACT_FAILED,
+};
+
+struct pact {
+	struct agree *all;
+	struct address host;
+	struct rent_peer *peer;
+	enum pact_state state;
+	struct renter_agreement row;
+	uint32_t total;		     /* sectors staged when it was drafted */
+	size_t adding;		     /* in the revision under way */
+	struct hash32 *adds;	     /* heap */
+	uint32_t *cuts;		     /* heap, falling */
+	size_t n_cuts;
+	struct agreement next; /* the revision under way */
+	struct sig64 sig;
+	struct amount due;
+	struct rent_call *call;
+	bool changed; /* something was signed in this run: to be posted */
+	int64_t since_ms, again_ms;
+	struct err why;
+};
+
+struct agree {
+	struct renter *renter;
+	struct agree_cfg cfg;
+	const struct agree_ops *ops;
+	void *ctx;
+	struct loop_timer *timer;
+	struct rent_listener listener;
+	struct pact *pacts; /* heap */
+	unsigned n;
+	uint32_t start; /* of agreements that are drafted in this run */
+	bool drafted;	/* ops->drafted was called */
+	bool wanted;	/* agree_sign() was */
+	bool signing, reading, ended, told;
+	struct err why;
+};
+
+/* Begins, or goes on: looks what is next for it. */
+void pact_go_on(struct pact *p);
+/* Our changes were committed, or lost. */
+void pact_committed(struct pact *p, bool ok);
+/* Time goes by; the host came up, or went. */
+void pact_tick(struct pact *p);
+void pact_fail(struct pact *p, const struct err *why);
+void pact_clear(struct pact *p);
+
+/* agree.c: a pact ended, or wants to be looked at. */
+void agree_wake(struct agree *a);
+void agree_say(struct agree *a, const struct pact *p, const char *text);
+
+#endif
