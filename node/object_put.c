@@ -11,7 +11,7 @@
 struct object_put {
 	struct renter *renter;
 	const struct object_put_ops *ops;
-	void *ctx;
+	void *ctx, *stream;
 	struct upload *upload;
 	struct carrier *carrier;
 	struct loop_timer *timer;
@@ -130,14 +130,14 @@ static enum err_code read_stream(void *ctx, uint64_t off, uint8_t *buf,
 {
 	struct object_put *p = ctx;
 
-	return p->ops->read(p->ctx, off, buf, len, got, e);
+	return p->ops->read(p->stream, off, buf, len, got, e);
 }
 
 static size_t read_tail(void *ctx, uint8_t *buf)
 {
 	struct object_put *p = ctx;
 
-	return p->ops->tail ? p->ops->tail(p->ctx, buf) : 0;
+	return p->ops->tail ? p->ops->tail(p->stream, buf) : 0;
 }
 
 static void want_commit(void *ctx)
@@ -187,10 +187,10 @@ static void on_freed(void *ctx)
 {
 	struct object_put *p = ctx;
 	const struct object_put_ops *ops = p->ops;
-	void *user = p->ctx;
+	void *stream = p->stream;
 
 	free(p);
-	ops->freed(user);
+	ops->freed(stream);
 }
 
 static const struct upload_ops upload_ops = {
@@ -231,6 +231,7 @@ enum err_code object_put_start(struct object_put **out, struct renter *r,
 	p->renter = r;
 	p->ops = cfg->ops;
 	p->ctx = cfg->ctx;
+	p->stream = cfg->stream;
 	p->object = cfg->object;
 	p->timer = loop_timer_new(r->engine->loop, on_timer, p);
 	code = p->timer ? carrier_new(&p->carrier, r, true, &carrier_ops, p, e)

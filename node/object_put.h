@@ -13,17 +13,17 @@ struct object_put;
 
 struct object_put_ops {
 	/* As upload_ops' of the same names. */
-	enum err_code (*read)(void *ctx, uint64_t off, uint8_t *buf, size_t len,
-			      size_t *got, struct err *e);
-	size_t (*tail)(void *ctx, uint8_t *buf); /* may be NULL */
+	enum err_code (*read)(void *stream, uint64_t off, uint8_t *buf,
+			      size_t len, size_t *got, struct err *e);
+	size_t (*tail)(void *stream, uint8_t *buf); /* may be NULL */
+	/* The last call of all: read() is not running any more. */
+	void (*freed)(void *stream);
 	void (*progress)(void *ctx, const struct upload_progress *p);
 	void (*starved)(void *ctx, const struct err *why);
 	/* Once, never from inside of object_put_start(). e NULL: every shard
 	 * has a committed place, o is the object now. */
 	void (*ended)(void *ctx, const struct renter_object *o,
 		      const struct err *e);
-	/* The last call of all: read() is not running any more. */
-	void (*freed)(void *ctx);
 };
 
 struct object_put_cfg {
@@ -32,6 +32,7 @@ struct object_put_cfg {
 	struct renter_object object; /* PUTTING */
 	const struct object_put_ops *ops;
 	void *ctx;
+	void *stream; /* may outlive ctx: until freed() */
 };
 
 /* As upload_start(). freed() is called only after a start that succeeded. */

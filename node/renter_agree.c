@@ -209,7 +209,7 @@ static void on_numbers(void *ctx, const struct chain_view *at,
 	renting_want_commit(a->renter->renting);
 }
 
-/* Asks for the numbers of those that have no agreement yet. */
+/* The bank's next number for each of them. */
 static void ask_numbers(struct agree *a)
 {
 	const struct money *m = a->renter->engine->money;
@@ -317,11 +317,7 @@ static void on_commit(void *ctx, bool ok)
 		for (unsigned i = 0; i < a->n; i++)
 			if (!a->pacts[i].row.id)
 				return; /* somebody else's commit */
-		if (a->wanted)
-			begin_signing(a);
-		else if (!a->drafted)
-			a->ops->drafted(a->ctx);
-		a->drafted = true;
+		begin_signing(a);
 		return;
 	}
 	for (unsigned i = 0; i < a->n; i++)
@@ -376,23 +372,6 @@ enum err_code agree_start(struct agree **out, struct renter *r,
 	ask_numbers(a);
 	*out = a;
 	return ERR_NONE;
-}
-
-/* What was staged since the drafts goes into them, or into new ones. */
-void agree_sign(struct agree *a)
-{
-	struct err e = {0};
-	unsigned before = a->n;
-
-	if (collect(a, &e) != ERR_NONE) {
-		end(a, &e);
-		return;
-	}
-	a->wanted = true;
-	if (a->n > before)
-		ask_numbers(a);
-	else
-		begin_signing(a);
 }
 
 void agree_free(struct agree *a)

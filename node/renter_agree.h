@@ -1,11 +1,9 @@
 /* renter_agree.h - agreements for what was staged: which one, signed by both,
  * told to the chain.
  *
- * A run has two halves. agree_start() looks up, for every host with staged
- * sectors, whether an agreement that runs can take them, and drafts a new one
- * where none can; `drafted` is called when all is in the database, so that a
- * catalogue that lists them can be made and staged as well. agree_sign() then
- * has everything signed, host by host, and opened or posted:
+ * For every host with staged sectors a run looks up whether an agreement can
+ * take them, and drafts a new one where none can; then each has everything
+ * signed, and opened or posted:
  *
  *   offer   the host's prices are wanted
  *   sign    our signature, by the signer
@@ -33,8 +31,6 @@ struct agree;
 #define AGREE_AGAIN_MS 3000  /* it said "later", or its chain is behind */
 
 struct agree_ops {
-	/* All agreements that will be signed are in the database. */
-	void (*drafted)(void *ctx);
 	/* One line for people. */
 	void (*step)(void *ctx, const char *text);
 	/* Once. e: nothing could be done at all. failed: hosts that did not
@@ -51,7 +47,6 @@ enum err_code agree_start(struct agree **out, struct renter *r,
 			  const struct agree_cfg *cfg,
 			  const struct agree_ops *ops, void *ctx, struct err *e)
 	__attribute__((warn_unused_result));
-void agree_sign(struct agree *a);
 /* What is signed already stays. NULL is a no-op. */
 void agree_free(struct agree *a);
 

@@ -26,10 +26,10 @@ struct pact {
 	struct rent_peer *peer;
 	enum pact_state state;
 	struct renter_agreement row;
-	uint32_t total;		     /* sectors staged when it was drafted */
-	size_t adding;		     /* in the revision under way */
-	struct hash32 *adds;	     /* heap */
-	uint32_t *cuts;		     /* heap, falling */
+	uint32_t total;	     /* sectors staged when it was drafted */
+	size_t adding;	     /* in the revision under way */
+	struct hash32 *adds; /* heap */
+	uint32_t *cuts;	     /* heap, falling */
 	size_t n_cuts;
 	struct agreement next; /* the revision under way */
 	struct sig64 sig;
