@@ -152,6 +152,11 @@ static bool is_amount(const char *text)
 	return digits > 0 && digits <= 60 && points <= 1;
 }
 
+bool options_read_size(int64_t *out, const char *text)
+{
+	return parse_number(text, size_units, out) && *out >= 0;
+}
+
 static bool is_text(const char *text)
 {
 	size_t len = strlen(text);

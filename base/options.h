@@ -89,6 +89,8 @@ size_t options_list_count(const struct options *o, const char *name);
 const char *options_list_at(const struct options *o, const char *name,
 			    size_t i);
 
+/* "64MiB" as a number, as an OPT_SIZE has it. False: it is none. */
+bool options_read_size(int64_t *out, const char *text);
 /* The table as --help shows it, one option a line, wrapped at 80. */
 void options_print_help(const struct option *table, size_t count, FILE *out);
 

@@ -20,6 +20,9 @@ extern const struct command cmd_contract_deploy, cmd_contract_mint, cmd_deposit,
 	cmd_ledger_check, cmd_ledger_export;
 /* cli_host.c */
 extern const struct command cmd_host_enable, cmd_host_status, cmd_host_disable;
+
+/* cli_store.c */
+extern const struct command cmd_store_put, cmd_store_cost, cmd_store_hosts;
 /* cli_config.c */
 extern const struct command cmd_config;
 /* cli_man.c */

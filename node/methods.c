@@ -26,6 +26,9 @@ const struct method methods[] = {
 	{"host_enable", true, false, method_host_enable},
 	{"host_status", false, false, method_host_status},
 	{"host_disable", false, false, method_host_disable},
+	{"store_put", true, false, method_store_put},
+	{"store_cost", true, false, method_store_cost},
+	{"store_hosts", true, false, method_store_hosts},
 };
 const size_t method_count = sizeof(methods) / sizeof(methods[0]);
 

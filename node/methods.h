@@ -49,6 +49,12 @@ void method_host_status(struct engine *en, const json_t *params,
 void method_host_disable(struct engine *en, const json_t *params,
 			 struct call *c);
 
+/* storing: methods_store.c */
+void method_store_put(struct engine *en, const json_t *params, struct call *c);
+void method_store_cost(struct engine *en, const json_t *params, struct call *c);
+void method_store_hosts(struct engine *en, const json_t *params,
+			struct call *c);
+
 extern const struct method methods[];
 extern const size_t method_count;
 

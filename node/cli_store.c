@@ -1,0 +1,313 @@
+/* cli_store.c - storing with strangers, as typed. The work is done by the
+ * methods of methods_store*.c. */
+#include "node/cli_commands.h"
+
+#include "node/cli_params.h"
+#include "node/cli_progress.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+#define OPTION_HOST \
+	{ \
+		"host", OPT_LIST, NULL, 0, 0, "IP:PORT", \
+			"a host to begin with, which tells of others; may be " \
+			"given again" \
+	}
+#define WALLET_OPTIONS \
+	OPTION_HOST, OPTION_PASSPHRASE_FILE, OPTION_RPC, OPTION_LOG_LEVEL
+
+#define CODING_OPTIONS \
+	{"k", OPT_INT, "10", 1, 64, "N", "shards that bring everything back"}, \
+		{"n", \
+		 OPT_INT, \
+		 "30", \
+		 1, \
+		 255, \
+		 "N", \
+		 "shards that are stored, each at another host"}, \
+		{"term", \
+		 OPT_INT, \
+		 "90", \
+		 1, \
+		 36500, \
+		 "DAYS", \
+		 "how long it is stored and paid for"}, \
+		{"periods", \
+		 OPT_INT, \
+		 NULL, \
+		 1, \
+		 INT32_MAX, \
+		 "N", \
+		 "the same in periods of the bank, instead of --term"}, \
+		{"per-host", \
+		 OPT_INT, \
+		 "1", \
+		 1, \
+		 255, \
+		 "N", \
+		 "shards of a segment that one host may have: more than one " \
+		 "is lost with it"}, \
+		{"per-network", \
+		 OPT_INT, \
+		 "1", \
+		 1, \
+		 255, \
+		 "N", \
+		 "shards of a segment in one network (/24, /48)"}, \
+		{"max-price", \
+		 OPT_AMOUNT, \
+		 NULL, \
+		 0, \
+		 0, \
+		 "TOKENS", \
+		 "the most for one GiB at a host in 30 days"}, \
+	{ \
+		"budget", OPT_AMOUNT, NULL, 0, 0, "TOKENS", \
+			"the most to pay for all of it" \
+	}
+
+static const struct option put_options[] = {
+	{"as", OPT_STRING, NULL, 0, 0, "NAME",
+	 "what it is called among what you store (default: its own name)"},
+	CODING_OPTIONS,
+	WALLET_OPTIONS,
+};
+
+static const struct option hosts_options[] = {WALLET_OPTIONS};
+
+/* ---- what is told while it runs ---- */
+
+struct telling {
+	struct cli *cli;
+	struct progress progress;
+};
+
+static void tell_quote(const struct cli *cli, const json_t *q)
+{
+	char bytes[16], stored[16];
+
+	progress_bytes(bytes, sizeof(bytes),
+		       json_integer_value(json_object_get(q, "bytes")));
+	progress_bytes(stored, sizeof(stored),
+		       json_integer_value(json_object_get(q, "stored_bytes")));
+	if (cli->json)
+		return;
+	(void)fprintf(stderr,
+		      "%s become %s at %lld hosts, from period %lld to %lld: "
+		      "%s %s for all of it, and %s for writing; %s are locked, "
+		      "what is not used of them comes back at the end\n",
+		      bytes, stored,
+		      json_integer_value(json_object_get(q, "hosts")),
+		      json_integer_value(json_object_get(q, "from")),
+		      json_integer_value(json_object_get(q, "until")),
+		      cli_text_of(q, "cost"), cli_text_of(q, "token"),
+		      cli_text_of(q, "ingress"), cli_text_of(q, "locked"));
+}
+
+static void on_event(void *ctx, const json_t *event)
+{
+	struct telling *t = ctx;
+	const char *type = cli_text_of(event, "type");
+
+	if (strcmp(type, "quote") == 0) {
+		tell_quote(t->cli, event);
+	} else if (strcmp(type, "step") == 0) {
+		if (!t->cli->json)
+			(void)fprintf(stderr, "%s\n",
+				      cli_text_of(event, "text"));
+	} else {
+		progress_event(&t->progress, event);
+	}
+}
+
+static enum err_code store_call(struct cli *cli, const char *method,
+				json_t *take_params, json_t **result,
+				struct err *e)
+{
+	struct telling t = {.cli = cli, .progress = progress_start(cli->json)};
+	enum err_code code =
+		cli_call(cli, method, take_params, on_event, &t, result, e);
+
+	progress_end(&t.progress);
+	return code;
+}
+
+/* ---- put and cost ---- */
+
+static void put_coding(const struct cli *cli, json_t *params)
+{
+	static const char *const ints[] = {
+		"k", "n", "term", "periods", "per-host", "per-network"};
+
+	for (size_t i = 0; i < COUNT(ints); i++)
+		cli_put_int(cli, params, ints[i]);
+	cli_put_text(cli, params, "max-price");
+	cli_put_text(cli, params, "budget");
+	cli_put_list(cli, params, "host");
+}
+
+/* The last component of a path, without slashes behind it. */
+static const char *base_name(char *path)
+{
+	size_t len = strlen(path);
+	char *slash;
+
+	while (len > 1 && path[len - 1] == '/')
+		path[--len] = 0;
+	slash = strrchr(path, '/');
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static enum err_code read_path(const struct cli *cli, const char *path,
+			       json_t *params, struct err *e)
+{
+	const char *as = options_is_set(cli->options, "as")
+				 ? options_text(cli->options, "as")
+				 : NULL;
+	char *whole = realpath(path, NULL);
+
+	if (!whole)
+		return err_fail(e, ERR_IO, "%.150s cannot be read", path);
+	(void)json_object_set_new(params, "path", json_string(whole));
+	(void)json_object_set_new(params, "name",
+				  json_string(as ? as : base_name(whole)));
+	free(whole);
+	return ERR_NONE;
+}
+
+static enum err_code read_pipe(struct cli *cli, json_t *params, struct err *e)
+{
+	cli->wrong_usage = !options_is_set(cli->options, "as");
+	if (cli->wrong_usage)
+		return err_fail(e, ERR_PARSE,
+				"--as NAME: what comes from standard input "
+				"needs one");
+	cli_put_text(cli, params, "as");
+	(void)json_object_set_new(
+		params, "name", json_string(options_text(cli->options, "as")));
+	(void)json_object_set_new(params, "stdin", json_true());
+	return ERR_NONE;
+}
+
+static enum err_code run_put(struct cli *cli, json_t **result, struct err *e)
+{
+	json_t *params = json_object();
+	enum err_code code = strcmp(cli->args[0], "-") == 0
+				     ? read_pipe(cli, params, e)
+				     : read_path(cli, cli->args[0], params, e);
+	char bytes[16];
+
+	put_coding(cli, params);
+	if (code != ERR_NONE) {
+		json_decref(params);
+		return code;
+	}
+	code = store_call(cli, "store_put", params, result, e);
+	if (code != ERR_NONE)
+		return code;
+	progress_bytes(bytes, sizeof(bytes),
+		       json_integer_value(json_object_get(*result, "bytes")));
+	cli_print(cli,
+		  "%s is stored: %s in %lld entries, %lld agreements, until "
+		  "period %lld\n",
+		  cli_text_of(*result, "name"), bytes,
+		  json_integer_value(json_object_get(*result, "files")),
+		  json_integer_value(json_object_get(*result, "agreements")),
+		  json_integer_value(json_object_get(*result, "until")));
+	return ERR_NONE;
+}
+
+/* A size where there is no such file. */
+static enum err_code read_what(const struct cli *cli, json_t *params,
+			       struct err *e)
+{
+	char *whole = realpath(cli->args[0], NULL);
+	int64_t size;
+
+	if (whole) {
+		free(whole);
+		return read_path(cli, cli->args[0], params, e);
+	}
+	if (!options_read_size(&size, cli->args[0]))
+		return err_fail(e, ERR_PARSE,
+				"'%.100s': neither a file nor a size such as "
+				"20GiB",
+				cli->args[0]);
+	(void)json_object_set_new(params, "size", json_integer(size));
+	return ERR_NONE;
+}
+
+static enum err_code run_cost(struct cli *cli, json_t **result, struct err *e)
+{
+	json_t *params = json_pack("{sb}", "quote_only", 1);
+	enum err_code code = read_what(cli, params, e);
+
+	put_coding(cli, params);
+	if (code != ERR_NONE) {
+		json_decref(params);
+		return code;
+	}
+	return store_call(cli, "store_cost", params, result, e);
+}
+
+/* ---- hosts ---- */
+
+static enum err_code run_hosts(struct cli *cli, json_t **result, struct err *e)
+{
+	json_t *params = json_object(), *hosts, *h;
+	enum err_code code;
+	size_t i;
+
+	cli_put_list(cli, params, "host");
+	code = store_call(cli, "store_hosts", params, result, e);
+	if (code != ERR_NONE)
+		return code;
+	hosts = json_object_get(*result, "hosts");
+	if (json_array_size(hosts) == 0)
+		cli_print(cli, "no host answered; --host IP:PORT names one to "
+			       "begin with\n");
+	json_array_foreach(hosts, i, h)
+		cli_print(cli,
+			  "%s  %-21s  %s for a GiB and 30 days, writing %s, "
+			  "reading %s\n",
+			  cli_text_of(h, "address"), cli_text_of(h, "endpoint"),
+			  cli_text_of(h, "price"), cli_text_of(h, "ingress"),
+			  cli_text_of(h, "egress"));
+	return ERR_NONE;
+}
+
+const struct command cmd_store_put = {
+	"store put",
+	"PATH|- [--as NAME] [options]",
+	"encrypt, code and store a file, a directory or standard input",
+	put_options,
+	COUNT(put_options),
+	1,
+	1,
+	MONEY_MUST,
+	run_put};
+const struct command cmd_store_cost = {
+	"store cost",
+	"PATH|SIZE [options]",
+	"what storing it would cost, to the unit; pays nothing",
+	put_options,
+	COUNT(put_options),
+	1,
+	1,
+	MONEY_MUST,
+	run_cost};
+const struct command cmd_store_hosts = {
+	"store hosts",
+	"[--host IP:PORT]",
+	"the hosts that can be reached, and what they ask for",
+	hosts_options,
+	COUNT(hosts_options),
+	0,
+	0,
+	MONEY_MUST,
+	run_hosts};
