@@ -244,16 +244,26 @@ static void sort(struct placing *p)
 
 /* --- seats --- */
 
-static void count_taken(struct placing *p, const uint16_t *seat)
+static void take(struct placing *p, const uint16_t *seat, unsigned n)
 {
-	memset(p->at_host, 0, sizeof(p->at_host));
-	memset(p->at_net, 0, sizeof(p->at_net));
-	for (unsigned i = 0; i < p->policy.shards; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		if (seat[i] >= PLACING_ELSEWHERE)
 			continue;
 		p->at_host[seat[i]]++;
 		p->at_net[p->hosts[seat[i]].net]++;
 	}
+}
+
+static void count_taken(struct placing *p, const uint16_t *seat,
+			const struct placing_beside *b)
+{
+	memset(p->at_host, 0, sizeof(p->at_host));
+	memset(p->at_net, 0, sizeof(p->at_net));
+	take(p, seat, p->policy.shards);
+	take(p, b->taken, b->taken_n);
+	for (unsigned i = 0; i < b->barred_n; i++)
+		if (b->barred[i] < PLACING_ELSEWHERE)
+			p->at_host[b->barred[i]] = p->policy.per_host;
 }
 
 /* One seat at each host that has fewer than `round` so far and whose network
@@ -282,6 +292,14 @@ static unsigned pick_round(struct placing *p, uint16_t *picked, unsigned have,
 
 unsigned placing_fill(struct placing *p, uint16_t *seat, uint32_t segment)
 {
+	const struct placing_beside none = {0};
+
+	return placing_fill_beside(p, seat, &none, segment);
+}
+
+unsigned placing_fill_beside(struct placing *p, uint16_t *seat,
+			     const struct placing_beside *b, uint32_t segment)
+{
 	unsigned rounds = p->policy.per_host > p->policy.per_net
 				  ? p->policy.per_host
 				  : p->policy.per_net;
@@ -294,7 +312,7 @@ unsigned placing_fill(struct placing *p, uint16_t *seat, uint32_t segment)
 		return 0;
 	if (!p->sorted)
 		sort(p);
-	count_taken(p, seat);
+	count_taken(p, seat, b);
 	for (unsigned r = 1; r <= rounds && have < want; r++)
 		have = pick_round(p, picked, have, want, r);
 	for (unsigned i = 0; i < p->policy.shards && given < have; i++)

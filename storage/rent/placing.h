@@ -84,6 +84,16 @@ enum err_code placing_check(const struct placing *p, struct err *e)
  * others stand. seat: one a shard. Each seat given takes one from its host's
  * room. Returns how many are still without. */
 unsigned placing_fill(struct placing *p, uint16_t *seat, uint32_t segment);
+/* What else a segment has that is to be repaired. */
+struct placing_beside {
+	const uint16_t *taken; /* more seats that count: a row's second place */
+	unsigned taken_n;
+	const uint16_t *barred; /* hosts that get none: they had one and lost it
+				 */
+	unsigned barred_n;
+};
+unsigned placing_fill_beside(struct placing *p, uint16_t *seat,
+			     const struct placing_beside *b, uint32_t segment);
 /* A seat that was given and not used. */
 void placing_return(struct placing *p, uint16_t host);
 

@@ -225,6 +225,29 @@ static void who_is_dropped_is_replaced_from_another_network(void)
 	placing_free(p);
 }
 
+static void what_a_segment_has_besides_counts(void)
+{
+	struct placing *p = placing_for(2, 2, 1);
+	uint16_t seat[255], at[4], host;
+	struct placing_beside b = {
+		.taken = &at[0], .taken_n = 1, .barred = &at[2], .barred_n = 1};
+
+	for (uint8_t n = 0; n < 4; n++)
+		at[n] = add(p, host_of(n, n == 1 ? 0 : n));
+	empty(seat);
+	seat[0] = PLACING_ELSEWHERE;
+	CHECK(placing_fill_beside(p, seat, &b, 0) == 0 && seat[1] == at[3],
+	      "not where one is, nor in its network, nor where one was: %u",
+	      seat[1]);
+	placing_drop(p, at[3]);
+	seat[1] = PLACING_NONE;
+	CHECK(placing_fill_beside(p, seat, &b, 0) == 1, "nobody else");
+	host = PLACING_ELSEWHERE;
+	b.taken = b.barred = &host;
+	CHECK(placing_fill_beside(p, seat, &b, 0) == 0, "hosts unknown here");
+	placing_free(p);
+}
+
 static void room_is_counted(void)
 {
 	struct placing *p = placing_for(1, 1, 1);
@@ -266,6 +289,7 @@ int main(void)
 	the_better_come_first();
 	all_segments_have_the_same_hosts_in_turn();
 	who_is_dropped_is_replaced_from_another_network();
+	what_a_segment_has_besides_counts();
 	room_is_counted();
 	rents_near_the_limit_rank();
 	return CHECK_EXIT();
