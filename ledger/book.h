@@ -227,7 +227,8 @@ enum err_code book_facts_out(struct book *b, const struct address *payee,
 			     struct err *e) __attribute__((warn_unused_result));
 /* Our own free balance and what our address holds, in final state. What no
  * entry explains is booked as OBSERVED. `wallet` and `coin` may be NULL:
- * unknown. Call it after the pairs read at the same block. */
+ * unknown. Call it after the pairs and agreements read at the same block; a
+ * read of an older block than the kept one is dropped. */
 enum err_code book_facts_own(struct book *b, const struct amount *free,
 			     const struct amount *wallet,
 			     const struct amount *coin, uint64_t block,

@@ -36,14 +36,31 @@ static enum err_code observe(struct book *b, enum book_account kind,
 	return book_write_entry(b, &entry, &ls, e);
 }
 
+/* Was our own balance read at a later block already? */
+static enum err_code is_older(struct book *b, uint64_t block, bool *older,
+			      struct err *e)
+{
+	uint8_t note[16];
+	size_t len = sizeof(note);
+	enum err_code rc =
+		book_db_note_get(b->db, BOOK_NOTE_OWN, note, &len, e);
+
+	*older = rc == ERR_NONE && len == sizeof(note) &&
+		 amount_cmp(amount_from_u64(block), amount_from_be16(note)) < 0;
+	return rc;
+}
+
 static enum err_code facts_own(struct book *b, const struct amount *own_free,
 			       const struct amount *wallet,
 			       const struct amount *coin, uint64_t block,
 			       int64_t now_s, struct err *e)
 {
 	uint8_t note[16];
-	enum err_code rc = ERR_NONE;
+	bool older;
+	enum err_code rc = is_older(b, block, &older, e);
 
+	if (rc != ERR_NONE || older)
+		return rc;
 	if (own_free) {
 		amount_to_be16(note, amount_from_u64(block));
 		rc = observe(b, BOOK_BANK, BOOK_TOKEN, *own_free, now_s, e);

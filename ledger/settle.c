@@ -273,6 +273,8 @@ static void on_final(void *ctx, struct outbox *ob, int64_t id,
 	struct settle *s = ctx;
 
 	s->last = (struct cash_sum){.id = id};
+	if (o->block > s->seen)
+		s->seen = o->block;
 	if (o->ok && r->kind == OUTBOX_PROVE)
 		prove_final(s, o);
 	if (o->ok && r->kind == OUTBOX_CASH)
@@ -584,7 +586,8 @@ void settle_read_chain(struct settle *s, settle_chain_fn *fn, void *ctx)
 	if (profile_need_token(&s->profile, &j->e) != ERR_NONE ||
 	    settle_all_dirs(s, &dirs, &n, true, &j->e) != ERR_NONE)
 		job_fail_later(j, ERR_NONE, NULL);
-	else if (!reading_start(s, dirs, n, true, true, 0, on_collected, j))
+	else if (!reading_start(s, dirs, n, true, true, s->seen, on_collected,
+				j))
 		job_fail_later(j, ERR_NOMEM, "no memory");
 }
 

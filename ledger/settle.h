@@ -132,7 +132,8 @@ void settle_refresh_pair(struct settle *s, const struct address *payer,
 			 void *ctx);
 
 /* The chain as `ledger check` compares it with the book: everything at one
- * final block. Lives until the callback returns. */
+ * final block, not before what is booked (ERR_CHAIN: the nodes are behind
+ * that). Lives until the callback returns. */
 typedef void settle_chain_fn(void *ctx, const struct book_chain *c,
 			     const struct err *e);
 void settle_read_chain(struct settle *s, settle_chain_fn *fn, void *ctx);

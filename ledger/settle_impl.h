@@ -106,6 +106,7 @@ struct settle {
 	struct reading *readings;
 	struct job *deploying; /* waits for settle_deploy_allowed() */
 	struct cash_sum last;  /* of the cash that is ending now */
+	uint64_t seen;	       /* the newest block that anything booked is of */
 	bool fee_known;
 	struct amount fee_each; /* coin a receipt, of late */
 };

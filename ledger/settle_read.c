@@ -138,7 +138,8 @@ static enum err_code keep_dirs(struct reading *rd, const struct chain_view *at,
 }
 
 /* A transaction of ours that is in the chain but not booked yet would show as
- * money from nowhere: then our balances are left for the next reading. */
+ * money from nowhere, one that is booked and not yet in this view as money that
+ * came back: then our balances are left for the next reading. */
 static enum err_code keep_own(struct reading *rd, const struct chain_view *at,
 			      const struct chain_answer *a, struct err *e)
 {
@@ -155,7 +156,7 @@ static enum err_code keep_own(struct reading *rd, const struct chain_view *at,
 		rd->chain.wallet = a[token ? 2 : 1].amount;
 		return ERR_NONE;
 	}
-	if (outbox_open(s->outbox, 0))
+	if (outbox_open(s->outbox, 0) || at->block < s->seen)
 		return ERR_NONE;
 	return book_facts_own(s->book, a[0].known ? &a[0].amount : NULL,
 			      token && a[2].known ? &a[2].amount : NULL,
@@ -183,6 +184,8 @@ static void on_read(void *ctx, const struct chain_view *at,
 			       (unsigned long long)rd->min_block);
 	else if (keep_dirs(rd, at, answers, &used, &why) == ERR_NONE) {
 		answers += used;
+		if (!rd->collect && at->block > rd->s->seen)
+			rd->s->seen = at->block;
 		rd->at += rd->chunk;
 		if (rd->at < rd->n) {
 			ask_chunk(rd);

@@ -499,6 +499,20 @@ static void what_others_put_into_our_fund_came_from_outside(void)
 	book_close(b);
 }
 
+static void an_older_read_of_our_balance_is_dropped(void)
+{
+	struct book *b = with_money(); /* at block 1 */
+	struct amount own = n(900), wallet = n(5);
+
+	CHECK(!book_facts_own(b, &own, NULL, NULL, 7, NOW, NULL), "newer");
+	own = n(1000);
+	CHECK(!book_facts_own(b, &own, &wallet, NULL, 6, NOW, NULL), "older");
+	expect(b, "as of block 7", (struct want){.bank = -100});
+	CHECK(!book_facts_own(b, &own, NULL, NULL, 7, NOW, NULL), "the same");
+	expect(b, "block 7 again", (struct want){0});
+	book_close(b);
+}
+
 static void the_book_is_held_against_the_chain(void)
 {
 	struct bank_agreement v = opened(200, 100);
@@ -659,6 +673,7 @@ int main(void)
 	agreements_are_followed_listed_and_dropped();
 	a_row_keeps_every_field();
 	what_others_put_into_our_fund_came_from_outside();
+	an_older_read_of_our_balance_is_dropped();
 	the_book_is_held_against_the_chain();
 	the_check_finds_what_was_spoilt();
 	rent_that_is_booked_for_another_is_found();

@@ -283,6 +283,46 @@ static void a_node_behind_does_not_end_a_transaction(void)
 	world_close(&w);
 }
 
+/* A view from before what is booked would show the fund as still ours. */
+static void an_older_view_does_not_touch_our_balance(void)
+{
+	struct book_totals t;
+	struct world w;
+	struct settle_signed s;
+
+	rent_open(&w);
+	s = deal(&w, 0, HOST, 0);
+	begin(&w);
+	settle_open(w.s, &s, on_step, on_done, &w);
+	CHECK(finish(&w), "open: %s", w.e.msg);
+	w.m.behind = 1;
+	w.m.accounts[0].free += 900;
+	begin(&w);
+	settle_refresh(w.s, on_refreshed, &w);
+	CHECK(finish(&w), "refresh: %s", w.e.msg);
+	CHECK(book_totals(w.book, &t, NULL) == ERR_NONE &&
+		      model_u64(t.bank) == 4100 && !unexplained(&w),
+	      "it was believed");
+	begin(&w);
+	settle_read_chain(w.s, on_chain, &w);
+	CHECK(!finish(&w) && w.e.code == ERR_CHAIN, "it was compared");
+	w.m.behind = 0;
+	w.m.accounts[0].free -= 900;
+	expect(&w, "the newest view", 900, 0, 0, 0, 0);
+	begin(&w); /* one that reads nothing when it is final */
+	settle_withdraw(w.s, amount_from_u64(300), account(&w, HOST), on_step,
+			on_done, &w);
+	CHECK(finish(&w), "withdraw: %s", w.e.msg);
+	w.m.behind = 1;
+	w.m.accounts[0].free += 300;
+	begin(&w);
+	settle_refresh(w.s, on_refreshed, &w);
+	CHECK(finish(&w) && !book_totals(w.book, &t, NULL) &&
+		      model_u64(t.bank) == 3800 && !unexplained(&w),
+	      "a withdrawal came back: %s", w.e.msg);
+	world_close(&w);
+}
+
 /* Killed after any number of answers: every step is made once or not at all,
  * and the book knows it. */
 static void killed_anywhere_the_book_agrees_with_the_chain(void)
@@ -344,6 +384,7 @@ int main(void)
 	renting_from_oneself_moves_no_money_but_in_and_out();
 	an_unknown_agreement_is_not_zero();
 	a_node_behind_does_not_end_a_transaction();
+	an_older_view_does_not_touch_our_balance();
 	killed_anywhere_the_book_agrees_with_the_chain();
 	return CHECK_EXIT();
 }
