@@ -154,6 +154,15 @@ void purse_close(struct purse *p)
 	p->book = NULL;
 }
 
+enum err_code purse_follow(struct purse *p, const struct book_lease *lease,
+			   struct err *e)
+{
+	enum err_code code =
+		book_agreement_follow(p->book, lease, clock_unix_s(), e);
+
+	return code == ERR_NONE ? book_commit_now(p->book, e) : code;
+}
+
 static void on_refreshed(void *ctx, const struct err *e)
 {
 	struct purse *p = ctx;

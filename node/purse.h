@@ -48,7 +48,14 @@ enum err_code purse_set_profile(struct purse *p, struct err *e)
 bool purse_in_token(const struct purse *p, struct amount coin,
 		    struct amount *out) __attribute__((warn_unused_result));
 
-/* Reads balances and pairs in final state, unless that is under way. */
+/* An agreement of this account that is about to be signed: durable in the book,
+ * which reads it and books its money from then on. Call it before the signature
+ * leaves the node. ERR_STATE: it is between others; ERR_LIMIT: too many. */
+enum err_code purse_follow(struct purse *p, const struct book_lease *lease,
+			   struct err *e) __attribute__((warn_unused_result));
+
+/* Reads balances, pairs and agreements in final state, unless that is under
+ * way. */
 void purse_refresh(struct purse *p);
 /* Now and then: the book's tick, a refresh, settling by itself when due.
  * Zeroed, as the storage purse of who never rented, or closed: nothing. */

@@ -104,6 +104,10 @@ def the_storage_account(node):
           (storage.get("address"), float(storage.get("in_bank", -1)),
            float(storage.get("in_wallet", -1))) ==
           (node.storage_account, 4, 5), status)
+    check("and that nothing is rented", all(
+        float(storage.get(k, -1)) == 0 for k in
+        ("in_funds", "collateral", "rent_earned", "rent_paid", "burnt")),
+          status)
     check("and the bandwidth account has not moved", all(
         status[k] == before[k] for k in
         ("address", "in_bank", "in_wallet", "reserved", "spent")), status)

@@ -1,7 +1,8 @@
-/* The purse of an account that was never opened: the storage account of whoever
- * only shares files. */
+/* A purse without a chain: one that was never opened, as the storage account of
+ * whoever only shares files; and what it keeps. */
 #include "node/purse.h"
 #include "tests/check.h"
+#include "tests/ledger/scratch.h"
 
 static void one_that_was_never_opened_does_nothing(void)
 {
@@ -13,8 +14,35 @@ static void one_that_was_never_opened_does_nothing(void)
 	CHECK(!p.book && !p.refreshing && !p.settling, "it began something");
 }
 
+/* What was said to be followed is in the file, whatever happens then. */
+static void what_it_follows_outlives_it(void)
+{
+	const struct address me = {{1}}, other = {{2}};
+	struct book_lease ours = {me, other, 3}, theirs = {other, other, 0};
+	struct book_agreement a = {.lease = ours};
+	struct purse p = {0};
+	struct scratch s;
+	struct err e = {0};
+
+	scratch_make(&s);
+	CHECK(book_open(&p.book, scratch_path(&s, "book.db"), &me, &e) ==
+		      ERR_NONE,
+	      "%s", e.msg);
+	CHECK(purse_follow(&p, &ours, &e) == ERR_NONE, "%s", e.msg);
+	CHECK(purse_follow(&p, &theirs, NULL) == ERR_STATE, "others'");
+	purse_close(&p);
+	CHECK(book_open_readonly(&p.book, scratch_path(&s, "book.db"), &e) ==
+			      ERR_NONE &&
+		      book_agreement_load(p.book, &a, &e) == ERR_NONE &&
+		      a.followed && a.since_s > 0,
+	      "it is gone: %s", e.msg);
+	purse_close(&p);
+	scratch_remove(&s);
+}
+
 int main(void)
 {
+	what_it_follows_outlives_it();
 	one_that_was_never_opened_does_nothing();
 	return CHECK_EXIT();
 }
