@@ -94,8 +94,10 @@ RIG_UNUSED static void rig_time(const struct files_rig *r, const char *path,
 {
 	struct timespec t[2];
 
-	t[0].tv_sec = t[1].tv_sec = mtime_ns / 1000000000;
-	t[0].tv_nsec = t[1].tv_nsec = mtime_ns % 1000000000;
+	/* before 1970 the nanoseconds still count forward */
+	t[1].tv_sec = mtime_ns / 1000000000 - (mtime_ns < 0);
+	t[1].tv_nsec = mtime_ns - t[1].tv_sec * 1000000000;
+	t[0] = t[1];
 	CHECK(utimensat(r->fd, path, t, AT_SYMLINK_NOFOLLOW) == 0, "%s", path);
 }
 
