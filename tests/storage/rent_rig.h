@@ -20,6 +20,7 @@
 #define RIG_SECTORS 512
 #define RIG_LISTS 16
 #define RIG_LIST_MAX 4096
+#define RIG_RECORDS 8
 #define RIG_QUEUE 1024
 #define RIG_OUT 2048
 
@@ -91,7 +92,7 @@ struct rig {
 	unsigned n_sectors;
 	struct rig_list lists[RIG_LISTS];
 	unsigned n_lists;
-	struct rig_record records[8], head;
+	struct rig_record records[RIG_RECORDS], head;
 	unsigned n_records;
 	struct rig_ask queue[RIG_QUEUE];
 	unsigned n_queue;
@@ -275,6 +276,8 @@ static inline struct hash32 *rig_changed(struct rig *g,
 		roots[at] = roots[--*n];
 	}
 	for (size_t i = 0; i < q->n_roots; i++) {
+		if (*n == RIG_LIST_MAX)
+			goto none;
 		memcpy(&roots[*n], q->roots + 32 * i, 32);
 		if (!rig_find(g, &roots[*n]))
 			goto none;
@@ -301,6 +304,11 @@ static inline void rig_change(struct rig *g, const struct rent_ask *q,
 			  ? ERR_NONE
 			  : ERR_SIG;
 	if (a->code != ERR_NONE || !store) {
+		free(roots);
+		return;
+	}
+	if (!l && g->n_lists == RIG_LISTS) {
+		a->code = ERR_LIMIT;
 		free(roots);
 		return;
 	}
@@ -439,6 +447,10 @@ static inline void rig_answer(struct rig *g, const struct rig_ask *k)
 		rig_page(g, &k->q, &a, k->q.kind == RENT_ASK_LOST, roots);
 		break;
 	case RENT_ASK_PLACE:
+		if (!rig_record(g, k->q.id) && g->n_records == RIG_RECORDS) {
+			a.code = ERR_LIMIT;
+			break;
+		}
 		if (!rig_record(g, k->q.id))
 			memcpy(g->records[g->n_records++].id, k->q.id, 32);
 		rig_keep(rig_record(g, k->q.id), &k->q, &a);
