@@ -42,10 +42,13 @@ static void on_timer(void *ctx)
 	if (!p->ended)
 		upload_tick(p->upload, now_of(p));
 	if (p->ended) {
-		if (!p->told) {
+		if (!p->told) { /* copies: who is told frees p at once */
+			const struct renter_object o = p->object;
+			const struct err why = p->why;
+
 			p->told = true;
-			p->ops->ended(p->ctx, &p->object,
-				      p->why.code == ERR_NONE ? NULL : &p->why);
+			p->ops->ended(p->ctx, &o,
+				      why.code == ERR_NONE ? NULL : &why);
 		}
 		return; /* p may be gone */
 	}
