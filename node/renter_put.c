@@ -285,6 +285,15 @@ static enum err_code more_parts(struct put *p, struct err *e)
 	return code;
 }
 
+/* The upload knows the stream alone; its table is no file's bytes, and where
+ * those end a file goes on in the next object. */
+static enum err_code keep_size(struct put *p, struct part *part, struct err *e)
+{
+	part->object.size = source_object_size(part->stream->object);
+	renting_want_commit(p->renter->renting);
+	return renter_db_set_object(p->renter->db, &part->object, e);
+}
+
 static void on_uploaded(void *ctx, const struct renter_object *o,
 			const struct err *error)
 {
@@ -299,7 +308,8 @@ static void on_uploaded(void *ctx, const struct renter_object *o,
 	}
 	p->parts[p->at].object = *o;
 	p->sectors_before += (uint64_t)o->segments * o->n;
-	if (p->at + 1 == p->n_parts && more_parts(p, &e) != ERR_NONE) {
+	if (keep_size(p, &p->parts[p->at], &e) != ERR_NONE ||
+	    (p->at + 1 == p->n_parts && more_parts(p, &e) != ERR_NONE)) {
 		end(p, &e);
 		return;
 	}
@@ -384,7 +394,8 @@ static enum err_code new_object(struct put *p, struct part *part, struct err *e)
 	part->object = (struct renter_object){.state = RENTER_PUTTING,
 					      .k = (uint16_t)p->cfg.k,
 					      .n = (uint16_t)p->cfg.n,
-					      .put = p->row.id};
+					      .put = p->row.id,
+					      .put_s = p->row.started_s};
 	rng_fill(&rng, full, sizeof(full));
 	code = renter_wrap_key(&part->object, NULL, p->renter->master, full,
 			       &rng, e);
