@@ -260,8 +260,9 @@ struct book_lease { /* names one agreement */
 struct book_agreement {
 	struct book_lease lease;
 	bool followed;
-	int64_t since_s; /* followed since */
-	bool known;	 /* false: never read; `view` is then zero */
+	int64_t since_s;      /* followed since */
+	uint64_t open_before; /* block; 0: not known */
+	bool known;	      /* false: never read; `view` is then zero */
 	/* What the bank said last, in final state; state NONE: not opened (yet,
 	 * or it never will be). */
 	struct bank_agreement view;
@@ -269,23 +270,28 @@ struct book_agreement {
 };
 
 /* Follows it from now on: settle_refresh() reads it and books what it did to
- * our money. Nothing when it is followed already. Call it (and commit) before a
- * signature that can open it leaves the node. ERR_STATE: neither side is us.
- * ERR_LIMIT: BOOK_AGREEMENTS_MAX. */
-enum err_code book_agreement_follow(struct book *b,
-				    const struct book_lease *lease,
-				    int64_t now_s, struct err *e)
+ * our money. Call it (and commit) before a signature that can open it leaves
+ * the node. `open_before`: the first block in which nobody can open it any more
+ * (its start, since the bank takes only one that lies ahead): when a read of
+ * that block or a later one says that it is not open, it is forgotten; 0: not
+ * known, it is followed until book_agreement_drop(). One that is followed
+ * already only gets the later block. ERR_STATE: neither side is us. ERR_LIMIT:
+ * BOOK_AGREEMENTS_MAX. */
+enum err_code
+book_agreement_follow(struct book *b, const struct book_lease *lease,
+		      uint64_t open_before, int64_t now_s, struct err *e)
 	__attribute__((warn_unused_result));
-/* One that nobody can open any more (its start has passed). ERR_STATE: it was
- * opened, and its money is in the book. Nothing when it is not followed. */
+/* Forgets one that nobody can open any more. ERR_STATE: it was opened, and its
+ * money is in the book. Nothing when it is not followed. */
 enum err_code book_agreement_drop(struct book *b,
 				  const struct book_lease *lease, struct err *e)
 	__attribute__((warn_unused_result));
 /* A final read of it, by settle_refresh(), settle's own transactions, or
  * whoever reads it. Books what was locked, earned, burnt and came back since
- * the read before; one of an older block than the kept one is dropped. It is
- * followed from then on. ERR_CHAIN: the bank says less than it said before, or
- * what cannot be; nothing is changed. ERR_STATE, ERR_LIMIT: as above. */
+ * the read before; one of an older block than the kept one is dropped. What is
+ * open is followed from then on. ERR_CHAIN: the bank says less than it said
+ * before, or what cannot be; nothing is changed. ERR_STATE, ERR_LIMIT: as
+ * above. */
 enum err_code book_agreement_facts(struct book *b,
 				   const struct book_lease *lease,
 				   const struct bank_agreement *view,

@@ -64,6 +64,8 @@ static const char *const migrations[] = {
 	" next_sectors INTEGER NOT NULL, next_rate BLOB NOT NULL,"
 	" next_from INTEGER NOT NULL, PRIMARY KEY(renter,host,number))"
 	" STRICT, WITHOUT ROWID;",
+	"ALTER TABLE agreement ADD COLUMN open_before INTEGER NOT NULL"
+	" DEFAULT 0;",
 };
 
 enum stmt {

@@ -116,17 +116,26 @@ static enum err_code take_row(struct book *b, struct book_agreement *row,
 	return ERR_NONE;
 }
 
+/* Of two ends (0: none), is the first the later? */
+static bool lasts(uint64_t kept, uint64_t wanted)
+{
+	return kept == 0 || (wanted != 0 && wanted <= kept);
+}
+
 enum err_code book_agreement_follow(struct book *b,
 				    const struct book_lease *lease,
-				    int64_t now_s, struct err *e)
+				    uint64_t open_before, int64_t now_s,
+				    struct err *e)
 {
 	struct book_agreement row;
 	enum err_code rc = book_db_stage(b->db, e);
 
 	if (rc == ERR_NONE)
 		rc = take_row(b, &row, lease, now_s, e);
-	if (rc != ERR_NONE || row.followed)
+	if (rc != ERR_NONE ||
+	    (row.followed && lasts(row.open_before, open_before)))
 		return rc;
+	row.open_before = open_before;
 	return book_db_agreement_set(b->db, &row, e);
 }
 
@@ -260,6 +269,9 @@ static enum err_code facts(struct book *b, const struct book_lease *lease,
 		return err_fail(e, ERR_CHAIN,
 				"book: the bank says of an agreement what "
 				"cannot be");
+	if (v->state == BANK_AGREEMENT_NONE && !row.view.state &&
+	    (!row.followed || (row.open_before && block >= row.open_before)))
+		return book_db_agreement_drop(b->db, lease, e);
 	if (row.known && !follows(&row.view, v))
 		return err_fail(e, ERR_CHAIN,
 				"book: the bank says less of an agreement than "

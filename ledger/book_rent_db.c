@@ -9,14 +9,14 @@ enum stmt { S_GET, S_SET, S_DROP, S_COUNT_ROWS };
 #define COLUMNS \
 	"renter,host,number,since_s,known,block,state,revision,root,sectors," \
 	"through,earned,rate,first,past,span,fund,collateral,penalty,misses," \
-	"next_root,next_sectors,next_rate,next_from"
+	"next_root,next_sectors,next_rate,next_from,open_before"
 
 const char *const book_rent_sql[BOOK_RENT_STATEMENTS] = {
 	[S_GET] = "SELECT " COLUMNS " FROM agreement"
 		  " WHERE renter=?1 AND host=?2 AND number=?3",
 	[S_SET] = "INSERT OR REPLACE INTO agreement(" COLUMNS ")"
 		  " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,"
-		  "?16,?17,?18,?19,?20,?21,?22,?23,?24)",
+		  "?16,?17,?18,?19,?20,?21,?22,?23,?24,?25)",
 	[S_DROP] = "DELETE FROM agreement"
 		   " WHERE renter=?1 AND host=?2 AND number=?3",
 	[S_COUNT_ROWS] = "SELECT count(*) FROM agreement",
@@ -71,6 +71,7 @@ static bool read_row(struct db_stmt *s, struct book_agreement *row)
 	row->since_s = db_col_int(s, 3);
 	row->known = db_col_int(s, 4) == 1;
 	row->block = (uint64_t)db_col_int(s, 5);
+	row->open_before = (uint64_t)db_col_int(s, 24);
 	return db_col_bytes(s, 0, l->renter.bytes, sizeof(l->renter.bytes)) &&
 	       db_col_bytes(s, 1, l->host.bytes, sizeof(l->host.bytes)) &&
 	       read_view(s, &row->view);
@@ -124,6 +125,7 @@ enum err_code book_db_agreement_set(struct book_db *b,
 	db_bind_int(s, 22, v->next_sectors);
 	db_bind_amount(s, 23, v->next_rate);
 	db_bind_int(s, 24, v->from);
+	db_bind_int(s, 25, (int64_t)row->open_before);
 	return db_run(s, e);
 }
 

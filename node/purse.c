@@ -154,11 +154,13 @@ void purse_close(struct purse *p)
 	p->book = NULL;
 }
 
-enum err_code purse_follow(struct purse *p, const struct book_lease *lease,
+enum err_code purse_follow(struct purse *p, const struct agreement *a,
 			   struct err *e)
 {
-	enum err_code code =
-		book_agreement_follow(p->book, lease, clock_unix_s(), e);
+	const struct book_lease lease = {a->renter, a->host, a->number};
+	const uint64_t open_before = (uint64_t)a->start * p->money->period;
+	enum err_code code = book_agreement_follow(p->book, &lease, open_before,
+						   clock_unix_s(), e);
 
 	return code == ERR_NONE ? book_commit_now(p->book, e) : code;
 }

@@ -11,6 +11,7 @@
 #ifndef NODE_PURSE_H
 #define NODE_PURSE_H
 
+#include "base/agreement.h"
 #include "ledger/book.h"
 #include "ledger/settle.h"
 #include "ledger/signer_client.h"
@@ -49,9 +50,10 @@ bool purse_in_token(const struct purse *p, struct amount coin,
 		    struct amount *out) __attribute__((warn_unused_result));
 
 /* An agreement of this account that is about to be signed: durable in the book,
- * which reads it and books its money from then on. Call it before the signature
- * leaves the node. ERR_STATE: it is between others; ERR_LIMIT: too many. */
-enum err_code purse_follow(struct purse *p, const struct book_lease *lease,
+ * which reads it and books its money from then on, until nobody can open it any
+ * more. Call it before the signature leaves the node. ERR_STATE: it is between
+ * others; ERR_LIMIT: too many. */
+enum err_code purse_follow(struct purse *p, const struct agreement *a,
 			   struct err *e) __attribute__((warn_unused_result));
 
 /* Reads balances, pairs and agreements in final state, unless that is under

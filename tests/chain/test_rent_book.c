@@ -238,7 +238,7 @@ static void the_host_opens_what_both_signed(struct farm *f)
 	f->lease = (struct book_lease){a->renter, a->host, 0};
 	both_sign(f);
 	/* the renter's signature leaves its node */
-	CHECK(book_agreement_follow(f->renter.book, &f->lease, unix_now(),
+	CHECK(book_agreement_follow(f->renter.book, &f->lease, 0, unix_now(),
 				    NULL) == ERR_NONE &&
 		      book_commit(f->renter.book, NULL) == ERR_NONE,
 	      "follow");
@@ -328,7 +328,7 @@ static void another_ends_without_a_proof(struct farm *f)
 	a->start = a->through = (uint32_t)(block(f) / PERIOD) + 2;
 	a->end = a->start + 3;
 	both_sign(f);
-	CHECK(book_agreement_follow(f->host.book, &f->lease, unix_now(),
+	CHECK(book_agreement_follow(f->host.book, &f->lease, 0, unix_now(),
 				    NULL) == ERR_NONE,
 	      "follow");
 	settle_open(f->renter.s, &f->deal, NULL, on_done, &f->renter);

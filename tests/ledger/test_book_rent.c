@@ -400,12 +400,12 @@ static void agreements_are_followed_listed_and_dropped(void)
 
 	CHECK(book_agreement_load(b, &a, NULL) == ERR_NONE && !a.followed,
 	      "unknown");
-	CHECK(!book_agreement_follow(b, &one, NOW, NULL) &&
-		      !book_agreement_follow(b, &two, NOW, NULL) &&
-		      !book_agreement_follow(b, &three, NOW, NULL) &&
-		      !book_agreement_follow(b, &one, NOW + 9, NULL),
+	CHECK(!book_agreement_follow(b, &one, 0, NOW, NULL) &&
+		      !book_agreement_follow(b, &two, 0, NOW, NULL) &&
+		      !book_agreement_follow(b, &three, 0, NOW, NULL) &&
+		      !book_agreement_follow(b, &one, 0, NOW + 9, NULL),
 	      "follow");
-	CHECK(book_agreement_follow(b, &strange, NOW, NULL) == ERR_STATE,
+	CHECK(book_agreement_follow(b, &strange, 0, NOW, NULL) == ERR_STATE,
 	      "others'");
 	CHECK(say(b, strange, &v, 4) == ERR_STATE, "facts of others");
 	CHECK(book_agreement_load(b, &a, NULL) == ERR_NONE && a.followed &&
@@ -428,6 +428,58 @@ static void agreements_are_followed_listed_and_dropped(void)
 	CHECK(!book_agreement_list(b, on_agreement, &s, NULL) && s.n == 2,
 	      "dropped");
 	CHECK(book_commit(b, NULL) == ERR_NONE, "commit");
+	book_close(b);
+}
+
+/* Its start has passed, and it is not open: nobody can open it any more. */
+static void what_cannot_be_opened_any_more_is_forgotten(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t open_before[2];
+		uint64_t block;
+		bool open, followed;
+	} rows[] = {
+		{"before its start", {100, 100}, 99, false, true},
+		{"at its start", {100, 100}, 100, false, false},
+		{"opened in time", {100, 100}, 100, true, true},
+		{"signed again for later", {100, 120}, 119, false, true},
+		{"and not opened then either", {100, 120}, 120, false, false},
+		{"signed again for earlier", {120, 100}, 119, false, true},
+		{"a start that is not known", {0, 0}, 900, false, true},
+		{"not known, then known", {0, 100}, 900, false, true},
+		{"known, then not", {100, 0}, 900, false, true},
+	};
+	const struct bank_agreement none = {0}, open = opened(200, 100);
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct book *b = with_money();
+		struct book_agreement a = {.lease = renting(0)};
+
+		for (int k = 0; k < 2; k++)
+			CHECK(!book_agreement_follow(b, &a.lease,
+						     rows[i].open_before[k],
+						     NOW, NULL),
+			      "%s: follow", rows[i].name);
+		CHECK(say(b, a.lease, rows[i].open ? &open : &none,
+			  rows[i].block) == ERR_NONE,
+		      "%s: facts", rows[i].name);
+		CHECK(!book_agreement_load(b, &a, NULL) &&
+			      a.followed == rows[i].followed,
+		      "%s", rows[i].name);
+		book_close(b);
+	}
+}
+
+static void what_is_not_open_nor_followed_leaves_no_row(void)
+{
+	const struct bank_agreement none = {0};
+	struct book *b = with_money();
+	struct book_agreement a = {.lease = renting(0)};
+
+	CHECK(say(b, a.lease, &none, 5) == ERR_NONE &&
+		      !book_agreement_load(b, &a, NULL) && !a.followed,
+	      "a row for nothing");
 	book_close(b);
 }
 
@@ -671,6 +723,8 @@ int main(void)
 	what_is_closed_does_not_move();
 	an_older_read_is_dropped();
 	agreements_are_followed_listed_and_dropped();
+	what_cannot_be_opened_any_more_is_forgotten();
+	what_is_not_open_nor_followed_leaves_no_row();
 	a_row_keeps_every_field();
 	what_others_put_into_our_fund_came_from_outside();
 	an_older_read_of_our_balance_is_dropped();

@@ -178,7 +178,7 @@ static void what_others_send_is_seen_when_it_is_followed(void)
 	rent_open(&w);
 	s = deal(&w, 0, HOST, 0);
 	l = lease_of(&s.a);
-	CHECK(book_agreement_follow(w.book, &l, fixed_time(), NULL) ==
+	CHECK(book_agreement_follow(w.book, &l, 0, fixed_time(), NULL) ==
 			      ERR_NONE &&
 		      book_commit(w.book, NULL) == ERR_NONE,
 	      "follow");
@@ -210,7 +210,7 @@ static void what_was_not_followed_is_put_right(void)
 	CHECK(model_open(&w.m, &s.a, false), "open");
 	w.m.block++;
 	expect(&w, "unknown to the book", 0, 0, 0, 0, 0);
-	CHECK(book_agreement_follow(w.book, &l, fixed_time(), NULL) ==
+	CHECK(book_agreement_follow(w.book, &l, 0, fixed_time(), NULL) ==
 			      ERR_NONE &&
 		      book_commit(w.book, NULL) == ERR_NONE,
 	      "follow");

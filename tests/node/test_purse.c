@@ -1,5 +1,6 @@
 /* A purse without a chain: one that was never opened, as the storage account of
  * whoever only shares files; and what it keeps. */
+#include "node/money.h"
 #include "node/purse.h"
 #include "tests/check.h"
 #include "tests/ledger/scratch.h"
@@ -18,9 +19,12 @@ static void one_that_was_never_opened_does_nothing(void)
 static void what_it_follows_outlives_it(void)
 {
 	const struct address me = {{1}}, other = {{2}};
-	struct book_lease ours = {me, other, 3}, theirs = {other, other, 0};
-	struct book_agreement a = {.lease = ours};
-	struct purse p = {0};
+	struct agreement ours = {
+		.renter = me, .host = other, .number = 3, .start = 100};
+	struct agreement theirs = {.renter = other, .host = other};
+	struct book_agreement a = {.lease = {me, other, 3}};
+	struct money m = {.period = 28800};
+	struct purse p = {.money = &m};
 	struct scratch s;
 	struct err e = {0};
 
@@ -34,7 +38,8 @@ static void what_it_follows_outlives_it(void)
 	CHECK(book_open_readonly(&p.book, scratch_path(&s, "book.db"), &e) ==
 			      ERR_NONE &&
 		      book_agreement_load(p.book, &a, &e) == ERR_NONE &&
-		      a.followed && a.since_s > 0,
+		      a.followed && a.since_s > 0 &&
+		      a.open_before == UINT64_C(2880000),
 	      "it is gone: %s", e.msg);
 	purse_close(&p);
 	scratch_remove(&s);
