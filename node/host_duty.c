@@ -74,7 +74,7 @@ static enum err_code ask_signer(struct host_sign *s, const struct agreement *a,
 				struct err *e)
 {
 	struct host *h = s->h;
-	const struct money *m = h->en->money;
+	struct money *m = h->en->money;
 	struct signer_request q = {
 		.type = SIGNER_AGREEMENT,
 		.u.agreement = {.chain_id = m->domain.chain_id,
@@ -88,6 +88,8 @@ static enum err_code ask_signer(struct host_sign *s, const struct agreement *a,
 		if (code == ERR_NONE && !lease_put(h, a, false))
 			code = err_fail(e, ERR_LIMIT, "too many agreements");
 	}
+	if (code == ERR_NONE) /* whoever has it can open it */
+		code = purse_follow(&m->storage, a, e);
 	if (code == ERR_NONE)
 		code = signer_ask(m->signer, &q, on_signed, s, e);
 	return code;

@@ -234,7 +234,9 @@ static void sign(struct pact *p)
 				.bank = m->domain.bank}};
 	struct err e = {0};
 
-	if (make_revision(p, &e) != ERR_NONE) {
+	if (make_revision(p, &e) != ERR_NONE ||
+	    /* the host can open what we sign */
+	    purse_follow(&m->storage, &p->next, &e) != ERR_NONE) {
 		pact_fail(p, &e);
 		return;
 	}
