@@ -55,28 +55,8 @@ enum err_code renter_catalogue_object(struct renter_object *out,
 				      struct rng *rng, struct err *e)
 	__attribute__((warn_unused_result));
 
-/* --- the table at the end of an object --- */
-
-struct renter_table { /* of the object that it stands in */
-	uint8_t k, n;
-	uint64_t size; /* bytes of files in the stream; the table follows */
-	int64_t put_s;
-	/* out: */
-	uint16_t segments;		      /* with table and footer */
-	uint8_t footer[CATALOGUE_FOOTER_LEN]; /* the last segment's last bytes
-					       */
-};
-
-/* The table of these files, in any order; of a file, offset and size in this
- * object: what goes on behind t->size is left to the next one's table, where
- * the offset is 0. Parents are added as above. *take_out is heap, the caller's.
- * ERR_STATE: something could not be decoded again (twice the same path, a place
- * outside the stream). ERR_LIMIT: more segments than an object may have.
- * ERR_NOMEM. */
-enum err_code
-renter_table_build(uint8_t **take_out, size_t *len, struct renter_table *t,
-		   const struct renter_file *files, size_t n, struct err *e)
-	__attribute__((warn_unused_result));
+/* --- the table at the end of an object (made by storage/object/source.h) ---
+ */
 
 /* The bytes that the footer f of an object told of. (!) Whoever made the object
  * wrote them: they may name this object alone, and only its files' bytes.

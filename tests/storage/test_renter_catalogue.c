@@ -4,12 +4,14 @@
 
 #include "base/db.h"
 #include "storage/object/segment.h"
+#include "storage/object/source.h"
 #include "storage/rent/rent_msg.h"
 #include "storage/rent/renter_placement.h"
 #include "tests/check.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const uint8_t master[OBJECT_KEY_LEN] = {1};
 static const uint8_t other_master[OBJECT_KEY_LEN] = {2};
@@ -315,84 +317,43 @@ static void a_head_names_the_catalogues_object(void)
 
 /* --- tables --- */
 
-static void a_table_names_the_files_of_its_object(void)
+/* As a put makes it, and who has a link reads it. */
+static void the_table_of_a_put_opens(void)
 {
-	const uint64_t one = segment_plain_len(2);
-	const struct {
-		const char *name;
-		uint64_t size;
-		uint16_t segments;
-	} rows[] = {
-		{"a few bytes", 1000, 1},
-		{"no room for the table behind them", one - 50, 2},
-		{"none for the footer", one - 130, 2},
-		{"none for it in the second either", 2 * one - 1, 3},
-	};
+	struct source *s = NULL;
+	struct source_object *o = NULL;
+	struct catalogue_footer foot = {0};
+	struct placement *p = NULL;
+	struct catalogue *c = NULL;
+	uint8_t stream[1024], tail[CATALOGUE_FOOTER_LEN];
+	size_t got = 0;
+	int fd[2];
 
-	for (size_t i = 0; i < ROWS(rows); i++) {
-		const struct renter_file files[] = {
-			{.path = "d/two",
-			 .kind = RENTER_FILE,
-			 .object = 5,
-			 .offset = 900,
-			 .size = rows[i].size},
-			{.path = "d/link",
-			 .kind = RENTER_LINK,
-			 .target = "two"},
-			{.path = "a",
-			 .kind = RENTER_FILE,
-			 .object = 5,
-			 .size = 900},
-		};
-		struct renter_table t = {
-			.k = 2, .n = 3, .size = rows[i].size, .put_s = 8};
-		struct catalogue *c = NULL;
-		const struct catalogue_entry *f;
-		struct catalogue_footer foot;
-		struct placement *p = NULL;
-		uint8_t *bytes = NULL;
-		size_t len = 0;
-
-		must(renter_table_build(&bytes, &len, &t, files, ROWS(files),
-					NULL),
-		     rows[i].name);
-		CHECK(t.segments == rows[i].segments, "%s: %u segments of %zu",
-		      rows[i].name, t.segments, len);
-		CHECK(catalogue_footer_decode(&foot, t.footer,
-					      t.segments * one) &&
-			      foot.offset == rows[i].size && foot.len == len,
-		      "%s: its footer", rows[i].name);
-		must(placement_new(&p, 2, 3, t.segments, NULL), "placement");
-		must(renter_table_open(&c, bytes, len, p, &foot, NULL), "open");
-		f = c ? catalogue_find(c, "d/two") : NULL;
-		CHECK(f && f->offset == 900 && f->size == rows[i].size - 900,
-		      "%s: the part that is here", rows[i].name);
-		CHECK(c && catalogue_find(c, "d") && catalogue_find(c, "a") &&
-			      c->entries_n == 4,
-		      "%s: all, and parents", rows[i].name);
-		catalogue_free(c);
-		placement_free(p);
-		free(bytes);
-	}
-}
-
-static void a_footer_has_its_place_behind_the_table(void)
-{
-	const uint64_t one = segment_plain_len(2);
-	struct renter_table t = {.k = 2, .n = 3, .size = 1};
-	uint8_t *bytes = NULL;
-	size_t len = 0, same = 0;
-
-	for (unsigned room = 23; room < 26; room++) {
-		must(renter_table_build(&bytes, &len, &t, NULL, 0, NULL), "a");
-		free(bytes);
-		t.size = one - len - room;
-		must(renter_table_build(&bytes, &same, &t, NULL, 0, NULL), "b");
-		free(bytes);
-		CHECK(same == len, "its length stays");
-		CHECK(t.segments == (room < 24 ? 2 : 1), "%u: %u", room,
-		      t.segments);
-	}
+	if (pipe(fd) != 0 || write(fd[1], "hello", 5) != 5)
+		abort();
+	(void)close(fd[1]);
+	must(source_pipe(&s, fd[0], "d/name", 7, NULL), "pipe");
+	must(source_object_new(&o, s, 0, source_cut(s, 0, 2, 3), 2, 3, 8, NULL),
+	     "object");
+	must(source_object_read(o, 0, stream, sizeof(stream), &got, NULL),
+	     "read");
+	CHECK(source_object_tail(o, tail) == sizeof(tail) &&
+		      catalogue_footer_decode(&foot, tail,
+					      segment_plain_len(2)) &&
+		      foot.offset == 5 && foot.offset + foot.len == got,
+	      "its footer");
+	must(placement_new(&p, 2, 3, source_object_segments(o), NULL),
+	     "placement");
+	must(renter_table_open(&c, stream + foot.offset, foot.len, p, &foot,
+			       NULL),
+	     "open");
+	CHECK(c && catalogue_find(c, "d/name") &&
+		      catalogue_find(c, "d/name")->size == 5,
+	      "its file");
+	catalogue_free(c);
+	placement_free(p);
+	source_object_free(o);
+	source_free(s);
 }
 
 static void a_table_of_something_else_is_refused(void)
@@ -451,33 +412,6 @@ static void a_table_of_something_else_is_refused(void)
 	placement_free(p);
 }
 
-static void a_table_that_cannot_be_is_said(void)
-{
-	const struct renter_file twice[] = {
-		{.path = "a", .kind = RENTER_DIR},
-		{.path = "a", .kind = RENTER_FILE},
-	};
-	const struct renter_file behind = {
-		.path = "a", .kind = RENTER_FILE, .offset = 100, .size = 1};
-	struct renter_table t = {.k = 2, .n = 3, .size = 100};
-	uint8_t *bytes = NULL;
-	size_t len;
-
-	CHECK(renter_table_build(&bytes, &len, &t, twice, 2, NULL) ==
-			      ERR_STATE &&
-		      !bytes,
-	      "twice the same path");
-	CHECK(renter_table_build(&bytes, &len, &t, &behind, 1, NULL) ==
-		      ERR_STATE,
-	      "a file behind the files");
-	t.size = (uint64_t)SEGMENTS_MAX * segment_plain_len(2);
-	CHECK(renter_table_build(&bytes, &len, &t, NULL, 0, NULL) == ERR_LIMIT,
-	      "no room");
-	t.k = 0;
-	CHECK(renter_table_build(&bytes, &len, &t, NULL, 0, NULL) == ERR_STATE,
-	      "no rows");
-}
-
 int main(void)
 {
 	what_is_stored_is_listed();
@@ -485,9 +419,7 @@ int main(void)
 	a_database_comes_back_from_its_catalogue();
 	what_cannot_be_listed_is_said();
 	a_head_names_the_catalogues_object();
-	a_table_names_the_files_of_its_object();
-	a_footer_has_its_place_behind_the_table();
+	the_table_of_a_put_opens();
 	a_table_of_something_else_is_refused();
-	a_table_that_cannot_be_is_said();
 	return CHECK_EXIT();
 }
