@@ -2,7 +2,6 @@
 
 #include "base/bencode.h"
 #include "base/clock.h"
-#include "base/eip712.h"
 #include "node/money.h"
 #include "node/torrent.h"
 
@@ -23,15 +22,20 @@ void trade_note_work(struct trade *t)
 	loop_want_turn_end(t->engine->loop);
 }
 
+static void on_work(void *ctx)
+{
+	trade_note_work(ctx);
+}
+
 /* ---- life ---- */
 
 static void on_tick(void *ctx)
 {
 	struct trade *t = ctx;
 
-	if (t->pay) {
+	if (t->lend.pay) {
 		trade_refresh_interest(t);
-		pay_tick(t->pay, trade_now(t), clock_unix_s());
+		pay_tick(t->lend.pay, trade_now(t), clock_unix_s());
 	}
 	trade_note_work(t);
 	loop_timer_set(t->tick, TICK_MS);
@@ -43,10 +47,10 @@ static void make_offer(struct trade *t)
 	uint8_t price[16];
 
 	ben_w_dict(&w);
-	if (t->pay && engine_flag(t->engine, "sell")) {
+	if (t->lend.pay && engine_flag(t->engine, "sell")) {
 		ben_w_str(&w, "k");
 		ben_w_bytes(&w, t->key.pk, sizeof(t->key.pk));
-		amount_to_be16(price, pay_price_hint(t->pay));
+		amount_to_be16(price, pay_price_hint(t->lend.pay));
 		ben_w_str(&w, "p");
 		ben_w_bytes(&w, price + 2, 14);
 	}
@@ -64,14 +68,14 @@ const uint8_t *trade_offer(const struct trade *t, size_t *len)
 
 struct pay *trade_pay(struct trade *t)
 {
-	return t->pay;
+	return t->lend.pay;
 }
 
 static enum err_code start_pay(struct trade *t, const struct sig64 *sig,
 			       struct err *e)
 {
 	struct money *m = t->engine->money;
-	const struct pay_host host = trade_host(t);
+	const struct pay_host host = pay_lend_host(&t->lend);
 	struct pay_book book = pay_book_of(m->bandwidth.book);
 	struct pay_config cfg = {
 		.chain_id = m->domain.chain_id,
@@ -86,9 +90,8 @@ static enum err_code start_pay(struct trade *t, const struct sig64 *sig,
 		code = money_trust(m, &cfg.trust_start, &cfg.trust_max, e);
 	memcpy(cfg.seal_sig, sig->bytes, sizeof(cfg.seal_sig));
 	memcpy(cfg.seal_key, t->key.pk, sizeof(cfg.seal_key));
-	t->domain = eip712_domain(m->domain.chain_id, &m->domain.bank);
 	if (code == ERR_NONE)
-		code = pay_new(&t->pay, &cfg, &host, &book, t->engine->log,
+		code = pay_new(&t->lend.pay, &cfg, &host, &book, t->engine->log,
 			       trade_now(t), clock_unix_s(), e);
 	return code;
 }
@@ -99,8 +102,8 @@ static void on_own_facts(void *ctx)
 	struct trade *t = ctx;
 	const struct address nobody = {{0}};
 
-	if (t->pay)
-		pay_on_facts(t->pay, &nobody, trade_now(t));
+	if (t->lend.pay)
+		pay_on_facts(t->lend.pay, &nobody, trade_now(t));
 	trade_note_work(t);
 }
 
@@ -143,10 +146,19 @@ static void on_pinned(void *ctx)
 enum err_code trade_new(struct trade **out, struct engine *en, struct err *e)
 {
 	struct trade *t = calloc(1, sizeof(*t));
+	struct pay_lend_ops ops = {
+		.ctx = t,
+		.send = trade_send,
+		.close = trade_close,
+		.missing = trade_missing,
+		.event = trade_event,
+		.work = on_work,
+	};
 
 	if (!t)
 		return err_fail(e, ERR_NOMEM, "trade");
 	t->engine = en;
+	pay_lend_init(&t->lend, &en->money->bandwidth, "trade", &ops);
 	t->noted_end = &t->noted;
 	t->tick = loop_timer_new(en->loop, on_tick, t);
 	if (!t->tick) {
@@ -162,24 +174,6 @@ enum err_code trade_new(struct trade **out, struct engine *en, struct err *e)
 	return ERR_NONE;
 }
 
-static void commit(struct trade *t)
-{
-	struct err e = {0};
-	bool ok;
-
-	/* what is released by one commit may stage something again */
-	for (int i = 0; i < 4 && t->want_commit; i++) {
-		t->want_commit = false;
-		ok = book_commit(t->engine->money->bandwidth.book, &e) ==
-		     ERR_NONE;
-		if (!ok)
-			log_line(t->engine->log, LOG_ERROR, "trade",
-				 "the book was not written text=\"%s\"", e.msg);
-		if (t->pay)
-			pay_committed(t->pay, ok, trade_now(t));
-	}
-}
-
 void trade_free(struct trade *t)
 {
 	if (!t)
@@ -190,13 +184,7 @@ void trade_free(struct trade *t)
 	t->engine->money->on_pinned = NULL;
 	while (t->deals)
 		trade_deal_free(t->deals);
-	trade_host_forget(t);
-	if (t->pay) {
-		pay_free(t->pay);
-		t->pay = NULL;
-		t->want_commit = true;
-		commit(t);
-	}
+	pay_lend_clear(&t->lend);
 	loop_timer_free(t->tick);
 	sodium_memzero(&t->key, sizeof(t->key));
 	free(t);
@@ -206,15 +194,14 @@ void trade_free(struct trade *t)
 
 void trade_turn_end(struct trade *t)
 {
-	if (!t->work_noted && !t->want_commit)
+	if (!t->work_noted && !t->lend.want_commit)
 		return;
 	t->work_noted = false;
-	trade_fail_refused(t);
-	commit(t);
+	pay_lend_commit(&t->lend);
 	/* acting may note again: those wait for the next turn */
 	for (unsigned n = t->n_noted; n && t->noted; n--)
 		trade_act(t, t->noted);
-	commit(t);
+	pay_lend_commit(&t->lend);
 }
 
 /* ---- jobs ---- */
@@ -225,12 +212,12 @@ enum err_code trade_job_open(struct trade *t, struct torrent *torrent,
 	struct pay_job_config cfg = {0};
 	enum err_code code;
 
-	if (!t->pay)
+	if (!t->lend.pay)
 		return err_fail(e, ERR_STATE,
 				"the bank has not been checked yet");
 	memcpy(cfg.key, torrent_hash(torrent)->bytes, sizeof(cfg.key));
 	torrent_terms(torrent, &cfg.max_per_gib, &cfg.budget);
-	code = pay_job_new(out, t->pay, &cfg, e);
+	code = pay_job_new(out, t->lend.pay, &cfg, e);
 	if (code != ERR_NONE)
 		return code;
 	for (struct deal *d = t->deals; d; d = d->next)
@@ -260,6 +247,6 @@ void trade_job_end(struct trade *t, const struct info_hash *hash)
 	    ERR_NONE)
 		log_line(t->engine->log, LOG_WARN, "trade",
 			 "a budget was not ended text=\"%s\"", e.msg);
-	t->want_commit = true;
+	t->lend.want_commit = true;
 	trade_note_work(t);
 }

@@ -194,7 +194,7 @@ static enum err_code open_session(struct deal *d, enum pay_role role,
 		memcpy(cfg.seal_key, d->seller_key, sizeof(cfg.seal_key));
 	}
 	side->open = true;
-	return pay_session_new(&side->session, d->trade->pay, &cfg,
+	return pay_session_new(&side->session, d->trade->lend.pay, &cfg,
 			       trade_now(d->trade), e);
 }
 
@@ -206,7 +206,7 @@ void trade_start_buying(struct deal *d)
 	struct peer_stats stats;
 	struct err e = {0};
 
-	if (!d->they_sell || d->buy.open || d->bad || !d->trade->pay ||
+	if (!d->they_sell || d->buy.open || d->bad || !d->trade->lend.pay ||
 	    !torrent_job(d->torrent))
 		return;
 	seal_keypair_new(&own);
@@ -285,7 +285,7 @@ static void take_key(struct deal *d, const struct ben_view *key)
 		     "sb_pay: a second key, or one of a wrong length");
 		return;
 	}
-	if (!d->trade->pay || !engine_flag(d->trade->engine, "sell")) {
+	if (!d->trade->lend.pay || !engine_flag(d->trade->engine, "sell")) {
 		doom(d, PEER_CLOSE_EXTENSION, "sb_pay: we do not sell");
 		return;
 	}

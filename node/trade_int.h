@@ -1,10 +1,10 @@
-/* trade_int.h - what trade.c, trade_deal.c and trade_host.c share; nobody else
+/* trade_int.h - what trade.c, trade_deal.c and trade_event.c share; nobody else
  * includes it. */
 #ifndef NODE_TRADE_INT_H
 #define NODE_TRADE_INT_H
 
 #include "base/ecc.h"
-#include "ledger/pay.h"
+#include "node/pay_lend.h"
 #include "node/trade.h"
 #include "wire/seal.h"
 
@@ -36,34 +36,16 @@ struct deal {
 	char doom_text[160];
 };
 
-struct signing { /* a receipt at the signer */
-	struct trade *trade;
-	struct signing *next;
-	struct address payee;
-	struct amount amount;
-	bool refused; /* the signer's queue was full: told at the turn's end */
-};
-
-struct reading { /* a pair being read from the chain */
-	struct trade *trade;
-	struct reading *next;
-	struct address payer, payee;
-};
-
 struct trade {
 	struct engine *engine;
-	struct pay *pay;
-	struct hash32 domain;
+	struct pay_lend lend;
 	struct seal_keypair key;
 	struct loop_timer *tick;
 	struct deal *deals;
 	struct deal *noted, **noted_end; /* those with something to do */
 	unsigned n_noted;
-	struct signing *signing;
-	struct reading *reading;
 	uint8_t offer[OFFER_MAX];
 	size_t offer_len;
-	bool want_commit;
 	bool work_noted;
 };
 
@@ -86,17 +68,14 @@ void trade_start_buying(struct deal *d);
 /* Interest changes without a callback (a piece came, another peer has one): pay
  * promises nothing to a seller of whom we want nothing. */
 void trade_refresh_interest(struct trade *t);
-/* For struct pay_host; session_ctx is a struct side. */
+/* For struct pay_lend_ops; session_ctx is a struct side. */
 void trade_send(void *ctx, void *session_ctx, const uint8_t *msg, size_t len);
 void trade_close(void *ctx, void *session_ctx, const struct err *e);
 
-/* ---- trade_host.c ---- */
+/* ---- trade_event.c ---- */
 
-struct pay_host trade_host(struct trade *t);
-/* Tells pay what the signer's full queue refused. Not from inside
- * pay_host.sign: pay wants its answer later. */
-void trade_fail_refused(struct trade *t);
-/* Nothing that is under way will be answered any more. */
-void trade_host_forget(struct trade *t);
+/* For struct pay_lend_ops. */
+uint64_t trade_missing(void *ctx, void *session_ctx, uint64_t enough);
+void trade_event(void *ctx, const struct pay_event *ev);
 
 #endif
