@@ -626,6 +626,29 @@ const char *rent_client_state(const struct rent_client *c)
 	return names[c->state];
 }
 
+static uint64_t wanted_of(const struct rent_call *k)
+{
+	if (k->kind == RENT_READ)
+		return k->len - k->got;
+	if (k->kind != RENT_FETCH)
+		return 0;
+	return k->buf_len > k->got ? k->buf_len - k->got : RENT_PART;
+}
+
+uint64_t rent_client_wanted(const struct rent_client *c, uint64_t enough)
+{
+	static const enum call_queue of[] = {Q_ACTIVE, Q_READ, Q_SMALL};
+	uint64_t sum = 0;
+
+	enough += c->coming;
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+		for (const struct rent_call *k = c->queues[of[i]].first;
+		     k && sum < enough; k = k->next)
+			sum += wanted_of(k);
+	sum = sum < enough ? sum : enough;
+	return sum > c->coming ? sum - c->coming : 0;
+}
+
 uint32_t rent_client_calls(const struct rent_client *c)
 {
 	return c->n_calls;

@@ -176,6 +176,10 @@ const struct rent_offer *rent_client_offer(const struct rent_client *c);
 struct address rent_client_host(const struct rent_client *c);
 /* "down", "hello", "up", "dead" */
 const char *rent_client_state(const struct rent_client *c);
+/* Bytes of reads and records that were asked for and have not come, at most
+ * `enough`; a record of unknown length counts as one part. Also from inside the
+ * callbacks of struct rent_client_ops. */
+uint64_t rent_client_wanted(const struct rent_client *c, uint64_t enough);
 /* Calls that have not ended. */
 uint32_t rent_client_calls(const struct rent_client *c);
 

@@ -216,6 +216,14 @@ static bool is_proved(const struct rent_call *k, const struct rent_view *proof)
 				 proof->len / 32);
 }
 
+/* What has just come is not wanted any more, though the call says so later. */
+static void charged(struct rent_client *c, const struct rent_msg *m)
+{
+	c->coming = (uint32_t)m->bulk.len;
+	c->ops.charged(c->ops.ctx, c->coming);
+	c->coming = 0;
+}
+
 static enum err_code on_data(struct rent_call *k, const struct rent_msg *m,
 			     struct err *e)
 {
@@ -226,7 +234,7 @@ static enum err_code on_data(struct rent_call *k, const struct rent_msg *m,
 
 	if (d->off != k->off + k->got || m->bulk.len > k->len - k->got)
 		return odd(m, "not the bytes that come next", e);
-	c->ops.charged(c->ops.ctx, (uint32_t)m->bulk.len);
+	charged(c, m);
 	memcpy(k->buf + k->got, m->bulk.p, m->bulk.len);
 	k->got += (uint32_t)m->bulk.len;
 	k->progress_ms = c->now_ms;
@@ -246,7 +254,7 @@ static enum err_code on_record(struct rent_call *k, const struct rent_msg *m,
 	struct rent_result r = {.fate = RENT_DONE};
 	uint8_t *buf;
 
-	c->ops.charged(c->ops.ctx, (uint32_t)m->bulk.len);
+	charged(c, m);
 	k->progress_ms = c->now_ms;
 	if (p->off != k->got)
 		return odd(m, "not the bytes that come next", e);

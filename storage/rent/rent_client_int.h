@@ -88,6 +88,7 @@ struct rent_client {
 	int64_t offer_after_ms;	     /* not before, when it was refused */
 	struct amount dues;	     /* of sectors under way */
 	uint32_t next_id;
+	uint32_t coming; /* bytes, within ops->charged */
 	bool has_offer, pumping, again;
 	bool unsettled; /* of agreement unsettled_number */
 	uint32_t unsettled_number;
