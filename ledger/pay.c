@@ -444,6 +444,7 @@ enum err_code pay_session_new(struct pay_session **out, struct pay *p,
 	s->role = cfg->role;
 	s->ctx = cfg->ctx;
 	s->renting = cfg->renting;
+	s->payee = cfg->payee;
 	net_of(s->net, cfg->ip);
 	memcpy(s->seal_key, cfg->seal_key, sizeof(s->seal_key));
 	s->tokens = PAY_MSGS_PER_S;

@@ -241,7 +241,8 @@ struct pay_session_config {
 	 * does not serve is the caller's to judge. PAY_BUY: `dues` are the
 	 * seller's, as in pay_set_dues(). */
 	bool renting;
-	struct pay_dues *dues;
+	const struct pay_dues *dues;
+	struct address payee; /* PAY_BUY: nobody else; zero: whoever it is */
 };
 /* Made as soon as the seal stands. A buyer asks at once (unless its job has
  * nothing left); a seller waits to be asked. ERR_LIMIT: PAY_SESSIONS_MAX;

@@ -648,6 +648,8 @@ static enum err_code first_terms(struct pay_session *s,
 				   m->key_sig))
 		return err_fail(e, ERR_SIG,
 				"sb_pay: the payee did not sign this channel");
+	if (!address_is_zero(&s->payee) && !address_eq(&m->payee, &s->payee))
+		return err_fail(e, ERR_SIG, "sb_pay: another payee");
 	if (address_eq(&m->payee, &p->cfg.me)) {
 		stop(s); /* we met ourselves */
 		return ERR_NONE;

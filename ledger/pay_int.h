@@ -105,6 +105,7 @@ struct pay_session {
 	bool dead, renting;
 	uint8_t net[6]; /* /24 or /48 with its family */
 	uint8_t seal_key[32];
+	struct address payee;  /* buyer: nobody else; zero: whoever it is */
 	struct pay_pair *pair; /* once the other side is known */
 	struct pay_session *pair_next;
 	struct amount bid; /* agreed, per GiB; zero: none */

@@ -5,6 +5,7 @@
 #include "node/methods.h"
 #include "node/money.h"
 #include "node/rent_link.h"
+#include "node/rent_pay.h"
 #include "node/renter.h"
 #include "node/renting.h"
 #include "node/settings.h"
@@ -93,6 +94,7 @@ static void on_turn_end(void *ctx)
 	if (en->trade)
 		trade_turn_end(en->trade);
 	renting_turn_end(en->renting);
+	rent_pay_turn_end(en);
 	links_turn_end(en->links);
 	rent_links_turn_end(en->rent);
 }
@@ -257,6 +259,7 @@ void engine_free(struct engine *en)
 	en->host = NULL;
 	renter_free(en->renter);
 	rent_links_free(en->rent);
+	rent_pay_free_all(en);
 	renting_free(en->renting);
 	links_free(en->links);
 	money_free(en->money);

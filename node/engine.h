@@ -34,6 +34,7 @@ enum money_need {
 struct host;
 struct http;
 struct rent_links;
+struct rent_pay;
 struct renter;
 struct renting;
 struct resume_db;
@@ -58,11 +59,12 @@ struct engine {
 	struct resume_db *resume;
 	int claims; /* torrents.lock, see home_claim(); -1: not open yet */
 	struct links *links;
-	struct rent_links *rent; /* renting connections */
-	struct renting *renting; /* asleep until something rents */
-	struct renter *renter;	 /* NULL: nothing was stored in this run */
-	struct host *host;	 /* asleep until it rents out */
-	uint16_t listen_port;	 /* 0: not listening (yet) */
+	struct rent_links *rent;   /* renting connections */
+	struct rent_pay *rent_pay; /* NULL: nothing is rented yet */
+	struct renting *renting;   /* asleep until something rents */
+	struct renter *renter;	   /* NULL: nothing was stored in this run */
+	struct host *host;	   /* asleep until it rents out */
+	uint16_t listen_port;	   /* 0: not listening (yet) */
 	struct torrent *torrents;
 	struct money *money; /* NULL: no wallet in use */
 	struct trade *trade; /* NULL: no wallet in use */

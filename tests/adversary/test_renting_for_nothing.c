@@ -275,11 +275,31 @@ static void a_host_dearer_than_its_sheet_gets_no_bid(void)
 	struct pay_dues dues = {.one = amount_from_u64(TOKEN),
 				.step = amount_from_u64(16 * TOKEN),
 				.most = sim_tokens(16)};
-	struct sim_raw *r = sim_raw_host(sim, renter, job, &dues);
+	struct sim_raw *r = sim_raw_host(sim, renter, job, &dues, NULL);
 	struct address payee = sim_address(2000);
 
 	EXPECT(!sim_raw_sell(r, &payee, sim_tokens(17)), "a bid");
 	EXPECT(sim_events(renter, PAY_EV_TOO_DEAR) == 1, "not said");
+	sim_free(sim);
+}
+
+/* It has receipts made out to somebody else: another debt, which no book of
+ * this host will ever know. */
+static void a_host_cannot_name_another_payee(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node *renter = sim_node(sim, &renter_cfg);
+	struct pay_job *job = sim_job(renter, 1, 1024, 1000);
+	struct pay_dues dues = {.one = amount_from_u64(TOKEN),
+				.step = amount_from_u64(16 * TOKEN),
+				.most = sim_tokens(16)};
+	struct address payee = sim_address(2000), host = sim_address(2001);
+	struct sim_raw *r = sim_raw_host(sim, renter, job, &dues, &host);
+
+	EXPECT(!sim_raw_sell(r, &payee, sim_tokens(16)) && sim_raw_closed(r),
+	       "another payee");
+	r = sim_raw_host(sim, renter, job, &dues, &host);
+	EXPECT(sim_raw_sell(r, &host, sim_tokens(16)), "the host itself");
 	sim_free(sim);
 }
 
@@ -296,5 +316,6 @@ int main(void)
 	a_host_that_claims_is_left(false);
 	a_host_that_claims_is_left(true);
 	a_host_dearer_than_its_sheet_gets_no_bid();
+	a_host_cannot_name_another_payee();
 	return EXPECT_EXIT();
 }

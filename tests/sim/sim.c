@@ -1225,21 +1225,26 @@ struct sim_raw *sim_raw(struct sim *sim, struct sim_node *node,
 }
 
 struct sim_raw *sim_raw_host(struct sim *sim, struct sim_node *node,
-			     struct pay_job *job, struct pay_dues *dues)
+			     struct pay_job *job, const struct pay_dues *dues,
+			     const struct address *payee)
 {
-	static const uint8_t ip[4] = {198, 51, 100, 1};
 	struct sim_raw *r = must(calloc(1, sizeof(*r)));
 	struct sim_link *l = new_link(sim);
-	uint8_t mapped[16];
+	struct pay_session_config cfg = {.role = PAY_BUY,
+					 .ctx = &l->ends[1],
+					 .job = job,
+					 .renting = true,
+					 .dues = dues};
 
-	map_v4(mapped, ip);
 	r->link = l;
 	l->raw = r;
 	l->buyer = node;
 	l->cfg.renting = true;
-	l->buy = open_session(l, node, PAY_BUY, job, raw_key, mapped);
-	if (dues)
-		pay_set_dues(l->buy, dues);
+	l->ends[1] = (struct end){.link = l, .buyer = true};
+	memcpy(cfg.seal_key, raw_key, sizeof(cfg.seal_key));
+	if (payee)
+		cfg.payee = *payee;
+	MUST(pay_session_new(&l->buy, node->pay, &cfg, sim->now_ms, NULL));
 	return r;
 }
 

@@ -161,9 +161,10 @@ bool sim_raw_sell(struct sim_raw *r, const struct address *payee,
 		  struct amount price);
 bool sim_raw_ack(struct sim_raw *r, struct amount amount, struct amount limit,
 		 struct amount owed);
-/* Node buys, on a renting connection; `dues` may be NULL. */
+/* Node buys, on a renting connection of the host `payee` (NULL: whoever). */
 struct sim_raw *sim_raw_host(struct sim *sim, struct sim_node *node,
-			     struct pay_job *job, struct pay_dues *dues);
+			     struct pay_job *job, const struct pay_dues *dues,
+			     const struct address *payee);
 /* Node sells, on a renting connection. */
 struct sim_raw *sim_raw_renter(struct sim *sim, struct sim_node *node,
 			       const uint8_t ip[4]);
