@@ -104,7 +104,8 @@ struct upload {
 	/* hosts */
 	uint64_t acks;
 	int64_t last_ack_ms;
-	int64_t mean_ms; /* of acknowledging a sector; 0: not known */
+	int64_t mean_ms;  /* of acknowledging a sector; 0: not known */
+	int64_t probe_ms; /* until then none is given up on suspicion */
 	bool starved;
 	struct upload_progress progress;
 	int64_t now_ms;

@@ -3,6 +3,8 @@
 #define BACKOFF_MAX_MS 60000
 #define BUSY_MS 2000
 #define INDEX_BITS 16
+#define PROBE_TRIES 5
+#define PROBE_MS 180000
 
 static uint64_t cookie_of(const struct upload *u, unsigned slot)
 {
@@ -190,9 +192,26 @@ static bool others_wait(const struct upload *u, uint16_t host)
 	return false;
 }
 
-/* Tried again later; when that does not help and others can be reached, so that
- * it is not our own line, it is dropped. All sectors on their way to it fail in
- * one go: that counts once. */
+/* Is the host at fault? Yes when others answered meanwhile, or nobody else has
+ * anything to answer. Else it may be our own line, or the last hosts are all
+ * gone (the others have acknowledged theirs already): one is given up in so
+ * many minutes, to see whether another in its place answers. */
+static bool is_at_fault(struct upload *u, uint16_t host)
+{
+	const struct upload_host *h = &u->hosts[host];
+
+	if (h->tries < UPLOAD_TRIES)
+		return false;
+	if (u->acks > h->acks_then || !others_wait(u, host))
+		return true;
+	if (u->acks == 0 || h->tries < PROBE_TRIES || u->now_ms < u->probe_ms)
+		return false;
+	u->probe_ms = u->now_ms + PROBE_MS;
+	return true;
+}
+
+/* Tried again later, and dropped when it is at fault. All sectors on their way
+ * to it fail in one go: that counts once. */
 static void host_gone(struct upload *u, uint16_t host)
 {
 	struct upload_host *h = &u->hosts[host];
@@ -204,8 +223,7 @@ static void host_gone(struct upload *u, uint16_t host)
 		h->acks_then = u->acks;
 	h->tries++;
 	upload_did(u, host, UPLOAD_FAILED, 0);
-	if (h->tries >= UPLOAD_TRIES &&
-	    (u->acks > h->acks_then || !others_wait(u, host))) {
+	if (is_at_fault(u, host)) {
 		drop_host(u, host, "gone");
 		return;
 	}

@@ -533,6 +533,59 @@ static void a_slow_host_holds_nothing_up(void)
 	rig_free(r);
 }
 
+/* When all others have acknowledged, several that are gone look like our own
+ * line: one after another is given up, to find out. */
+static void the_last_hosts_may_all_be_gone(void)
+{
+	static const enum town_habit habits[] = {HABIT_GONE, HABIT_SILENT};
+
+	for (size_t i = 0; i < ROWS(habits); i++) {
+		struct rig *r = rig_new(2, 6, 9, 10);
+
+		for (unsigned h = 3; h < 6; h++) {
+			r->town.hosts[h].habit = habits[i];
+			r->town.hosts[h].takes_ms = 5000;
+		}
+		go(r);
+		check_stored(r, 1, "the last three");
+		CHECK(r->deeds[UPLOAD_GIVEN_UP] >= 2 &&
+			      r->deeds[UPLOAD_GIVEN_UP] <= 3 &&
+			      r->town.now_ms < 600000,
+		      "%u given up after %lld ms", r->deeds[UPLOAD_GIVEN_UP],
+		      (long long)r->town.now_ms);
+		rig_free(r);
+	}
+}
+
+/* The line fails for a while when something was acknowledged already. */
+static void a_line_that_fails_for_minutes_costs_few_hosts(void)
+{
+	struct rig *r = rig_new(2, 8, 12, 3 * segment_plain_len(2));
+
+	CHECK(start(r, NULL) == ERR_NONE, "start");
+	while (r->town.now_ms < 600000) {
+		struct town_ask *a;
+
+		for (unsigned i = 0; i < 12 && r->progress.sectors; i++)
+			r->town.hosts[i].habit = HABIT_GONE;
+		run_jobs(r);
+		while ((a = town_next(&r->town)))
+			answer(r, a);
+		if (r->commit)
+			(void)commit(r);
+		r->town.now_ms += 1000;
+		upload_tick(r->upload, r->town.now_ms);
+	}
+	CHECK(r->deeds[UPLOAD_GIVEN_UP] <= 4, "%u given up in ten minutes",
+	      r->deeds[UPLOAD_GIVEN_UP]);
+	for (unsigned i = 0; i < 12; i++)
+		r->town.hosts[i].habit = HABIT_GOOD;
+	CHECK(!r->ended && r->starved == 0, "it waits");
+	run(r);
+	check_stored(r, 3, "the line is back");
+	rig_free(r);
+}
+
 /* Our own line is down: no host is to blame, and none is given up. */
 static void nobody_is_blamed_for_our_own_line(void)
 {
@@ -766,6 +819,8 @@ int main(void)
 	streams_of_all_lengths();
 	hosts_that_fail_are_replaced();
 	a_slow_host_holds_nothing_up();
+	the_last_hosts_may_all_be_gone();
+	a_line_that_fails_for_minutes_costs_few_hosts();
 	nobody_is_blamed_for_our_own_line();
 	too_few_hosts_are_said_and_more_help();
 	errors_of_the_source_end_it();
