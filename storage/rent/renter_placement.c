@@ -139,8 +139,10 @@ static enum err_code gather_segment(struct gather *g, struct renter_db *db,
 					i, g->segment);
 	if (code == ERR_NONE)
 		code = gather_places(g, db, object, SHARD_SIGNED);
-	if (code == ERR_NONE && count == RENTER_COUNT_STAGED)
+	if (code == ERR_NONE && count >= RENTER_COUNT_STAGED)
 		code = gather_places(g, db, object, SHARD_STAGED);
+	if (code == ERR_NONE && count == RENTER_COUNT_ALL)
+		code = gather_places(g, db, object, SHARD_LOST);
 	return code;
 }
 

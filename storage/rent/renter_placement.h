@@ -48,9 +48,11 @@ renter_unwrap_key(struct object_keys *keys, const struct renter_object *o,
 enum renter_count {
 	RENTER_COUNT_SIGNED, /* places that lists of agreements name */
 	RENTER_COUNT_STAGED, /* and those that a revision will name soon */
+	RENTER_COUNT_ALL,    /* and LOST ones: for repair alone, where they bar
+			      * their hosts from the same row; never sealed */
 };
 
-/* Never a LOST one. Rows may be without a place, not without a root; of more
+/* Rows may be without a place, not without a root; of more
  * than PLACEMENT_PLACES_MAX places the signed ones come first. ERR_STATE: a
  * segment is not noted, a row was never made, or the rows have two roots.
  * ERR_LIMIT: no such k, n, segments, or too many hosts. ERR_NOMEM, ERR_DB. */

@@ -114,8 +114,10 @@ struct repair_ops { /* all but host, progress, read_did and put_did */
 };
 
 struct repair_cfg {
-	const struct placement *placement; /* borrowed, as are the next three;
-					    * places may be added meanwhile */
+	/* Borrowed, as are the next three; places may be added meanwhile. From
+	 * the renter's database: RENTER_COUNT_ALL, alive() knows which are
+	 * LOST. */
+	const struct placement *placement;
 	struct placing *placing; /* policy.shards is the object's n; without
 				  * hosts that are known to be gone */
 	struct work *work;

@@ -454,6 +454,9 @@ static void signed_and_staged_count_and_lost_do_not(void)
 	must(renter_db_mark_place(db, agreements[0], 0, SHARD_LOST, 1, NULL),
 	     "lost");
 	CHECK(places(db, &o, &keys, RENTER_COUNT_STAGED, 0) == 0, "lost");
+	CHECK(places(db, &o, &keys, RENTER_COUNT_ALL, 0) == 1 &&
+		      places(db, &o, &keys, RENTER_COUNT_ALL, 3) == 2,
+	      "for repair");
 	must(renter_db_cut(db, agreements[0], 0, NULL), "cut");
 	CHECK(places(db, &o, &keys, RENTER_COUNT_STAGED, 0) == 0,
 	      "its root is known still");
