@@ -159,6 +159,7 @@ void host_end(struct req *r)
 
 	if (slot)
 		slot->req = NULL;
+	s->dues = amount_sub_floor(s->dues, r->due);
 	write_release(r);
 	bulk_release(r);
 	place_release(r);

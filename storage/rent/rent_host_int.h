@@ -94,7 +94,7 @@ struct rent_session {
 	int64_t born_ms;
 	struct req *first, *last;
 	uint32_t n_writes, n_bulk, n_open, n_small;
-	struct amount dues;    /* of sectors that are being stored */
+	struct amount dues;    /* covered, and not owed yet: of its requests */
 	struct amount ingress; /* of one sector, as told */
 	int64_t priced_until_s;
 	struct req *filling; /* the sector whose parts are arriving */

@@ -237,6 +237,10 @@ static void on_newest(struct req *r, const struct rent_answer *a)
 		host_refuse(r, RENT_NO_FUNDS, "receipts do not cover it");
 		return;
 	}
+	if (no == RENT_NO_NONE) { /* owed once it is stored, whoever is there */
+		r->due = v->r.due;
+		r->s->dues = amount_add_cap(r->s->dues, r->due);
+	}
 	if (no != RENT_NO_NONE)
 		host_refuse(r, no, why[0] ? why : rent_no_name(no));
 	else
@@ -270,7 +274,6 @@ static void on_signature(struct req *r, const struct rent_answer *a)
 		host_refuse(r, RENT_NO_PRICE, "an amount is too large");
 		return;
 	}
-	r->due = v->r.due; /* owed once it is stored, whoever is there */
 	ask_change(r, RENT_ASK_CHANGE, blob);
 }
 

@@ -25,7 +25,6 @@ void write_release(struct req *r)
 		return;
 	if (s->filling == r)
 		s->filling = NULL;
-	s->dues = amount_sub_floor(s->dues, r->due);
 	if (r->sector)
 		s->h->n_sectors--;
 	cbuf_unref(r->sector);

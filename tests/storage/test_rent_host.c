@@ -993,6 +993,37 @@ static void one_revision_at_a_time(void)
 	rig_free(&rig);
 }
 
+/* What covers a revision is not there for a sector that comes meanwhile. */
+static void a_revision_keeps_what_covers_it(void)
+{
+	struct rig_session *s;
+	struct hash32 root, other;
+	struct agreement a;
+	struct rent_msg m;
+
+	rig_init(&rig);
+	s = rig_known(&rig, 1);
+	root = stored_sector(s, 1);
+	a = prepaid(s, &root, 1);
+	s->credit = s->dues + 100;
+	rig.hold_answers = true;
+	m = revise_msg(s, 3, &a, &root, 1);
+	CHECK(rig_say(s, &m) == ERR_NONE && rig_step(&rig), "%s", s->why);
+	CHECK(write_sector(s, 4, 2, &other) == ERR_NONE, "%s", s->why);
+	m = rig_next(s);
+	CHECK(m.kind == RENT_ERROR && m.id == 4 &&
+		      m.u.error.code == RENT_NO_FUNDS,
+	      "one receipt for both");
+	rig.hold_answers = false;
+	rig_run(&rig);
+	CHECK(rig_next(s).kind == RENT_SIGNED, "signed");
+	s->credit += 10;
+	CHECK(write_sector(s, 5, 2, &other) == ERR_NONE, "%s", s->why);
+	rig_run(&rig);
+	CHECK(rig_next(s).kind == RENT_STORED, "what it kept is owed now");
+	rig_free(&rig);
+}
+
 static void newest_is_what_is_held(void)
 {
 	struct rig_session *s, *t;
@@ -1686,6 +1717,7 @@ int main(void)
 	a_fault_at_any_step_changes_nothing();
 	a_renter_may_vanish_at_any_step();
 	one_revision_at_a_time();
+	a_revision_keeps_what_covers_it();
 	newest_is_what_is_held();
 	reads_are_proved();
 	what_cannot_be_read_is_said();
