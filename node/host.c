@@ -41,7 +41,7 @@ static void *on_up(void *ctx, struct rent_link *k)
 	else
 		(void)!rent_session_new(&s->s, h->machine, &cfg, host_now(h),
 					&e);
-	if (!s->s)
+	if (!s->s || rent_till_host(&s->till, h->pay, k, s->s, &e) != ERR_NONE)
 		rent_link_close(k, e.msg);
 	s->next = h->sessions;
 	if (s->next)
@@ -60,6 +60,16 @@ static void on_message(void *ctx, struct rent_link *k, const uint8_t *msg,
 	if (s && s->s &&
 	    rent_host_receive(s->s, msg, len, host_now(s->h), &e) != ERR_NONE)
 		rent_link_close(k, e.msg);
+}
+
+static void on_pay(void *ctx, struct rent_link *k, const uint8_t *msg,
+		   size_t len)
+{
+	struct host_session *s = ctx;
+
+	(void)k;
+	if (s)
+		rent_till_receive(s->till, msg, len);
 }
 
 static void on_drained(void *ctx, struct rent_link *k)
@@ -82,6 +92,7 @@ static void on_down(void *ctx, struct rent_link *k, const char *why)
 	h = s->h;
 	log_line(h->en->log, LOG_DEBUG, "host", "session ended why=\"%s\"",
 		 why);
+	rent_till_free(s->till);
 	rent_session_free(s->s);
 	if (s->prev)
 		s->prev->next = s->next;
@@ -96,6 +107,7 @@ static void on_down(void *ctx, struct rent_link *k, const char *why)
 static const struct rent_link_ops link_ops = {
 	.up = on_up,
 	.message = on_message,
+	.pay = on_pay,
 	.drained = on_drained,
 	.down = on_down,
 };
@@ -177,8 +189,10 @@ static void op_event(void *ctx, const struct rent_event *ev)
 
 	switch (ev->kind) {
 	case RENT_EV_RENTER:
-		if (s)
+		if (s) {
 			s->renter = ev->renter;
+			rent_till_account(s->till, &ev->renter);
+		}
 		lease_renter_came(h, &ev->renter);
 		break;
 	case RENT_EV_REVISED:
@@ -496,7 +510,9 @@ void host_maybe_up(struct host *h)
 
 	if (h->phase != HOST_LOADING || !h->key_signed || !h->loaded)
 		return;
-	code = make_machine(h, &e);
+	code = pay_begin(h, &e);
+	if (code == ERR_NONE)
+		code = make_machine(h, &e);
 	if (code == ERR_NONE)
 		code = duty_begin(h, &e);
 	if (code != ERR_NONE) {

@@ -18,6 +18,7 @@
 #include "node/host_figures.h"
 #include "node/money.h"
 #include "node/rent_link.h"
+#include "node/rent_pay.h"
 #include "node/rent_store.h"
 #include "node/renting.h"
 #include "storage/rent/rent_host.h"
@@ -39,6 +40,7 @@ struct host_session {
 	struct host_session *prev, *next;
 	struct rent_link *link;
 	struct rent_session *s;
+	struct rent_till *till;
 	struct address renter; /* zero: not shown */
 };
 
@@ -110,6 +112,7 @@ struct host {
 	struct rent_store *store;
 	struct rent_door *door;
 	struct rent_host *machine; /* NULL until it is up */
+	struct rent_pay *pay;	   /* the engine's; NULL until it is up */
 	struct prover *prover;
 	struct host_session *sessions;
 	unsigned n_sessions;
@@ -204,7 +207,14 @@ void duty_seen(struct host *h, struct host_lease *l, bool was_open);
 void duty_sign(void *ctx, uint64_t token, const struct rent_ask *q);
 struct amount duty_proof_fee(void *ctx); /* ops->proof_fee */
 
-/* ---- host_pay.c: ops->covered, add_due, charge ---- */
+/* ---- host_pay.c ---- */
+/* Receipts are taken from here on. */
+enum err_code pay_begin(struct host *h, struct err *e)
+	__attribute__((warn_unused_result));
+/* The present sheet is another; one of before is still good. */
+void pay_new_offer(struct host *h);
+void pay_old_offer(struct host *h, const struct rent_offer *o);
+/* ops->covered, add_due, charge */
 bool host_covered(void *ctx, void *session_ctx, struct amount due);
 void host_add_due(void *ctx, void *session_ctx, const struct address *renter,
 		  struct amount due);

@@ -163,6 +163,7 @@ static void on_sheet(void *ctx, const struct signer_reply *r,
 	h->offer.sig = r->u.sig;
 	h->offer.digest = eip712_sheet(&domain, &h->wanted);
 	h->has_offer = true;
+	pay_new_offer(h);
 	if (note_put(h, NOTE_NOW, &h->offer, &why) != ERR_NONE)
 		host_alarm(h, false, "prices were not noted: %s", why.msg);
 	log_line(h->en->log, LOG_INFO, "host", "sheet signed expires=%llu",
