@@ -1,10 +1,8 @@
-/* book_check.c - the book read as a whole: proved, summed up, written out. */
+/* book_check.c - the book proved against itself and against the chain. */
 #include "ledger/book_impl.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
-#include <time.h>
 
 struct check {
 	struct book *b;
@@ -37,27 +35,6 @@ __attribute__((format(printf, 2, 3))) static void found(struct check *c,
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	c->fn(c->ctx, text);
-}
-
-#define HEX_LEN 43 /* 0x, 40 digits, NUL */
-
-static const char *hex(char out[HEX_LEN], const struct address *a)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	out[0] = '0';
-	out[1] = 'x';
-	for (size_t i = 0; i < sizeof(a->bytes); i++) {
-		out[2 + 2 * i] = digits[a->bytes[i] >> 4];
-		out[3 + 2 * i] = digits[a->bytes[i] & 15];
-	}
-	out[HEX_LEN - 1] = 0;
-	return out;
-}
-
-static const char *units(char buf[AMOUNT_DEC_MAX], struct amount a)
-{
-	return amount_to_dec(buf, a, 0);
 }
 
 static bool same(struct book_sum a, struct book_sum b)
@@ -95,12 +72,13 @@ static enum err_code see_entry(void *ctx, const struct book_row_posting *row,
 
 static void end_account(struct check *c)
 {
-	char who[HEX_LEN];
+	char who[BOOK_HEX_MAX];
 
 	if (c->id && !same(c->total, c->acc.balance))
 		found(c,
 		      "account %s of %s: its balance is not its postings' sum",
-		      book_account_name(c->acc.kind), hex(who, &c->acc.peer));
+		      book_account_name(c->acc.kind),
+		      book_hex(who, &c->acc.peer));
 	c->total = (struct book_sum){0};
 }
 
@@ -156,15 +134,15 @@ static enum err_code expect(struct check *c, enum book_account kind,
 			    const struct address *peer, struct book_sum want,
 			    struct err *e)
 {
-	char who[HEX_LEN], is[AMOUNT_DEC_MAX], should[AMOUNT_DEC_MAX];
+	char who[BOOK_HEX_MAX], is[AMOUNT_DEC_MAX], should[AMOUNT_DEC_MAX];
 	struct book_sum have;
 	enum err_code rc = balance(c, kind, peer, &have, e);
 
 	if (rc == ERR_NONE && !same(have, want))
 		found(c, "%s of %s is %s%s, receipts and bank say %s%s",
-		      book_account_name(kind), hex(who, peer),
-		      have.neg ? "-" : "", units(is, have.size),
-		      want.neg ? "-" : "", units(should, want.size));
+		      book_account_name(kind), book_hex(who, peer),
+		      have.neg ? "-" : "", book_units(is, have.size),
+		      want.neg ? "-" : "", book_units(should, want.size));
 	return rc;
 }
 
@@ -174,15 +152,15 @@ static enum err_code see_in(void *ctx, const struct book_row_in *row,
 	struct check *c = ctx;
 	const struct book_in *in = &row->in;
 	struct book_sum promised, secured, both;
-	char who[HEX_LEN];
+	char who[BOOK_HEX_MAX];
 	enum err_code rc;
 
 	if (in->have && !address_eq(&in->newest.payer, &row->peer))
 		found(c, "the receipt kept for %s is another's",
-		      hex(who, &row->peer));
+		      book_hex(who, &row->peer));
 	if (in->have && amount_cmp(in->owed, in->newest.amount) > 0)
 		found(c, "%s was served beyond its receipt",
-		      hex(who, &row->peer));
+		      book_hex(who, &row->peer));
 	rc = balance(c, BOOK_PROMISED, &row->peer, &promised, e);
 	if (rc == ERR_NONE)
 		rc = balance(c, BOOK_SECURED, &row->peer, &secured, e);
@@ -195,14 +173,14 @@ static enum err_code see_in(void *ctx, const struct book_row_in *row,
 		found(c,
 		      "promised and secured of %s are not its receipts less "
 		      "what the bank paid",
-		      hex(who, &row->peer));
+		      book_hex(who, &row->peer));
 	if (amount_cmp(row->booked, book_in_total(in)) > 0 ||
 	    amount_cmp(row->booked, in->facts.paid) < 0)
 		found(c, "what is booked for %s lies outside its receipts",
-		      hex(who, &row->peer));
+		      book_hex(who, &row->peer));
 	if (amount_cmp(secured.size, in->facts.reserve) > 0)
 		found(c, "more is secured than %s has reserved",
-		      hex(who, &row->peer));
+		      book_hex(who, &row->peer));
 	return expect(c, BOOK_EARNED, &row->peer,
 		      book_sum_minus(book_sum_of(row->booked)), e);
 }
@@ -214,20 +192,20 @@ static enum err_code see_out(void *ctx, const struct book_row_out *row,
 	const struct book_out *out = &row->out;
 	struct address me = book_me(c->b);
 	struct amount total = book_out_total(out), used;
-	char who[HEX_LEN];
+	char who[BOOK_HEX_MAX];
 	enum err_code rc;
 
 	if (out->have && !address_eq(&out->newest.payer, &me))
 		found(c, "the receipt given to %s is not ours",
-		      hex(who, &row->peer));
+		      book_hex(who, &row->peer));
 	if (!amount_add(&used, out->owed, out->lost) ||
 	    amount_cmp(used, total) > 0)
 		found(c, "more is owed to %s than was promised",
-		      hex(who, &row->peer));
+		      book_hex(who, &row->peer));
 	if (amount_cmp(row->booked, total) > 0 ||
 	    amount_cmp(row->booked, out->facts.paid) < 0)
 		found(c, "what is booked for %s lies outside its receipts",
-		      hex(who, &row->peer));
+		      book_hex(who, &row->peer));
 	rc = expect(c, BOOK_OWED, &row->peer,
 		    book_sum_minus(book_sum_of(
 			    amount_sub_floor(row->booked, out->facts.paid))),
@@ -270,7 +248,7 @@ static enum err_code see_agreement(void *ctx, const struct book_agreement *row,
 	struct check *c = ctx;
 	struct address me = book_me(c->b);
 	struct book_stake s = book_stake_of(&me, &row->lease, &row->view);
-	char who[HEX_LEN];
+	char who[BOOK_HEX_MAX];
 	enum err_code rc = ERR_NONE;
 
 	if (!address_eq(&c->lease.renter, &row->lease.renter) ||
@@ -281,13 +259,13 @@ static enum err_code see_agreement(void *ctx, const struct book_agreement *row,
 	if (!address_eq(&row->lease.renter, &me) &&
 	    !address_eq(&row->lease.host, &me))
 		found(c, "agreement %u of %s is not ours", row->lease.number,
-		      hex(who, &row->lease.renter));
+		      book_hex(who, &row->lease.renter));
 	if (amount_cmp(row->view.earned, row->view.fund) > 0)
 		found(c, "agreement %u with %s earned more than its fund",
 		      row->lease.number,
-		      hex(who, address_eq(&row->lease.renter, &me)
-				       ? &row->lease.host
-				       : &row->lease.renter));
+		      book_hex(who, address_eq(&row->lease.renter, &me)
+					    ? &row->lease.host
+					    : &row->lease.renter));
 	if (!row->known && row->view.state != BANK_AGREEMENT_NONE)
 		found(c, "agreement %u is open and was never read",
 		      row->lease.number);
@@ -366,13 +344,13 @@ static void compare(struct check *c, const char *what,
 		    const struct address *peer, struct amount book,
 		    struct amount chain)
 {
-	char who[HEX_LEN], is[AMOUNT_DEC_MAX], should[AMOUNT_DEC_MAX];
+	char who[BOOK_HEX_MAX], is[AMOUNT_DEC_MAX], should[AMOUNT_DEC_MAX];
 	struct address me = book_me(c->b);
 
 	if (amount_cmp(book, chain) != 0)
 		found(c, "%s of %s: the book has %s, the chain %s", what,
-		      hex(who, peer ? peer : &me), units(is, book),
-		      units(should, chain));
+		      book_hex(who, peer ? peer : &me), book_units(is, book),
+		      book_units(should, chain));
 }
 
 static const char *state_name(uint8_t state)
@@ -419,7 +397,7 @@ static enum err_code check_agreement(struct check *c,
 					     : &p->lease.renter;
 	const struct bank_agreement *book = &a.view, *chain = &p->view;
 	struct book_stake s = book_stake_of(&me, &p->lease, chain);
-	char what[64], who[HEX_LEN];
+	char what[64], who[BOOK_HEX_MAX];
 	enum err_code rc = book_agreement_load(c->b, &a, e);
 
 	if (rc != ERR_NONE)
@@ -428,8 +406,8 @@ static enum err_code check_agreement(struct check *c,
 		found(c, "agreements pass 2^128");
 	if (book->state != chain->state)
 		found(c, "agreement %u with %s is %s, the book says %s",
-		      p->lease.number, hex(who, peer), state_name(chain->state),
-		      state_name(book->state));
+		      p->lease.number, book_hex(who, peer),
+		      state_name(chain->state), state_name(book->state));
 	(void)snprintf(what, sizeof(what), "fund of agreement %u",
 		       p->lease.number);
 	compare(c, what, peer, book_fund_left(book), book_fund_left(chain));
@@ -478,351 +456,5 @@ enum err_code book_check_chain(struct book *b, const struct book_chain *chain,
 	if (rc == ERR_NONE && chain->agreements_known)
 		check_stakes(&c, &t);
 	*findings = c.findings;
-	return rc;
-}
-
-/* ---- for people ---- */
-
-const char *book_account_name(enum book_account kind)
-{
-	switch (kind) {
-	case BOOK_PROMISED:
-		return "promised";
-	case BOOK_SECURED:
-		return "secured";
-	case BOOK_BANK:
-		return "bank";
-	case BOOK_RESERVED:
-		return "reserved";
-	case BOOK_WALLET:
-		return "wallet";
-	case BOOK_TRANSIT:
-		return "transit";
-	case BOOK_OWED:
-		return "owed";
-	case BOOK_EARNED:
-		return "earned";
-	case BOOK_SPENT:
-		return "spent";
-	case BOOK_FEES:
-		return "fees";
-	case BOOK_OUTSIDE:
-		return "outside";
-	case BOOK_FUND:
-		return "fund";
-	case BOOK_RENT_PAID:
-		return "rent paid";
-	case BOOK_COLLATERAL:
-		return "collateral";
-	case BOOK_RENT_EARNED:
-		return "rent earned";
-	case BOOK_BURNT:
-		return "burnt";
-	}
-	return "unknown";
-}
-
-const char *book_entry_name(enum book_entry_kind kind)
-{
-	switch (kind) {
-	case BOOK_RECEIPT_IN:
-		return "receipt in";
-	case BOOK_RECEIPT_OUT:
-		return "receipt out";
-	case BOOK_SECURE:
-		return "secure";
-	case BOOK_CASH_IN:
-		return "cash in";
-	case BOOK_CASH_OUT:
-		return "cash out";
-	case BOOK_DEPOSIT:
-		return "deposit";
-	case BOOK_WITHDRAW:
-		return "withdraw";
-	case BOOK_LOCK:
-		return "lock";
-	case BOOK_FEE:
-		return "fee";
-	case BOOK_OBSERVED:
-		return "observed";
-	case BOOK_MOVED:
-		return "moved";
-	case BOOK_AGREED:
-		return "agreed";
-	case BOOK_RENT:
-		return "rent";
-	case BOOK_AGREEMENT_END:
-		return "agreement end";
-	}
-	return "unknown";
-}
-
-/* Balances summed over peers. Of an asset that is negative nothing is there;
- * book_check() and facts_own() say why. */
-static enum err_code add_total(void *ctx, const struct book_row_account *row,
-			       struct err *e)
-{
-	struct book_totals *t = ctx;
-	struct amount size = row->balance.size;
-	struct amount asset = row->balance.neg ? AMOUNT_ZERO : size;
-	struct amount *to = NULL;
-
-	switch (row->kind) {
-	case BOOK_PROMISED:
-		to = &t->promised;
-		break;
-	case BOOK_SECURED:
-		to = &t->secured;
-		break;
-	case BOOK_EARNED:
-		to = &t->final;
-		asset = size;
-		break;
-	case BOOK_SPENT:
-		to = &t->spent;
-		break;
-	case BOOK_OWED:
-		to = &t->owed;
-		asset = size;
-		break;
-	case BOOK_BANK:
-		to = &t->bank;
-		break;
-	case BOOK_RESERVED:
-		to = &t->reserved;
-		break;
-	case BOOK_WALLET:
-		to = row->unit == BOOK_TOKEN ? &t->wallet : NULL;
-		break;
-	case BOOK_FEES:
-		to = &t->fees;
-		break;
-	case BOOK_FUND:
-		to = &t->fund;
-		break;
-	case BOOK_RENT_PAID:
-		to = &t->rent_paid;
-		break;
-	case BOOK_COLLATERAL:
-		to = &t->collateral;
-		break;
-	case BOOK_RENT_EARNED:
-		to = &t->rent_earned;
-		asset = size;
-		break;
-	case BOOK_BURNT:
-		to = &t->burnt;
-		break;
-	case BOOK_TRANSIT:
-	case BOOK_OUTSIDE:
-		break;
-	}
-	if (to && !amount_add(to, *to, asset))
-		return err_fail(e, ERR_LIMIT, "book: a total passes 2^128");
-	return ERR_NONE;
-}
-
-/* Receipts that the accounts do not have yet, see book_pair.c. */
-struct lacking {
-	struct book *b;
-	struct book_totals *t;
-};
-
-static enum err_code add_lacking_in(void *ctx, const struct book_row_in *row,
-				    struct err *e)
-{
-	struct lacking *l = ctx;
-	struct amount lag =
-		amount_sub_floor(book_in_total(&row->in), row->booked);
-	struct book_row_account acc = {
-		.kind = BOOK_SECURED, .unit = BOOK_TOKEN, .peer = row->peer};
-	struct amount secured;
-	enum err_code rc;
-
-	if (amount_is_zero(lag))
-		return ERR_NONE;
-	rc = book_db_account(book_tables(l->b), &acc, false, e);
-	secured = book_in_secured(&row->in, book_last_time(l->b));
-	if (!book_last_time(l->b))
-		secured = AMOUNT_ZERO; /* who only reads does not know when */
-	secured = amount_min(lag, amount_sub_floor(secured, acc.balance.size));
-	l->t->secured = amount_add_cap(l->t->secured, secured);
-	l->t->promised =
-		amount_add_cap(l->t->promised, amount_sub_floor(lag, secured));
-	return rc;
-}
-
-static enum err_code add_lacking_out(void *ctx, const struct book_row_out *row,
-				     struct err *e)
-{
-	struct lacking *l = ctx;
-	struct amount lag =
-		amount_sub_floor(book_out_total(&row->out), row->booked);
-
-	(void)e;
-	l->t->spent = amount_add_cap(l->t->spent, lag);
-	l->t->owed = amount_add_cap(l->t->owed, lag);
-	return ERR_NONE;
-}
-
-enum err_code book_totals(struct book *b, struct book_totals *out,
-			  struct err *e)
-{
-	struct book_db *db = book_tables(b);
-	struct lacking l = {b, out};
-	enum err_code rc;
-
-	memset(out, 0, sizeof(*out));
-	rc = book_db_account_each(db, add_total, out, e);
-	if (rc == ERR_NONE)
-		rc = book_db_count_entries(db, &out->entries, e);
-	/* all that was ever signed to us, less what has not come */
-	out->final = amount_sub_floor(
-		out->final, amount_add_cap(out->promised, out->secured));
-	if (rc == ERR_NONE)
-		rc = book_db_in_each(db, BOOK_DB_BY_PEER, 0, add_lacking_in, &l,
-				     e);
-	if (rc == ERR_NONE)
-		rc = book_db_out_each(db, add_lacking_out, &l, e);
-	return rc;
-}
-
-/* Two walks of sorted rows would need a merge; payers and payees are listed
- * one after the other instead, and a pair of both is given once. */
-struct pair_walk {
-	struct book *b;
-	book_pair_fn *fn;
-	void *ctx;
-	bool stop;
-};
-
-static enum err_code give_payer(void *ctx, const struct book_row_in *row,
-				struct err *e)
-{
-	struct pair_walk *w = ctx;
-	struct book_pair pair = {0};
-	enum err_code rc = ERR_NONE;
-
-	if (w->stop)
-		return rc;
-	rc = book_pair_load(w->b, &pair, &row->peer, e);
-	if (rc == ERR_NONE)
-		w->stop = !w->fn(w->ctx, &pair);
-	return rc;
-}
-
-static enum err_code give_payee(void *ctx, const struct book_row_out *row,
-				struct err *e)
-{
-	struct pair_walk *w = ctx;
-	struct book_row_in in = {.peer = row->peer};
-	struct book_pair pair = {.peer = row->peer, .out = row->out};
-	enum err_code rc = ERR_NONE;
-
-	if (!w->stop)
-		rc = book_db_in_get(book_tables(w->b), &in, e);
-	if (rc == ERR_NONE && !w->stop && !in.found)
-		w->stop = !w->fn(w->ctx, &pair);
-	return rc;
-}
-
-enum err_code book_pair_list(struct book *b, book_pair_fn *fn, void *ctx,
-			     struct err *e)
-{
-	struct pair_walk w = {.b = b, .fn = fn, .ctx = ctx};
-	enum err_code rc = book_db_in_each(book_tables(b), BOOK_DB_BY_PEER, 0,
-					   give_payer, &w, e);
-
-	if (rc == ERR_NONE)
-		rc = book_db_out_each(book_tables(b), give_payee, &w, e);
-	return rc;
-}
-
-static enum err_code write_line(FILE *out, int64_t id, int64_t time_s,
-				enum book_entry_kind kind,
-				enum book_account account,
-				const struct address *peer, enum book_unit unit,
-				struct book_sum sum, int64_t tx, struct err *e)
-{
-	time_t t = (time_t)time_s;
-	struct tm tm = {0};
-	char when[32] = "", who[HEX_LEN] = "", size[AMOUNT_DEC_MAX];
-
-	if (time_s && gmtime_r(&t, &tm))
-		(void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	if (!address_is_zero(peer))
-		(void)hex(who, peer);
-	if (fprintf(out, "%lld,%s,%s,%s,%s,%s,%s%s,%lld\n", (long long)id, when,
-		    book_entry_name(kind), book_account_name(account), who,
-		    unit == BOOK_COIN ? "coin" : "token", sum.neg ? "-" : "",
-		    units(size, sum.size), (long long)tx) < 0) {
-		return err_fail(e, ERR_IO, "writing the book: %s",
-				strerror(errno));
-	}
-	return ERR_NONE;
-}
-
-static enum err_code write_row(void *ctx, const struct book_row_posting *row,
-			       struct err *e)
-{
-	return write_line(ctx, row->entry.id, row->entry.time_s,
-			  row->entry.kind, row->account.kind,
-			  &row->account.peer, row->account.unit, row->sum,
-			  row->entry.tx, e);
-}
-
-/* Entry 0: receipts that are there and not booked yet. */
-static enum err_code write_two(FILE *out, enum book_entry_kind kind,
-			       enum book_account plus, enum book_account minus,
-			       const struct address *peer, struct amount lag,
-			       struct err *e)
-{
-	struct book_sum sum = book_sum_of(lag);
-	enum err_code rc;
-
-	if (amount_is_zero(lag))
-		return ERR_NONE;
-	rc = write_line(out, 0, 0, kind, plus, peer, BOOK_TOKEN, sum, 0, e);
-	return rc == ERR_NONE
-		       ? write_line(out, 0, 0, kind, minus, peer, BOOK_TOKEN,
-				    book_sum_minus(sum), 0, e)
-		       : rc;
-}
-
-static enum err_code write_lacking_in(void *ctx, const struct book_row_in *row,
-				      struct err *e)
-{
-	return write_two(
-		ctx, BOOK_RECEIPT_IN, BOOK_PROMISED, BOOK_EARNED, &row->peer,
-		amount_sub_floor(book_in_total(&row->in), row->booked), e);
-}
-
-static enum err_code
-write_lacking_out(void *ctx, const struct book_row_out *row, struct err *e)
-{
-	return write_two(
-		ctx, BOOK_RECEIPT_OUT, BOOK_SPENT, BOOK_OWED, &row->peer,
-		amount_sub_floor(book_out_total(&row->out), row->booked), e);
-}
-
-enum err_code book_export_csv(struct book *b, FILE *out, struct err *e)
-{
-	enum err_code rc;
-
-	if (fputs("entry,time,kind,account,peer,unit,amount,transaction\n",
-		  out) < 0)
-		return err_fail(e, ERR_IO, "writing the book: %s",
-				strerror(errno));
-	rc = book_db_posting_each(book_tables(b), BOOK_DB_BY_ENTRY, write_row,
-				  out, e);
-	if (rc == ERR_NONE)
-		rc = book_db_in_each(book_tables(b), BOOK_DB_BY_PEER, 0,
-				     write_lacking_in, out, e);
-	if (rc == ERR_NONE)
-		rc = book_db_out_each(book_tables(b), write_lacking_out, out,
-				      e);
-	if (rc == ERR_NONE && fflush(out) != 0)
-		return err_fail(e, ERR_IO, "writing the book: %s",
-				strerror(errno));
 	return rc;
 }

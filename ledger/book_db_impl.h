@@ -5,13 +5,17 @@
 #include "base/db.h"
 #include "ledger/book_db.h"
 
-#define BOOK_DB_STATEMENTS 23
+#define BOOK_DB_STATEMENTS 8
+#define BOOK_PAIR_STATEMENTS 9
+#define BOOK_TX_STATEMENTS 6
 #define BOOK_RENT_STATEMENTS 4
 
 struct book_db {
 	struct db *db;
 	bool read_only;
 	struct db_stmt *s[BOOK_DB_STATEMENTS];
+	struct db_stmt *pair[BOOK_PAIR_STATEMENTS];
+	struct db_stmt *tx[BOOK_TX_STATEMENTS];
 	struct db_stmt *rent[BOOK_RENT_STATEMENTS];
 };
 
@@ -20,7 +24,16 @@ struct book_db {
 enum err_code book_db_spoilt(const char *what, struct err *e)
 	__attribute__((warn_unused_result));
 
-/* book_rent_db.c */
+/* Columns by their number, as base/db.h has it. False: not 20 bytes. */
+void book_bind_address(struct db_stmt *s, int i, const struct address *a);
+bool book_col_address(struct db_stmt *s, int i, struct address *out);
+void book_bind_u64(struct db_stmt *s, int i, uint64_t v);
+uint64_t book_col_u64(struct db_stmt *s, int i);
+
+/* Each file's statements, in the order of its own names for them:
+ * book_pair_db.c, book_tx_db.c, book_rent_db.c. */
+extern const char *const book_pair_sql[BOOK_PAIR_STATEMENTS];
+extern const char *const book_tx_sql[BOOK_TX_STATEMENTS];
 extern const char *const book_rent_sql[BOOK_RENT_STATEMENTS];
 
 #endif

@@ -8,8 +8,11 @@
  *   book_rent.c   agreements
  *   book_own.c    our own balances
  *   book_tx.c     transactions
- *   book_check.c  the book read as a whole
- *   book_db.c     tables (book_db.h), book_rent_db.c that of agreements
+ *   book_check.c  the book proved against itself and the chain
+ *   book_show.c   the book for people
+ *   book_db.c     tables (book_db.h): opening, accounts, entries, notes;
+ *   book_pair_db.c, book_tx_db.c, book_rent_db.c those of pairs, transactions,
+ *                 agreements
  *
  * Errors as in book.h. A function that changes several rows brackets them with
  * book_begin() and book_end(). Thread: the loop.
@@ -129,5 +132,12 @@ struct book_sum book_stake_sum(const struct book_stake *s,
 /* Whose account it is. */
 const struct address *book_stake_peer(const struct book_lease *lease,
 				      enum book_account kind);
+
+/* ---- words: book_show.c ---- */
+
+#define BOOK_HEX_MAX 43 /* 0x, 40 digits, NUL */
+const char *book_hex(char out[BOOK_HEX_MAX], const struct address *a);
+/* In the smallest unit. */
+const char *book_units(char buf[AMOUNT_DEC_MAX], struct amount a);
 
 #endif

@@ -24,8 +24,8 @@ const char *const book_rent_sql[BOOK_RENT_STATEMENTS] = {
 
 static void bind_lease(struct db_stmt *s, const struct book_lease *l)
 {
-	db_bind_blob(s, 1, l->renter.bytes, sizeof(l->renter.bytes));
-	db_bind_blob(s, 2, l->host.bytes, sizeof(l->host.bytes));
+	book_bind_address(s, 1, &l->renter);
+	book_bind_address(s, 2, &l->host);
 	db_bind_int(s, 3, l->number);
 }
 
@@ -70,11 +70,10 @@ static bool read_row(struct db_stmt *s, struct book_agreement *row)
 	l->number = col_u32(s, 2);
 	row->since_s = db_col_int(s, 3);
 	row->known = db_col_int(s, 4) == 1;
-	row->block = (uint64_t)db_col_int(s, 5);
-	row->open_before = (uint64_t)db_col_int(s, 24);
-	return db_col_bytes(s, 0, l->renter.bytes, sizeof(l->renter.bytes)) &&
-	       db_col_bytes(s, 1, l->host.bytes, sizeof(l->host.bytes)) &&
-	       read_view(s, &row->view);
+	row->block = book_col_u64(s, 5);
+	row->open_before = book_col_u64(s, 24);
+	return book_col_address(s, 0, &l->renter) &&
+	       book_col_address(s, 1, &l->host) && read_view(s, &row->view);
 }
 
 enum err_code book_db_agreement_get(struct book_db *b,
@@ -106,7 +105,7 @@ enum err_code book_db_agreement_set(struct book_db *b,
 	bind_lease(s, &row->lease);
 	db_bind_int(s, 4, row->since_s);
 	db_bind_int(s, 5, row->known);
-	db_bind_int(s, 6, (int64_t)row->block);
+	book_bind_u64(s, 6, row->block);
 	db_bind_int(s, 7, v->state);
 	db_bind_int(s, 8, v->revision);
 	bind_root(s, 9, &v->root);
@@ -125,7 +124,7 @@ enum err_code book_db_agreement_set(struct book_db *b,
 	db_bind_int(s, 22, v->next_sectors);
 	db_bind_amount(s, 23, v->next_rate);
 	db_bind_int(s, 24, v->from);
-	db_bind_int(s, 25, (int64_t)row->open_before);
+	book_bind_u64(s, 25, row->open_before);
 	return db_run(s, e);
 }
 
