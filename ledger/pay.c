@@ -697,11 +697,12 @@ enum err_code pay_add_due_of(struct pay *p, enum pay_role role,
 			     const struct address *other, struct amount due,
 			     int64_t now_ms, struct err *e)
 {
-	struct pay_pair *pair = pay_pair_get(p, other, e);
+	struct err why = {0};
+	struct pay_pair *pair = pay_pair_get(p, other, &why);
 
 	p->now_ms = now_ms;
 	if (!pair)
-		return e->code;
+		return err_fail(e, why.code, "%s", why.msg);
 	if (role == PAY_SELL) {
 		pay_sell_due(p, pair, due);
 	} else {

@@ -4,6 +4,7 @@
 #include "node/engine.h"
 #include "node/money.h"
 #include "node/rent_link.h"
+#include "node/rent_pay.h"
 #include "node/renting.h"
 
 #include <stdio.h>
@@ -25,6 +26,7 @@ struct rent_peer {
 	bool shown;
 	struct rent_client *client;
 	struct rent_link *link; /* NULL: none */
+	struct rent_till *till; /* of the link, once its seal stands */
 	bool linked;		/* its seal stands */
 	bool told_up;		/* the client was */
 	bool was_up;		/* the host answered on this connection */
@@ -37,6 +39,7 @@ struct rent_peer {
 
 struct rent_peers {
 	struct engine *engine;
+	struct rent_pay *pay;
 	struct rent_peer *first;
 	unsigned n, dialling;
 	struct loop_timer *timer;
@@ -132,23 +135,30 @@ static void client_close(void *ctx, const struct err *e)
 		rent_link_close(p->link, e->msg);
 }
 
-/* Hosts that ask nothing for bandwidth are dealt with without receipts. */
 static bool client_covered(void *ctx, struct amount due)
 {
-	(void)ctx;
-	return amount_is_zero(due);
+	struct rent_peer *p = ctx;
+
+	return rent_till_covered(p->till, due);
 }
 
 static void client_add_due(void *ctx, struct amount due)
 {
-	(void)ctx;
-	(void)due;
+	struct rent_peer *p = ctx;
+
+	rent_till_add_due(p->till, due);
 }
 
 static void client_charged(void *ctx, uint32_t len)
 {
-	(void)ctx;
-	(void)len;
+	struct rent_peer *p = ctx;
+
+	rent_till_charged(p->till, len);
+}
+
+bool rent_peer_prepay(struct rent_peer *p, struct amount due)
+{
+	return rent_till_prepay(p->till, due);
 }
 
 static void client_moving(void *ctx, void *call_ctx)
@@ -263,6 +273,11 @@ static void *on_up(void *ctx, struct rent_link *k)
 
 	p->linked = true;
 	p->all->dialling--;
+	if (rent_till_renter(&p->till, p->all->pay, k, p->client, &e) !=
+	    ERR_NONE) {
+		rent_link_close(k, e.msg);
+		return p;
+	}
 	if (!p->shown) {
 		begin(p, &none);
 		return p;
@@ -286,6 +301,15 @@ static void on_message(void *ctx, struct rent_link *k, const uint8_t *msg,
 		rent_link_close(k, e.msg);
 }
 
+static void on_pay(void *ctx, struct rent_link *k, const uint8_t *msg,
+		   size_t len)
+{
+	struct rent_peer *p = ctx;
+
+	(void)k;
+	rent_till_receive(p->till, msg, len);
+}
+
 static void on_drained(void *ctx, struct rent_link *k)
 {
 	struct rent_peer *p = ctx;
@@ -306,6 +330,8 @@ static void on_down(void *ctx, struct rent_link *k, const char *why)
 		signer_forget(s->engine->money->signer, p);
 	if (!p->linked)
 		s->dialling--;
+	rent_till_free(p->till);
+	p->till = NULL;
 	p->link = NULL;
 	p->linked = false;
 	p->retry_ms = now_of(s) + p->wait_ms;
@@ -325,6 +351,7 @@ static void on_down(void *ctx, struct rent_link *k, const char *why)
 static const struct rent_link_ops link_ops = {
 	.up = on_up,
 	.message = on_message,
+	.pay = on_pay,
 	.drained = on_drained,
 	.down = on_down,
 };
@@ -419,6 +446,12 @@ enum err_code rent_peers_new(struct rent_peers **out, struct engine *en,
 		return err_fail(e, ERR_NOMEM, "hosts");
 	}
 	s->engine = en;
+	s->pay = rent_pay_of(en, e);
+	if (!s->pay) {
+		loop_timer_free(s->timer);
+		free(s);
+		return e->code;
+	}
 	*out = s;
 	return ERR_NONE;
 }

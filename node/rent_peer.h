@@ -44,7 +44,7 @@ struct rent_listener {
 	void (*moving)(void *ctx, void *call_ctx);
 };
 
-/* Once renting is open (node/renting.h). ERR_NOMEM. */
+/* Once renting is open (node/renting.h). ERR_NOMEM; ERR_STATE: it is not. */
 enum err_code rent_peers_new(struct rent_peers **out, struct engine *en,
 			     struct err *e) __attribute__((warn_unused_result));
 /* Calls that have not ended are dropped. NULL is a no-op. */
@@ -68,6 +68,8 @@ bool rent_peer_is_up(const struct rent_peer *p);
 /* RENT_PEER_GONE was said, and why. */
 bool rent_peer_is_gone(const struct rent_peer *p);
 const char *rent_peer_why(const struct rent_peer *p);
+/* As rent_till_prepay(); false while it is not connected. */
+bool rent_peer_prepay(struct rent_peer *p, struct amount due);
 /* Calls were made: connect if need be. */
 void rent_peer_wake(struct rent_peer *p);
 

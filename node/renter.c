@@ -54,7 +54,8 @@ static void on_key(void *ctx, const struct signer_reply *reply,
 	    rent_peers_new(&r->peers, r->engine, &e) != ERR_NONE) {
 		sodium_free(r->master);
 		r->master = NULL;
-		(void)err_fail(&e, ERR_NOMEM, "renter");
+		if (e.code == ERR_NONE)
+			(void)err_fail(&e, ERR_NOMEM, "renter");
 		tell(a, &e);
 		return;
 	}

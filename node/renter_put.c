@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "node/money.h"
 #include "node/object_put.h"
+#include "node/rent_pay.h"
 #include "node/renter_publish.h"
 #include "storage/object/segment.h"
 #include "storage/object/source.h"
@@ -54,6 +55,7 @@ struct put {
 	struct publish *publish;
 	uint64_t sectors_before; /* of parts that are done */
 	bool committing, ended, told;
+	bool budgeted; /* receipts are of this put's budget */
 	struct put_result result;
 	struct err why;
 };
@@ -79,6 +81,50 @@ static void stream_unref(struct stream *s)
 	free(s);
 }
 
+/* ---- the budget of its receipts ---- */
+
+/* Known by its row in the database: what was spent before a restart counts. */
+static void budget_key(const struct put *p, uint8_t key[20])
+{
+	struct wr w = wr_into(key, 20);
+
+	wr_copy(&w, (const uint8_t *)"put", 4);
+	wr_u64(&w, (uint64_t)p->row.id);
+	wr_u64(&w, (uint64_t)p->row.started_s);
+}
+
+/* The rent is locked on the chain; what is left of the budget may be promised
+ * to hosts for bringing the sectors. */
+static enum err_code begin_budget(struct put *p, struct err *e)
+{
+	struct rent_pay *pay = rent_pay_of(p->renter->engine, e);
+	uint8_t key[20];
+
+	if (!pay)
+		return e->code;
+	if (!p->cfg.has_budget)
+		return ERR_NONE;
+	budget_key(p, key);
+	p->budgeted = true;
+	return rent_pay_budget(
+		pay, key, amount_sub_floor(p->cfg.budget, p->result.quote.rent),
+		e);
+}
+
+static void end_budget(struct put *p, bool complete)
+{
+	struct rent_pay *pay = rent_pay_of(p->renter->engine, NULL);
+	uint8_t key[20];
+
+	if (!p->budgeted || !pay)
+		return;
+	p->budgeted = false;
+	budget_key(p, key);
+	rent_pay_end_budget(pay);
+	if (complete)
+		rent_pay_forget_budget(pay, key);
+}
+
 /* ---- ending ---- */
 
 static void end(struct put *p, const struct err *why)
@@ -88,6 +134,7 @@ static void end(struct put *p, const struct err *why)
 	p->ended = true;
 	if (why)
 		p->why = *why;
+	end_budget(p, !why);
 	loop_timer_set(p->timer, 0);
 }
 
@@ -413,7 +460,9 @@ static void begin_upload(struct put *p)
 	enum err_code code;
 
 	p->at = 0;
-	code = renter_db_objects(p->renter->db, find_part, p, &e);
+	code = begin_budget(p, &e);
+	if (code == ERR_NONE)
+		code = renter_db_objects(p->renter->db, find_part, p, &e);
 	for (size_t i = 0; code == ERR_NONE && i < p->n_parts; i++)
 		if (!p->parts[i].known)
 			code = new_object(p, &p->parts[i], &e);
@@ -478,6 +527,8 @@ static enum err_code check_money(struct put *p, const struct quote *q,
 {
 	const struct money *m = p->renter->engine->money;
 	struct amount have = AMOUNT_ZERO, all = q->rent;
+	/* what is promised to hosts comes out of the same balance */
+	struct amount need = amount_add_cap(q->fund, q->ingress);
 	char a[MONEY_TEXT_MAX], b[MONEY_TEXT_MAX];
 
 	if (p->cfg.has_budget && (!amount_add(&all, all, q->ingress) ||
@@ -486,13 +537,13 @@ static enum err_code check_money(struct put *p, const struct quote *q,
 			e, ERR_FUNDS, "it costs %s, more than the budget of %s",
 			money_text(m, all, a), money_text(m, p->cfg.budget, b));
 	if (!renting_free_balance(p->renter->renting, &have) ||
-	    amount_cmp(have, q->fund) < 0)
+	    amount_cmp(have, need) < 0)
 		return err_fail(
 			e, ERR_FUNDS,
-			"%s are to be locked and %s are free in the bank: "
-			"`seedbank deposit %s --account storage`",
-			money_text(m, q->fund, a), money_text(m, have, b),
-			money_text(m, amount_sub_floor(q->fund, have),
+			"%s are to be locked or promised and %s are free in "
+			"the bank: `seedbank deposit %s --account storage`",
+			money_text(m, need, a), money_text(m, have, b),
+			money_text(m, amount_sub_floor(need, have),
 				   (char[MONEY_TEXT_MAX]){0}));
 	return ERR_NONE;
 }
@@ -725,6 +776,7 @@ void put_free(struct put *p)
 	if (!p)
 		return;
 	renting_forget(p->renter->renting, p);
+	end_budget(p, false);
 	if (p->shared)
 		source_stop(p->shared->source);
 	scout_free(p->scout);
