@@ -178,21 +178,39 @@ static void on_want_proof(void *ctx, const struct prover_ask *ask)
 		host_soon(h);
 }
 
+/* Up to where the prover shall take it as settled: as both signed or the chain
+ * says. A span that was proved in the running period stays a duty, so that it
+ * is counted as done; the prover sees that it is. */
+static uint32_t settled_to(const struct host_lease *l, uint32_t now)
+{
+	const struct agreement *a = &l->a;
+	uint32_t through = a->through, span;
+
+	/* what settled it to its end is not on the chain yet */
+	if (through >= a->end && l->view.through < a->end)
+		return l->view.through;
+	if (l->view.through <= through)
+		return through;
+	if (l->view.through <= now || l->view.through >= a->end ||
+	    now < a->start)
+		return l->view.through;
+	span = a->start + agreement_span_of(a, now) * a->span;
+	return span > through ? span : through;
+}
+
 static void on_each(void *ctx, prover_each_fn *fn, void *fn_ctx)
 {
 	struct host *h = ctx;
+	uint32_t now = 0;
 
+	(void)renting_period(h->en->renting, &now);
 	for (size_t i = 0; i < h->n_leases; i++) {
 		const struct host_lease *l = h->leases[i];
 		struct agreement a = l->a;
 
 		if (!l->stored || !is_open(l))
 			continue;
-		if (a.through < l->view.through)
-			a.through = l->view.through;
-		/* what settled it to its end is not on the chain yet */
-		if (a.through >= a.end && l->view.through < a.end)
-			a.through = l->view.through;
+		a.through = settled_to(l, now);
 		fn(fn_ctx, &a);
 	}
 }
@@ -242,6 +260,10 @@ static void on_prover_event(void *ctx, const struct prover_event *ev)
 	h->proved += ev->kind == PROVER_PROVED;
 	h->missed += ev->kind == PROVER_MISSED;
 	tell_prover_event(h, ev);
+	if (ev->kind == PROVER_LATE || ev->kind == PROVER_GRAVE)
+		host_alarm_of(h, &ev->renter, ev->number);
+	if (ev->kind == PROVER_PROVED)
+		host_alarm_over(h, &ev->renter, ev->number);
 	if (l && ev->kind != PROVER_LATE && ev->kind != PROVER_GRAVE) {
 		l->dirty = true;
 		lease_read(h);
@@ -548,6 +570,17 @@ struct amount duty_proof_fee(void *ctx)
 
 /* ---- now and then ---- */
 
+/* The prover paces itself by how often blocks should come; they come when they
+ * come. */
+static void keep_pace(struct host *h, uint32_t now)
+{
+	struct prover_state s;
+
+	prover_state(h->prover, &s);
+	if (!s.known || s.now.period != now)
+		prover_wake(h->prover);
+}
+
 void duty_step(struct host *h)
 {
 	uint32_t now;
@@ -555,6 +588,7 @@ void duty_step(struct host *h)
 	ask_fees(h);
 	if (!renting_period(h->en->renting, &now))
 		return;
+	keep_pace(h, now);
 	for (size_t i = 0; i < h->n_leases;) {
 		struct host_lease *l = h->leases[i];
 

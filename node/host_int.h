@@ -94,6 +94,9 @@ struct host_post { /* a revision on its way to the chain */
 struct host_alarm {
 	int64_t time_s;
 	bool grave;
+	/* of a proof that may still be given; zero: of none */
+	struct address renter;
+	uint32_t number;
 	char text[200];
 };
 
@@ -223,5 +226,11 @@ bool host_charge(void *ctx, void *session_ctx, uint32_t len);
 /* ---- host_state.c ---- */
 void host_alarm(struct host *h, bool grave, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The newest alarm is about a proof of this agreement; it was given after all.
+ */
+void host_alarm_of(struct host *h, const struct address *renter,
+		   uint32_t number);
+void host_alarm_over(struct host *h, const struct address *renter,
+		     uint32_t number);
 
 #endif

@@ -8,12 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 
+static struct host_alarm *newest(struct host *h)
+{
+	return h->n_alarms ? &h->alarms[(h->next_alarm + HOST_ALARMS - 1) %
+					HOST_ALARMS]
+			   : NULL;
+}
+
 void host_alarm(struct host *h, bool grave, const char *fmt, ...)
 {
-	struct host_alarm *a = &h->alarms[h->next_alarm];
 	struct host_alarm made = {.time_s = clock_unix_s(), .grave = grave};
-	const struct host_alarm *last =
-		&h->alarms[(h->next_alarm + HOST_ALARMS - 1) % HOST_ALARMS];
+	const struct host_alarm *last = newest(h);
 	va_list args;
 
 	va_start(args, fmt);
@@ -21,11 +26,42 @@ void host_alarm(struct host *h, bool grave, const char *fmt, ...)
 	va_end(args);
 	log_line(h->en->log, grave ? LOG_ERROR : LOG_WARN, "host",
 		 "alarm text=\"%s\"", made.text);
-	if (h->n_alarms && strcmp(last->text, made.text) == 0)
+	if (last && strcmp(last->text, made.text) == 0)
 		return;
-	*a = made;
+	h->alarms[h->next_alarm] = made;
 	h->next_alarm = (h->next_alarm + 1) % HOST_ALARMS;
 	h->n_alarms += h->n_alarms < HOST_ALARMS;
+}
+
+void host_alarm_of(struct host *h, const struct address *renter,
+		   uint32_t number)
+{
+	struct host_alarm *a = newest(h);
+
+	if (!a)
+		return;
+	a->renter = *renter;
+	a->number = number;
+}
+
+void host_alarm_over(struct host *h, const struct address *renter,
+		     uint32_t number)
+{
+	struct host_alarm kept[HOST_ALARMS];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < h->n_alarms; i++) {
+		const struct host_alarm *a =
+			&h->alarms[(h->next_alarm + HOST_ALARMS - h->n_alarms +
+				    i) %
+				   HOST_ALARMS];
+
+		if (!address_eq(&a->renter, renter) || a->number != number)
+			kept[n++] = *a;
+	}
+	memcpy(h->alarms, kept, n * sizeof(kept[0]));
+	h->n_alarms = n;
+	h->next_alarm = n % HOST_ALARMS;
 }
 
 static void set(json_t *o, const char *name, json_t *take_value)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
@@ -19,7 +20,8 @@ import stage  # noqa: E402
 from nodes import Node  # noqa: E402
 from stage import MIB, wait_for  # noqa: E402
 
-PERIOD = 30  # blocks of a second
+PERIOD = 20  # blocks
+TERM = 4  # periods
 failed = 0
 
 
@@ -173,13 +175,80 @@ def disable(st, node, daemon, first, second):
           not status(node)["paths"], status(node))
 
 
+class Blocks(threading.Thread):
+    """Some blocks a second, so that a period takes seconds."""
+
+    def __init__(self, chain, each=0.2):
+        super().__init__(daemon=True)
+        self.chain, self.each = chain, each
+        self.ended = threading.Event()
+
+    def run(self):
+        while not self.ended.wait(self.each):
+            self.chain.call("anvil_mine", "0x1")
+
+    def stop(self):
+        self.ended.set()
+        self.join()
+
+
+def store(node, renter, directory, name, size):
+    source = os.path.join(directory, name)
+    stage.make_file(source, size)
+    return renter.run("store", "put", source, "--k", "1", "--n", "1", "--host",
+                      node.address + ":6881", "--periods", str(TERM))
+
+
+def proofs(st, node, renter, daemon, chain, directory):
+    """What is stored is proved, through kill -9, paid, and given up."""
+    put = store(node, renter, directory, "file.bin", 5 * MIB)
+    check("a renter stores", put["hosts"] == 1 and put["agreements"] == 1, put)
+    s = wait_for("the agreement on the chain", 30, lambda: (
+        lambda s: s["opened"] == 1 and s)(status(node)), daemon)
+    check("what it locks is shown", float(s["collateral"]) > 0 and
+          s["sectors"] >= 6 and s["agreements"] == 1 and s["staged"] == 0, s)
+    blocks = Blocks(chain)
+    blocks.start()
+    s = wait_for("a proof", 90, lambda: (
+        lambda s: s["proofs"] >= 1 and float(s["earned"]) > 0 and s)(
+            status(node)), daemon)
+    check("a proof is paid", s["missed"] == 0, s)
+    blocks.stop()
+    os.kill(daemon.pid, signal.SIGKILL)
+    daemon.wait(20)
+    daemon = start(st, node, "seedbankd-proves")
+    again = up(node, daemon)
+    check("after kill -9 nothing is lost", again["sectors"] == s["sectors"] and
+          again["lost"] == 0 and again["agreements"] == 1, again)
+    check("and it is known again what was earned", wait_for(
+        "earned", 20, lambda: status(node)["earned"] == s["earned"], daemon))
+    blocks = Blocks(chain)
+    blocks.start()
+    wait_for("the end", 90, lambda: "host closed" in told(daemon), daemon)
+    blocks.stop()
+    s = wait_for("collateral", 20, lambda: (
+        lambda s: s["opened"] == 0 and s)(status(node)), daemon)
+    check("over: collateral is back, sectors are still kept",
+          float(s["collateral"]) == 0 and s["sectors"] >= 6, s)
+    check("every span was proved", s["missed"] == 0 and
+          abs(float(s["earned"]) / float(put["cost"]) - 1) < 1e-9,
+          (s["earned"], put["cost"]))
+    chain.call("anvil_mine", hex(8 * PERIOD))
+    s = wait_for("giving up", 30, lambda: (
+        lambda s: s["agreements"] == 0 and s["sectors"] == 0 and s)(
+            status(node)), daemon)
+    check("after the time of grace its space is free", s["free"] == 10 and
+          float(s["earned"]) > 0, s)
+    return daemon
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", default=nodes.BIN)
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
     nodes.BIN = os.path.abspath(args.bin)
-    addresses, _ = stage.enter_namespace(["10.77.0.1"])
+    addresses, _ = stage.enter_namespace(["10.77.0.1", "10.77.0.2"])
     directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-host-"))
     first, second = (os.path.join(directory, d) for d in ("disk", "disk two"))
     os.mkdir(first)
@@ -189,7 +258,7 @@ def main():
             node = Node(directory, "host", addresses[0], chain)
             node.make_wallet()
             node.configure(rpc=chain.url)
-            node.run("contract", "deploy", "--test-token", "--period",
+            made = node.run("contract", "deploy", "--test-token", "--period",
                      str(PERIOD))
             before(node, first)
             address = fund(node)
@@ -201,6 +270,11 @@ def main():
                   s["block"] > 0, s)
             space(node, daemon, first, second)
             daemon = killed(st, node, daemon, first, second)
+            renter = Node(directory, "renter", addresses[1], chain)
+            renter.make_wallet()
+            renter.configure(rpc=chain.url, bank=made["bank"])
+            fund(renter)
+            daemon = proofs(st, node, renter, daemon, chain, directory)
             disable(st, node, daemon, first, second)
     finally:
         if args.keep:

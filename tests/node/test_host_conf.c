@@ -191,7 +191,7 @@ static void a_quote_says_what_it_comes_to(void)
 	CHECK(units(q.income) == 30720000, "income %llu",
 	      (unsigned long long)units(q.income));
 	CHECK(units(q.proof) == HOST_PROOF_UNITS, "a proof");
-	/* a GiB pays 716,800 a span; 20 proofs cost 1,200,000 */
+	/* a GiB pays 716,800 a span; 20 proofs cost 1,400,000 */
 	CHECK(q.least_gib == 2, "least %llu", (unsigned long long)q.least_gib);
 	CHECK(q.break_even_gib == 1, "break-even %llu",
 	      (unsigned long long)q.break_even_gib);
