@@ -172,16 +172,19 @@ static void on_published(void *ctx, const struct publish_result *r,
 	struct put *p = ctx;
 	struct err e = {0};
 
-	publish_free(p->publish);
-	p->publish = NULL;
+	/* both are the publishing's own, which goes now */
 	p->result.agreements = r->agreements;
 	p->result.told = r->told;
-	if (!error &&
+	if (error)
+		e = *error;
+	publish_free(p->publish);
+	p->publish = NULL;
+	if (e.code == ERR_NONE &&
 	    renter_db_remove_put(p->renter->db, p->row.id, &e) == ERR_NONE) {
 		renting_want_commit(p->renter->renting);
 		end(p, NULL);
 	} else {
-		end(p, error ? error : &e);
+		end(p, &e);
 	}
 }
 
