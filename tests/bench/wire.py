@@ -166,26 +166,6 @@ def lt211():
     return python
 
 
-def warm_memory(directory, size):
-    """Touches as much memory as a transfer takes until that costs no more than
-    before. In a virtual machine the first touch of a page is made by the host
-    and charged to us (measured: five times the cost of a write to tmpfs), and it
-    would fall on whoever comes first."""
-    path = os.path.join(directory, "warm")
-    block = bytes(MIB)
-    last = None
-    for _ in range(6):
-        before = time.process_time()
-        with open(path, "wb", buffering=0) as f:
-            for _ in range(3 * size // MIB):
-                f.write(block)
-        took = time.process_time() - before
-        os.unlink(path)
-        if last and took > 0.85 * last:
-            return
-        last = took
-
-
 def transfer(run, seeder, leecher, size):
     """One measured transfer: seed and leech CPU seconds per GiB and MiB/s."""
     a, b = run.addresses
@@ -278,7 +258,7 @@ def main():
             torrent = os.path.join(directory, "data.torrent")
             info_hash = stage.make_torrent(data, torrent)
             tracker = stage.Tracker(addresses[0])
-            warm_memory(directory, size)
+            stage.warm_memory(directory, 3 * size)
             for n in range(args.runs):
                 for pair in pairs:
                     run = Run(st, directory, torrent, info_hash, tracker, pair)
