@@ -242,6 +242,7 @@ void pay_pair_join(struct pay_session *s, struct pay_pair *q)
 	s->pair = q;
 	s->pair_next = q->sessions;
 	q->sessions = s;
+	pay_sell_look(q); /* without sessions it has no ticks */
 }
 
 static void pair_leave(struct pay_session *s)
@@ -575,6 +576,9 @@ void pay_set_floor(struct pay *p, struct amount floor_per_gib)
 void pay_set_trust_start(struct pay *p, struct amount trust)
 {
 	p->cfg.trust_start = amount_min(trust, amount_max112());
+	for (struct pay_session *s = p->sessions; s; s = s->next)
+		if (s->pair)
+			pay_sell_look(s->pair);
 }
 
 enum err_code pay_sell_as(struct pay *p, const uint8_t seal_key[32],

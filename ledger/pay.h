@@ -277,6 +277,9 @@ enum pay_charge { PAY_CHARGE_FREE, PAY_CHARGE_PAID, PAY_CHARGE_HOLD };
  * leave it where it is; PAY_EV_READY or PAY_EV_RANK follows. May send a meter
  * message first. */
 enum pay_charge pay_charge(struct pay_session *s, uint32_t len, int64_t now_ms);
+/* The usual block in between, for whom reading the clock is dear: true when it
+ * is PAID just as the last one. False: nothing was done, ask pay_charge(). */
+bool pay_charge_next(struct pay_session *s, uint32_t len);
 /* A block that was charged as paid was not sent after all (unreadable, or
  * choked before a byte of it left). */
 void pay_uncharge(struct pay_session *s, uint32_t len);

@@ -30,36 +30,65 @@ static bool has_history(const struct pay_pair *pair)
 	return pair->out.bytes >= PAY_STEP_MIN;
 }
 
+static uint64_t more_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void rate_count(struct pay_rate *r, int64_t at, uint32_t len)
+{
+	if (at != r->at) {
+		r->last = at == r->at + 1 ? r->now : 0;
+		r->now = 0;
+		r->at = at;
+	}
+	r->now += len;
+}
+
+static uint64_t rate_recent(const struct pay_rate *r, int64_t at)
+{
+	if (at == r->at)
+		return more_of(r->last, r->now);
+	return at == r->at + 1 ? r->now : 0;
+}
+
+static int64_t moment_of(int64_t now_ms)
+{
+	return now_ms * PAY_STEP_FAST_DIV / 1000;
+}
+
 static void note_rate(struct pay_pair *pair, int64_t now_ms, uint32_t len)
 {
-	int64_t second = now_ms / 1000;
-
-	if (second != pair->second) {
-		pair->bytes_last =
-			second == pair->second + 1 ? pair->bytes_now : 0;
-		pair->bytes_now = 0;
-		pair->second = second;
-	}
-	pair->bytes_now += len;
+	rate_count(&pair->second, now_ms / 1000, len);
+	rate_count(&pair->moment, moment_of(now_ms), len);
 }
 
 static uint64_t last_second(const struct pay_pair *pair, int64_t now_ms)
 {
-	int64_t age = now_ms / 1000 - pair->second;
+	return rate_recent(&pair->second, now_ms / 1000);
+}
 
-	if (age == 0)
-		return pair->bytes_last > pair->bytes_now ? pair->bytes_last
-							  : pair->bytes_now;
-	return age == 1 ? pair->bytes_now : 0;
+/* A sixteenth of a second, so that a fast seller's step has not to grow anew
+ * for a second each time. */
+static uint64_t last_moment(const struct pay_pair *pair, int64_t now_ms)
+{
+	return rate_recent(&pair->moment, moment_of(now_ms));
 }
 
 static uint64_t step_bytes(const struct pay_session *s)
 {
-	uint64_t second = last_second(s->pair, s->p->now_ms);
+	const struct pay_pair *pair = s->pair;
+	uint64_t second = last_second(pair, s->p->now_ms);
+	uint64_t moment = last_moment(pair, s->p->now_ms);
 	uint64_t fast = second / PAY_STEP_FAST_DIV;
 
-	if (!has_history(s->pair) || second < PAY_STEP_MIN)
+	if (!has_history(pair) || second < PAY_STEP_MIN)
 		return PAY_STEP_MIN;
+	/* whoever runs away with a step has delivered sixteen, one way or the
+	 * other */
+	if (moment > pair->out.bytes / PAY_STEP_FAST_DIV)
+		moment = pair->out.bytes / PAY_STEP_FAST_DIV;
+	fast = more_of(fast, moment);
 	if (fast <= PAY_STEP_SLOW)
 		return second < PAY_STEP_SLOW ? second : PAY_STEP_SLOW;
 	return fast < PAY_STEP_MAX ? fast : PAY_STEP_MAX;
@@ -122,7 +151,9 @@ static struct amount refill_at(const struct pay_session *s, uint64_t step)
 	uint64_t bytes = step / 2, need;
 
 	if (has_history(s->pair) && s->buy.took_ms > 0) {
-		need = last_second(s->pair, s->p->now_ms) *
+		need = more_of(last_second(s->pair, s->p->now_ms),
+			       last_moment(s->pair, s->p->now_ms) *
+				       PAY_STEP_FAST_DIV) *
 		       (uint64_t)s->buy.took_ms / 800;
 		if (need < step / PAY_REFILL_DIV)
 			need = step / PAY_REFILL_DIV;
@@ -1046,9 +1077,10 @@ void pay_on_block(struct pay_session *s, uint32_t len, int64_t now_ms)
 			   amount_sub_floor(promised(pair), pair->out.owed));
 	pair->out_dirty = true;
 	s->buy.unseen += len; /* a look is dear beside counting a block */
-	if (s->buy.unseen < step_bytes(s) / PAY_LOOK_DIV)
+	if (s->buy.unseen < s->buy.look)
 		return;
 	s->buy.unseen = 0;
+	s->buy.look = step_bytes(s) / PAY_LOOK_DIV;
 	pay_buy_pump(s);
 }
 
@@ -1123,6 +1155,7 @@ void pay_buy_tick(struct pay_session *s)
 {
 	bool due = s->buy.retry_ms && s->p->now_ms >= s->buy.retry_ms;
 
+	s->buy.look = 0; /* it may have become slow */
 	switch (s->buy.state) {
 	case BUY_OFF:
 		if (due)

@@ -42,6 +42,12 @@
 #define PAY_LOOK_DIV 64	  /* of a step arrives between two looks */
 #define PAY_FACTS_PER_TICK 16
 
+/* Bytes of the running and of the last whole interval. */
+struct pay_rate {
+	int64_t at; /* number of the running one */
+	uint64_t now, last;
+};
+
 enum pay_pending { PENDING_NONE, PENDING_SIGN, PENDING_COMMIT };
 
 /* One other address; all sessions with it share this. */
@@ -61,7 +67,12 @@ struct pay_pair {
 	struct receipt next_in;
 	struct amount bump; /* that next_in adds to owed */
 	struct amount kept; /* for dues: the sum of its sessions' sell.due */
-	bool blind;	    /* holds one of PAY_BLIND_MAX places */
+	/* What bytes may bring owed up to, from the last look at receipts,
+	 * facts and time. Whoever changes one of these, or `kept`, clears
+	 * most_known: pay_sell_look(). */
+	struct amount most;
+	bool most_known;
+	bool blind; /* holds one of PAY_BLIND_MAX places */
 
 	/* we pay it: out.newest is durable, the counts run ahead */
 	struct book_out out;
@@ -82,8 +93,7 @@ struct pay_pair {
 	struct pay_job *pending_job; /* NULL: adopted, or the job is gone */
 	struct pay_session *pending_session;
 	int64_t retry_ms;
-	int64_t second; /* now_ms / 1000 of `bytes_now` */
-	uint64_t bytes_now, bytes_last;
+	struct pay_rate second, moment; /* what arrived, charged */
 };
 
 enum sell_state { SELL_QUIET, SELL_TOLD, SELL_AGREED };
@@ -152,14 +162,14 @@ struct pay_session {
 		int64_t retry_ms; /* ask or hello again at; 0: no */
 		int64_t ask_wait_ms;
 		int64_t terms_ms;
-		int64_t sent_ms;    /* newest receipt; 0: acknowledged */
-		int64_t wanted_ms;  /* when it was asked of the signer */
-		int64_t took_ms;    /* from there to its ack; 0: not measured */
-		uint32_t unseen;    /* bytes since the last look at what is due
-				     */
-		struct amount sent; /* highest amount sent on this session */
-		struct amount proof; /* what made it proved */
-		struct amount acked; /* newest amount acknowledged on it */
+		int64_t sent_ms;   /* newest receipt; 0: acknowledged */
+		int64_t wanted_ms; /* when it was asked of the signer */
+		int64_t took_ms;   /* from there to its ack; 0: not measured */
+		uint64_t unseen, look; /* bytes since the last look at what is
+					* due; how many until the next */
+		struct amount sent;    /* highest amount sent on this session */
+		struct amount proof;   /* what made it proved */
+		struct amount acked;   /* newest amount acknowledged on it */
 		struct pay_dues dues;
 		struct amount due;    /* to be covered, and not owed yet */
 		struct amount single; /* the largest one of them */
@@ -238,6 +248,8 @@ void pay_sell_committed(struct pay *p, struct pay_pair *pair, bool ok);
 void pay_sell_tick(struct pay_session *s);
 void pay_sell_leave(struct pay_session *s);
 void pay_sell_floor(struct pay_session *s);
+/* What bytes may use up is to be worked out again. */
+void pay_sell_look(struct pay_pair *pair);
 /* Facts, trust or receipts changed what this payer may be served. */
 void pay_sell_review(struct pay *p, struct pay_pair *pair);
 /* The first read of the chain since our book knows of this payer. */

@@ -26,7 +26,8 @@
 #define PAY_GIB (UINT64_C(1) << 30)
 #define PAY_STEP_MIN (256U << 10) /* bytes that a receipt leads by at first */
 /* And at most: the bytes of the last second up to PAY_STEP_SLOW; on links that
- * are faster than 128 MiB/s those of its last sixteenth, up to PAY_STEP_MAX. */
+ * are faster than 128 MiB/s those of a sixteenth of it, up to PAY_STEP_MAX: of
+ * the last one, as far as sixteen times as much has ever been delivered. */
 #define PAY_STEP_SLOW (8U << 20)
 #define PAY_STEP_FAST_DIV 16U
 #define PAY_STEP_MAX (64U << 20)

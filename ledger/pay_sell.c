@@ -54,6 +54,20 @@ static struct amount for_bytes(const struct pay *p, const struct pay_pair *pair)
 	return amount_sub_floor(pay_sell_credit(p, pair), pair->kept);
 }
 
+void pay_sell_look(struct pay_pair *pair)
+{
+	pair->most_known = false;
+}
+
+/* Asked for every block, so kept until something that it comes from changes. */
+static struct amount most_for_bytes(const struct pay *p, struct pay_pair *pair)
+{
+	if (!pair->most_known)
+		pair->most = amount_sub_floor(countable(p, pair), pair->kept);
+	pair->most_known = true;
+	return pair->most;
+}
+
 static bool limited(const struct pay *p, const struct pay_pair *pair)
 {
 	return pair->in.have &&
@@ -72,6 +86,7 @@ static void take_blind_place(struct pay *p, struct pay_pair *pair)
 		return;
 	pair->blind = true;
 	p->n_blind++;
+	pay_sell_look(pair);
 }
 
 /* The place is free again when what was served in it turns out to be covered;
@@ -226,6 +241,7 @@ static void review(struct pay_session *s)
 void pay_sell_review(struct pay *p, struct pay_pair *pair)
 {
 	leave_blind_place(p, pair);
+	pay_sell_look(pair);
 	for (struct pay_session *s = pair->sessions; s; s = s->pair_next)
 		if (s->role == PAY_SELL && !s->dead)
 			review(s);
@@ -464,6 +480,7 @@ void pay_sell_committed(struct pay *p, struct pay_pair *pair, bool ok)
 		pair->in.newest = pair->next_in;
 		pair->in.have = true;
 		pair->in.owed = amount_add_cap(pair->in.owed, pair->bump);
+		pay_sell_look(pair);
 	}
 	pair->bump = AMOUNT_ZERO;
 	if (pair->due_late)
@@ -522,10 +539,27 @@ void pay_set_slot(struct pay_session *s, enum pay_slot slot)
 		pay_tell(s, PAY_EV_READY, AMOUNT_ZERO, PAY_NO_NONE, "");
 }
 
-enum pay_charge pay_charge(struct pay_session *s, uint32_t len, int64_t now_ms)
+bool pay_charge_next(struct pay_session *s, uint32_t len)
 {
 	struct pay_pair *pair = s->pair;
-	struct amount most;
+
+	if (s->dead || s->role != PAY_SELL || s->sell.slot == PAY_SLOT_FREE ||
+	    !s->sell.proved || !s->sell.metered ||
+	    amount_cmp(s->sell.price, s->bid) != 0 ||
+	    !pay_cost_add(&pair->in.owed, &pair->in.owed_rem, s->bid, len,
+			  most_for_bytes(s->p, pair)))
+		return false;
+	if (s->paid_bytes % PAY_BYTES_A_MSG + len >= PAY_BYTES_A_MSG)
+		s->tokens++;
+	s->paid_bytes += len;
+	pair->in_dirty = true;
+	return true;
+}
+
+enum pay_charge pay_charge(struct pay_session *s, uint32_t len, int64_t now_ms)
+{
+	struct amount owed;
+	uint64_t rem;
 
 	if (s->dead || s->role != PAY_SELL)
 		return PAY_CHARGE_HOLD;
@@ -537,16 +571,13 @@ enum pay_charge pay_charge(struct pay_session *s, uint32_t len, int64_t now_ms)
 	}
 	if (!s->sell.proved || amount_is_zero(s->bid))
 		return hold(s, len);
-	most = amount_sub_floor(countable(s->p, pair), pair->kept);
-	if (!pay_cost_add(&pair->in.owed, &pair->in.owed_rem, s->bid, len,
-			  most))
+	owed = s->pair->in.owed;
+	rem = s->pair->in.owed_rem;
+	if (!pay_cost_add(&owed, &rem, s->bid, len,
+			  most_for_bytes(s->p, s->pair)))
 		return hold(s, len);
 	meter(s, true, s->bid);
-	if (s->paid_bytes % PAY_BYTES_A_MSG + len >= PAY_BYTES_A_MSG)
-		s->tokens++;
-	s->paid_bytes += len;
-	pair->in_dirty = true;
-	return PAY_CHARGE_PAID;
+	return pay_charge_next(s, len) ? PAY_CHARGE_PAID : hold(s, len);
 }
 
 /* The price is that of the last meter message that charged. */
@@ -582,6 +613,7 @@ void pay_sell_keep(struct pay_session *s, struct amount due)
 	pair->kept = amount_sub_floor(pair->kept, s->sell.due);
 	pair->kept = amount_add_cap(pair->kept, due);
 	s->sell.due = due;
+	pay_sell_look(pair);
 }
 
 bool pay_covered(struct pay_session *s, struct amount due, int64_t now_ms)
@@ -631,6 +663,7 @@ void pay_sell_tick(struct pay_session *s)
 	if (!s->pair->in.facts.known || s->sell.limited)
 		pay_ask_facts(s->p, s->pair, true);
 	take_blind_place(s->p, s->pair);
+	pay_sell_look(s->pair);
 	review(s); /* reserves end, waits run out */
 }
 

@@ -348,6 +348,8 @@ enum swarm_charge trade_charge(struct trade *t, struct peer *p, uint32_t len)
 
 	if (!d || !d->sell.session)
 		return WIRE_FREE;
+	if (pay_charge_next(d->sell.session, len))
+		return WIRE_PAID;
 	switch (pay_charge(d->sell.session, len, trade_now(t))) {
 	case PAY_CHARGE_FREE:
 		return WIRE_FREE;

@@ -522,7 +522,8 @@ static void charge(struct world *w, unsigned i, struct in *in)
 		return;
 	pay_set_slot(w->s[i], take(in) & 3 ? PAY_SLOT_PAID : PAY_SLOT_FREE);
 	for (int n = take(in) % 32; n >= 0; n--) {
-		if (pay_charge(w->s[i], len, w->now_ms) != PAY_CHARGE_PAID)
+		if (!pay_charge_next(w->s[i], len) &&
+		    pay_charge(w->s[i], len, w->now_ms) != PAY_CHARGE_PAID)
 			break;
 		if (!w->payer_of[i])
 			abort();

@@ -155,6 +155,51 @@ static void steps_grow_with_the_rate(void)
 	sim_free(sim);
 }
 
+/* Above 8 MiB no more is ahead than a sixteenth of what the seller ever
+ * delivered: one that comes in a burst, and goes, has earned it. Once it has
+ * delivered enough its step is there at the first sixteenth of a second. */
+static void fast_sellers_have_earned_their_step(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node_config sc = seller_cfg;
+	struct sim_node *seller, *buyer = sim_node(sim, &buyer_cfg);
+	struct pay_job *job = sim_job(buyer, 1, 1024, 100000);
+	struct sim_link_config cfg = {
+		.rate = 512 * MIB, .latency_ms = 10, .want = 1024 * MIB};
+	uint64_t before = 0, most;
+	struct sim_link *l;
+	struct pay_view v;
+	unsigned first;
+
+	sc.trust_start = 5000;
+	seller = sim_node(sim, &sc);
+	for (int n = 0; n < 2; n++) {
+		first = sim_signatures(buyer);
+		l = sim_connect(sim, buyer, job, seller, &cfg);
+		while (sim_got_paid(l) + sim_got_free(l) < cfg.want &&
+		       sim_now_ms(sim) < 60000) {
+			sim_run(sim, SIM_TURN_MS);
+			pay_session_view(sim_buyer_session(l), &v);
+			most = (before + sim_got_paid(l)) / 16;
+			if (most < 8 * MIB)
+				most = 8 * MIB;
+			/* receipts are rounded up to whole units */
+			EXPECT(amount_cmp(v.ahead, cost(most + 1)) <= 0,
+			       "download %d: more ahead than earned, at %llu",
+			       n, (unsigned long long)most);
+		}
+		before += sim_got_paid(l);
+		sim_disconnect(l);
+	}
+	EXPECT(sim_signatures(buyer) - first < 60,
+	       "%u signatures for a GiB at 512 MiB/s",
+	       sim_signatures(buyer) - first);
+	EXPECT(before > 1700 * MIB, "%llu MiB were paid",
+	       (unsigned long long)(before / MIB));
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
 static const uint8_t raw_ip[4] = {192, 0, 2, 1};
 
 /* A buyer shows each receipt four times; in between it is served what that pays
@@ -563,6 +608,7 @@ int main(void)
 	a_download_ends_with_nothing_to_spare();
 	cashing_costs_the_payer_nothing();
 	steps_grow_with_the_rate();
+	fast_sellers_have_earned_their_step();
 	a_flood_is_what_nothing_calls_for();
 	a_free_slot_is_never_charged();
 	a_budget_ends_and_the_rest_is_free();

@@ -385,10 +385,112 @@ static void charging_in_every_state(void)
 	}
 }
 
+/* ---- the usual block ---- */
+
+enum change {
+	NOTHING,
+	BALANCE_GONE,
+	RESERVE_ENDS,
+	TRUST_GONE,
+	KEPT_FOR_DUES,
+	SLOT_FREE,
+	BID_RAISED,
+	CREDIT_USED,
+};
+
+static void change(struct scene *s, enum change what)
+{
+	struct address payer = sim_address(1000);
+	struct pay_session *session = sim_raw_session(s->r);
+
+	switch (what) {
+	case NOTHING:
+		break;
+	case BALANCE_GONE:
+		sim_withdraw_all(s->sim, &payer);
+		sim_refresh(s->sim, s->node);
+		break;
+	case RESERVE_ENDS: /* the clock alone says so */
+		sim_chain_reachable(s->sim, false);
+		sim_run(s->sim, 60000);
+		break;
+	case TRUST_GONE:
+		pay_set_trust_start(sim_pay(s->node), AMOUNT_ZERO);
+		break;
+	case KEPT_FOR_DUES:
+		EXPECT(pay_covered(session, sim_tokens(3), sim_now_ms(s->sim)),
+		       "three of four tokens are not covered");
+		break;
+	case SLOT_FREE:
+		pay_set_slot(session, PAY_SLOT_FREE);
+		break;
+	case BID_RAISED:
+		(void)sim_raw_send(
+			s->r,
+			&(struct pay_msg){.kind = PAY_MSG_BID,
+					  .u.price.price = sim_tokens(2048)});
+		break;
+	case CREDIT_USED:
+		EXPECT(pay_charge(session, 3 << 20, sim_now_ms(s->sim)) ==
+			       PAY_CHARGE_PAID,
+		       "three of four tokens are not there");
+		break;
+	}
+}
+
+/* What a look found covered must be found anew when what it came from is no
+ * longer so: 1 MiB is left of four tokens, and is not served any more. */
+static void the_usual_block_is_not_served_on_old_news(void)
+{
+	static const struct {
+		const char *name;
+		enum change what;
+		bool reserve, paid;
+	} rows[] = {
+		{"nothing happened", NOTHING, false, true},
+		{"the payer withdrew its balance", BALANCE_GONE, false, false},
+		{"its reserve covers it all the same", BALANCE_GONE, true,
+		 true},
+		{"its reserve is in its last three days", RESERVE_ENDS, true,
+		 false},
+		{"it is not trusted any more", TRUST_GONE, false, false},
+		{"the rest is kept for dues", KEPT_FOR_DUES, false, false},
+		{"its slot is a free one", SLOT_FREE, false, false},
+		{"its bid is another", BID_RAISED, false, false},
+		{"the rest was used up", CREDIT_USED, false, false},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct scene s = seller_at(AGREED);
+		struct address payer = sim_address(1000);
+		struct address me = sim_node_address(s.node);
+		struct pay_session *session = sim_raw_session(s.r);
+
+		if (rows[i].reserve) {
+			sim_reserve(s.sim, &payer, &me, sim_tokens(50),
+				    SIM_START_S + BOOK_SECURED_MARGIN_S + 30);
+			sim_withdraw_all(s.sim, &payer);
+		}
+		(void)sim_raw_pay(s.r, &payer, sim_tokens(4), AMOUNT_ZERO);
+		sim_run(s.sim, 1000);
+		pay_set_slot(session, PAY_SLOT_PAID);
+		EXPECT(!pay_charge_next(session, 16384), "%s: not metered",
+		       rows[i].name);
+		EXPECT(pay_charge(session, 16384, sim_now_ms(s.sim)) ==
+			       PAY_CHARGE_PAID,
+		       "%s: not covered at first", rows[i].name);
+		change(&s, rows[i].what);
+		EXPECT(pay_charge_next(session, 1 << 20) == rows[i].paid, "%s",
+		       rows[i].name);
+		sim_free(s.sim);
+	}
+}
+
 int main(void)
 {
 	a_buyer_in_every_state();
 	a_seller_in_every_state();
 	charging_in_every_state();
+	the_usual_block_is_not_served_on_old_news();
 	return EXPECT_EXIT();
 }

@@ -978,7 +978,10 @@ static void serve(struct sim_link *l)
 	while (l->allowance >= BLOCK && !l->held &&
 	       l->to_buyer.count < QUEUE / 2 &&
 	       (!l->cfg.want || l->sent < l->cfg.want)) {
-		enum pay_charge c = pay_charge(l->sell, BLOCK, l->sim->now_ms);
+		enum pay_charge c =
+			pay_charge_next(l->sell, BLOCK)
+				? PAY_CHARGE_PAID
+				: pay_charge(l->sell, BLOCK, l->sim->now_ms);
 
 		if (c == PAY_CHARGE_HOLD) {
 			l->held = true;
