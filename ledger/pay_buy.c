@@ -282,6 +282,17 @@ static struct amount part_of(struct amount a, uint64_t div)
 	return out;
 }
 
+/* Sectors go to dozens of hosts at a time, most of them new; to wait for one
+ * another would look like slow hosts. What is at risk with each is the bringing
+ * of one sector, beside a step of bytes. */
+static bool is_one_due(const struct pay_session *s, struct amount risk)
+{
+	return s->renting &&
+	       amount_cmp(risk, amount_add_cap(s->buy.dues.one,
+					       pay_cost_up(s->bid,
+							   PAY_STEP_MIN))) <= 0;
+}
+
 /* May a seller without history be given `delta` more? */
 static bool may_risk(const struct pay_session *s, struct amount delta)
 {
@@ -289,6 +300,7 @@ static bool may_risk(const struct pay_session *s, struct amount delta)
 	struct amount risk = amount_add_cap(delta, pay_buy_ahead(s->pair));
 	struct amount others = job->lost_new;
 	unsigned n = 0;
+	bool lost;
 
 	if (has_history(s->pair))
 		return true;
@@ -306,15 +318,17 @@ static bool may_risk(const struct pay_session *s, struct amount delta)
 		others = amount_add_cap(others, pay_buy_ahead(pair));
 		others = amount_add_cap(others, pair->delta);
 	}
+	lost = amount_cmp(job->lost_new,
+			  part_of(job->cfg.budget, PAY_RISK_LOST_DIV)) > 0;
+	if (is_one_due(s, risk))
+		return n < PAY_NEW_HOSTS && !lost;
 	if (n >= PAY_NEW_SELLERS)
 		return false;
 	if (amount_cmp(amount_add_cap(risk, others),
 		       part_of(job->cfg.budget, PAY_RISK_DIV)) <= 0)
 		return true;
 	/* always one step with one, until too much was lost that way */
-	return n == 0 &&
-	       amount_cmp(job->lost_new,
-			  part_of(job->cfg.budget, PAY_RISK_LOST_DIV)) <= 0;
+	return n == 0 && !lost;
 }
 
 /* The seller trusts us no further than its limit: part of a due is of no use to

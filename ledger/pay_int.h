@@ -26,6 +26,7 @@
 #define PAY_FLOOR_MS 5000     /* how long a first receipt waits for `paid` */
 
 #define PAY_NEW_SELLERS 4	  /* without history at a time, per job */
+#define PAY_NEW_HOSTS 32	  /* the same of renting, a sector's due each */
 #define PAY_RISK_DIV 100	  /* of the budget on them */
 #define PAY_RISK_LOST_DIV 10	  /* of the budget lost to them, and no more */
 #define PAY_SINKS_MAX 3		  /* receipts below the held one, a session */

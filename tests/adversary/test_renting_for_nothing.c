@@ -197,6 +197,42 @@ static void a_mute_host_takes_one_due(void)
 	sim_free(sim);
 }
 
+/* Sectors go to many new hosts at a time: to thirty-two that may be mute, and
+ * to no more once that cost a tenth of the budget. */
+static void mute_hosts_take_one_due_each(void)
+{
+	enum { MUTES = 50, AT_ONCE = 32 };
+	struct sim *sim = sim_new();
+	struct sim_node *renter = sim_node(sim, &renter_cfg), *host[MUTES];
+	struct pay_job *job = sim_job(renter, 1, 1024, 100);
+	struct sim_link_config cfg = {
+		.renting = true, .sectors = 10, .due = TOKEN, .mute = true};
+	struct sim_link *l[MUTES];
+	unsigned paid = 0;
+
+	for (int i = 0; i < MUTES; i++) {
+		host[i] = sim_node(sim, &host_cfg);
+		l[i] = sim_connect(sim, renter, job, host[i], &cfg);
+	}
+	sim_run(sim, 60000);
+	for (int i = 0; i < MUTES; i++)
+		paid += !amount_is_zero(promised(host[i]));
+	EXPECT(paid == AT_ONCE, "%u at a time", paid);
+	for (int i = 0; i < MUTES; i++)
+		if (!amount_is_zero(promised(host[i])))
+			sim_disconnect(l[i]);
+	sim_run(sim, 60000);
+	paid = 0;
+	for (int i = 0; i < MUTES; i++) {
+		paid += !amount_is_zero(promised(host[i]));
+		EXPECT(amount_cmp(promised(host[i]), sim_tokens(1)) <= 0,
+		       "more than one due");
+	}
+	EXPECT(paid == AT_ONCE, "%u after a tenth was lost", paid);
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
 /* It stored well, then takes what is under way and says nothing. */
 static void a_host_with_history_takes_a_window(void)
 {
@@ -312,6 +348,7 @@ int main(void)
 	a_host_that_forgot_loses_a_step();
 	dues_of_strangers_change_nothing();
 	a_mute_host_takes_one_due();
+	mute_hosts_take_one_due_each();
 	a_host_with_history_takes_a_window();
 	a_host_that_claims_is_left(false);
 	a_host_that_claims_is_left(true);
