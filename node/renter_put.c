@@ -267,6 +267,9 @@ static void add_files(struct put *p)
 	p->result.skipped = source_skipped(p->shared->source);
 	for (uint32_t i = 0; code == ERR_NONE && i < n; i++)
 		code = add_file(p, i, &e);
+	for (size_t i = 0; code == ERR_NONE && i < p->n_parts; i++)
+		code = renter_db_set_object(p->renter->db, &p->parts[i].object,
+					    &e);
 	if (code != ERR_NONE) {
 		end(p, &e);
 		return;
@@ -315,6 +318,8 @@ static void on_starved(void *ctx, const struct err *why)
 
 static enum err_code add_part(struct put *p, uint64_t from, uint64_t len,
 			      struct err *e);
+static enum err_code new_object(struct put *p, struct part *part,
+				struct err *e);
 
 /* Of a pipe it is known only now whether there is more. */
 static enum err_code more_parts(struct put *p, struct err *e)
@@ -332,6 +337,8 @@ static enum err_code more_parts(struct put *p, struct err *e)
 	if (code == ERR_NONE && more)
 		code = add_part(p, from,
 				source_cut(s, from, p->cfg.k, p->cfg.n), e);
+	if (code == ERR_NONE && more)
+		code = new_object(p, &p->parts[p->n_parts - 1], e);
 	return code;
 }
 
@@ -357,6 +364,9 @@ static void on_uploaded(void *ctx, const struct renter_object *o,
 		return;
 	}
 	p->parts[p->at].object = *o;
+	/* what the catalogue counts are the files' bytes, not the table's */
+	p->parts[p->at].object.size =
+		source_object_size(p->parts[p->at].stream->object);
 	p->sectors_before += (uint64_t)o->segments * o->n;
 	if (keep_size(p, &p->parts[p->at], &e) != ERR_NONE ||
 	    (p->at + 1 == p->n_parts && more_parts(p, &e) != ERR_NONE)) {
