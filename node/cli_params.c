@@ -1,5 +1,12 @@
 #include "node/cli_params.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <string.h>
 
 void cli_put_list(const struct cli *cli, json_t *params, const char *name)
@@ -59,4 +66,24 @@ enum err_code cli_put_account(struct cli *cli, json_t *params, struct err *e)
 							      ? "storage"
 							      : "bandwidth"));
 	return code;
+}
+
+enum err_code cli_put_dir(json_t *params, const char *name, const char *dir,
+			  bool make, struct err *e)
+{
+	char full[PATH_MAX];
+	struct stat st;
+
+	if (make && mkdir(dir, 0777) != 0 && errno != EEXIST)
+		return err_fail(e, ERR_IO, "cannot make %.80s: %s", dir,
+				strerror(errno));
+	if (!realpath(dir, full))
+		return err_fail(e, ERR_IO, "%.80s: %s", dir, strerror(errno));
+	if (stat(full, &st) != 0 || !S_ISDIR(st.st_mode))
+		return err_fail(e, ERR_IO, "%.80s is not a directory", dir);
+	if (make && access(full, W_OK | X_OK) != 0)
+		return err_fail(e, ERR_IO, "cannot write in %.80s: %s", dir,
+				strerror(errno));
+	(void)json_object_set_new(params, name, json_string(full));
+	return ERR_NONE;
 }

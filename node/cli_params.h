@@ -44,6 +44,12 @@ enum err_code cli_account(struct cli *cli, enum signer_purpose *out,
 enum err_code cli_put_account(struct cli *cli, json_t *params, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* Sets params[name] to the whole path of a directory; `make`: it is made when
+ * it is missing, and must be writable. ERR_IO says what is wrong with it. */
+enum err_code cli_put_dir(json_t *params, const char *name, const char *dir,
+			  bool make, struct err *e)
+	__attribute__((warn_unused_result));
+
 /* A text of a result; "" when there is none. */
 const char *cli_text_of(const json_t *object, const char *key);
 

@@ -3,6 +3,7 @@
 #include "node/cli_commands.h"
 
 #include "node/cli_params.h"
+#include "node/cli_pipe.h"
 #include "node/cli_progress.h"
 
 #include <limits.h>
@@ -84,6 +85,7 @@ static const struct option hosts_options[] = {WALLET_OPTIONS};
 
 struct telling {
 	struct cli *cli;
+	struct cli_pipe *pipe; /* NULL: none */
 	struct progress progress;
 };
 
@@ -120,20 +122,55 @@ static void on_event(void *ctx, const json_t *event)
 		if (!t->cli->json)
 			(void)fprintf(stderr, "%s\n",
 				      cli_text_of(event, "text"));
+	} else if (strcmp(type, "pipe") == 0) {
+		if (t->pipe)
+			cli_pipe_opened(t->pipe);
 	} else {
 		progress_event(&t->progress, event);
 	}
+}
+
+static enum err_code call_telling(struct cli *cli, struct cli_pipe *pipe,
+				  const char *method, json_t *take_params,
+				  json_t **result, struct err *e)
+{
+	struct telling t = {.cli = cli,
+			    .pipe = pipe,
+			    .progress = progress_start(cli->json)};
+	enum err_code code =
+		cli_call(cli, method, take_params, on_event, &t, result, e);
+
+	progress_end(&t.progress);
+	return code;
 }
 
 static enum err_code store_call(struct cli *cli, const char *method,
 				json_t *take_params, json_t **result,
 				struct err *e)
 {
-	struct telling t = {.cli = cli, .progress = progress_start(cli->json)};
-	enum err_code code =
-		cli_call(cli, method, take_params, on_event, &t, result, e);
+	return call_telling(cli, NULL, method, take_params, result, e);
+}
 
-	progress_end(&t.progress);
+/* The same with standard input, or output, of this command. */
+static enum err_code pipe_call(struct cli *cli, bool input, const char *method,
+			       json_t *take_params, json_t **result,
+			       struct err *e)
+{
+	struct cli_pipe pipe;
+	struct err why = {0};
+	enum err_code code = cli_pipe_open(&pipe, &cli->home, input, e);
+
+	if (code != ERR_NONE) {
+		json_decref(take_params);
+		return code;
+	}
+	(void)json_object_set_new(take_params, "pipe", json_string(pipe.path));
+	code = call_telling(cli, &pipe, method, take_params, result, e);
+	if (cli_pipe_close(&pipe, code == ERR_NONE, &why) != ERR_NONE &&
+	    code == ERR_NONE) {
+		*e = why;
+		code = why.code;
+	}
 	return code;
 }
 
@@ -190,16 +227,15 @@ static enum err_code read_pipe(struct cli *cli, json_t *params, struct err *e)
 	cli_put_text(cli, params, "as");
 	(void)json_object_set_new(
 		params, "name", json_string(options_text(cli->options, "as")));
-	(void)json_object_set_new(params, "stdin", json_true());
 	return ERR_NONE;
 }
 
 static enum err_code run_put(struct cli *cli, json_t **result, struct err *e)
 {
+	const bool pipe = strcmp(cli->args[0], "-") == 0;
 	json_t *params = json_object();
-	enum err_code code = strcmp(cli->args[0], "-") == 0
-				     ? read_pipe(cli, params, e)
-				     : read_path(cli, cli->args[0], params, e);
+	enum err_code code = pipe ? read_pipe(cli, params, e)
+				  : read_path(cli, cli->args[0], params, e);
 	char bytes[16];
 
 	put_coding(cli, params);
@@ -207,7 +243,8 @@ static enum err_code run_put(struct cli *cli, json_t **result, struct err *e)
 		json_decref(params);
 		return code;
 	}
-	code = store_call(cli, "store_put", params, result, e);
+	code = pipe ? pipe_call(cli, true, "store_put", params, result, e)
+		    : store_call(cli, "store_put", params, result, e);
 	if (code != ERR_NONE)
 		return code;
 	progress_bytes(bytes, sizeof(bytes),
@@ -281,6 +318,102 @@ static enum err_code run_hosts(struct cli *cli, json_t **result, struct err *e)
 	return ERR_NONE;
 }
 
+/* ---- ls, get, cat, share ---- */
+
+static enum err_code run_ls(struct cli *cli, json_t **result, struct err *e)
+{
+	json_t *params = json_object(), *files, *f;
+	enum err_code code;
+	size_t i;
+
+	if (cli->arg_count)
+		(void)json_object_set_new(params, "name",
+					  json_string(cli->args[0]));
+	code = store_call(cli, "store_ls", params, result, e);
+	if (code != ERR_NONE)
+		return code;
+	files = json_object_get(*result, "files");
+	json_array_foreach(files, i, f)
+	{
+		bool link = strcmp(cli_text_of(f, "kind"), "link") == 0;
+
+		cli_print(cli, "%-9s %12lld  %s%s%s\n", cli_text_of(f, "kind"),
+			  json_integer_value(json_object_get(f, "size")),
+			  cli_text_of(f, "path"), link ? " -> " : "",
+			  cli_text_of(f, "target"));
+	}
+	return ERR_NONE;
+}
+
+static enum err_code run_get(struct cli *cli, json_t **result, struct err *e)
+{
+	char bytes[16];
+	json_t *params = json_pack("{ss}", "name", cli->args[0]);
+	enum err_code code = cli_put_dir(
+		params, "out", options_text(cli->options, "out"), true, e);
+
+	if (code != ERR_NONE) {
+		json_decref(params);
+		return code;
+	}
+	cli_put_list(cli, params, "host");
+	code = store_call(cli, "store_get", params, result, e);
+	if (code != ERR_NONE)
+		return code;
+	progress_bytes(bytes, sizeof(bytes),
+		       json_integer_value(json_object_get(*result, "bytes")));
+	cli_print(cli, "%lld files, %s; %lld were there already\n",
+		  json_integer_value(json_object_get(*result, "files")), bytes,
+		  json_integer_value(json_object_get(*result, "there")));
+	return ERR_NONE;
+}
+
+static enum err_code run_cat(struct cli *cli, json_t **result, struct err *e)
+{
+	json_t *params = json_pack("{ss}", "name", cli->args[0]);
+
+	cli_put_int(cli, params, "from");
+	cli_put_int(cli, params, "bytes");
+	cli_put_list(cli, params, "host");
+	return pipe_call(cli, false, "store_get", params, result, e);
+}
+
+static enum err_code run_share(struct cli *cli, json_t **result, struct err *e)
+{
+	json_t *params = json_pack("{ss}", "name", cli->args[0]);
+	enum err_code code;
+
+	cli_put_text(cli, params, "access");
+	code = store_call(cli, "store_share", params, result, e);
+	if (code == ERR_NONE)
+		cli_print(cli, "%s\n", cli_text_of(*result, "link"));
+	return code;
+}
+
+static const struct option ls_options[] = {OPTION_PASSPHRASE_FILE, OPTION_RPC,
+					   OPTION_LOG_LEVEL};
+
+static const struct option get_options[] = {
+	{"out", OPT_STRING, ".", 0, 0, "DIR", "where the files go"},
+	WALLET_OPTIONS,
+};
+
+static const struct option cat_options[] = {
+	{"from", OPT_INT, "0", 0, INT64_MAX, "BYTE", "where to begin"},
+	{"bytes", OPT_INT, NULL, 1, INT64_MAX, "N",
+	 "how many (default: to the end)"},
+	WALLET_OPTIONS,
+};
+
+static const struct option share_options[] = {
+	{"access", OPT_STRING, "full", 0, 0, "LEVEL",
+	 "full (reads), repair (rebuilds what is lost, reads nothing) or "
+	 "sample (audits)"},
+	OPTION_PASSPHRASE_FILE,
+	OPTION_RPC,
+	OPTION_LOG_LEVEL,
+};
+
 const struct command cmd_store_put = {
 	"store put",
 	"PATH|- [--as NAME] [options]",
@@ -311,3 +444,36 @@ const struct command cmd_store_hosts = {
 	0,
 	MONEY_MUST,
 	run_hosts};
+const struct command cmd_store_ls = {
+	"store ls", "[NAME]", "what is stored", ls_options, COUNT(ls_options),
+	0,	    1,	      MONEY_MUST,	run_ls};
+const struct command cmd_store_get = {
+	"store get",
+	"NAME|LINK [--out DIR]",
+	"fetch what is stored; goes on where it was cut off",
+	get_options,
+	COUNT(get_options),
+	1,
+	1,
+	MONEY_MUST,
+	run_get};
+const struct command cmd_store_cat = {
+	"store cat",
+	"NAME|LINK [--from BYTE] [--bytes N]",
+	"one stored file, or a range of it, on standard output",
+	cat_options,
+	COUNT(cat_options),
+	1,
+	1,
+	MONEY_MUST,
+	run_cat};
+const struct command cmd_store_share = {
+	"store share",
+	"NAME [--access LEVEL]",
+	"a link for others to what was put at once",
+	share_options,
+	COUNT(share_options),
+	1,
+	1,
+	MONEY_MUST,
+	run_share};

@@ -107,26 +107,6 @@ static enum err_code read_torrent(const char *path, json_t *params,
 }
 
 /* The daemon has another working directory. */
-static enum err_code set_dir(json_t *params, const char *dir, bool make,
-			     struct err *e)
-{
-	char full[PATH_MAX];
-	struct stat st;
-
-	if (make && mkdir(dir, 0777) != 0 && errno != EEXIST)
-		return err_fail(e, ERR_IO, "cannot make %.80s: %s", dir,
-				strerror(errno));
-	if (!realpath(dir, full))
-		return err_fail(e, ERR_IO, "%.80s: %s", dir, strerror(errno));
-	if (stat(full, &st) != 0 || !S_ISDIR(st.st_mode))
-		return err_fail(e, ERR_IO, "%.80s is not a directory", dir);
-	if (make && access(full, W_OK | X_OK) != 0)
-		return err_fail(e, ERR_IO, "cannot write in %.80s: %s", dir,
-				strerror(errno));
-	(void)json_object_set_new(params, "dir", json_string(full));
-	return ERR_NONE;
-}
-
 static void on_progress(void *ctx, const json_t *event)
 {
 	progress_event(ctx, event);
@@ -232,7 +212,7 @@ static enum err_code run_seed(struct cli *cli, json_t **result, struct err *e)
 	else
 		code = read_torrent(file, params, e);
 	if (code == ERR_NONE)
-		code = set_dir(params, cli->args[0], false, e);
+		code = cli_put_dir(params, "dir", cli->args[0], false, e);
 	if (code != ERR_NONE) {
 		json_decref(params);
 		return code;
@@ -258,8 +238,8 @@ static enum err_code run_get(struct cli *cli, json_t **result, struct err *e)
 	else
 		code = read_torrent(cli->args[0], params, e);
 	if (code == ERR_NONE)
-		code = set_dir(params, options_text(cli->options, "out"), true,
-			       e);
+		code = cli_put_dir(params, "dir",
+				   options_text(cli->options, "out"), true, e);
 	if (code != ERR_NONE) {
 		json_decref(params);
 		return code;
@@ -288,7 +268,7 @@ static enum err_code run_verify(struct cli *cli, json_t **result, struct err *e)
 		(void)json_object_set_new(params, "info_hash",
 					  json_string(cli->args[0]));
 	if (code == ERR_NONE && options_text(cli->options, "torrent"))
-		code = set_dir(params, cli->args[0], false, e);
+		code = cli_put_dir(params, "dir", cli->args[0], false, e);
 	if (code != ERR_NONE) {
 		json_decref(params);
 		return code;

@@ -29,6 +29,9 @@ const struct method methods[] = {
 	{"store_put", true, false, method_store_put},
 	{"store_cost", true, false, method_store_cost},
 	{"store_hosts", true, false, method_store_hosts},
+	{"store_ls", true, false, method_store_ls},
+	{"store_get", true, false, method_store_get},
+	{"store_share", true, false, method_store_share},
 };
 const size_t method_count = sizeof(methods) / sizeof(methods[0]);
 

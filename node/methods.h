@@ -54,6 +54,10 @@ void method_store_put(struct engine *en, const json_t *params, struct call *c);
 void method_store_cost(struct engine *en, const json_t *params, struct call *c);
 void method_store_hosts(struct engine *en, const json_t *params,
 			struct call *c);
+void method_store_ls(struct engine *en, const json_t *params, struct call *c);
+void method_store_get(struct engine *en, const json_t *params, struct call *c);
+void method_store_share(struct engine *en, const json_t *params,
+			struct call *c);
 
 extern const struct method methods[];
 extern const size_t method_count;

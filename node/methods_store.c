@@ -286,6 +286,20 @@ static enum err_code read_put(struct store_call *s, struct put_cfg *cfg,
 	return store_periods(s, &cfg->periods, e);
 }
 
+/* The other end is held open by who asks, until it hears that we have it. */
+static enum err_code open_pipe(struct store_call *s, struct put_cfg *cfg,
+			       struct err *e)
+{
+	const char *path = store_text(s, "pipe");
+
+	cfg->path = NULL;
+	cfg->pipe = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (cfg->pipe < 0 || fcntl(cfg->pipe, F_SETFL, O_RDONLY) != 0)
+		return err_fail(e, ERR_IO, "the pipe %.100s", path);
+	call_event(s->call, json_pack("{ss}", "type", "pipe"));
+	return ERR_NONE;
+}
+
 static enum err_code begin_put(struct store_call *s, struct err *e)
 {
 	struct put_cfg cfg;
@@ -294,12 +308,8 @@ static enum err_code begin_put(struct store_call *s, struct err *e)
 
 	if (code == ERR_NONE)
 		code = read_money(s, &cfg, e);
-	if (code == ERR_NONE &&
-	    json_is_true(json_object_get(s->params, "stdin"))) {
-		cfg.pipe = fcntl(0, F_DUPFD_CLOEXEC, 3);
-		if (cfg.pipe < 0)
-			code = err_fail(e, ERR_IO, "standard input");
-	}
+	if (code == ERR_NONE && store_text(s, "pipe"))
+		code = open_pipe(s, &cfg, e);
 	if (code == ERR_NONE)
 		code = put_start(&p, s->renter, &cfg, &put_ops, s, e);
 	s->journey = p;

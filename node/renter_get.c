@@ -413,13 +413,13 @@ static void fetch_bytes(struct get *g, enum get_phase phase, uint64_t off,
 
 static void read_footer(struct get *g)
 {
-	const struct placement *p = g->flow->placement;
+	const struct placement *p = g->held->placement;
 	uint64_t all = (uint64_t)p->segments * segment_plain_len(p->k);
 	struct err e = {0};
 
-	if (catalogue_footer_decode(
-		    &g->footer,
-		    g->flow->bytes + TAIL_LEN - CATALOGUE_FOOTER_LEN, all)) {
+	if (catalogue_footer_decode(&g->footer,
+				    g->bytes + TAIL_LEN - CATALOGUE_FOOTER_LEN,
+				    all)) {
 		fetch_bytes(g, GET_TABLE, g->footer.offset, g->footer.len);
 		return;
 	}
