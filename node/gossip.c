@@ -7,7 +7,8 @@
 
 #include <stdlib.h>
 
-#define ROUND_FIRST_MS 2000 /* after the start; the next after twice as long */
+#define ROUND_FIRST_MS 2000 /* after the start; the next after twice as long \
+			     */
 #define ROUND_LAST_MS 600000
 #define ASK_RANDOM 3U
 #define ASK_MAX 16U
@@ -127,8 +128,8 @@ static void on_timer(void *ctx)
 	ask_named(g);
 	ask_random(g);
 	loop_timer_set(g->timer, g->wait_ms);
-	g->wait_ms = g->wait_ms * 2 > ROUND_LAST_MS ? ROUND_LAST_MS
-						    : g->wait_ms * 2;
+	g->wait_ms =
+		g->wait_ms * 2 > ROUND_LAST_MS ? ROUND_LAST_MS : g->wait_ms * 2;
 }
 
 enum err_code gossip_start(struct gossip **out, struct engine *en,

@@ -91,6 +91,8 @@ struct host_post { /* a revision on its way to the chain */
 	struct list_key key;
 };
 
+struct gossip;
+
 struct host_alarm {
 	int64_t time_s;
 	bool grave;
@@ -113,6 +115,7 @@ struct host {
 	int64_t swept_ms; /* sectors_tick() */
 	struct sectors *sectors;
 	struct rent_store *store;
+	struct gossip *gossip; /* NULL: not up yet */
 	struct rent_door *door;
 	struct rent_host *machine; /* NULL until it is up */
 	struct rent_pay *pay;	   /* the engine's; NULL until it is up */

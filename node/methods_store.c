@@ -90,32 +90,46 @@ static void on_renter(void *ctx, struct renter *r, const struct err *error)
 		store_call_error(s, &e);
 }
 
+static enum err_code add_host(struct store_call *s, const char *text,
+			      struct err *e)
+{
+	char ip[64];
+	uint16_t port;
+	enum err_code code =
+		options_split_endpoint(text, ip, sizeof(ip), &port, e);
+
+	if (code == ERR_NONE && s->n_hosts == SCOUT_NAMED_MAX)
+		code = err_fail(e, ERR_LIMIT, "more than %u hosts are named",
+				SCOUT_NAMED_MAX);
+	if (code == ERR_NONE &&
+	    !net_addr_from_ip(&s->hosts[s->n_hosts], ip, port))
+		code = err_fail(e, ERR_PARSE, "--host %.60s: want IP:PORT",
+				text);
+	if (code == ERR_NONE)
+		s->n_hosts++;
+	return code;
+}
+
+/* Those of this call, and those of the settings. */
 static enum err_code read_hosts(struct store_call *s, struct err *e)
 {
 	const json_t *list = json_object_get(s->params, "host");
 	const json_t *item;
+	const char *text;
+	enum err_code code = ERR_NONE;
 	size_t i;
 
-	if (json_array_size(list) > SCOUT_NAMED_MAX)
-		return err_fail(e, ERR_LIMIT, "more than %u hosts are named",
-				SCOUT_NAMED_MAX);
 	json_array_foreach(list, i, item)
 	{
-		const char *text = json_string_value(item);
-		char ip[64];
-		uint16_t port;
-		enum err_code code =
-			text ? options_split_endpoint(text, ip, sizeof(ip),
-						      &port, e)
-			     : err_fail(e, ERR_PARSE, "--host: want IP:PORT");
-
-		if (code != ERR_NONE)
-			return code;
-		if (!net_addr_from_ip(&s->hosts[s->n_hosts++], ip, port))
-			return err_fail(e, ERR_PARSE,
-					"--host %.60s: want IP:PORT", text);
+		text = json_string_value(item);
+		if (code == ERR_NONE)
+			code = add_host(s, text ? text : "", e);
 	}
-	return ERR_NONE;
+	for (i = 0; code == ERR_NONE &&
+		    (text = engine_list_at(s->engine, "host-peer", i));
+	     i++)
+		code = add_host(s, text, e);
+	return code;
 }
 
 void store_call_start(struct engine *en, const json_t *params, struct call *c,

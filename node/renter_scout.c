@@ -1,6 +1,7 @@
 #include "node/renter_scout.h"
 
 #include "base/clock.h"
+#include "node/gossip.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -128,8 +129,10 @@ static void on_done(void *ctx, const struct rent_result *r)
 	s->open--;
 	if (a->named && r->fate == RENT_DONE)
 		take_nodes(s, r);
-	if (!a->named && r->fate == RENT_DONE)
+	if (!a->named && r->fate == RENT_DONE) {
 		s->offers++;
+		gossip_tell(s->renter->engine, rent_peer_client(a->peer));
+	}
 	go_on(s);
 }
 
