@@ -3,6 +3,7 @@
 #include "base/bencode.h"
 #include "base/hash.h"
 #include "node/engine.h"
+#include "wire/handshake.h"
 #include "wire/swarm.h"
 
 #include <sodium.h>
@@ -538,7 +539,8 @@ static const struct swarm_ops out_callbacks = {
 };
 
 static enum err_code swarm_of(struct swarm **out, struct rent_links *n,
-			      const struct info_hash *name, const uint8_t *key,
+			      const struct info_hash *name,
+			      const struct peer_id *self, const uint8_t *key,
 			      const struct swarm_ops *ops, void *ctx,
 			      struct err *e)
 {
@@ -547,7 +549,7 @@ static enum err_code swarm_of(struct swarm **out, struct rent_links *n,
 	struct wr w = wr_into(offer, sizeof(offer));
 	struct swarm_cfg cfg = {
 		.info_hash = *name,
-		.self = en->peer_id,
+		.self = *self,
 		.max_peers = (uint32_t)engine_int(en, "max-peers"),
 		.listen_port = key ? en->listen_port : 0,
 		.rate = en->rate,
@@ -590,8 +592,8 @@ static enum err_code open_entrance(struct rent_door *d,
 	enum err_code code;
 
 	*at = (struct entrance){.door = d, .name = *name};
-	code = swarm_of(&at->swarm, d->net, name, d->key.pk, &swarm_callbacks,
-			at, e);
+	code = swarm_of(&at->swarm, d->net, name, &d->self, d->key.pk,
+			&swarm_callbacks, at, e);
 	if (code == ERR_NONE)
 		d->names++;
 	return code;
@@ -674,10 +676,13 @@ enum err_code rent_link_open(struct rent_link **out, struct rent_links *n,
 	if (!k)
 		return err_fail(e, ERR_NOMEM, "a renting connection");
 	k->addr = *to;
-	k->self = n->engine->peer_id;
+	/* of its own: two connections to one host are no duplicates, and do not
+	 * tell that they are one node's */
+	handshake_make_id(&k->self, &n->engine->rng);
 	code = need_buffers(n, e);
 	if (code == ERR_NONE)
-		code = swarm_of(&k->swarm, n, name, NULL, &out_callbacks, k, e);
+		code = swarm_of(&k->swarm, n, name, &k->self, NULL,
+				&out_callbacks, k, e);
 	if (code == ERR_NONE &&
 	    !links_open(n->engine->links, k->swarm, to, on_ended, k))
 		code = err_fail(e, ERR_LIMIT, "no more connections");
