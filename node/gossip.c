@@ -7,8 +7,7 @@
 
 #include <stdlib.h>
 
-#define ROUND_FIRST_MS 2000 /* after the start; the next after twice as long \
-			     */
+#define ROUND_FIRST_MS 2000 /* after the start; then twice as long */
 #define ROUND_LAST_MS 600000
 #define ASK_RANDOM 3U
 #define ASK_MAX 16U
