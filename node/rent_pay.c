@@ -43,6 +43,7 @@ struct rent_pay {
 	struct pay_job *always; /* without one */
 	struct rent_pay_listener *listeners;
 	struct amount egress; /* ours, a GiB */
+	struct amount trust;  /* as the settings have it */
 	bool work;
 };
 
@@ -83,6 +84,15 @@ static struct amount due_step(const struct sheet *s)
 
 	return amount_min(amount_add_cap(times(ingress_of(s), WINDOW), rent),
 			  amount_max112());
+}
+
+/* A GiB brought, kept for a span, and fetched. */
+static struct amount of_a_gib(const struct sheet *s)
+{
+	struct amount rent = times(times(s->rent, STEP_RENT), s->span);
+	struct amount sum = amount_add_cap(s->ingress, s->egress);
+
+	return amount_min(amount_add_cap(sum, rent), amount_max112());
 }
 
 /* sb_pay has no price of nothing: then nothing is metered. */
@@ -458,6 +468,9 @@ enum err_code rent_pay_sell(struct rent_pay *rp, const uint8_t key[32],
 void rent_pay_sheet(struct rent_pay *rp, const struct sheet *sheet, bool now)
 {
 	pay_raise_due_step(rp->lend.pay, due_step(sheet));
+	if (now && !engine_text(rp->engine, "trust"))
+		pay_set_trust_start(rp->lend.pay,
+				    amount_max(rp->trust, of_a_gib(sheet)));
 	if (!now || amount_cmp(sheet->egress, rp->egress) == 0)
 		return;
 	rp->egress = sheet->egress;
@@ -640,6 +653,7 @@ static enum err_code make_pay(struct rent_pay *rp, struct err *e)
 	enum err_code code =
 		money_trust(m, &cfg.trust_start, &cfg.trust_max, e);
 
+	rp->trust = cfg.trust_start;
 	if (code == ERR_NONE)
 		code = pay_new(&rp->lend.pay, &cfg, &host, &book,
 			       rp->engine->log, now_of(rp), clock_unix_s(), e);

@@ -65,7 +65,9 @@ enum err_code rent_pay_sell(struct rent_pay *rp, const uint8_t key[32],
 			    const struct sig64 *key_sig, struct err *e)
 	__attribute__((warn_unused_result));
 /* A sheet of ours that renters may go by. `now`: it is the present one, its
- * egress is charged from here on; else an earlier one that has not expired. */
+ * egress is charged from here on, and a new renter is trusted with what a GiB
+ * costs by it (but where `trust` is set); else an earlier one that has not
+ * expired. */
 void rent_pay_sheet(struct rent_pay *rp, const struct sheet *sheet, bool now);
 /* ops->add_due of a session that is gone. */
 void rent_pay_add_due(struct rent_pay *rp, const struct address *renter,
