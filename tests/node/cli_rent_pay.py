@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""cli_rent_pay.py - sectors brought at a price, between programs as
+"""cli_rent_pay.py - sectors brought and fetched at a price, between programs as
 a user runs them: receipts of the storage accounts, cashed in the end.
 
 usage: cli_rent_pay.py --bin DIR [--keep]
@@ -7,6 +7,7 @@ usage: cli_rent_pay.py --bin DIR [--keep]
 
 import argparse
 import decimal
+import filecmp
 import os
 import shutil
 import signal
@@ -123,8 +124,25 @@ def killed(st, host, renter, daemon, directory, due):
         check("a budget without the bringing is refused", "budget" in str(e), e)
     agree("refused", host, renter, due)
     made = put(host, renter, directory, "second.bin", 5 * MIB, "--budget", "1")
-    agree("and brought", host, renter, due + decimal.Decimal(made["ingress"]))
-    return daemon
+    due += decimal.Decimal(made["ingress"])
+    agree("and brought", host, renter, due)
+    return daemon, due
+
+
+def fetched(host, renter, directory, due):
+    """Bytes are paid as they come, to the block."""
+    out = os.path.join(directory, "out")
+    renter.run("store", "get", "first.bin", "--out", out)
+    check("it is what was stored", filecmp.cmp(
+        os.path.join(directory, "first.bin"), os.path.join(out, "first.bin"),
+        shallow=False))
+    h, r = Receipts(host), Receipts(renter)
+    price = r.spent - due
+    least = decimal.Decimal(EGRESS) * 9 / 1024
+    check("fetching it has a price", least <= price <= least * 2, (price,
+                                                                   least))
+    check("fetched: the host holds what the renter gave",
+          h.taken() == r.spent and h.right and r.right, (str(h), str(r)))
 
 
 def cashed(host, renter):
@@ -155,7 +173,8 @@ def main():
             set_up(chain, host, renter, directory)
             daemon = start(st, host)
             due = brought(host, renter, directory)
-            daemon = killed(st, host, renter, daemon, directory, due)
+            daemon, due = killed(st, host, renter, daemon, directory, due)
+            fetched(host, renter, directory, due)
             cashed(host, renter)
             daemon.stop()
     finally:
