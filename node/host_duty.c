@@ -1,12 +1,5 @@
 /* host_duty.c - the prover's questions and events; what is posted, given up and
- * ended; and the signer's word under revisions.
- *
- * Who posts: the renter should. The host does where money hangs on it:
- *   - a proof is due soon and the newest revision has settled more than the
- *     chain knows (else the chain counts a miss for what was paid)
- *   - another rate can only be posted while its `through` is ahead
- *   - the agreement is over, and the newest revision brings something
- */
+ * ended (by host_rules.h); and the signer's word under revisions. */
 #include "node/host_int.h"
 
 #include "base/clock.h"
@@ -20,7 +13,6 @@
 #define FEES_MS 600000
 #define POST_AGAIN_MS 60000
 #define SIGN_WITHIN_MS 300000 /* a signed revision is stored within */
-#define SOON 2U		      /* periods */
 #define NOTE_EARNED "host earned"
 
 static struct settle *settle_of(const struct host *h)
@@ -178,26 +170,6 @@ static void on_want_proof(void *ctx, const struct prover_ask *ask)
 		host_soon(h);
 }
 
-/* Up to where the prover shall take it as settled: as both signed or the chain
- * says. A span that was proved in the running period stays a duty, so that it
- * is counted as done; the prover sees that it is. */
-static uint32_t settled_to(const struct host_lease *l, uint32_t now)
-{
-	const struct agreement *a = &l->a;
-	uint32_t through = a->through, span;
-
-	/* what settled it to its end is not on the chain yet */
-	if (through >= a->end && l->view.through < a->end)
-		return l->view.through;
-	if (l->view.through <= through)
-		return through;
-	if (l->view.through <= now || l->view.through >= a->end ||
-	    now < a->start)
-		return l->view.through;
-	span = a->start + agreement_span_of(a, now) * a->span;
-	return span > through ? span : through;
-}
-
 static void on_each(void *ctx, prover_each_fn *fn, void *fn_ctx)
 {
 	struct host *h = ctx;
@@ -210,7 +182,7 @@ static void on_each(void *ctx, prover_each_fn *fn, void *fn_ctx)
 
 		if (!l->stored || !is_open(l))
 			continue;
-		a.through = settled_to(l, now);
+		a.through = host_rule_settled(&a, &l->view, now);
 		fn(fn_ctx, &a);
 	}
 }
@@ -298,44 +270,6 @@ void duty_late(struct host *h)
 }
 
 /* ---- posting ---- */
-
-static struct amount rate_on_chain(const struct host_lease *l)
-{
-	return l->view.from ? l->view.next_rate : l->view.rate;
-}
-
-static bool has_more(const struct host_lease *l)
-{
-	return l->a.revision > l->view.revision &&
-	       (amount_cmp(l->a.earned, l->view.earned) > 0 ||
-		amount_cmp(l->a.rate, rate_on_chain(l)) > 0);
-}
-
-/* Would the bank take it? Another rate only with all settled up to now. */
-static bool can_post(const struct host_lease *l, uint32_t now)
-{
-	if (amount_cmp(l->a.rate, rate_on_chain(l)) == 0 || now < l->a.start)
-		return true;
-	return l->a.through > now || l->a.through == l->a.end;
-}
-
-static bool proof_is_near(const struct host_lease *l, uint32_t now)
-{
-	struct duty d;
-
-	return l->a.through > l->view.through && duty_next(&d, &l->a, now) &&
-	       d.due <= now + 1;
-}
-
-static bool should_post(const struct host_lease *l, uint32_t now)
-{
-	const bool rate = amount_cmp(l->a.rate, rate_on_chain(l)) != 0;
-
-	if (!is_open(l) || !has_more(l) || !can_post(l, now))
-		return false;
-	return now >= l->a.end || l->a.through >= l->a.end ||
-	       proof_is_near(l, now) || (rate && l->a.through <= now + SOON);
-}
 
 static void post_unlink(struct host_post *p)
 {
@@ -466,20 +400,10 @@ static void on_dropped(void *ctx, const struct sectors_answer *a,
 			   e->msg);
 }
 
-/* Over: nothing of it can be proved, and its time of grace is over. */
 static bool is_over(const struct host_lease *l, uint32_t now)
 {
-	const bool kept = now < rent_kept_until(&l->a);
-
-	if (!l->stored)
-		return false;
-	if (rent_unopened(&l->a))
-		return !kept;
-	if (!l->known)
-		return false;
-	if (l->view.state == BANK_AGREEMENT_NONE) /* too late to open it */
-		return l->view_period > l->a.start;
-	return l->view.state == BANK_AGREEMENT_CLOSED && !kept;
+	return l->stored && host_rule_over(&l->a, l->known ? &l->view : NULL,
+					   l->view_period, now);
 }
 
 /* True: the lease is gone. */
@@ -599,7 +523,8 @@ void duty_step(struct host *h)
 		if (is_over(l, now) && !l->posting && end_lease(h, l))
 			continue;
 		if (l->stored && !rent_unopened(&l->a) && !l->posting &&
-		    host_now(h) >= l->post_after_ms && should_post(l, now))
+		    host_now(h) >= l->post_after_ms && is_open(l) &&
+		    host_rule_post(&l->a, &l->view, now))
 			post(h, l);
 		i++;
 	}

@@ -16,6 +16,7 @@
 #include "node/engine.h"
 #include "node/host.h"
 #include "node/host_figures.h"
+#include "node/host_rules.h"
 #include "node/money.h"
 #include "node/rent_link.h"
 #include "node/rent_pay.h"
