@@ -55,8 +55,11 @@ static void page_of_commands(void)
 		     "interrupted before it was "
 		     "done.\n.SH FILES\n.TP\n~/.seedbank\nor "
 		     "$XDG_DATA_HOME/seedbank, $SEEDBANK_HOME, \\-\\-home: "
-		     "config, torrents.db, book.db, wallet.key, signer.state, "
-		     "api.sock. The databases can be copied while a node runs "
+		     "config, torrents.db, book.db, storage-book.db, "
+		     "sectors.db, wallet.key, signer.state, api.sock. Sectors "
+		     "that are rented out lie in the file seedbank.volume of "
+		     "each path of\n.BR \"host enable\" .\n"
+		     "The databases can be copied while a node runs "
 		     "with\n.BR \"sqlite3 book.db '.backup copy.db'\" .\n"
 		     ".SH SEE ALSO\n.BR seedbankd (8)\n");
 }

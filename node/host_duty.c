@@ -229,6 +229,11 @@ static void on_prover_event(void *ctx, const struct prover_event *ev)
 	struct host *h = ctx;
 	struct host_lease *l = lease_find(h, &ev->renter, ev->number);
 
+	/* it became final as its period ended, before that was looked at */
+	if (l && ev->kind == PROVER_MISSED && l->proved_due == ev->duty.due)
+		return;
+	if (l && ev->kind == PROVER_PROVED)
+		l->proved_due = ev->duty.due;
 	h->proved += ev->kind == PROVER_PROVED;
 	h->missed += ev->kind == PROVER_MISSED;
 	tell_prover_event(h, ev);

@@ -60,7 +60,7 @@ struct host_lease {
 	uint32_t settled;     /* lists before this revision are given up */
 	bool posting;
 	int64_t post_after_ms; /* not tried before */
-	bool dropping;
+	uint32_t proved_due;   /* the last proof that was sent and is final */
 };
 
 struct host_pair { /* the next number between a renter and us */

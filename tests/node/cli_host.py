@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
@@ -147,7 +148,17 @@ def space(node, daemon, first, second):
 def killed(st, node, daemon, first, second):
     os.kill(daemon.pid, signal.SIGKILL)
     daemon.wait(20)
+    third = first + " three"
+    made = node.run("host", "enable", "--path", third, "--space", "5MiB")
+    check("a path is added while no daemon runs", "start seedbankd" in
+          made["text"] and os.path.getsize(third + "/seedbank.volume") ==
+          6 * MIB, made)
+    node.run("host", "disable", "--path", third, wallet=False)
+    check("and given back, as soon as one runs", status(node)["enabled"] and
+          os.path.exists(third + "/seedbank.volume"), status(node))
     daemon = start(st, node, "seedbankd-again")
+    up(node, daemon)
+    wait_for("draining", 20, lambda: not path_of(status(node), third), daemon)
     s = up(node, daemon)
     check("after kill -9 all space is there again", s["free"] == 10 and
           path_of(s, first)["space"] == 6 * MIB and
@@ -160,8 +171,7 @@ def disable(st, node, daemon, first, second):
     wait_for("draining", 20, lambda: not path_of(status(node), second), daemon)
     s = status(node)
     check("a path is drained and its space is back", s["enabled"] and
-          not os.path.exists(second + "/seedbank.volume") and
-          s["free"] == 6, s)
+          not os.path.exists(second + "/seedbank.volume"), s)
     node.run("host", "disable", wallet=False)
     s = status(node)
     check("disabled, it takes nothing new", not s["enabled"] and
@@ -173,6 +183,29 @@ def disable(st, node, daemon, first, second):
     daemon.stop()
     check("and it stays so", not status(node)["enabled"] and
           not status(node)["paths"], status(node))
+
+
+def schedule(node, daemon, first):
+    """Outside of its hours nothing new is taken."""
+    def hours(begin, end):
+        now = time.time()
+        return "-".join(time.strftime("%H:%M", time.localtime(
+            now + 3600 * h)) for h in (begin, end))
+
+    def set_to(text):
+        node.run("host", "enable", "--path", first, "--schedule", text)
+        return status(node)["open"]
+    check("within its hours it is open", set_to(hours(-1, 2)))
+    check("outside of them it is not", not set_to(hours(2, 5)))
+    check("over midnight, too", not set_to(hours(1, -1)))
+    got = typed(node, "host", "enable", "--path", first, "--schedule", "8-18")
+    check("hours that are none are named", got[0] == 2 and "HH:MM" in got[2],
+          got)
+    check("and changed nothing", status(node)["prices"]["schedule"] ==
+          hours(1, -1), status(node)["prices"])
+    node.run("config", "host-schedule", "--unset", wallet=False)
+    node.run("host", "enable", "--path", first)
+    up(node, daemon)
 
 
 class Blocks(threading.Thread):
@@ -199,7 +232,45 @@ def store(node, renter, directory, name, size):
                       node.address + ":6881", "--periods", str(TERM))
 
 
-def proofs(st, node, renter, daemon, chain, directory):
+def held(node, renter, directory, first):
+    """Disabled, what agreements hold stays."""
+    used = status(node)["sectors"]
+    node.run("host", "disable", wallet=False)
+    s = status(node)
+    check("disabled, it keeps what agreements hold", not s["open"] and
+          s["sectors"] == used and s["free"] == 0 and
+          path_of(s, first)["state"] == "draining", s)
+    source = os.path.join(directory, "late.bin")
+    stage.make_file(source, MIB)
+    got = typed(renter, "store", "put", source, "--k", "1", "--n", "1",
+                "--host", node.address + ":6881", "--periods", str(TERM))
+    check("and takes nothing new", got[0] != 0, got)
+    for path, space in ((first, "12MiB"), (first + "2", "4MiB")):
+        node.run("host", "enable", "--path", path, "--space", space)
+    s = status(node)
+    check("enabled again, it goes on", s["open"] and s["sectors"] == used and
+          path_of(s, first)["space"] == 12 * MIB, s)
+    node.run("host", "disable", "--path", first + "2", wallet=False)
+
+
+def rotten(node, renter, daemon, chain, directory, first):
+    """A disk that forgets is noticed before, or when, a proof is due."""
+    store(node, renter, directory, "rot.bin", 3 * MIB)
+    with open(first + "/seedbank.volume", "r+b") as f:
+        for slot in range(12):
+            f.seek((slot + 1) * MIB + 700)
+            f.write(b"rot")
+    blocks = Blocks(chain)
+    blocks.start()
+    s = wait_for("an alarm", 60, lambda: (
+        lambda s: any("leaf cannot be read" in a["text"] and a["grave"]
+                      for a in s["alarms"]) and s)(status(node)), daemon)
+    blocks.stop()
+    check("a disk that rots is told loudly", s["lost"] >= 1 and
+          path_of(s, first)["note"], s)
+
+
+def proofs(st, node, renter, daemon, chain, directory, first):
     """What is stored is proved, through kill -9, paid, and given up."""
     put = store(node, renter, directory, "file.bin", 5 * MIB)
     check("a renter stores", put["hosts"] == 1 and put["agreements"] == 1, put)
@@ -214,6 +285,7 @@ def proofs(st, node, renter, daemon, chain, directory):
             status(node)), daemon)
     check("a proof is paid", s["missed"] == 0, s)
     blocks.stop()
+    held(node, renter, directory, first)
     os.kill(daemon.pid, signal.SIGKILL)
     daemon.wait(20)
     daemon = start(st, node, "seedbankd-proves")
@@ -237,7 +309,7 @@ def proofs(st, node, renter, daemon, chain, directory):
     s = wait_for("giving up", 30, lambda: (
         lambda s: s["agreements"] == 0 and s["sectors"] == 0 and s)(
             status(node)), daemon)
-    check("after the time of grace its space is free", s["free"] == 10 and
+    check("after the time of grace its space is free", s["free"] == 12 and
           float(s["earned"]) > 0, s)
     return daemon
 
@@ -269,12 +341,18 @@ def main():
                   addresses[0] + ":6881" and s["address"] == address and
                   s["block"] > 0, s)
             space(node, daemon, first, second)
+            schedule(node, daemon, first)
             daemon = killed(st, node, daemon, first, second)
             renter = Node(directory, "renter", addresses[1], chain)
             renter.make_wallet()
             renter.configure(rpc=chain.url, bank=made["bank"])
             fund(renter)
-            daemon = proofs(st, node, renter, daemon, chain, directory)
+            daemon = proofs(st, node, renter, daemon, chain, directory, first)
+            rotten(node, renter, daemon, chain, directory, first)
+            chain.call("anvil_mine", hex((TERM + 12) * PERIOD))
+            wait_for("giving up", 30, lambda: not status(node)["agreements"],
+                     daemon)
+            node.run("host", "enable", "--path", second, "--space", "4MiB")
             disable(st, node, daemon, first, second)
     finally:
         if args.keep:
