@@ -352,7 +352,7 @@ static void ask_space(struct host *h)
 
 /* ---- waking up ---- */
 
-static void set_trouble(struct host *h, const char *text)
+void host_trouble(struct host *h, const char *text)
 {
 	if (strcmp(h->trouble, text) != 0 && *text)
 		log_line(h->en->log, LOG_WARN, "host",
@@ -362,7 +362,7 @@ static void set_trouble(struct host *h, const char *text)
 
 static void try_again(struct host *h, const char *text)
 {
-	set_trouble(h, text);
+	host_trouble(h, text);
 	h->phase = HOST_OPENING;
 	loop_timer_set(h->timer, RETRY_MS);
 }
@@ -372,8 +372,9 @@ static void on_channel(void *ctx, const struct signer_reply *r,
 {
 	struct host *h = ctx;
 
-	if (e) {
-		set_trouble(h, e->msg);
+	h->asking_key = false;
+	if (e) { /* the next tick asks again */
+		host_trouble(h, e->msg);
 		return;
 	}
 	h->key_sig = r->u.sig;
@@ -389,9 +390,15 @@ static enum err_code ask_channel(struct host *h, struct err *e)
 						 .chain_id = m->domain.chain_id,
 						 .bank = m->domain.bank}};
 
+	enum err_code code;
+
+	if (h->key_signed || h->asking_key)
+		return ERR_NONE;
 	memcpy(q.u.channel.key, rent_door_key(h->door),
 	       sizeof(q.u.channel.key));
-	return signer_ask(m->signer, &q, on_channel, h, e);
+	code = signer_ask(m->signer, &q, on_channel, h, e);
+	h->asking_key = code == ERR_NONE;
+	return code;
 }
 
 static enum err_code open_store(struct host *h, struct err *e)
@@ -422,9 +429,7 @@ static enum err_code open_door(struct host *h, struct err *e)
 	if (!h->door)
 		code = rent_door_new(&h->door, h->en->rent, names, 2, &link_ops,
 				     h, e);
-	if (code == ERR_NONE && !h->key_signed)
-		code = ask_channel(h, e);
-	return code;
+	return code == ERR_NONE ? ask_channel(h, e) : code;
 }
 
 static void on_head(void *ctx)
@@ -458,7 +463,7 @@ static void on_ready(void *ctx, const struct err *error)
 		try_again(h, e.msg);
 		return;
 	}
-	set_trouble(h, "");
+	host_trouble(h, "");
 	h->phase = HOST_LOADING;
 	ask_space(h);
 	renting_watch(h->en->renting, on_head, h);
@@ -513,14 +518,15 @@ void host_maybe_up(struct host *h)
 	if (h->phase != HOST_LOADING || !h->key_signed || !h->loaded)
 		return;
 	code = pay_begin(h, &e);
-	if (code == ERR_NONE)
+	if (code == ERR_NONE && !h->machine)
 		code = make_machine(h, &e);
 	if (code == ERR_NONE)
 		code = duty_begin(h, &e);
-	if (code != ERR_NONE) {
-		set_trouble(h, e.msg);
+	if (code != ERR_NONE) { /* the next tick tries again */
+		host_trouble(h, e.msg);
 		return;
 	}
+	host_trouble(h, "");
 	h->phase = HOST_UP;
 	if (!h->gossip && gossip_start(&h->gossip, h->en, &e) != ERR_NONE)
 		host_alarm(h, false, "%s", e.msg);
@@ -551,6 +557,17 @@ bool host_is_closed(const struct host *h)
 	       !host_schedule_has(h->conf.schedule, minute_of_day());
 }
 
+/* Something that it takes failed before. */
+static void load_again(struct host *h)
+{
+	struct err e = {0};
+
+	if (ask_channel(h, &e) != ERR_NONE)
+		host_trouble(h, e.msg);
+	lease_load(h);
+	host_maybe_up(h);
+}
+
 static void on_tick(void *ctx)
 {
 	struct host *h = ctx;
@@ -560,6 +577,8 @@ static void on_tick(void *ctx)
 		renting_open(h->en->renting, on_ready, h);
 		return;
 	}
+	if (h->phase == HOST_LOADING)
+		load_again(h);
 	if (h->machine) {
 		rent_host_set_closed(h->machine, host_is_closed(h));
 		rent_host_tick(h->machine, now, clock_unix_s());
@@ -627,7 +646,7 @@ void host_begin(struct host *h)
 	struct err e = {0};
 
 	if (host_look(h, &e) != ERR_NONE)
-		set_trouble(h, e.msg);
+		host_trouble(h, e.msg);
 	else if (h->conf.on || has_disk(h))
 		wake(h);
 }

@@ -77,6 +77,10 @@ static enum err_code ask_signer(struct host_sign *s, const struct agreement *a,
 	/* a first revision: its sheet stays, its collateral counts */
 	if (!lease_find(h, &a->renter, a->number)) {
 		code = offer_keep(h, &a->terms, e);
+		/* asked before; another may have been signed meanwhile */
+		if (code == ERR_NONE && !lease_collateral(h, a->collateral))
+			code = err_fail(e, ERR_FUNDS,
+					"no more collateral can be locked");
 		if (code == ERR_NONE && !lease_put(h, a, false))
 			code = err_fail(e, ERR_LIMIT, "too many agreements");
 	}
@@ -437,6 +441,13 @@ void duty_seen(struct host *h, struct host_lease *l, bool was_open)
 	char who[ADDRESS_TEXT_MAX];
 
 	settle_list(h, l);
+	if (l->stored && l->view.revision > l->a.revision)
+		host_alarm(h, true,
+			   "the chain has revision %u of agreement %u with "
+			   "%.48s, and this disk %u: sectors.db is an old copy",
+			   l->view.revision, l->number,
+			   address_text(who, &l->renter, m->profile.address),
+			   l->a.revision);
 	if (is_open(l) == was_open)
 		return;
 	log_line(h->en->log, LOG_INFO, "host",
@@ -550,6 +561,8 @@ enum err_code duty_begin(struct host *h, struct err *e)
 	uint8_t note[16];
 	size_t len = sizeof(note);
 
+	if (h->prover)
+		return ERR_NONE;
 	if (book_note_get(m->storage.book, NOTE_EARNED, note, &len, NULL) ==
 		    ERR_NONE &&
 	    len == sizeof(note))

@@ -123,7 +123,7 @@ struct host {
 	struct prover *prover;
 	struct host_session *sessions;
 	unsigned n_sessions;
-	bool key_signed;
+	bool key_signed, asking_key;
 	struct sig64 key_sig;
 	/* host_offer.c */
 	bool has_offer, signing_offer;
@@ -140,7 +140,7 @@ struct host {
 	size_t n_leases, cap_leases;
 	struct host_pair *pairs; /* HOST_PAIRS_MAX */
 	struct host_asked *asked;
-	bool ask_again, loaded;
+	bool ask_again, loading, loaded;
 	uint32_t period_read; /* leases were all marked in this one */
 	/* host_duty.c */
 	struct host_sign *signs;
@@ -164,6 +164,8 @@ static inline int64_t host_now(const struct host *h)
 /* ---- host.c ---- */
 /* Something that waits for several answers may be complete. */
 void host_maybe_up(struct host *h);
+/* Why it is not up (yet), logged when it is another reason than before. */
+void host_trouble(struct host *h, const char *text);
 /* Takes it nothing new at this moment? */
 bool host_is_closed(const struct host *h);
 /* Runs what must not be answered from inside, soon. */

@@ -140,9 +140,11 @@ static void load_next(struct host *h, const struct list_key *after)
 {
 	struct err e = {0};
 
-	if (sectors_next_agreement(h->sectors, after, on_loaded, h, &e) !=
+	if (sectors_next_agreement(h->sectors, after, on_loaded, h, &e) ==
 	    ERR_NONE)
-		host_alarm(h, true, "agreements cannot be read: %s", e.msg);
+		return;
+	h->loading = false; /* the next tick tries again */
+	host_trouble(h, e.msg);
 }
 
 static void on_loaded(void *ctx, const struct sectors_answer *a,
@@ -156,13 +158,15 @@ static void on_loaded(void *ctx, const struct sectors_answer *a,
 	if (h->closing)
 		return;
 	if (e && e->code == ERR_STATE) { /* behind the last */
+		h->loading = false;
 		h->loaded = true;
 		lease_on_head(h);
 		host_maybe_up(h);
 		return;
 	}
 	if (e) {
-		host_alarm(h, true, "agreements cannot be read: %s", e->msg);
+		h->loading = false;
+		host_trouble(h, e->msg);
 		return;
 	}
 	key = a->info->key;
@@ -181,8 +185,10 @@ static void on_loaded(void *ctx, const struct sectors_answer *a,
 
 void lease_load(struct host *h)
 {
-	if (!h->loaded)
-		load_next(h, NULL);
+	if (h->loaded || h->loading)
+		return;
+	h->loading = true;
+	load_next(h, NULL);
 }
 
 /* ---- who is here ---- */

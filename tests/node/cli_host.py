@@ -166,6 +166,26 @@ def killed(st, node, daemon, first, second):
     return daemon
 
 
+def unmounted(st, node, daemon, disk):
+    """A disk that is not there: its sectors are not given up, and no new
+    volume takes its place."""
+    volume = disk + "/seedbank.volume"
+    daemon.stop()
+    os.rename(volume, volume + ".away")
+    daemon = start(st, node, "seedbankd-unmounted")
+    s = up(node, daemon)
+    check("a disk that is not there is told", path_of(s, disk)["state"] ==
+          "missing" and s["alarms"] and s["lost"] == 0, s)
+    check("and nothing is made in its place", not os.path.exists(volume))
+    daemon.stop()
+    os.rename(volume + ".away", volume)
+    daemon = start(st, node, "seedbankd-mounted")
+    s = up(node, daemon)
+    check("mounted again all is there", path_of(s, disk)["state"] == "open" and
+          s["free"] >= 4, s)
+    return daemon
+
+
 def disable(st, node, daemon, first, second):
     node.run("host", "disable", "--path", second, wallet=False)
     wait_for("draining", 20, lambda: not path_of(status(node), second), daemon)
@@ -353,6 +373,7 @@ def main():
             wait_for("giving up", 30, lambda: not status(node)["agreements"],
                      daemon)
             node.run("host", "enable", "--path", second, "--space", "4MiB")
+            daemon = unmounted(st, node, daemon, second)
             disable(st, node, daemon, first, second)
     finally:
         if args.keep:
