@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "node/money.h"
 #include "node/renter_put.h"
+#include "node/renter_reconcile.h"
 #include "storage/object/coder.h"
 
 #include <fcntl.h>
@@ -30,6 +31,7 @@ int64_t store_int(const struct store_call *s, const char *key, int64_t fallback)
 
 static void dispose(struct store_call *s)
 {
+	reconcile_free(s->mending);
 	if (s->stop && s->journey)
 		s->stop(s);
 	if (s->claimed)
@@ -71,6 +73,26 @@ static void on_cancel(void *ctx)
 	store_call_error(s, &e);
 }
 
+static void begin(struct store_call *s)
+{
+	struct err e = {0};
+
+	if (s->begin(s, &e) != ERR_NONE)
+		store_call_error(s, &e);
+}
+
+static void on_reconciled(void *ctx, const struct err *error)
+{
+	struct store_call *s = ctx;
+
+	reconcile_free(s->mending);
+	s->mending = NULL;
+	if (error)
+		store_call_error(s, error);
+	else
+		begin(s);
+}
+
 static void on_renter(void *ctx, struct renter *r, const struct err *error)
 {
 	struct store_call *s = ctx;
@@ -86,7 +108,10 @@ static void on_renter(void *ctx, struct renter *r, const struct err *error)
 		return;
 	}
 	s->claimed = s->claim != NULL;
-	if (s->begin(s, &e) != ERR_NONE)
+	if (!s->claim)
+		begin(s);
+	else if (reconcile_start(&s->mending, r, on_reconciled, s, &e) !=
+		 ERR_NONE)
 		store_call_error(s, &e);
 }
 

@@ -16,6 +16,7 @@ struct store_call {
 	struct renter *renter; /* NULL: not open yet */
 	const char *claim;     /* renter_begin()'s; NULL: none */
 	bool claimed;
+	struct reconcile *mending; /* the chain is asked before changes */
 	struct net_addr hosts[SCOUT_NAMED_MAX];
 	size_t n_hosts;
 	void *journey;

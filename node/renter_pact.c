@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "node/money.h"
+#include "node/renter_reconcile.h"
 #include "storage/rent/rent_rules.h"
 #include "storage/sector/tree.h"
 
@@ -52,25 +53,6 @@ void pact_clear(struct pact *p)
 	drop_revision(p);
 }
 
-/* Its places are given up: a list that the chain or the host does not have
- * protects nothing. */
-static enum err_code give_up_places(struct pact *p, struct err *e)
-{
-	struct hash32 *roots;
-	size_t n;
-	enum err_code code = renter_db_list(db_of(p), p->row.id, &roots, &n, e);
-
-	if (code != ERR_NONE)
-		return code;
-	free(roots);
-	for (; code == ERR_NONE && n > 0; n--)
-		code = renter_db_cut(db_of(p), p->row.id, (uint32_t)n - 1, e);
-	p->row.state = RENTER_ENDED;
-	if (code == ERR_NONE)
-		code = renter_db_set_agreement(db_of(p), &p->row, e);
-	return code;
-}
-
 void pact_fail(struct pact *p, const struct err *why)
 {
 	struct err e = {0};
@@ -83,7 +65,7 @@ void pact_fail(struct pact *p, const struct err *why)
 	renter_met(p->all->renter, &p->host, false, 0);
 	if (renter_db_unstage_all(db_of(p), &p->host, &e) != ERR_NONE ||
 	    (p->row.id && !p->row.posted && p->row.state != RENTER_DRAFT &&
-	     give_up_places(p, &e) != ERR_NONE))
+	     renter_end_agreement(db_of(p), &p->row, &e) != ERR_NONE))
 		log_line(p->all->renter->engine->log, LOG_ERROR, "rent",
 			 "renter.db text=\"%s\"", e.msg);
 	renting_want_commit(p->all->renter->renting);

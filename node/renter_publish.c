@@ -152,7 +152,8 @@ static void on_records(void *ctx, const struct records_result *r,
 	p->result.told = r->told;
 	if (error)
 		e = *error;
-	else if (r->told < p->cfg.k || r->told * 2 < r->hosts)
+	else if (r->told * 2 < r->hosts ||
+		 (r->told < p->cfg.k && r->told < r->hosts))
 		(void)err_fail(&e, ERR_STATE,
 			       "only %u of %u hosts took the records of where "
 			       "the sectors lie; run the command again",
