@@ -151,6 +151,8 @@ static enum err_code b_counts_in(void *ctx, const struct address *payer,
 	struct book_in *in = &w->staged[peer_index(payer)].in;
 
 	(void)e;
+	if (in->have && amount_cmp(owed, in->newest.amount) > 0)
+		abort(); /* served, or taken in, for nothing */
 	in->owed = owed;
 	in->owed_rem = owed_rem;
 	return ERR_NONE;
@@ -539,8 +541,13 @@ static void open_session(struct world *w, unsigned i, struct in *in)
 {
 	struct pay_session_config cfg = {.role = i % 2 ? PAY_BUY : PAY_SELL,
 					 .ctx = &w->s[i]};
+	const struct pay_dues dues = {.one = amount_from_u64(1000),
+				      .step = amount_from_u64(16000),
+				      .most = amount_max112()};
 
 	cfg.ip[0] = take(in);
+	cfg.renting = cfg.ip[0] >= 0xc0;
+	cfg.dues = &dues;
 	if (w->s[i])
 		pay_session_free(w->s[i]);
 	w->s[i] = NULL;
@@ -552,6 +559,31 @@ static void open_session(struct world *w, unsigned i, struct in *in)
 	if (pay_session_new(&w->s[i], w->pay, &cfg, w->now_ms, NULL) !=
 	    ERR_NONE)
 		w->s[i] = NULL;
+}
+
+/* Sectors that come and are stored, or not; and those of sessions that are
+ * gone. */
+static void dues(struct world *w, unsigned i, struct in *in)
+{
+	struct amount due = amount_from_u64(take(in) * 10U);
+	struct address who = peer_address(take(in) % PEERS);
+	uint8_t how = take(in);
+	bool covered = false;
+
+	if (how >= 0xf0) {
+		(void)!pay_add_due_of(w->pay, how & 1 ? PAY_BUY : PAY_SELL,
+				      &who, due, w->now_ms, NULL);
+		return;
+	}
+	if (!w->s[i])
+		return;
+	if (i % 2)
+		covered = pay_lead(w->s[i], due, amount_from_u64(1000),
+				   w->now_ms);
+	else
+		covered = pay_covered(w->s[i], due, w->now_ms);
+	if (covered || how < 0x10)
+		pay_add_due(w->s[i], due, how * 1000U, w->now_ms);
 }
 
 static void check(struct world *w)
@@ -578,6 +610,7 @@ static void step(struct world *w, struct in *in)
 {
 	uint8_t op = take(in);
 	unsigned i = (op >> 4) % SESSIONS;
+	uint8_t how;
 
 	switch (op & 15) {
 	case 0:
@@ -624,8 +657,11 @@ static void step(struct world *w, struct in *in)
 		change_facts(w, in);
 		break;
 	case 14:
-		if (take(in) == 3 && w->s[i])
+		how = take(in);
+		if (how == 3 && w->s[i])
 			pay_bad_bytes(w->s[i], 16384);
+		else if (how >= 0x80)
+			dues(w, i, in);
 		else
 			pay_set_floor(w->pay,
 				      amount_from_u64(FLOOR + take(in)));
