@@ -716,6 +716,19 @@ enum err_code pay_add_due_of(struct pay *p, enum pay_role role,
 	return ERR_NONE;
 }
 
+void pay_found_due(struct pay *p, const struct address *payee,
+		   struct amount due, uint32_t bytes, int64_t now_ms)
+{
+	struct pay_pair *pair = pay_pair_get(p, payee, NULL);
+
+	p->now_ms = now_ms;
+	if (!pair)
+		return; /* a loss then, as it was */
+	pair->found = amount_add_cap(pair->found, due);
+	pair->found_bytes += bytes;
+	pay_buy_found(pair);
+}
+
 /* ---- looking ---- */
 
 void pay_session_view(const struct pay_session *s, struct pay_view *out)

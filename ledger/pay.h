@@ -335,6 +335,11 @@ enum err_code pay_add_due_of(struct pay *p, enum pay_role role,
 			     int64_t now_ms, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* Buying. What a lost message told turns out to have been done after all: the
+ * sector is there. It is counted when the two compare, and is no loss. */
+void pay_found_due(struct pay *p, const struct address *payee,
+		   struct amount due, uint32_t bytes, int64_t now_ms);
+
 /* ---- looking ---- */
 
 struct pay_view {

@@ -397,7 +397,9 @@ static bool within_budget(struct pay_session *s, struct amount *delta)
 	if (amount_is_zero(job->pending) && !job->gone) {
 		job->gone = true;
 		pay_tell(s, PAY_EV_BUDGET_GONE, job->spent, PAY_NO_NONE,
-			 "the budget is used up; going on for free");
+			 s->renting ? "the budget is used up"
+				    : "the budget is used up; going on for "
+				      "free");
 	}
 	return false;
 }
@@ -877,6 +879,22 @@ static void believe_unsure(struct pay_pair *pair, struct amount theirs)
 	pair->out_dirty = true;
 }
 
+/* What was written off, and was done. */
+void pay_buy_found(struct pay_pair *pair)
+{
+	struct book_out *out = &pair->out;
+	struct amount back = amount_min(out->lost, pair->found);
+
+	if (amount_is_zero(back))
+		return;
+	out->lost = amount_sub_floor(out->lost, back);
+	out->owed = amount_add_cap(out->owed, back);
+	pair->found = amount_sub_floor(pair->found, back);
+	out->bytes += pair->found_bytes;
+	pair->found_bytes = 0;
+	pair->out_dirty = true;
+}
+
 static void compare_counts(struct pay_session *s, struct amount theirs)
 {
 	struct pay_pair *pair = s->pair;
@@ -892,6 +910,9 @@ static void compare_counts(struct pay_session *s, struct amount theirs)
 	out->lost = amount_sub_floor(out->lost, back);
 	out->lost = amount_add_cap(out->lost, more);
 	pair->soft = AMOUNT_ZERO;
+	pay_buy_found(pair);
+	pair->found = AMOUNT_ZERO; /* it did not count them */
+	pair->found_bytes = 0;
 	if (!amount_is_zero(more) || !amount_is_zero(less))
 		pair->out_dirty = true;
 	if (!amount_is_zero(more) &&

@@ -86,6 +86,8 @@ struct pay_pair {
 	/* Promised, and not known to be served when the book was opened: an
 	 * earlier run that was killed may have got it. */
 	struct amount unsure;
+	struct amount found; /* dues that the payee may count and we do not */
+	uint64_t found_bytes;
 	enum pay_pending pending;
 	int64_t pending_ms; /* asked of the signer */
 	struct receipt next_out;
@@ -274,6 +276,7 @@ void pay_buy_pump(struct pay_session *s);
 void pay_buy_job_gone(struct pay_job *job);
 /* Promised and not arrived. */
 struct amount pay_buy_ahead(const struct pay_pair *pair);
+void pay_buy_found(struct pay_pair *pair);
 void pay_buy_due(struct pay_pair *pair, struct amount due, uint32_t bytes);
 
 #endif

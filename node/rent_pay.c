@@ -30,6 +30,7 @@ struct rent_till {
 	struct amount due, prepay;    /* renter: what is to be covered */
 	bool ready, paid, stuck;      /* to be told at the turn's end */
 	bool failed;
+	enum rent_stuck kind; /* with `why` */
 	char why[WHY_MAX];
 };
 
@@ -132,10 +133,26 @@ static uint64_t on_missing(void *ctx, void *session_ctx, uint64_t enough)
 	return rent_client_wanted(t->client, enough);
 }
 
-static void set_stuck(struct rent_till *t, const char *why)
+/* A balance that was never read will be. */
+static enum rent_stuck stuck_kind(const struct rent_pay *rp,
+				  enum pay_event_kind kind)
+{
+	struct amount own;
+
+	if (kind == PAY_EV_BUDGET_GONE)
+		return RENT_STUCK_BUDGET;
+	if (kind == PAY_EV_FUNDS_GONE &&
+	    book_own_funds(rp->lend.purse->book, &own, NULL))
+		return RENT_STUCK_FUNDS;
+	return RENT_STUCK_HOST;
+}
+
+static void set_stuck(struct rent_till *t, enum pay_event_kind kind,
+		      const char *why)
 {
 	if (!t->client)
 		return;
+	t->kind = stuck_kind(t->rp, kind);
 	(void)snprintf(t->why, sizeof(t->why), "%.*s", WHY_MAX - 1, why);
 	t->stuck = true;
 	on_work(t->rp);
@@ -165,7 +182,7 @@ static void on_event(void *ctx, const struct pay_event *ev)
 	case PAY_EV_TOO_DEAR:
 	case PAY_EV_NO:
 	case PAY_EV_SELLER_DROPPED:
-		set_stuck(t, ev->text ? ev->text : "refused");
+		set_stuck(t, ev->kind, ev->text ? ev->text : "refused");
 		break;
 	case PAY_EV_BID_RAISED:
 	case PAY_EV_TERMS:
@@ -437,6 +454,17 @@ bool rent_till_charge(struct rent_till *t, uint32_t len)
 	return pay_charge(t->pay, len, now_of(t->rp)) != PAY_CHARGE_HOLD;
 }
 
+void rent_till_found(struct rent_till *t, struct amount due)
+{
+	struct address host;
+
+	if (!t)
+		return;
+	host = rent_client_host(t->client);
+	pay_found_due(t->rp->lend.pay, &host, due, RENT_SECTOR, now_of(t->rp));
+	on_work(t->rp);
+}
+
 void rent_till_charged(struct rent_till *t, uint32_t len)
 {
 	if (!t || !t->pay)
@@ -580,12 +608,13 @@ static void tell_stuck(struct rent_till *t)
 {
 	struct address host = rent_client_host(t->client);
 	struct rent_pay_listener *next;
+	enum rent_stuck kind = t->kind;
 	char why[WHY_MAX];
 
 	memcpy(why, t->why, sizeof(why));
 	for (struct rent_pay_listener *l = t->rp->listeners; l; l = next) {
 		next = l->next;
-		l->stuck(l->ctx, &host, why);
+		l->stuck(l->ctx, &host, kind, why);
 	}
 }
 

@@ -92,6 +92,8 @@ enum err_code rent_till_renter(struct rent_till **out, struct rent_pay *rp,
  * until the due is owed; 0 takes it back. */
 bool rent_till_prepay(struct rent_till *t, struct amount due);
 void rent_till_charged(struct rent_till *t, uint32_t len);
+/* ops->found */
+void rent_till_found(struct rent_till *t, struct amount due);
 /* Why what was asked for is not covered, for people; "" when nothing is wrong.
  */
 const char *rent_till_why(const struct rent_till *t);
@@ -108,6 +110,14 @@ void rent_pay_forget_budget(struct rent_pay *rp, const uint8_t key[20]);
 /* Promised on the present budget, over every run; all promised, without one. */
 struct amount rent_pay_spent(const struct rent_pay *rp);
 
+enum rent_stuck {
+	RENT_STUCK_BUDGET, /* it is used up */
+	RENT_STUCK_FUNDS,  /* our free balance is promised, or a limit of the
+			    * signer reached */
+	RENT_STUCK_HOST,   /* this host alone: its price, its trust, what it
+			    * did; or nothing that will not pass */
+};
+
 /* Who waits for receipts of a renter's till. Embedded; from the end of a turn.
  */
 struct rent_pay_listener {
@@ -115,8 +125,9 @@ struct rent_pay_listener {
 	void *ctx;
 	/* What was led to this host is covered. May be NULL. */
 	void (*paid)(void *ctx, const struct address *host);
-	/* Budget, funds, the host's trust or price end it: `why`. */
-	void (*stuck)(void *ctx, const struct address *host, const char *why);
+	/* What was led to it is not covered, and why. */
+	void (*stuck)(void *ctx, const struct address *host,
+		      enum rent_stuck kind, const char *why);
 };
 void rent_pay_listen(struct rent_pay *rp, struct rent_pay_listener *l);
 void rent_pay_unlisten(struct rent_pay *rp, struct rent_pay_listener *l);

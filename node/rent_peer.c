@@ -149,6 +149,13 @@ static void client_add_due(void *ctx, struct amount due)
 	rent_till_add_due(p->till, due);
 }
 
+static void client_found(void *ctx, struct amount due)
+{
+	struct rent_peer *p = ctx;
+
+	rent_till_found(p->till, due);
+}
+
 static void client_charged(void *ctx, uint32_t len)
 {
 	struct rent_peer *p = ctx;
@@ -490,6 +497,7 @@ static struct rent_peer *add(struct rent_peers *s, const struct address *host,
 		.close = client_close,
 		.covered = client_covered,
 		.add_due = client_add_due,
+		.found = client_found,
 		.charged = client_charged,
 		.event = client_event,
 		.moving = client_moving,

@@ -55,12 +55,15 @@ struct put {
 	struct publish *publish;
 	uint64_t sectors_before; /* of parts that are done */
 	bool committing, ended, told;
+	bool paying;   /* `receipts` listens */
 	bool budgeted; /* receipts are of this put's budget */
+	struct rent_pay_listener receipts;
 	struct put_result result;
 	struct err why;
 };
 
 static void put_next_part(struct put *p);
+static void end(struct put *p, const struct err *why);
 
 /* ---- what is shared with workers ---- */
 
@@ -93,6 +96,26 @@ static void budget_key(const struct put *p, uint8_t key[20])
 	wr_u64(&w, (uint64_t)p->row.started_s);
 }
 
+/* Else hosts would be taken for slow ones, one after another, that only wait to
+ * be paid. */
+static void on_stuck(void *ctx, const struct address *host,
+		     enum rent_stuck kind, const char *why)
+{
+	struct put *p = ctx;
+	struct err e = {0};
+
+	(void)host;
+	if (kind == RENT_STUCK_HOST)
+		return; /* the upload goes elsewhere */
+	(void)err_fail(&e, ERR_FUNDS,
+		       "hosts cannot be paid for bringing the sectors: %s; "
+		       "what is there is gone on from%s",
+		       why,
+		       kind == RENT_STUCK_BUDGET ? " with a larger --budget"
+						 : "");
+	end(p, &e);
+}
+
 /* The rent is locked on the chain; what is left of the budget may be promised
  * to hosts for bringing the sectors. */
 static enum err_code begin_budget(struct put *p, struct err *e)
@@ -102,6 +125,9 @@ static enum err_code begin_budget(struct put *p, struct err *e)
 
 	if (!pay)
 		return e->code;
+	p->receipts = (struct rent_pay_listener){.ctx = p, .stuck = on_stuck};
+	p->paying = true;
+	rent_pay_listen(pay, &p->receipts);
 	if (!p->cfg.has_budget)
 		return ERR_NONE;
 	budget_key(p, key);
@@ -116,7 +142,12 @@ static void end_budget(struct put *p, bool complete)
 	struct rent_pay *pay = rent_pay_of(p->renter->engine, NULL);
 	uint8_t key[20];
 
-	if (!p->budgeted || !pay)
+	if (!pay)
+		return;
+	if (p->paying)
+		rent_pay_unlisten(pay, &p->receipts);
+	p->paying = false;
+	if (!p->budgeted)
 		return;
 	p->budgeted = false;
 	budget_key(p, key);

@@ -116,6 +116,9 @@ struct rent_client_ops {
 	bool (*covered)(void *ctx, struct amount due);
 	/* So much became owed with the message that has just come. */
 	void (*add_due)(void *ctx, struct amount due);
+	/* A sector whose answer was lost with a connection is there: the host
+	 * may have counted what it costs, `due`. May be NULL. */
+	void (*found)(void *ctx, struct amount due);
 	/* So many bytes came that the host charges. */
 	void (*charged)(void *ctx, uint32_t len);
 	void (*event)(void *ctx, const struct rent_client_event *ev);

@@ -149,6 +149,8 @@ static enum err_code on_has(struct rent_call *k, const struct rent_has *m,
 			    struct err *e)
 {
 	uint32_t n = k->kind == RENT_WRITE ? 1 : k->n_bits;
+	const struct rent_offer *offer = rent_client_offer(k->c);
+	struct amount due;
 	struct rent_result r = {
 		.fate = RENT_DONE, .data = m->bits.p, .len = m->bits.len};
 
@@ -162,6 +164,9 @@ static enum err_code on_has(struct rent_call *k, const struct rent_has *m,
 		return ERR_NONE;
 	}
 	r.had = k->kind == RENT_WRITE;
+	if (r.had && k->c->ops.found && offer &&
+	    rent_ingress(&due, &offer->sheet, 1) && !amount_is_zero(due))
+		k->c->ops.found(k->c->ops.ctx, due);
 	client_end(k, &r);
 	return ERR_NONE;
 }

@@ -232,6 +232,44 @@ static void lost_answers_are_written_off(void)
 	sim_free(sim);
 }
 
+/* The very first answer of a host is lost. Written off alone it would leave a
+ * host without history that is paid no more; the sector is there, though. */
+static void a_first_sector_is_found_again(bool found)
+{
+	struct sim *sim = sim_new();
+	struct sim_node *host = sim_node(sim, &host_cfg);
+	struct sim_node *renter = sim_node(sim, &renter_cfg);
+	struct sim_link_config cfg = {.renting = true,
+				      .sectors = 10,
+				      .window = 1,
+				      .due = TOKEN,
+				      .latency_ms = 200};
+	struct pay_job *job = sim_job(renter, 1, 1024, 1000);
+	struct sim_link *l = sim_connect(sim, renter, job, host, &cfg);
+	struct address who = sim_node_address(host);
+	struct book_pair p;
+
+	while (!sim_taken(l) && sim_now_ms(sim) < 60000)
+		sim_run(sim, SIM_TURN_MS);
+	sim_disconnect(l);
+	EXPECT(sim_stored(l) == 0, "it was heard");
+	l = sim_connect(sim, renter, job, host, &cfg);
+	if (found)
+		pay_found_due(sim_pay(renter), &who, amount_from_u64(TOKEN),
+			      1U << 20, sim_now_ms(sim));
+	sim_run(sim, 60000);
+	EXPECT(sim_stored(l) == (found ? 10 : 0), "%u stored, %s found",
+	       sim_stored(l), found ? "the first" : "not");
+	sim_disconnect(l);
+	sim_run(sim, 100);
+	p = pair_of(renter, host);
+	EXPECT(amount_cmp(p.out.owed, sim_tokens(found ? 11 : 0)) == 0 &&
+		       amount_cmp(p.out.lost, sim_tokens(!found)) == 0,
+	       "counted otherwise, %s found", found ? "the first" : "not");
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
 /* A sum that is larger than what one receipt may add comes in several, and is
  * prepaid all the same: none of it counts as served long ago. */
 static void a_large_due_takes_several_receipts(void)
@@ -308,6 +346,8 @@ int main(void)
 			kills_change_no_count(i & 1, i & 2, ms);
 	a_due_is_stored_at_once();
 	lost_answers_are_written_off();
+	a_first_sector_is_found_again(false);
+	a_first_sector_is_found_again(true);
 	a_large_due_takes_several_receipts();
 	what_ends_first_ends_it();
 	return EXPECT_EXIT();

@@ -42,6 +42,7 @@ static struct {
 	struct rent_result last;
 	char why[120]; /* of the last one that was not done */
 	char stuck[120];
+	enum rent_stuck kind;
 	uint64_t charged; /* bytes, by the renter */
 	struct cbuf_pool *pool;
 } w;
@@ -311,10 +312,12 @@ static void on_paid(void *ctx, const struct address *host)
 	loop_stop(w.en->loop);
 }
 
-static void on_stuck(void *ctx, const struct address *host, const char *why)
+static void on_stuck(void *ctx, const struct address *host,
+		     enum rent_stuck kind, const char *why)
 {
 	(void)ctx;
 	(void)host;
+	w.kind = kind;
 	(void)snprintf(w.stuck, sizeof(w.stuck), "%s", why);
 	loop_stop(w.en->loop);
 }
@@ -684,7 +687,8 @@ static void a_budget_ends_it(void)
 	want_ended = ended + 3;
 	(void)run_until(all_ended, "what was paid is stored");
 	CHECK(w.ended == ended + 3, "%u stored", w.ended - ended);
-	CHECK(strstr(w.stuck, "budget"), "why: %s", w.stuck);
+	CHECK(strstr(w.stuck, "budget") && w.kind == RENT_STUCK_BUDGET,
+	      "why: %s", w.stuck);
 	CHECK(amount_cmp(rent_pay_spent(w.renter_pay), amount_from_u64(300)) <=
 		      0,
 	      "more was spent");

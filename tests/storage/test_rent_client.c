@@ -31,7 +31,7 @@ struct world {
 	bool frozen;	  /* the host's store does not answer */
 	unsigned asked_covered;
 	/* the client's side of the money */
-	uint64_t credit, dues, charged;
+	uint64_t credit, dues, charged, found;
 	unsigned events[8];
 	size_t room;
 	bool closed;
@@ -112,6 +112,12 @@ static void on_due(void *ctx, struct amount due)
 {
 	(void)ctx;
 	w.dues += rig_units(due);
+}
+
+static void on_found(void *ctx, struct amount due)
+{
+	(void)ctx;
+	w.found += rig_units(due);
 }
 
 static void on_charged(void *ctx, uint32_t len)
@@ -213,6 +219,7 @@ static void start_with(bool known)
 		.close = on_close,
 		.covered = on_covered,
 		.add_due = on_due,
+		.found = on_found,
 		.charged = on_charged,
 		.event = on_event,
 	};
@@ -869,6 +876,31 @@ static void lies_are_named(void)
 
 /* ---- late, and later ---- */
 
+/* The host counted it, and its answer never came. */
+static void a_sector_whose_answer_was_lost_is_found(void)
+{
+	struct agreement a = prepared();
+	struct outcome o = {0};
+	uint64_t dues = w.dues;
+
+	w.harm = tell_lie;
+	w.harm_kind = RENT_STORED;
+	w.harm_what = SWALLOW;
+	(void)make(C_PUT, &o, &a);
+	run();
+	CHECK(o.called == 0 && w.found == 0, "it was heard");
+	hang_up();
+	w.harm = NULL;
+	connect();
+	run();
+	CHECK(o.called == 1 && o.r.fate == RENT_DONE && o.r.had, "fate %d",
+	      o.r.fate);
+	CHECK(w.found == 100 && w.dues == dues, "%llu found, %llu heard",
+	      (unsigned long long)w.found, (unsigned long long)(w.dues - dues));
+	clear(&o, 1);
+	stop();
+}
+
 static void who_does_not_answer_is_late(void)
 {
 	static const struct {
@@ -1398,6 +1430,7 @@ int main(void)
 	nothing_is_written_that_is_not_covered();
 	what_the_host_does_not_see_covered_waits();
 	lies_are_named();
+	a_sector_whose_answer_was_lost_is_found();
 	who_does_not_answer_is_late();
 	in_the_end_it_is_given_up();
 	busy_hosts_are_asked_again();
