@@ -29,6 +29,7 @@ const struct command *const commands[] = {
 	&cmd_store_get,
 	&cmd_store_cat,
 	&cmd_store_share,
+	&cmd_store_audit,
 	&cmd_ledger_check,
 	&cmd_ledger_export,
 	&cmd_contract_deploy,

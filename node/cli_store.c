@@ -1,6 +1,6 @@
 /* cli_store.c - storing with strangers, as typed. The work is done by the
  * methods of methods_store*.c. */
-#include "node/cli_commands.h"
+#include "node/cli_store.h"
 
 #include "node/cli_params.h"
 #include "node/cli_pipe.h"
@@ -12,15 +12,6 @@
 #include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-#define OPTION_HOST \
-	{ \
-		"host", OPT_LIST, NULL, 0, 0, "IP:PORT", \
-			"a host to begin with, which tells of others; may be " \
-			"given again" \
-	}
-#define WALLET_OPTIONS \
-	OPTION_HOST, OPTION_PASSPHRASE_FILE, OPTION_RPC, OPTION_LOG_LEVEL
 
 #define CODING_OPTIONS \
 	{"k", OPT_INT, "10", 1, 64, "N", "shards that bring everything back"}, \
@@ -144,9 +135,9 @@ static enum err_code call_telling(struct cli *cli, struct cli_pipe *pipe,
 	return code;
 }
 
-static enum err_code store_call(struct cli *cli, const char *method,
-				json_t *take_params, json_t **result,
-				struct err *e)
+enum err_code cli_store_call(struct cli *cli, const char *method,
+			     json_t *take_params, json_t **result,
+			     struct err *e)
 {
 	return call_telling(cli, NULL, method, take_params, result, e);
 }
@@ -244,7 +235,7 @@ static enum err_code run_put(struct cli *cli, json_t **result, struct err *e)
 		return code;
 	}
 	code = pipe ? pipe_call(cli, true, "store_put", params, result, e)
-		    : store_call(cli, "store_put", params, result, e);
+		    : cli_store_call(cli, "store_put", params, result, e);
 	if (code != ERR_NONE)
 		return code;
 	progress_bytes(bytes, sizeof(bytes),
@@ -289,7 +280,7 @@ static enum err_code run_cost(struct cli *cli, json_t **result, struct err *e)
 		json_decref(params);
 		return code;
 	}
-	return store_call(cli, "store_cost", params, result, e);
+	return cli_store_call(cli, "store_cost", params, result, e);
 }
 
 /* ---- hosts ---- */
@@ -301,7 +292,7 @@ static enum err_code run_hosts(struct cli *cli, json_t **result, struct err *e)
 	size_t i;
 
 	cli_put_list(cli, params, "host");
-	code = store_call(cli, "store_hosts", params, result, e);
+	code = cli_store_call(cli, "store_hosts", params, result, e);
 	if (code != ERR_NONE)
 		return code;
 	hosts = json_object_get(*result, "hosts");
@@ -329,7 +320,7 @@ static enum err_code run_ls(struct cli *cli, json_t **result, struct err *e)
 	if (cli->arg_count)
 		(void)json_object_set_new(params, "name",
 					  json_string(cli->args[0]));
-	code = store_call(cli, "store_ls", params, result, e);
+	code = cli_store_call(cli, "store_ls", params, result, e);
 	if (code != ERR_NONE)
 		return code;
 	files = json_object_get(*result, "files");
@@ -357,7 +348,7 @@ static enum err_code run_get(struct cli *cli, json_t **result, struct err *e)
 		return code;
 	}
 	cli_put_list(cli, params, "host");
-	code = store_call(cli, "store_get", params, result, e);
+	code = cli_store_call(cli, "store_get", params, result, e);
 	if (code != ERR_NONE)
 		return code;
 	progress_bytes(bytes, sizeof(bytes),
@@ -384,7 +375,7 @@ static enum err_code run_share(struct cli *cli, json_t **result, struct err *e)
 	enum err_code code;
 
 	cli_put_text(cli, params, "access");
-	code = store_call(cli, "store_share", params, result, e);
+	code = cli_store_call(cli, "store_share", params, result, e);
 	if (code == ERR_NONE)
 		cli_print(cli, "%s\n", cli_text_of(*result, "link"));
 	return code;

@@ -32,6 +32,7 @@ const struct method methods[] = {
 	{"store_ls", true, false, method_store_ls},
 	{"store_get", true, false, method_store_get},
 	{"store_share", true, false, method_store_share},
+	{"store_audit", true, false, method_store_audit},
 };
 const size_t method_count = sizeof(methods) / sizeof(methods[0]);
 

@@ -40,6 +40,7 @@ void linked_free(struct linked *l)
 		return;
 	placement_free(l->placement);
 	object_keys_clear(&l->keys);
+	free(l->additions);
 	free(l);
 }
 
@@ -98,7 +99,24 @@ static void take_owner(struct link_look *l, const struct rent_result *r)
 		       sizeof(f->keys.steward_pk));
 }
 
-/* All of them are merged: each adds places, none takes any away. */
+/* So that who adds to them can say them again. */
+static void keep_additions(struct linked *f, const struct placement_addition *a,
+			   size_t n)
+{
+	struct placement_addition *all;
+
+	if (n == 0 || n > PLACEMENT_ADDITIONS_MAX - f->additions_n)
+		return;
+	all = realloc(f->additions, (f->additions_n + n) * sizeof(*all));
+	if (!all)
+		return;
+	memcpy(all + f->additions_n, a, n * sizeof(*a));
+	f->additions = all;
+	f->additions_n += n;
+}
+
+/* All of them are merged: each adds places, none takes any away. A sequence
+ * that is seen again is of the same record. */
 static void take_steward(struct link_look *l, const struct rent_result *r)
 {
 	struct linked *f = l->found;
@@ -110,6 +128,8 @@ static void take_steward(struct link_look *l, const struct rent_result *r)
 				  r->data, r->len, NULL) != ERR_NONE)
 		return;
 	(void)placement_merge(f->placement, a, n);
+	if (sequence != f->steward_sequence)
+		keep_additions(f, a, n);
 	if (sequence > f->steward_sequence)
 		f->steward_sequence = sequence;
 	free(a);

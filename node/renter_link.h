@@ -22,6 +22,10 @@ struct linked {
 	struct placement *placement;
 	uint64_t sequence;	   /* of the owner's record */
 	uint64_t steward_sequence; /* of the stewards'; 0: there is none */
+	/* what all of those say, merged into the placement already; some more
+	 * than once */
+	struct placement_addition *additions; /* heap */
+	size_t additions_n;
 };
 void linked_free(struct linked *l); /* NULL is a no-op */
 

@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""cli_steward.py - what is stored is looked after: audits, repairs, and a
+steward who does both with a link alone, on a chain of this machine.
+
+usage: cli_steward.py --bin DIR [--keep]
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+import nodes  # noqa: E402
+import stage  # noqa: E402
+from nodes import Node  # noqa: E402
+from stage import Failed, MIB, wait_for  # noqa: E402
+
+PERIOD = 40  # blocks
+TERM = 50  # periods
+HOSTS = 8
+failed = 0
+
+
+def check(name, good, detail=""):
+    global failed
+    failed += not good
+    print("%s %s%s" % ("ok    " if good else "FAILED", name,
+                       "" if good else ": %s" % (detail,)), flush=True)
+
+
+def refusal(node, *words):
+    """Why it is not done; "" when it is."""
+    try:
+        node.run(*words)
+    except Failed as e:
+        return str(e)
+    return ""
+
+
+def each(work, items):
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(work, items))
+
+
+class Town:
+    """Hosts, each in a network of its own, and who stores with them."""
+
+    def __init__(self, st, directory, addresses):
+        self.st, self.directory = st, directory
+        self.chain = stage.Chain(st, addresses[0], "--block-time", "1")
+        self.renter = Node(directory, "renter", addresses[0], self.chain)
+        self.steward = Node(directory, "steward", addresses[1], self.chain)
+        self.hosts = [Node(directory, "host%d" % i, a, self.chain)
+                      for i, a in enumerate(addresses[2:])]
+        people = [self.renter, self.steward, *self.hosts]
+        each(lambda n: n.make_wallet(), people)
+        each(lambda n: n.configure(rpc=self.chain.url, confirmations="1"),
+             people)
+        made = self.renter.run("contract", "deploy", "--test-token",
+                               "--period", str(PERIOD))
+        each(lambda n: n.configure(bank=made["bank"], token=made["token"]),
+             people)
+        each(self.fund, people)
+        each(self.enable, self.hosts)
+        for host in self.hosts:
+            self.start(host)
+        for host in self.hosts:
+            self.wait_up(host)
+
+    @staticmethod
+    def fund(node):
+        node.run("contract", "mint", "1000", "--account", "storage")
+        node.run("deposit", "900", "--account", "storage")
+
+    def first(self):
+        return self.hosts[0].address + ":6881"
+
+    def known(self):
+        """Every host, by name: gossip takes its time."""
+        return [w for h in self.hosts for w in ("--host",
+                                                h.address + ":6881")]
+
+    def enable(self, host):
+        host.disk = host.home + ".disk"
+        os.makedirs(host.disk)
+        if host is not self.hosts[0]:
+            host.configure(host_peer=self.first())
+        host.run("host", "enable", "--path", host.disk, "--space", "64MiB",
+                 "--price", "100", "--span", "1", "--min-term", "1",
+                 "--max-term", "1000")
+
+    def start(self, node, *options):
+        node.daemon = self.st.spawn(node.name, [
+            os.path.join(nodes.BIN, "seedbankd"), "--home", node.home,
+            "--listen", node.address + ":6881", "--passphrase-file",
+            node.passphrase, *options])
+
+    @staticmethod
+    def wait_up(host):
+        wait_for("a host", 60, lambda: os.path.exists(
+            host.home + "/api.sock") and host.run(
+                "host", "status", wallet=False).get("state") == "up",
+                 host.daemon)
+
+    @staticmethod
+    def kill(node):
+        os.kill(node.daemon.pid, signal.SIGKILL)
+        node.daemon.wait(20)
+        try:
+            os.unlink(node.home + "/api.sock")
+        except FileNotFoundError:
+            pass
+
+    def by_address(self, address):
+        return next(h for h in self.hosts
+                    if h.storage_account.lower() == address.lower())
+
+
+def overwrite(host):
+    """Its disk keeps nothing of what it was given, but for the headers."""
+    volume = os.path.join(host.disk, "seedbank.volume")
+    size = os.path.getsize(volume)
+    with open(volume, "r+b") as f:
+        f.seek(MIB)
+        for _ in range(size // MIB - 1):
+            f.write(os.urandom(MIB))
+
+
+def audits(town, link):
+    renter = town.renter
+    got = renter.run("store", "audit", "data", "--samples", "300")
+    check("all of it is right", got["right"] == got["samples"] >= 300 and
+          got["wrong"] == got["unanswered"] == 0, got)
+    check("and that is what it shows", {c["confidence"]: c["at_most"] for c in
+          got["claims"]} == {95: "0.009937", 99: "0.015234"}, got["claims"])
+    check("each host is counted", sum(h["right"] for h in got["hosts"]) ==
+          got["samples"] and len(got["hosts"]) == 5, got["hosts"])
+    steward = town.steward
+    got = steward.run("store", "audit", link, "--samples", "59",
+                      *town.known())
+    check("who has a sample link audits, too", got["right"] ==
+          got["samples"] == 60, got)
+    check("and a link of anything else is none", "link" in refusal(
+        steward, "store", "audit", link[:-3]), link)
+    return {h["address"] for h in got["hosts"]}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", default=nodes.BIN)
+    parser.add_argument("--keep", action="store_true")
+    args = parser.parse_args()
+    nodes.BIN = os.path.abspath(args.bin)
+    addresses, _ = stage.enter_namespace(
+        ["10.77.0.1", "10.77.100.1"] +
+        ["10.77.%d.1" % (i + 1) for i in range(HOSTS)])
+    directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-steward-"))
+    try:
+        with stage.Stage(os.path.join(directory, "log")) as st:
+            town = Town(st, directory, addresses)
+            run(town)
+    finally:
+        if args.keep:
+            print("kept: " + directory)
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+    return 1 if failed else 0
+
+
+def run(town):
+    renter = town.renter
+    source = os.path.join(town.directory, "data")
+    stage.make_file(source, 5 * MIB)
+    renter.run("store", "put", source, "--k", "2", "--n", "5",
+               "--periods", str(TERM), *town.known())
+    sample = renter.run("store", "share", "data", "--access",
+                        "sample")["link"]
+    audits(town, sample)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
