@@ -273,11 +273,45 @@ def held(node, renter, directory, first):
     node.run("host", "disable", "--path", first + "2", wallet=False)
 
 
+def killed_in_a_put(st, node, renter, daemon, directory, first):
+    """kill -9 of the host, three times while a renter stores: the renter goes
+    on, and what was acknowledged is there."""
+    node.run("host", "enable", "--path", first, "--space", "120MiB")
+    before = status(node)
+    source = os.path.join(directory, "large.bin")
+    stage.make_file(source, 80 * MIB)
+    put = st.spawn("put", renter.argv(
+        "store", "put", source, "--k", "1", "--n", "1", "--host",
+        node.address + ":6881", "--periods", str(TERM), "--passphrase-file",
+        renter.passphrase))
+    held, kills = 0, 0
+    for i in range(3):
+        s = wait_for("sectors", 60, lambda: put.poll() is not None or (
+            lambda s: s["staged"] > held + 5 and s)(status(node)), daemon)
+        if put.poll() is not None:
+            break
+        os.kill(daemon.pid, signal.SIGKILL)
+        daemon.wait(20)
+        daemon = start(st, node, "seedbankd-put-%d" % i)
+        again = up(node, daemon)
+        check("killed in a put, it has all that it said it has",
+              again["staged"] >= s["staged"] and again["lost"] == 0,
+              (s["staged"], again["staged"]))
+        held, kills = again["staged"], kills + 1
+    put.wait(90)
+    s = status(node)
+    check("killed %d times, the put ends well" % kills, put.status == 0 and
+          kills > 0 and s["staged"] == 0 and s["lost"] == 0 and
+          81 <= s["sectors"] - before["sectors"] <= 90 and
+          s["opened"] == before["opened"] + 1, (before, s, told(put)[-300:]))
+    return daemon
+
+
 def rotten(node, renter, daemon, chain, directory, first):
     """A disk that forgets is noticed before, or when, a proof is due."""
     store(node, renter, directory, "rot.bin", 3 * MIB)
     with open(first + "/seedbank.volume", "r+b") as f:
-        for slot in range(12):
+        for slot in range(os.path.getsize(f.name) // MIB - 1):
             f.seek((slot + 1) * MIB + 700)
             f.write(b"rot")
     blocks = Blocks(chain)
@@ -368,6 +402,8 @@ def main():
             renter.configure(rpc=chain.url, bank=made["bank"])
             fund(renter)
             daemon = proofs(st, node, renter, daemon, chain, directory, first)
+            daemon = killed_in_a_put(st, node, renter, daemon, directory,
+                                     first)
             rotten(node, renter, daemon, chain, directory, first)
             chain.call("anvil_mine", hex((TERM + 12) * PERIOD))
             wait_for("giving up", 30, lambda: not status(node)["agreements"],
