@@ -153,7 +153,9 @@ static void print_status(const struct cli *cli, const json_t *r)
 	cli_print(cli, "renting    %s, %s\n",
 		  json_is_true(json_object_get(r, "enabled")) ? "enabled"
 							      : "disabled",
-		  cli_text_of(r, "state"));
+		  json_is_true(json_object_get(r, "daemon"))
+			  ? cli_text_of(r, "state")
+			  : "no daemon runs");
 	if (*cli_text_of(r, "trouble"))
 		cli_print(cli, "trouble    %s\n", cli_text_of(r, "trouble"));
 	if (*cli_text_of(r, "address"))
@@ -170,6 +172,12 @@ static void print_status(const struct cli *cli, const json_t *r)
 		  "lost\n",
 		  number(r, "agreements"), number(r, "opened"),
 		  number(r, "sectors"), number(r, "lost"));
+	if (!json_is_true(json_object_get(r, "daemon"))) {
+		cli_print(cli,
+			  "what is due and earned is known while seedbankd "
+			  "runs\n");
+		return;
+	}
 	cli_print(cli, "earned     %s; %s locked as collateral\n",
 		  cli_text_of(r, "earned"), cli_text_of(r, "collateral"));
 	cli_print(cli,

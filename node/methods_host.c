@@ -145,6 +145,10 @@ static enum err_code take_dir(char out[PATH_MAX], const char *path, bool make,
 	if (make && mkdir(path, 0700) != 0 && errno != EEXIST)
 		return err_fail(e, ERR_IO, "%.100s cannot be made: %s", path,
 				strerror(errno));
+	if (!make && access(path, F_OK) != 0) { /* it would be made */
+		(void)snprintf(out, PATH_MAX, "%s", path);
+		return ERR_NONE;
+	}
 	if (!realpath(path, out))
 		return err_fail(e, ERR_IO, "%.100s: %s", path, strerror(errno));
 	if (access(out, R_OK | W_OK | X_OK) != 0)

@@ -95,6 +95,13 @@ def before(node, disk):
     check("and what it would come to stood before", "collateral         8 lock"
           in got[1] and "income, all rented" in got[1], got)
     check("and nothing was made", not os.listdir(disk), os.listdir(disk))
+    address = node.run("wallet", "address", "--account", "storage")["address"]
+    node.chain.call("anvil_setBalance", address, "0x0")
+    got = typed(node, "host", "enable", "--path", disk + "/new", "--space",
+                "8MiB", "--price", "1024", "--dry-run")
+    check("without coin it says that proofs cost some", got[0] == 0 and
+          address + " has no ETH" in got[1], got)
+    check("a dry run makes no directory either", not os.listdir(disk))
 
 
 def fund(node):
