@@ -343,9 +343,11 @@ void host_space(struct host *h, const char *dir, uint32_t sectors)
 		host_alarm(h, true, "%.100s: %s", dir, e.msg);
 }
 
-/* What was asked for in an earlier run goes on. */
+/* What was asked for in an earlier run goes on; it may have ended after what
+ * was drained had gone, and before the config knew. */
 static void ask_space(struct host *h)
 {
+	forget_drained(h);
 	for (unsigned i = 0; i < h->conf.n_paths; i++)
 		host_space(h, h->conf.paths[i].dir, h->conf.paths[i].sectors);
 }

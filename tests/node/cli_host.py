@@ -306,11 +306,13 @@ def killed_in_a_put(st, node, renter, daemon, directory, first):
               (s["staged"], again["staged"]))
         held, kills = again["staged"], kills + 1
     put.wait(90)
-    s = status(node)
+    s = wait_for("the agreement", 20, lambda: (
+        lambda s: s["opened"] == before["opened"] + 1 and s)(status(node)),
+        daemon)
     check("killed %d times, the put ends well" % kills, put.status == 0 and
           kills > 0 and s["staged"] == 0 and s["lost"] == 0 and
-          81 <= s["sectors"] - before["sectors"] <= 90 and
-          s["opened"] == before["opened"] + 1, (before, s, told(put)[-300:]))
+          81 <= s["sectors"] - before["sectors"] <= 90,
+          (before, s, told(put)[-300:]))
     return daemon
 
 
@@ -352,7 +354,8 @@ def proofs(st, node, renter, daemon, chain, directory, first):
     daemon = start(st, node, "seedbankd-proves")
     again = up(node, daemon)
     check("after kill -9 nothing is lost", again["sectors"] == s["sectors"] and
-          again["lost"] == 0 and again["agreements"] == 1, again)
+          again["lost"] == 0 and again["agreements"] == 1 and
+          not again["alarms"], again)
     check("and it is known again what was earned", wait_for(
         "earned", 20, lambda: status(node)["earned"] == s["earned"], daemon))
     blocks = Blocks(chain)
