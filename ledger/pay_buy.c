@@ -145,7 +145,7 @@ static struct amount dues_led(const struct pay_session *s)
  * acknowledged, because each costs both sides a signature and a commit. That
  * time is the right measure: the ack came behind all blocks that were on their
  * way, which the seller had charged and we not yet counted. A quarter is added
- * for luck. */
+ * for luck, and more when the seller ran out all the same. */
 static struct amount refill_at(const struct pay_session *s, uint64_t step)
 {
 	uint64_t bytes = step / 2, need;
@@ -154,7 +154,7 @@ static struct amount refill_at(const struct pay_session *s, uint64_t step)
 		need = more_of(last_second(s->pair, s->p->now_ms),
 			       last_moment(s->pair, s->p->now_ms) *
 				       PAY_STEP_FAST_DIV) *
-		       (uint64_t)s->buy.took_ms / 800;
+		       (uint64_t)(s->buy.took_ms + s->buy.early_ms) / 800;
 		if (need < step / PAY_REFILL_DIV)
 			need = step / PAY_REFILL_DIV;
 		if (need < bytes)
@@ -972,6 +972,19 @@ void pay_buy_due(struct pay_pair *pair, struct amount due, uint32_t bytes)
 	pair->out_dirty = true;
 }
 
+/* A capped seller sends what its cap grants at each tick in one lump, and what
+ * waits for a receipt then is lost to both. */
+static void learn_lumps(struct pay_session *s, bool ran_out)
+{
+	int64_t ms = s->buy.early_ms;
+
+	if (!ran_out)
+		ms -= (ms + PAY_EARLY_DIV - 1) / PAY_EARLY_DIV;
+	else if (s->buy.proved)
+		ms += PAY_EARLY_MS;
+	s->buy.early_ms = ms < PAY_EARLY_MAX_MS ? ms : PAY_EARLY_MAX_MS;
+}
+
 static enum err_code on_ack(struct pay_session *s, const struct pay_msg_ack *m,
 			    struct err *e)
 {
@@ -991,6 +1004,7 @@ static enum err_code on_ack(struct pay_session *s, const struct pay_msg_ack *m,
 		s->buy.sent_ms = 0;
 		s->buy.since_ms = now;
 	}
+	learn_lumps(s, m->hold);
 	s->buy.acked = amount_max(s->buy.acked, m->amount);
 	if (nothing_under_way(s))
 		compare_counts(s, m->owed);

@@ -40,7 +40,10 @@
 #define PAY_LOSS_DIV 64	  /* of what a payee delivered may get lost */
 #define PAY_RAISE_DIV 8	  /* a bid rises by this part */
 #define PAY_REFILL_DIV 16 /* of a step is left ahead at least */
-#define PAY_LOOK_DIV 64	  /* of a step arrives between two looks */
+#define PAY_EARLY_MS 8	  /* a hold adds this to early_ms, */
+#define PAY_EARLY_MAX_MS 500
+#define PAY_EARLY_DIV 16 /* each ack without takes this part away */
+#define PAY_LOOK_DIV 64	 /* of a step arrives between two looks */
 #define PAY_FACTS_PER_TICK 16
 
 /* Bytes of the running and of the last whole interval. */
@@ -168,6 +171,7 @@ struct pay_session {
 		int64_t sent_ms;   /* newest receipt; 0: acknowledged */
 		int64_t wanted_ms; /* when it was asked of the signer */
 		int64_t took_ms;   /* from there to its ack; 0: not measured */
+		int64_t early_ms;  /* on top: its blocks come in lumps */
 		uint64_t unseen, look; /* bytes since the last look at what is
 					* due; how many until the next */
 		struct amount sent;    /* highest amount sent on this session */

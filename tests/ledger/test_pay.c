@@ -155,6 +155,31 @@ static void steps_grow_with_the_rate(void)
 	sim_free(sim);
 }
 
+/* What comes in lumps (here of a turn each, a MiB) runs out between receipts
+ * that are timed for a stream: after a few times they are timed for lumps. */
+static void lumps_seldom_wait_for_a_receipt(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node_config sc = seller_cfg;
+	struct sim_node *seller, *buyer = sim_node(sim, &buyer_cfg);
+	struct pay_job *job = sim_job(buyer, 1, 1024, 100000);
+	struct sim_link_config cfg = {.rate = 100 * MIB, .latency_ms = 1};
+	unsigned waited, asked;
+
+	sc.trust_start = 5000;
+	seller = sim_node(sim, &sc);
+	(void)sim_connect(sim, buyer, job, seller, &cfg);
+	sim_run(sim, 5000);
+	waited = sim_events(seller, PAY_EV_READY);
+	asked = sim_signatures(buyer);
+	sim_run(sim, 10000);
+	waited = sim_events(seller, PAY_EV_READY) - waited;
+	asked = sim_signatures(buyer) - asked;
+	EXPECT(waited * 8 <= asked, "%u waits for %u receipts", waited, asked);
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
 /* Above 8 MiB no more is ahead than a sixteenth of what the seller ever
  * delivered: one that comes in a burst, and goes, has earned it. Once it has
  * delivered enough its step is there at the first sixteenth of a second. */
@@ -608,6 +633,7 @@ int main(void)
 	a_download_ends_with_nothing_to_spare();
 	cashing_costs_the_payer_nothing();
 	steps_grow_with_the_rate();
+	lumps_seldom_wait_for_a_receipt();
 	fast_sellers_have_earned_their_step();
 	a_flood_is_what_nothing_calls_for();
 	a_free_slot_is_never_charged();
