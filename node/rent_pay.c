@@ -18,6 +18,7 @@
 #define WINDOW 16      /* sectors: of the protocol's due step */
 #define STEP_RENT 1024 /* sectors, for a span */
 #define WHY_MAX 120
+#define DEAR "fetching from it costs more than `max-egress` allows"
 
 struct rent_till {
 	struct rent_pay *rp;
@@ -43,8 +44,9 @@ struct rent_pay {
 	struct pay_job *job;	/* the present budget's */
 	struct pay_job *always; /* without one */
 	struct rent_pay_listener *listeners;
-	struct amount egress; /* ours, a GiB */
-	struct amount trust;  /* as the settings have it */
+	struct amount egress;	  /* ours, a GiB */
+	struct amount max_egress; /* others' */
+	struct amount trust;	  /* as the settings have it */
 	bool work;
 };
 
@@ -121,6 +123,16 @@ static void on_close(void *ctx, void *session_ctx, const struct err *e)
 	rent_link_close(t->link, e->msg);
 }
 
+/* Where no budget bounds it, what is fetched has a price to be bounded by: a
+ * host may ask any for what only it has. */
+static bool is_dear(const struct rent_till *t)
+{
+	const struct rent_offer *o = rent_client_offer(t->client);
+
+	return o && t->rp->job == t->rp->always &&
+	       amount_cmp(o->sheet.egress, t->rp->max_egress) > 0;
+}
+
 static uint64_t on_missing(void *ctx, void *session_ctx, uint64_t enough)
 {
 	const struct rent_till *t = session_ctx;
@@ -128,7 +140,7 @@ static uint64_t on_missing(void *ctx, void *session_ctx, uint64_t enough)
 
 	(void)ctx;
 	o = t->client ? rent_client_offer(t->client) : NULL;
-	if (!o || amount_is_zero(o->sheet.egress))
+	if (!o || amount_is_zero(o->sheet.egress) || is_dear(t))
 		return 0;
 	return rent_client_wanted(t->client, enough);
 }
@@ -651,13 +663,24 @@ void rent_pay_turn_end(struct engine *en)
 		turn_end(rp);
 }
 
+/* What is asked for would wait for nothing. */
+static void leave_dear(struct rent_till *t)
+{
+	if (is_dear(t) && amount_is_zero(t->due) && amount_is_zero(t->prepay) &&
+	    rent_client_wanted(t->client, 1))
+		rent_link_close(t->link, DEAR);
+}
+
 static void on_tick(void *ctx)
 {
 	struct rent_pay *rp = ctx;
 
-	for (struct rent_till *t = rp->tills; t; t = t->next)
+	for (struct rent_till *t = rp->tills; t; t = t->next) {
 		if (t->client && !t->pay)
 			(void)lead(t);
+		if (t->client)
+			leave_dear(t);
+	}
 	pay_tick(rp->lend.pay, now_of(rp), clock_unix_s());
 	on_work(rp);
 	loop_timer_set(rp->timer, TICK_MS);
@@ -686,6 +709,9 @@ static enum err_code make_pay(struct rent_pay *rp, struct err *e)
 	if (code == ERR_NONE)
 		code = pay_new(&rp->lend.pay, &cfg, &host, &book,
 			       rp->engine->log, now_of(rp), clock_unix_s(), e);
+	if (code == ERR_NONE)
+		code = money_parse(m, engine_text(rp->engine, "max-egress"),
+				   &rp->max_egress, e);
 	if (code == ERR_NONE)
 		code = job_new(&rp->always, rp, key, amount_max112(), e);
 	rp->job = rp->always;

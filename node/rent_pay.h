@@ -99,8 +99,9 @@ void rent_till_found(struct rent_till *t, struct amount due);
 const char *rent_till_why(const struct rent_till *t);
 
 /* What is spent from here on is of a budget: of one `store` call, known by its
- * key over restarts. One at a time; without one nothing but the prices agreed
- * bounds it. ERR_LIMIT, ERR_DB, ERR_NOMEM: the one before stays. */
+ * key over restarts. One at a time; without one the price of what is fetched is
+ * bounded by the setting `max-egress`. ERR_LIMIT, ERR_DB, ERR_NOMEM: the one
+ * before stays. */
 enum err_code rent_pay_budget(struct rent_pay *rp, const uint8_t key[20],
 			      struct amount budget, struct err *e)
 	__attribute__((warn_unused_result));

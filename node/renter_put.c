@@ -139,14 +139,16 @@ static enum err_code begin_budget(struct put *p, struct err *e)
 
 static void end_budget(struct put *p, bool complete)
 {
-	struct rent_pay *pay = rent_pay_of(p->renter->engine, NULL);
+	struct rent_pay *pay;
 	uint8_t key[20];
 
+	if (!p->paying)
+		return;
+	p->paying = false;
+	pay = rent_pay_of(p->renter->engine, NULL);
 	if (!pay)
 		return;
-	if (p->paying)
-		rent_pay_unlisten(pay, &p->receipts);
-	p->paying = false;
+	rent_pay_unlisten(pay, &p->receipts);
 	if (!p->budgeted)
 		return;
 	p->budgeted = false;

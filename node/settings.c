@@ -57,6 +57,8 @@ const struct option settings_table[] = {
 	 "(default: what a GiB costs)"},
 	{"max-trust", OPT_AMOUNT, "1000", 0, 0, "TOKENS",
 	 "what a payer without a reserve may owe at the most"},
+	{"max-egress", OPT_AMOUNT, "10", 0, 0, "TOKENS",
+	 "the most that a GiB fetched from a host may cost"},
 	{"wallet-index", OPT_INT, "0", 0, (INT32_MAX - 1) / 2, "N",
 	 "accounts of the recovery phrase: for speed 2N, for renting 2N + 1"},
 	{"passphrase-file", OPT_STRING, NULL, 0, 0, "FILE",

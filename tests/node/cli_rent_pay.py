@@ -132,6 +132,14 @@ def killed(st, host, renter, daemon, directory, due):
 def fetched(host, renter, directory, due):
     """Bytes are paid as they come, to the block."""
     out = os.path.join(directory, "out")
+    try:
+        renter.run("store", "get", "first.bin", "--out", out)
+        check("what is dearer than max-egress is not paid", False)
+    except stage.Failed:
+        r = Receipts(renter)
+        check("what is dearer than max-egress is not paid", r.spent - due <
+              decimal.Decimal("1e-15"), (str(r), due))
+    renter.run("config", "max-egress", str(EGRESS), wallet=False)
     renter.run("store", "get", "first.bin", "--out", out)
     check("it is what was stored", filecmp.cmp(
         os.path.join(directory, "first.bin"), os.path.join(out, "first.bin"),
