@@ -8,6 +8,8 @@
 #define BROKE_MAX 256U /* questions without memory for them, of one turn */
 #define CHECKING_MAX (64U << 20) /* bytes of records that wait */
 #define MIB (UINT32_C(1) << 20)
+/* Of a placement record from an account that stores nothing here. */
+#define RECORD_STRANGER_MAX (256U << 10)
 
 struct pend {		       /* one question that is not answered */
 	struct work_job job;   /* PLACE: the check of its signature */
@@ -370,6 +372,34 @@ static void next_agreement(struct pend *p)
 		fail_later(p, &e);
 }
 
+static void on_known(void *ctx, const struct sectors_answer *a,
+		     const struct err *e)
+{
+	struct pend *p = ctx;
+
+	if (e && e->code != ERR_STATE)
+		log_fault(p, e);
+	if (e)
+		fail(p, e->code);
+	else if (a->record.size == 0)
+		fail(p, ERR_STATE);
+	else
+		store_record(p);
+}
+
+/* Whoever stores here brought the key: a steward may go on with its record,
+ * as far as that takes little. */
+static void ask_known(struct pend *p)
+{
+	struct err e = {0};
+
+	if (p->len > RECORD_STRANGER_MAX)
+		fail(p, ERR_STATE);
+	else if (sectors_placement(p->st->cfg.sectors, &p->root, 0, 0, 1,
+				   on_known, p, &e) != ERR_NONE)
+		fail_later(p, &e);
+}
+
 /* Does what this account stores allow for so many records? */
 static void on_agreement(void *ctx, const struct sectors_answer *a,
 			 const struct err *e)
@@ -383,7 +413,10 @@ static void on_agreement(void *ctx, const struct sectors_answer *a,
 	}
 	if (e || !address_eq(&a->info->key.renter, &p->key.renter)) {
 		/* no agreement at all, or too little in them */
-		fail(p, p->sectors == 0 ? ERR_STATE : ERR_LIMIT);
+		if (p->sectors == 0)
+			ask_known(p);
+		else
+			fail(p, ERR_LIMIT);
 		return;
 	}
 	p->at = a->info->key;

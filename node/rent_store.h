@@ -6,7 +6,8 @@
  * answers it. What the disk does not know is decided here:
  *   - a placement record is kept under the key that signed it (record.h), and
  *     only for accounts that have an agreement here; their records take no more
- *     MiB than they store sectors, and one
+ *     MiB than they store sectors, and one. Others may only go on, up to 256
+ *     KiB, with a key of which a record is here already (stewards)
  *   - lists of agreements that go to the chain keep what earlier revisions
  *     named; those of unopened ones do not
  * Puts that the disk has no room for in memory wait here, in their order.

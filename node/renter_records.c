@@ -39,7 +39,7 @@ struct records {
 	void *ctx;
 	struct loop_timer *timer;
 	struct rent_listener listener;
-	struct record record[RECORDS_OBJECTS_MAX];
+	struct record record[RECORDS_OBJECTS_MAX * 2]; /* the stewards' too */
 	size_t n;
 	bool with_head;
 	uint64_t head_sequence;
@@ -69,6 +69,34 @@ static bool find_object(void *ctx, const struct renter_object *o)
 	return false;
 }
 
+static enum err_code copy_hosts(struct record *out, const struct address *hosts,
+				unsigned n, struct err *e)
+{
+	out->hosts = calloc(n + 1U, sizeof(*out->hosts));
+	if (!out->hosts)
+		return err_fail(e, ERR_NOMEM, "a record");
+	memcpy(out->hosts, hosts, n * sizeof(*hosts));
+	out->hosts_n = n;
+	return ERR_NONE;
+}
+
+/* What stewards say has to begin somewhere. */
+static enum err_code seal_empty(struct record *out,
+				const struct object_keys *keys,
+				const struct placement *p, struct err *e)
+{
+	struct placement_addition none = {0};
+	struct rng rng = rng_system();
+	enum err_code code = renter_additions_seal(&out->bytes, &out->len, keys,
+						   1, &none, 0, &rng, e);
+
+	out->sequence = 1;
+	memcpy(out->id, keys->steward_pk, sizeof(out->id));
+	return code == ERR_NONE ? copy_hosts(out, p->hosts, p->hosts_n, e)
+				: code;
+}
+
+/* Two: the owner's and the stewards'. */
 static enum err_code seal_record(struct records *s, struct record *out,
 				 struct renter_object *o, struct err *e)
 {
@@ -88,14 +116,10 @@ static enum err_code seal_record(struct records *s, struct record *out,
 	if (code == ERR_NONE) {
 		memcpy(out->id, keys.owner_pk, sizeof(out->id));
 		out->sequence = o->sequence;
-		out->hosts = calloc(p->hosts_n + 1U, sizeof(*out->hosts));
-		out->hosts_n = p->hosts_n;
-		if (!out->hosts)
-			code = err_fail(e, ERR_NOMEM, "a record");
-		else
-			memcpy(out->hosts, p->hosts,
-			       p->hosts_n * sizeof(*p->hosts));
+		code = copy_hosts(out, p->hosts, p->hosts_n, e);
 	}
+	if (code == ERR_NONE)
+		code = seal_empty(out + 1, &keys, p, e);
 	placement_free(p);
 	object_keys_clear(&keys);
 	return code;
@@ -110,7 +134,8 @@ static enum err_code add_record(struct records *s, int64_t id, struct err *e)
 	if (code == ERR_NONE && !v.is_found)
 		code = err_fail(e, ERR_STATE, "no such object");
 	if (code == ERR_NONE)
-		code = seal_record(s, &s->record[s->n++], &v.found, e);
+		code = seal_record(s, &s->record[s->n], &v.found, e);
+	s->n += 2;
 	if (code == ERR_NONE)
 		code = renter_db_set_object(s->renter->db, &v.found, e);
 	return code;
@@ -319,34 +344,76 @@ static enum err_code prepare(struct records *s, const int64_t *objects,
 	return code == ERR_NONE ? add_targets(s, e) : code;
 }
 
+static enum err_code records_new(struct records **out, struct renter *r,
+				 records_fn *fn, void *ctx, struct err *e)
+{
+	struct records *s = calloc(1, sizeof(*s));
+
+	if (s) {
+		s->renter = r;
+		s->fn = fn;
+		s->ctx = ctx;
+		s->timer = loop_timer_new(r->engine->loop, on_timer, s);
+	}
+	if (!s || !s->timer) {
+		free(s);
+		return err_fail(e, ERR_NOMEM, "records");
+	}
+	s->listener = (struct rent_listener){.ctx = s, .event = on_peer};
+	rent_peers_listen(r->peers, &s->listener);
+	*out = s;
+	return ERR_NONE;
+}
+
 enum err_code records_start(struct records **out, struct renter *r,
 			    const int64_t *objects, size_t n,
 			    const struct object_head *head, records_fn *fn,
 			    void *ctx, struct err *e)
 {
-	struct records *s;
+	struct records *s = NULL;
 	enum err_code code;
 
 	if (n > RECORDS_OBJECTS_MAX)
 		return err_fail(e, ERR_LIMIT, "more than %u objects at a time",
 				RECORDS_OBJECTS_MAX);
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return err_fail(e, ERR_NOMEM, "records");
-	s->renter = r;
-	s->fn = fn;
-	s->ctx = ctx;
-	s->timer = loop_timer_new(r->engine->loop, on_timer, s);
-	code = s->timer ? prepare(s, objects, n, head, e)
-			: err_fail(e, ERR_NOMEM, "records");
+	code = records_new(&s, r, fn, ctx, e);
+	if (code == ERR_NONE)
+		code = prepare(s, objects, n, head, e);
 	if (code != ERR_NONE) {
 		records_free(s);
 		return code;
 	}
-	s->listener = (struct rent_listener){.ctx = s, .event = on_peer};
-	rent_peers_listen(r->peers, &s->listener);
 	renting_on_commit(r->renting, on_commit, s);
 	renting_want_commit(r->renting);
+	*out = s;
+	return ERR_NONE;
+}
+
+enum err_code records_tell(struct records **out, struct renter *r,
+			   const struct records_item *item, records_fn *fn,
+			   void *ctx, struct err *e)
+{
+	struct records *s = NULL;
+	enum err_code code = records_new(&s, r, fn, ctx, e);
+
+	if (code != ERR_NONE) {
+		free(item->bytes);
+		return code;
+	}
+	memcpy(s->record[0].id, item->id, sizeof(item->id));
+	s->record[0].sequence = item->sequence;
+	s->record[0].bytes = item->bytes;
+	s->record[0].len = item->len;
+	s->n = 1;
+	code = copy_hosts(&s->record[0], item->hosts, item->hosts_n, e);
+	if (code == ERR_NONE)
+		code = add_targets(s, e);
+	if (code != ERR_NONE) {
+		records_free(s);
+		return code;
+	}
+	s->committed = true; /* nothing of it is in the database */
+	loop_timer_set(s->timer, 0);
 	*out = s;
 	return ERR_NONE;
 }

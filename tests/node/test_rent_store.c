@@ -551,6 +551,35 @@ static void records_are_their_signers_and_follow_what_is_stored(void)
 	stop();
 }
 
+/* A steward stores nothing here, and the key is known. */
+static void a_record_that_is_here_is_gone_on_with_by_others(void)
+{
+	struct outcome o = {0};
+	uint8_t id[32], *first, *bytes, *large;
+	size_t len, large_len;
+	struct record_put owners = {.sequence = 1, .expires_s = 5000};
+
+	start();
+	first = record(1, 100, &len, id);
+	memcpy(owners.object.bytes, id, sizeof(id));
+	memset(owners.owner.bytes, 0x44, sizeof(owners.owner.bytes));
+	owners.bytes = first;
+	owners.len = len;
+	CHECK(srig_do(&w.disk, sectors_put_placement, &owners) == ERR_NONE,
+	      "%s", w.disk.got.msg);
+	free(first);
+	large = record(2, 300000, &large_len, id);
+	place(2, id, large, large_len, &o);
+	refused(&o, RENT_NO_ACCOUNT, "more than 256 KiB");
+	free(large);
+	bytes = record(2, 200000, &len, id);
+	place(2, id, bytes, len, &o);
+	done(&o, 1, "place");
+	forget(&o, 1);
+	free(bytes);
+	stop();
+}
+
 /* The disk takes one sector at a time; all of them come in at once. */
 static void sectors_wait_for_the_disk(void)
 {
@@ -643,6 +672,7 @@ int main(void)
 	what_is_not_here_is_told_apart_from_what_is_lost();
 	what_the_disk_refuses_has_a_name();
 	records_are_their_signers_and_follow_what_is_stored();
+	a_record_that_is_here_is_gone_on_with_by_others();
 	sectors_wait_for_the_disk();
 	a_disk_that_is_not_there_is_told();
 	the_end_comes_in_the_middle();
