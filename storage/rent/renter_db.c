@@ -90,6 +90,17 @@ static const char *const migrations[] = {
 	") STRICT, WITHOUT ROWID;"
 	"ALTER TABLE object ADD COLUMN put_s INTEGER NOT NULL DEFAULT 0"
 	"  CHECK(put_s >= 0);",
+	/* 3: objects of others that are looked after with a link; what repairs
+	 * cost, by day */
+	"CREATE TABLE steward("
+	"  object INTEGER PRIMARY KEY REFERENCES object(id) ON DELETE CASCADE,"
+	"  link BLOB NOT NULL,"
+	"  sequence INTEGER NOT NULL,"
+	"  watched INTEGER NOT NULL CHECK(watched IN (0, 1)),"
+	"  looked_s INTEGER NOT NULL, note TEXT NOT NULL"
+	") STRICT;"
+	"CREATE TABLE repair(day INTEGER PRIMARY KEY,"
+	"  spent BLOB NOT NULL CHECK(length(spent) = 16)) STRICT;",
 };
 
 #define HOST_COLUMNS \
@@ -135,7 +146,9 @@ static const char *const sql[S_COUNT] = {
 		"UPDATE object SET wrapped = ?2, state = ?3, catalogue = ?4,"
 		" size = ?5, k = ?6, n = ?7, segments = ?8, sequence = ?9,"
 		" put = ?10, put_s = ?11 WHERE id = ?12 AND name = ?1",
-	[S_OBJECTS] = "SELECT id, " OBJECT_COLUMNS " FROM object ORDER BY id",
+	[S_OBJECTS] = "SELECT id, " OBJECT_COLUMNS " FROM object"
+		      " WHERE id NOT IN (SELECT object FROM steward)"
+		      " ORDER BY id",
 	[S_HELD] = "SELECT count(*) FROM place"
 		   " WHERE object = ?1 AND (segment = ?2 OR ?2 < 0)"
 		   " AND agreement IS NOT NULL",
@@ -198,6 +211,15 @@ static const char *const sql[S_COUNT] = {
 	[S_REMOVE_PUT] = "DELETE FROM put WHERE id = ?1",
 	[S_PUTS] = "SELECT id, source, name, started_s, k, n FROM put"
 		   " ORDER BY id",
+	[S_ADD_STEWARD] = "INSERT INTO steward VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[S_SET_STEWARD] = "UPDATE steward SET link = ?2, sequence = ?3,"
+			  " watched = ?4, looked_s = ?5, note = ?6"
+			  " WHERE object = ?1",
+	[S_STEWARDS] = "SELECT object, name, link, s.sequence, watched,"
+		       " looked_s, note FROM steward s"
+		       " JOIN object o ON o.id = s.object ORDER BY object",
+	[S_ADD_SPENT] = "INSERT OR REPLACE INTO repair VALUES(?1, ?2)",
+	[S_SPENT] = "SELECT spent FROM repair WHERE day >= ?1 AND day <= ?2",
 };
 
 enum err_code renter_db_open(struct renter_db **out, const char *path,

@@ -25,6 +25,7 @@
 #define STORAGE_RENT_RENTER_DB_H
 
 #include "base/agreement.h"
+#include "base/amount.h"
 #include "base/err.h"
 #include "base/ids.h"
 #include "base/offer.h"
@@ -354,5 +355,48 @@ enum err_code renter_db_remove_put(struct renter_db *r, int64_t id,
 typedef bool renter_put_fn(void *ctx, const struct renter_put *p);
 enum err_code renter_db_puts(struct renter_db *r, renter_put_fn *fn, void *ctx,
 			     struct err *e) __attribute__((warn_unused_result));
+
+/* ---- objects of others, looked after with a link
+ * -----------------------------
+ */
+
+#define RENTER_LINK_MAX 512 /* bytes of a wrapped link */
+#define RENTER_NOTE_MAX 160
+
+/* Its object is a row like any other, for what we store of it in agreements of
+ * our own; renter_db_objects() passes it over. */
+struct renter_steward {
+	int64_t object;
+	struct hash32 name;	       /* the object's */
+	uint8_t link[RENTER_LINK_MAX]; /* wrapped, as keys are */
+	size_t link_len;
+	uint64_t sequence; /* of the newest record of additions that we told */
+	bool watched;	   /* a daemon looks after it by itself */
+	int64_t looked_s;  /* Unix; 0: never */
+	char note[RENTER_NOTE_MAX]; /* what was found, for people */
+};
+/* s->object: one that was just added. ERR_DB: it has one. */
+enum err_code renter_db_add_steward(struct renter_db *r,
+				    const struct renter_steward *s,
+				    struct err *e)
+	__attribute__((warn_unused_result));
+enum err_code renter_db_set_steward(struct renter_db *r,
+				    const struct renter_steward *s,
+				    struct err *e)
+	__attribute__((warn_unused_result));
+/* fn may change nothing. */
+typedef bool renter_steward_fn(void *ctx, const struct renter_steward *s);
+enum err_code renter_db_stewards(struct renter_db *r, renter_steward_fn *fn,
+				 void *ctx, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* What repairs cost: on this day (Unix time / 86,400), and on all from one day
+ * to another. ERR_LIMIT: it passes 128 bits. */
+enum err_code renter_db_add_repair(struct renter_db *r, int64_t day,
+				   struct amount spent, struct err *e)
+	__attribute__((warn_unused_result));
+enum err_code renter_db_repairs(struct renter_db *r, int64_t from, int64_t to,
+				struct amount *spent, struct err *e)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -48,6 +48,11 @@ enum renter_stmt {
 	S_ADD_PUT,
 	S_REMOVE_PUT,
 	S_PUTS,
+	S_ADD_STEWARD,
+	S_SET_STEWARD,
+	S_STEWARDS,
+	S_ADD_SPENT,
+	S_SPENT,
 	S_COUNT
 };
 

@@ -409,8 +409,78 @@ static void what_is_committed_survives_and_the_rest_does_not(void)
 	(void)rmdir(dir);
 }
 
+static bool count_object(void *ctx, const struct renter_object *o)
+{
+	(void)o;
+	++*(unsigned *)ctx;
+	return true;
+}
+
+static bool take_steward(void *ctx, const struct renter_steward *s)
+{
+	*(struct renter_steward *)ctx = *s;
+	return true;
+}
+
+static void objects_of_others_are_listed_apart(void)
+{
+	struct renter_db *r = open_db(DB_IN_MEMORY);
+	struct renter_object own = object_with(r, 8, 1);
+	struct renter_object other = object_with(r, 9, 1);
+	struct renter_steward s = {.object = other.id,
+				   .link = {1, 2, 3},
+				   .link_len = 3,
+				   .note = "new"},
+			      got = {0};
+	unsigned n = 0;
+
+	must(renter_db_add_steward(r, &s, NULL), "add");
+	CHECK(renter_db_add_steward(r, &s, NULL) == ERR_DB, "twice");
+	s.sequence = 7;
+	s.watched = true;
+	s.looked_s = 1000;
+	must(renter_db_set_steward(r, &s, NULL), "set");
+	must(renter_db_stewards(r, take_steward, &got, NULL), "list");
+	CHECK(got.object == other.id && got.sequence == 7 && got.watched &&
+		      got.looked_s == 1000 && got.link_len == 3 &&
+		      got.link[2] == 3 && strcmp(got.note, "new") == 0 &&
+		      memcmp(&got.name, &other.name, sizeof(got.name)) == 0,
+	      "as it was set");
+	must(renter_db_objects(r, count_object, &n, NULL), "objects");
+	CHECK(n == 1, "%u objects are ours", n);
+	must(stage(r, other.id, 0, 1, 1, 5), "its sectors are staged");
+	must(renter_db_remove_object(r, other.id, NULL), "remove");
+	got.object = 0;
+	must(renter_db_stewards(r, take_steward, &got, NULL), "list");
+	CHECK(got.object == 0, "gone with its object");
+	s.object = own.id + 100;
+	CHECK(renter_db_set_steward(r, &s, NULL) == ERR_STATE, "none");
+	renter_db_close(r);
+}
+
+static void what_repairs_cost_is_added_by_day(void)
+{
+	struct renter_db *r = open_db(DB_IN_MEMORY);
+	struct amount sum, most = amount_from_parts(UINT64_MAX, UINT64_MAX);
+
+	must(renter_db_repairs(r, 0, 100, &sum, NULL), "none");
+	CHECK(amount_is_zero(sum), "nothing yet");
+	must(renter_db_add_repair(r, 10, amount_from_u64(5), NULL), "add");
+	must(renter_db_add_repair(r, 10, amount_from_u64(6), NULL), "add");
+	must(renter_db_add_repair(r, 12, amount_from_u64(100), NULL), "add");
+	must(renter_db_repairs(r, 10, 11, &sum, NULL), "two days");
+	CHECK(amount_cmp(sum, amount_from_u64(11)) == 0, "of them alone");
+	must(renter_db_repairs(r, 0, 12, &sum, NULL), "all");
+	CHECK(amount_cmp(sum, amount_from_u64(111)) == 0, "all days");
+	CHECK(renter_db_add_repair(r, 10, most, NULL) == ERR_LIMIT,
+	      "over 128 bits");
+	renter_db_close(r);
+}
+
 int main(void)
 {
+	objects_of_others_are_listed_apart();
+	what_repairs_cost_is_added_by_day();
 	staged_sectors_get_positions_in_order();
 	staged_sectors_are_signed_in_portions();
 	a_cut_moves_the_last_into_the_gap();
