@@ -666,9 +666,13 @@ void rent_pay_turn_end(struct engine *en)
 /* What is asked for would wait for nothing. */
 static void leave_dear(struct rent_till *t)
 {
-	if (is_dear(t) && amount_is_zero(t->due) && amount_is_zero(t->prepay) &&
-	    rent_client_wanted(t->client, 1))
-		rent_link_close(t->link, DEAR);
+	if (t->failed || !is_dear(t) || !amount_is_zero(t->due) ||
+	    !amount_is_zero(t->prepay) || !rent_client_wanted(t->client, 1))
+		return;
+	t->failed = true;
+	log_line(t->rp->engine->log, LOG_WARN, t->rp->lend.name,
+		 "left a host text=\"%s\"", DEAR);
+	rent_link_close(t->link, DEAR);
 }
 
 static void on_tick(void *ctx)
