@@ -233,8 +233,10 @@ static void on_prover_event(void *ctx, const struct prover_event *ev)
 	struct host *h = ctx;
 	struct host_lease *l = lease_find(h, &ev->renter, ev->number);
 
-	/* it became final as its period ended, before that was looked at */
-	if (l && ev->kind == PROVER_MISSED && l->proved_due == ev->duty.due)
+	/* it is final, which the prover has still to look at */
+	if (l && l->proved_due == ev->duty.due &&
+	    (ev->kind == PROVER_LATE || ev->kind == PROVER_GRAVE ||
+	     ev->kind == PROVER_MISSED))
 		return;
 	if (l && ev->kind == PROVER_PROVED)
 		l->proved_due = ev->duty.due;
@@ -438,8 +440,10 @@ static bool end_lease(struct host *h, struct host_lease *l)
 void duty_seen(struct host *h, struct host_lease *l, bool was_open)
 {
 	const struct money *m = h->en->money;
+	const bool news = !l->from_disk;
 	char who[ADDRESS_TEXT_MAX];
 
+	l->from_disk = false;
 	settle_list(h, l);
 	if (l->stored && l->view.revision > l->a.revision)
 		host_alarm(h, true,
@@ -450,13 +454,15 @@ void duty_seen(struct host *h, struct host_lease *l, bool was_open)
 			   l->a.revision);
 	if (is_open(l) == was_open)
 		return;
+	if (h->prover)
+		prover_wake(h->prover);
+	if (!news)
+		return;
 	log_line(h->en->log, LOG_INFO, "host",
 		 "agreement %s renter=%s number=%u",
 		 is_open(l) ? "opened" : "closed",
 		 address_text(who, &l->renter, m->profile.address), l->number);
 	renting_read_head(h->en->renting); /* collateral moved */
-	if (h->prover)
-		prover_wake(h->prover);
 }
 
 /* ---- what transactions cost ---- */

@@ -51,6 +51,7 @@ struct host_lease {
 	uint32_t number;
 	struct agreement a; /* the newest; its signatures are on the disk */
 	bool stored;	    /* false: being signed, for since_ms */
+	bool from_disk;	    /* and the chain was not asked yet: no news */
 	int64_t since_ms;
 	/* numbers below RENT_UNOPENED only */
 	bool known;

@@ -175,10 +175,12 @@ static void on_loaded(void *ctx, const struct sectors_answer *a,
 		host_alarm(h, true, "an agreement is damaged on the disk");
 	} else {
 		l = lease_put(h, &r.a, true);
-		if (l)
+		if (l) {
 			l->settled = a->info->settled;
-		else
+			l->from_disk = true;
+		} else {
 			host_alarm(h, true, "too many agreements");
+		}
 	}
 	load_next(h, &key);
 }
