@@ -153,6 +153,9 @@ static const char *const sql[S_COUNT] = {
 		   " WHERE object = ?1 AND (segment = ?2 OR ?2 < 0)"
 		   " AND agreement IS NOT NULL",
 	[S_REMOVE_OBJECT] = "DELETE FROM object WHERE id = ?1",
+	[S_FORGET_REST] =
+		"DELETE FROM object WHERE length(wrapped) = 0 AND id IN"
+		" (SELECT object FROM place WHERE agreement = ?1)",
 	[S_ADD_SEGMENT] = "INSERT INTO segment VALUES(?1, ?2, ?3, ?4)",
 	[S_DROP_SEGMENT] = "DELETE FROM segment WHERE object = ?1 AND idx = ?2",
 	[S_SEGMENT] = "SELECT salt, plain FROM segment"

@@ -52,6 +52,7 @@ void renter_db_rollback(struct renter_db *r);
 
 /* Small numbers that must survive. 0: never set. */
 #define RENTER_CATALOGUE "catalogue" /* its sequence */
+#define RENTER_RESTORED "restored"   /* the sequence that `restore` found */
 enum err_code renter_db_number(struct renter_db *r, const char *name,
 			       uint64_t *out, struct err *e)
 	__attribute__((warn_unused_result));
@@ -266,6 +267,13 @@ enum err_code renter_db_mark_place(struct renter_db *r, int64_t agreement,
  * that host has this shard, or the list's position is taken. */
 enum err_code renter_db_add_signed(struct renter_db *r,
 				   const struct renter_place *p, struct err *e)
+	__attribute__((warn_unused_result));
+
+/* Removes what `restore` made of sectors of an agreement that belong to no
+ * object (renter_lists_rest()), with their places: the list is not complete
+ * until it is restored again. */
+enum err_code renter_db_forget_rest(struct renter_db *r, int64_t agreement,
+				    struct err *e)
 	__attribute__((warn_unused_result));
 
 /* Roots outlive places, so that a row can be made again and checked: cutting

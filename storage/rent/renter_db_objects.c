@@ -236,6 +236,17 @@ enum err_code renter_db_add_signed(struct renter_db *r,
 	return db_run(s, e);
 }
 
+enum err_code renter_db_forget_rest(struct renter_db *r, int64_t agreement,
+				    struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_FORGET_REST, e);
+
+	if (!s)
+		return ERR_DB;
+	db_bind_int(s, 1, agreement);
+	return db_run(s, e);
+}
+
 enum err_code renter_db_keep_root(struct renter_db *r, int64_t object,
 				  uint32_t segment, uint16_t shard,
 				  const struct hash32 *root, struct err *e)

@@ -144,11 +144,15 @@ renter_placement_restore(struct renter_db *db, struct renter_object *o,
 
 /* When every object is restored: what is left in the lists belongs to none
  * (objects that were removed, older catalogues). It becomes an object per
- * agreement that is RENTER_DROPPING and has no key, so that lists are complete
- * and its places are given up like those of any other. *n: sectors. ERR_DB,
+ * agreement that has no key, so that lists are complete: RENTER_DROPPING, and
+ * its places are given up like those of any other; or, (!) where an object's
+ * record could not be found and they may be its own, RENTER_PUTTING (`hold`),
+ * which nobody touches until a later restore knows more. What an earlier one
+ * left is forgotten first, renter_db_forget_rest(). *n: sectors. ERR_DB,
  * ERR_NOMEM. */
 enum err_code renter_lists_rest(struct renter_lists *l, struct renter_db *db,
-				int64_t now_s, uint64_t *n, struct err *e)
+				bool hold, int64_t now_s, uint64_t *n,
+				struct err *e)
 	__attribute__((warn_unused_result));
 
 #endif

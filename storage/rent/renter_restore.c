@@ -302,6 +302,7 @@ struct rest {
 	struct renter_lists *lists;
 	const struct list_span *list;
 	int64_t now_s;
+	bool hold;
 	struct renter_object o; /* of this list; id 0: not made yet */
 	uint64_t n;
 };
@@ -324,7 +325,7 @@ static enum err_code rest_object(struct rest *r, uint32_t position,
 	wr_u64(&w, (uint64_t)r->list->agreement);
 	wr_u32(&w, position);
 	wr_copy(&w, r->list->host.bytes, sizeof(r->list->host.bytes));
-	r->o.state = RENTER_DROPPING;
+	r->o.state = r->hold ? RENTER_PUTTING : RENTER_DROPPING;
 	r->o.k = 1;
 	r->o.n = REST_N;
 	r->o.segments = (left + REST_N - 1) / REST_N;
@@ -376,9 +377,10 @@ static enum err_code rest_of(struct rest *r, struct err *e)
 }
 
 enum err_code renter_lists_rest(struct renter_lists *l, struct renter_db *db,
-				int64_t now_s, uint64_t *n, struct err *e)
+				bool hold, int64_t now_s, uint64_t *n,
+				struct err *e)
 {
-	struct rest r = {.db = db, .lists = l, .now_s = now_s};
+	struct rest r = {.db = db, .lists = l, .now_s = now_s, .hold = hold};
 	enum err_code code = ERR_NONE;
 
 	for (size_t i = 0; i < l->lists_n && code == ERR_NONE; i++) {

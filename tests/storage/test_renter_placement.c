@@ -279,7 +279,7 @@ static void a_database_comes_back_from_records_and_lists(void)
 	      (unsigned long long)done.signed_,
 	      (unsigned long long)done.unknown);
 	CHECK(again.sequence == 8, "the record's sequence");
-	must(renter_lists_rest(lists, new, 7, &rest, NULL), "rest");
+	must(renter_lists_rest(lists, new, false, 7, &rest, NULL), "rest");
 	CHECK(rest == 0, "nothing is left");
 	placement_free(q);
 	must(renter_placement(&q, new, &again, &keys, RENTER_COUNT_SIGNED,
@@ -312,18 +312,66 @@ static void what_belongs_to_no_object_is_there_to_be_dropped(void)
 		agreements[h] = agreement_with(new, h);
 	tell_lists(&l, old, was, agreements);
 	must(renter_lists_new(&lists, l.list, HOSTS, NULL), "lists");
-	must(renter_lists_rest(lists, new, 7, &rest, NULL), "rest");
+	must(renter_lists_rest(lists, new, false, 7, &rest, NULL), "rest");
 	CHECK(rest == SEGMENTS * N, "%llu", (unsigned long long)rest);
 	check_lists(new, &l);
 	must(renter_db_objects(new, take_last, &x, NULL), "objects");
 	CHECK(x.state == RENTER_DROPPING && x.wrapped_len == 0,
 	      "to be dropped");
-	must(renter_lists_rest(lists, new, 7, &rest, NULL), "again");
+	must(renter_lists_rest(lists, new, false, 7, &rest, NULL), "again");
 	CHECK(rest == 0, "once");
 	for (unsigned h = 0; h < HOSTS; h++)
 		while (l.list[h].n--)
 			must(renter_db_cut(new, agreements[h], 0, NULL), "cut");
 	must(renter_db_remove_object(new, x.id, NULL), "it goes");
+	renter_lists_free(lists);
+	free_lists(&l);
+	renter_db_close(old);
+	renter_db_close(new);
+}
+
+/* Where a record was not found, its sectors may be among them: they are kept,
+ * and a later restore begins with whole lists again. */
+static void what_may_be_an_objects_own_is_held(void)
+{
+	struct renter_db *old = open_db(), *new = open_db();
+	int64_t was[HOSTS], agreements[HOSTS];
+	struct object_keys keys;
+	struct renter_object o = stored(old, SEGMENTS, &keys, was), x = {0};
+	struct renter_object again = object_with(new, SEGMENTS, NULL);
+	struct renter_lists *lists = NULL;
+	struct renter_restored done;
+	struct placement *p;
+	struct lists l;
+	uint64_t rest = 0;
+
+	must(renter_placement(&p, old, &o, &keys, RENTER_COUNT_SIGNED, NULL),
+	     "from the database");
+	for (unsigned h = 0; h < HOSTS; h++)
+		agreements[h] = agreement_with(new, h);
+	tell_lists(&l, old, was, agreements);
+	must(renter_lists_new(&lists, l.list, HOSTS, NULL), "lists");
+	must(renter_lists_rest(lists, new, true, 7, &rest, NULL), "rest");
+	must(renter_db_objects(new, take_last, &x, NULL), "objects");
+	CHECK(rest == SEGMENTS * N && x.state == RENTER_PUTTING &&
+		      x.wrapped_len == 0,
+	      "%llu are held", (unsigned long long)rest);
+	check_lists(new, &l);
+	renter_lists_free(lists);
+	for (unsigned h = 0; h < HOSTS; h++)
+		must(renter_db_forget_rest(new, agreements[h], NULL), "forget");
+	must(renter_db_objects(new, take_last, &x, NULL), "objects");
+	CHECK(x.id == again.id, "they are gone, the object is not");
+	must(renter_lists_new(&lists, l.list, HOSTS, NULL), "lists");
+	must(renter_placement_restore(new, &again, p, 3, lists, 7, &done, NULL),
+	     "its record");
+	must(renter_lists_rest(lists, new, false, 7, &rest, NULL), "rest");
+	CHECK(done.signed_ == SEGMENTS * N && rest == 0, "all were its own");
+	check_lists(new, &l);
+	for (unsigned h = 0; h < HOSTS; h++)
+		must(renter_db_forget_rest(new, agreements[h], NULL), "forget");
+	check_lists(new, &l);
+	placement_free(p);
 	renter_lists_free(lists);
 	free_lists(&l);
 	renter_db_close(old);
@@ -368,7 +416,7 @@ static void a_host_out_of_reach_is_added_later(void)
 	check_lists(new, &l);
 	renter_lists_free(late);
 	must(renter_lists_new(&late, l.list, HOSTS, NULL), "all lists");
-	must(renter_lists_rest(late, new, 7, &rest, NULL), "rest");
+	must(renter_lists_rest(late, new, false, 7, &rest, NULL), "rest");
 	CHECK(rest == 0, "all positions are taken already");
 	p->salts[3][0] ^= 1;
 	CHECK(renter_placement_restore(new, &again, p, 9, late, 7, &done,
@@ -413,7 +461,7 @@ static void each_position_is_given_out_once(void)
 	must(renter_placement_restore(db, &o, p, 1, lists, 7, &done, NULL),
 	     "restore");
 	CHECK(done.signed_ == 2, "two of them");
-	must(renter_lists_rest(lists, db, 7, &rest, NULL), "rest");
+	must(renter_lists_rest(lists, db, false, 7, &rest, NULL), "rest");
 	CHECK(rest == 1, "and one");
 	must(renter_db_list(db, list.agreement, &got, &n, NULL), "list");
 	CHECK(n == 3, "whole");
@@ -574,6 +622,7 @@ int main(void)
 	a_key_opens_with_its_phrase_and_name_alone();
 	a_database_comes_back_from_records_and_lists();
 	what_belongs_to_no_object_is_there_to_be_dropped();
+	what_may_be_an_objects_own_is_held();
 	a_host_out_of_reach_is_added_later();
 	each_position_is_given_out_once();
 	signed_and_staged_count_and_lost_do_not();
