@@ -15,6 +15,7 @@
 #define IDLE_MS 60000	    /* a connection without calls ends */
 #define RETRY_FIRST_MS 1000 /* after a failure; doubled each time */
 #define RETRY_LAST_MS 60000
+#define AWAY_MS 30000
 #define WHY_MAX 120
 #define DIALS_MAX 64U /* connections being made at a time */
 
@@ -30,7 +31,10 @@ struct rent_peer {
 	bool linked;		/* its seal stands */
 	bool told_up;		/* the client was */
 	bool was_up;		/* the host answered on this connection */
+	bool away;		/* the last connection never came up, then: */
+	int64_t away_ms;
 	bool gone;
+	bool lost;		   /* gone since nobody knew where it is */
 	int64_t retry_ms, wait_ms; /* not before; what the next failure adds */
 	int64_t idle_ms;	   /* without calls since */
 	bool noted[RENT_PEER_GONE + 1];
@@ -222,6 +226,7 @@ static void client_event(void *ctx, const struct rent_client_event *ev)
 	switch (ev->kind) {
 	case RENT_CLIENT_UP:
 		p->was_up = true;
+		p->away = false;
 		p->wait_ms = RETRY_FIRST_MS;
 		endpoints_met(renting_peers(r), &host, true);
 		note(p, RENT_PEER_UP, "");
@@ -344,6 +349,8 @@ static void on_down(void *ctx, struct rent_link *k, const char *why)
 	p->retry_ms = now_of(s) + p->wait_ms;
 	p->wait_ms =
 		p->wait_ms * 2 > RETRY_LAST_MS ? RETRY_LAST_MS : p->wait_ms * 2;
+	p->away = !p->was_up;
+	p->away_ms = now_of(s);
 	if (!p->gone)
 		note(p, p->was_up ? RENT_PEER_DOWN : RENT_PEER_AWAY, why);
 	if (!p->was_up && !p->fixed)
@@ -390,6 +397,7 @@ static void dial(struct rent_peer *p)
 	struct err e = {0};
 
 	if (!find(p)) {
+		p->lost = true;
 		give_up(p, "nobody has told where it listens; --host IP:PORT "
 			   "names a host that may know");
 		return;
@@ -400,6 +408,8 @@ static void dial(struct rent_peer *p)
 		return;
 	}
 	p->retry_ms = now_of(p->all) + p->wait_ms;
+	p->away = true;
+	p->away_ms = now_of(p->all);
 	note(p, RENT_PEER_AWAY, e.msg);
 }
 
@@ -530,6 +540,14 @@ static struct rent_peer *add(struct rent_peers *s, const struct address *host,
 	return p;
 }
 
+/* Somebody has told by now where it listens. */
+static struct rent_peer *look_again(struct rent_peer *p)
+{
+	if (p->lost && find(p))
+		p->lost = p->gone = false;
+	return p;
+}
+
 struct rent_peer *rent_peers_get(struct rent_peers *s,
 				 const struct address *host, bool shown)
 {
@@ -537,7 +555,7 @@ struct rent_peer *rent_peers_get(struct rent_peers *s,
 		struct address who = rent_client_host(p->client);
 
 		if (p->shown == shown && !p->fixed && address_eq(&who, host))
-			return p;
+			return look_again(p);
 	}
 	return add(s, host, shown);
 }
@@ -571,6 +589,11 @@ struct rent_client *rent_peer_client(struct rent_peer *p)
 bool rent_peer_is_up(const struct rent_peer *p)
 {
 	return p->was_up;
+}
+
+bool rent_peer_is_away(const struct rent_peer *p)
+{
+	return p->away && now_of(p->all) - p->away_ms < AWAY_MS;
 }
 
 bool rent_peer_is_gone(const struct rent_peer *p)

@@ -65,6 +65,9 @@ struct rent_peer *rent_peers_at(struct rent_peers *s,
 struct address rent_peer_host(const struct rent_peer *p);
 struct rent_client *rent_peer_client(struct rent_peer *p);
 bool rent_peer_is_up(const struct rent_peer *p);
+/* The last attempt to reach it failed, and not long ago: what need not be asked
+ * of this host is not. */
+bool rent_peer_is_away(const struct rent_peer *p);
 /* RENT_PEER_GONE was said, and why. */
 bool rent_peer_is_gone(const struct rent_peer *p);
 const char *rent_peer_why(const struct rent_peer *p);

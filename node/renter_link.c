@@ -160,7 +160,8 @@ static void ask(struct link_look *l, const struct address *host,
 		return;
 	*a = (struct asking){.look = l};
 	a->peer = rent_peers_get(l->renter->peers, host, l->shown);
-	if (!a->peer || rent_peer_is_gone(a->peer))
+	if (!a->peer || rent_peer_is_gone(a->peer) ||
+	    (l->phase == LOOK_STEWARD && rent_peer_is_away(a->peer)))
 		return;
 	a->call = rent_call_fetch(rent_peer_client(a->peer), id, on_record, a,
 				  NULL);
