@@ -37,6 +37,7 @@ const struct command *const commands[] = {
 	&cmd_host_enable,
 	&cmd_host_status,
 	&cmd_host_disable,
+	&cmd_restore,
 	&cmd_config,
 	&cmd_man,
 };

@@ -26,6 +26,8 @@ extern const struct command cmd_store_put, cmd_store_cost, cmd_store_hosts,
 	cmd_store_ls, cmd_store_get, cmd_store_cat, cmd_store_share;
 /* cli_store_care.c */
 extern const struct command cmd_store_audit;
+/* cli_restore.c */
+extern const struct command cmd_restore;
 /* cli_config.c */
 extern const struct command cmd_config;
 /* cli_man.c */

@@ -33,6 +33,7 @@ const struct method methods[] = {
 	{"store_get", true, false, method_store_get},
 	{"store_share", true, false, method_store_share},
 	{"store_audit", true, false, method_store_audit},
+	{"restore", true, false, method_restore},
 };
 const size_t method_count = sizeof(methods) / sizeof(methods[0]);
 

@@ -61,6 +61,7 @@ void method_store_share(struct engine *en, const json_t *params,
 /* looking after it: methods_store_care.c */
 void method_store_audit(struct engine *en, const json_t *params,
 			struct call *c);
+void method_restore(struct engine *en, const json_t *params, struct call *c);
 
 extern const struct method methods[];
 extern const size_t method_count;

@@ -24,7 +24,7 @@ class Node:
         self.home = os.path.join(directory, name.replace(" ", "-"))
         self.passphrase = self.home + ".passphrase"
         self.chain = chain
-        self.account = self.storage_account = None
+        self.account = self.storage_account = self.phrase = None
         os.makedirs(self.home, mode=0o700)
 
     def argv(self, *words):
@@ -50,6 +50,7 @@ class Node:
                         wallet=False)
         self.account = made["address"]
         self.storage_account = made["storage_address"]
+        self.phrase = made["recovery_phrase"]
         # the chain's coin, for fees; on a real chain one buys it
         for account in (self.account, self.storage_account):
             self.chain.call("anvil_setBalance", account, hex(10 * COIN))
