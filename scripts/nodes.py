@@ -31,23 +31,30 @@ class Node:
         return [os.path.join(BIN, "seedbank"), "--home", self.home, "--json",
                 *words]
 
-    def run(self, *words, wallet=True):
+    def run(self, *words, wallet=True, stdin=""):
         if wallet and self.account:
             words += ("--passphrase-file", self.passphrase)
         done = subprocess.run(self.argv(*words), capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, timeout=120)
+                              input=stdin, timeout=120)
         if done.returncode != 0:
             raise Failed("%s: seedbank %s: %s" % (
                 self.name, " ".join(words[:2]),
                 (done.stderr or done.stdout).strip()))
         return json.loads(done.stdout) if done.stdout.strip() else {}
 
-    def make_wallet(self):
+    def write_passphrase(self):
         with open(self.passphrase, "w") as f:
             os.fchmod(f.fileno(), 0o600)
             f.write("a passphrase of %s\n" % self.name)
-        made = self.run("wallet", "new", "--passphrase-file", self.passphrase,
-                        wallet=False)
+
+    def make_wallet(self):
+        self.write_passphrase()
+        self.has_wallet(self.run("wallet", "new", "--passphrase-file",
+                                 self.passphrase, wallet=False))
+
+    def has_wallet(self, made):
+        """What `wallet new` or `import` told: whose node this is now."""
+        self.phrase = made.get("recovery_phrase")
         self.account = made["address"]
         self.storage_account = made["storage_address"]
         self.phrase = made["recovery_phrase"]
