@@ -35,14 +35,16 @@ static void rearm(struct object_get *g)
 static void on_timer(void *ctx)
 {
 	struct object_get *g = ctx;
+	struct err why;
 
 	if (!g->ended)
 		download_tick(g->download, now_of(g));
 	if (!g->ended) {
 		rearm(g);
 	} else if (!g->told) {
+		why = g->why; /* g may be gone when it is read */
 		g->told = true;
-		g->ops->ended(g->ctx, g->why.code == ERR_NONE ? NULL : &g->why);
+		g->ops->ended(g->ctx, why.code == ERR_NONE ? NULL : &why);
 	}
 }
 

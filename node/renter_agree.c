@@ -74,6 +74,7 @@ static void end(struct agree *a, const struct err *why)
 static void tell_end(struct agree *a)
 {
 	unsigned done = 0, failed = 0;
+	struct err why = a->why; /* a may be gone when it is read */
 
 	if (a->told)
 		return;
@@ -83,7 +84,7 @@ static void tell_end(struct agree *a)
 		failed += a->pacts[i].state == PACT_FAILED;
 	}
 	a->ops->ended(a->ctx, done, failed,
-		      a->why.code == ERR_NONE ? NULL : &a->why);
+		      why.code == ERR_NONE ? NULL : &why);
 }
 
 static void on_timer(void *ctx)

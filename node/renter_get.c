@@ -104,12 +104,16 @@ static void end(struct get *g, const struct err *why)
 static void on_timer(void *ctx)
 {
 	struct get *g = ctx;
+	struct get_result result;
+	struct err why;
 
 	if (!g->ended || g->told)
 		return;
+	/* it may be freed while these are read */
+	result = g->result;
+	why = g->why;
 	g->told = true;
-	g->ops->ended(g->ctx, &g->result,
-		      g->why.code == ERR_NONE ? NULL : &g->why);
+	g->ops->ended(g->ctx, &result, why.code == ERR_NONE ? NULL : &why);
 }
 
 /* ---- at a worker ---- */

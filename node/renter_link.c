@@ -63,12 +63,13 @@ static void cancel_all(struct link_look *l)
 static void tell(struct link_look *l)
 {
 	struct linked *found = l->found;
+	struct err why = l->why; /* l may be gone when it is read */
 
 	l->told = true;
 	l->found = NULL;
-	if (l->why.code != ERR_NONE) {
+	if (why.code != ERR_NONE) {
 		linked_free(found);
-		l->fn(l->ctx, NULL, &l->why);
+		l->fn(l->ctx, NULL, &why);
 	} else {
 		l->fn(l->ctx, found, NULL);
 	}

@@ -63,12 +63,16 @@ static void end(struct publish *p, const struct err *why)
 static void on_timer(void *ctx)
 {
 	struct publish *p = ctx;
+	struct publish_result result;
+	struct err why;
 
 	if (!p->ended || p->told)
 		return;
+	/* it may be freed while these are read */
+	result = p->result;
+	why = p->why;
 	p->told = true;
-	p->ops->ended(p->ctx, &p->result,
-		      p->why.code == ERR_NONE ? NULL : &p->why);
+	p->ops->ended(p->ctx, &result, why.code == ERR_NONE ? NULL : &why);
 }
 
 /* ---- the end: what was put is stored ---- */

@@ -174,12 +174,16 @@ static void end(struct put *p, const struct err *why)
 static void on_timer(void *ctx)
 {
 	struct put *p = ctx;
+	struct put_result result;
+	struct err why;
 
 	if (!p->ended || p->told)
 		return;
+	/* it may be freed while these are read */
+	result = p->result;
+	why = p->why;
 	p->told = true;
-	p->ops->ended(p->ctx, &p->result,
-		      p->why.code == ERR_NONE ? NULL : &p->why);
+	p->ops->ended(p->ctx, &result, why.code == ERR_NONE ? NULL : &why);
 }
 
 /* ---- publish ---- */

@@ -44,11 +44,12 @@ static void end(struct reconcile *c, const struct err *why)
 static void on_timer(void *ctx)
 {
 	struct reconcile *c = ctx;
+	struct err why = c->why; /* c may be gone when it is read */
 
 	if (!c->ended || c->told)
 		return;
 	c->told = true;
-	c->fn(c->ctx, c->why.code == ERR_NONE ? NULL : &c->why);
+	c->fn(c->ctx, why.code == ERR_NONE ? NULL : &why);
 }
 
 /* ---- one agreement ---- */

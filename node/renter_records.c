@@ -268,13 +268,14 @@ static void on_peer(void *ctx, struct rent_peer *p, enum rent_peer_event ev,
 static void finish(struct records *s)
 {
 	struct records_result r = {.hosts = s->n_targets};
+	struct err why = s->why; /* s may be gone when it is read */
 
 	if (s->ended)
 		return;
 	s->ended = true;
 	for (unsigned i = 0; i < s->n_targets; i++)
 		r.told += !s->targets[i].failed;
-	s->fn(s->ctx, &r, s->why.code == ERR_NONE ? NULL : &s->why);
+	s->fn(s->ctx, &r, why.code == ERR_NONE ? NULL : &why);
 }
 
 static void go_on(struct records *s)
