@@ -353,7 +353,7 @@ void pay_lend_clear(struct pay_lend *l)
 {
 	struct money *m;
 
-	if (!l->purse)
+	if (!l->purse || !l->purse->money) /* never opened */
 		return;
 	m = money_of(l);
 	while (l->signing) {

@@ -2,6 +2,7 @@
 
 #include "base/address.h"
 #include "node/money.h"
+#include "node/renter_reconcile.h"
 #include "storage/rent/rent_rules.h"
 
 #include <stdio.h>
@@ -83,8 +84,7 @@ static void tell_end(struct agree *a)
 		done += a->pacts[i].state == PACT_DONE;
 		failed += a->pacts[i].state == PACT_FAILED;
 	}
-	a->ops->ended(a->ctx, done, failed,
-		      why.code == ERR_NONE ? NULL : &why);
+	a->ops->ended(a->ctx, done, failed, why.code == ERR_NONE ? NULL : &why);
 }
 
 static void on_timer(void *ctx)
@@ -114,6 +114,7 @@ struct finding {
 	const struct agree *all;
 	uint32_t next; /* the bank's, for this pair */
 	bool found;
+	bool over; /* it can never be opened */
 };
 
 static bool is_ours(const struct agree *a, const struct renter_agreement *row)
@@ -141,12 +142,29 @@ static bool find_begun(void *ctx, const struct renter_agreement *row)
 
 	if (!is_ours(f->all, row) ||
 	    !address_eq(&row->signed_.host, &f->pact->host) ||
-	    !renting_period(f->all->renter->renting, &now) ||
-	    !is_begun(row, f->next, now))
+	    row->signed_.number != f->next || row->posted ||
+	    !renting_period(f->all->renter->renting, &now))
 		return true;
 	f->pact->row = *row;
 	f->found = true;
+	f->over = !is_begun(row, f->next, now);
 	return false;
+}
+
+/* The number of one that was signed and never opened is the next one's: above
+ * what we signed then, and none of its sectors. */
+static enum err_code recycle(struct pact *p, struct err *e)
+{
+	struct renter_agreement *row = &p->row;
+	enum err_code code = ERR_NONE;
+
+	if (row->state != RENTER_ENDED)
+		code = renter_end_agreement(p->all->renter->db, row, e);
+	row->state = RENTER_DRAFT;
+	row->signed_ = row->offered;
+	return code == ERR_NONE
+		       ? renter_db_set_agreement(p->all->renter->db, row, e)
+		       : code;
 }
 
 /* A fresh number, ours alone until the host has signed. */
@@ -173,6 +191,8 @@ static enum err_code choose(struct pact *p, uint32_t next, struct err *e)
 
 	if (code != ERR_NONE)
 		return code;
+	if (f.over)
+		return recycle(p, e);
 	return f.found ? ERR_NONE : draft(p, next, e);
 }
 

@@ -9,6 +9,7 @@ import hashlib
 import http.server
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -85,6 +86,24 @@ def free_port(address):
     with socket.socket(family(address)) as s:
         s.bind((address, 0))
         return s.getsockname()[1]
+
+
+_net = None
+
+
+def own_net():
+    """"127.x.": a part of 127.0.0.0/8 that no other script on this machine uses
+    while this one runs. Hosts of a test each take a /24 of it."""
+    global _net
+    while _net is None:
+        prefix = "127.%d." % random.randint(2, 254)
+        holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            holder.bind((prefix + "255.254", 6881))
+            _net = prefix, holder  # held until the script ends
+        except OSError:
+            holder.close()
+    return _net[0]
 
 
 # --- processes ----------------------------------------------------------------

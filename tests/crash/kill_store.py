@@ -163,8 +163,8 @@ def main():
         with stage.Stage(directory) as st:
             chain = stage.Chain(st, "127.0.0.1", "--block-time", "1")
             renter = Node(directory, "renter", "127.0.0.1", chain)
-            hosts = [Node(directory, "host%d" % i, "127.0.%d.1" % (i + 1),
-                          chain) for i in range(HOSTS)]
+            hosts = [Node(directory, "host%d" % i, "%s%d.1" % (
+                stage.own_net(), i + 1), chain) for i in range(HOSTS)]
             set_up(st, chain, renter, hosts)
             source = os.path.join(directory, "tree")
             make_tree(source, rng)
