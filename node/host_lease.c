@@ -393,7 +393,7 @@ void lease_facts(void *ctx, const struct address *renter, uint32_t number,
 		out->closed = l->view.state == BANK_AGREEMENT_CLOSED;
 		out->through = l->view.through;
 		out->earned = l->view.earned;
-		out->funded = amount_add_cap(l->view.fund, l->view.earned);
+		out->funded = l->view.fund; /* all ever locked */
 	} else {
 		/* the one before may just have been opened: it is read again */
 		out->known = p->known && number <= p->count;
