@@ -13,6 +13,7 @@
 #define FEES_MS 600000
 #define POST_AGAIN_MS 60000
 #define SIGN_WITHIN_MS 300000 /* a signed revision is stored within */
+#define RENTER_POSTS_MS 60000
 #define NOTE_EARNED "host earned"
 
 static struct settle *settle_of(const struct host *h)
@@ -282,6 +283,16 @@ void duty_late(struct host *h)
 
 /* ---- posting ---- */
 
+/* The renter posts at the end of what it does; a while is left to it. */
+static bool had_time(const struct host *h, const struct host_lease *l)
+{
+	int64_t wait = renting_period_ms(h->en->renting) / 4;
+
+	if (wait > RENTER_POSTS_MS)
+		wait = RENTER_POSTS_MS;
+	return host_now(h) - l->revised_ms >= wait;
+}
+
 static void post_unlink(struct host_post *p)
 {
 	if (p->prev)
@@ -546,7 +557,7 @@ void duty_step(struct host *h)
 			continue;
 		if (l->stored && !rent_unopened(&l->a) && !l->posting &&
 		    host_now(h) >= l->post_after_ms && is_open(l) &&
-		    host_rule_post(&l->a, &l->view, now))
+		    host_rule_post(&l->a, &l->view, now, had_time(h, l)))
 			post(h, l);
 		i++;
 	}

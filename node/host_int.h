@@ -53,6 +53,7 @@ struct host_lease {
 	bool stored;	    /* false: being signed, for since_ms */
 	bool from_disk;	    /* and the chain was not asked yet: no news */
 	int64_t since_ms;
+	int64_t revised_ms; /* when `a` came */
 	/* numbers below RENT_UNOPENED only */
 	bool known;
 	struct bank_agreement view;

@@ -107,6 +107,7 @@ struct host_lease *lease_put(struct host *h, const struct agreement *a,
 	if (stored || !l->stored) {
 		l->a = *a;
 		l->stored = stored;
+		l->revised_ms = host_now(h);
 	}
 	l->dirty = !rent_unopened(a);
 	return l;

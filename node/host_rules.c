@@ -51,7 +51,8 @@ static bool proof_is_near(const struct agreement *a,
 }
 
 bool host_rule_post(const struct agreement *a,
-		    const struct bank_agreement *view, uint32_t now)
+		    const struct bank_agreement *view, uint32_t now,
+		    bool waited)
 {
 	const bool same_rate = amount_cmp(a->rate, rate_on_chain(view)) == 0;
 
@@ -59,7 +60,7 @@ bool host_rule_post(const struct agreement *a,
 		return false;
 	return now >= a->end || a->through >= a->end ||
 	       proof_is_near(a, view, now) ||
-	       (!same_rate && a->through <= now + HOST_POST_SOON);
+	       (!same_rate && waited && a->through <= now + HOST_POST_SOON);
 }
 
 /* ---- the end ---- */

@@ -30,9 +30,11 @@ uint32_t host_rule_settled(const struct agreement *a,
  *   - it is over, or settled to its end, and the revision brings something
  *   - a proof is due within a period, and the revision has settled more than
  *     the chain knows (!: else the chain counts as missed what was paid)
- *   - another rate, which can be posted only while `through` is ahead */
+ *   - another rate, which can be posted only while `through` is ahead, once
+ *     the renter had time to post it (`waited`) */
 bool host_rule_post(const struct agreement *a,
-		    const struct bank_agreement *view, uint32_t now);
+		    const struct bank_agreement *view, uint32_t now,
+		    bool waited);
 
 /* May it be forgotten, sectors and all? `view` NULL: of an agreement that goes
  * to the chain it is not known what became of it, so no. `view_period`: of the

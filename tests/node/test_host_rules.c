@@ -104,10 +104,13 @@ static void when_a_host_posts(void)
 			v.from = rows[i].now + 1;
 			v.next_rate = amount_from_u64(rows[i].next_rate);
 		}
-		CHECK(host_rule_post(&a, &v, rows[i].now) == rows[i].want, "%s",
-		      rows[i].name);
+		CHECK(host_rule_post(&a, &v, rows[i].now, true) == rows[i].want,
+		      "%s", rows[i].name);
+		CHECK(host_rule_post(&a, &v, rows[i].now, false) ==
+			      (rows[i].want && rows[i].rate <= 5),
+		      "%s: at once", rows[i].name);
 		a.revision = v.revision;
-		CHECK(!host_rule_post(&a, &v, rows[i].now),
+		CHECK(!host_rule_post(&a, &v, rows[i].now, true),
 		      "%s: the same revision again", rows[i].name);
 	}
 }
