@@ -210,12 +210,13 @@ static json_t *quote_json(const struct store_call *s, const struct quote *q)
 	char rent[MONEY_TEXT_MAX], fund[MONEY_TEXT_MAX],
 		ingress[MONEY_TEXT_MAX];
 
-	return json_pack(
-		"{ss ss ss si sI sI sI}", "cost", money_text(m, q->rent, rent),
-		"locked", money_text(m, q->fund, fund), "ingress",
-		money_text(m, q->ingress, ingress), "hosts", (int)q->hosts,
-		"stored_bytes", (json_int_t)(q->sectors << 20), "from",
-		(json_int_t)q->start, "until", (json_int_t)q->end);
+	return json_pack("{ss ss ss si si sI sI sI}", "cost",
+			 money_text(m, q->rent, rent), "locked",
+			 money_text(m, q->fund, fund), "ingress",
+			 money_text(m, q->ingress, ingress), "hosts",
+			 (int)q->hosts, "running", (int)q->running,
+			 "stored_bytes", (json_int_t)(q->sectors << 20), "from",
+			 (json_int_t)q->start, "until", (json_int_t)q->end);
 }
 
 static void on_step(void *ctx, const char *text)
@@ -304,6 +305,7 @@ static enum err_code read_put(struct store_call *s, struct put_cfg *cfg,
 			      struct err *e)
 {
 	const int64_t k = store_int(s, "k", 10), n = store_int(s, "n", 30);
+	enum err_code code;
 
 	*cfg = (struct put_cfg){
 		.path = store_text(s, "path"),
@@ -322,7 +324,12 @@ static enum err_code read_put(struct store_call *s, struct put_cfg *cfg,
 		return err_fail(e, ERR_PARSE,
 				"--k 1 to %u, --n from there to %u",
 				CODER_K_MAX, CODER_N_MAX);
-	return store_periods(s, &cfg->periods, e);
+	code = store_periods(s, &cfg->periods, e);
+	/* who names no term takes one that is not quite as long */
+	if (!json_object_get(s->params, "periods") &&
+	    !json_object_get(s->params, "term"))
+		cfg->least = cfg->periods - cfg->periods / 4;
+	return code;
 }
 
 /* The other end is held open by who asks, until it hears that we have it. */

@@ -3,6 +3,7 @@
 #include "base/address.h"
 #include "node/money.h"
 #include "node/renter_reconcile.h"
+#include "node/renter_running.h"
 #include "storage/rent/rent_rules.h"
 
 #include <stdio.h>
@@ -84,7 +85,8 @@ static void tell_end(struct agree *a)
 		done += a->pacts[i].state == PACT_DONE;
 		failed += a->pacts[i].state == PACT_FAILED;
 	}
-	a->ops->ended(a->ctx, done, failed, why.code == ERR_NONE ? NULL : &why);
+	a->ops->ended(a->ctx, done, failed + a->gone,
+		      why.code == ERR_NONE ? NULL : &why);
 }
 
 static void on_timer(void *ctx)
@@ -158,6 +160,7 @@ static enum err_code recycle(struct pact *p, struct err *e)
 	struct renter_agreement *row = &p->row;
 	enum err_code code = ERR_NONE;
 
+	p->all->gone += row->state == RENTER_UNOPENED;
 	if (row->state != RENTER_ENDED)
 		code = renter_end_agreement(p->all->renter->db, row, e);
 	row->state = RENTER_DRAFT;
@@ -257,51 +260,158 @@ static void ask_numbers(struct agree *a)
 	free(asks);
 }
 
-/* ---- which hosts ---- */
+/* ---- which hosts, and which agreements that run ---- */
 
+static struct pact *add_pact(struct agree *a, const struct address *host)
+{
+	struct pact *p;
+
+	if (a->n == PLACING_HOSTS_MAX)
+		return NULL;
+	p = &a->pacts[a->n++];
+	*p = (struct pact){.all = a, .host = *host};
+	p->peer = rent_peers_get(a->renter->peers, host, true);
+	return p;
+}
+
+/* What is to be had from a host that takes staged sectors. */
 static bool add_host(void *ctx, const struct address *host, uint32_t sectors)
 {
 	struct agree *a = ctx;
-	struct pact *p;
+	struct pact *p = NULL;
 
-	for (unsigned i = 0; i < a->n; i++)
-		if (address_eq(&a->pacts[i].host, host)) {
-			a->pacts[i].total = sectors;
-			return true;
-		}
-	if (a->n == PLACING_HOSTS_MAX)
+	for (unsigned i = 0; !p && i < a->n; i++)
+		if (a->pacts[i].takes && address_eq(&a->pacts[i].host, host))
+			p = &a->pacts[i];
+	if (!p)
+		p = add_pact(a, host);
+	if (!p)
 		return false;
-	p = &a->pacts[a->n++];
-	*p = (struct pact){.all = a, .host = *host, .total = sectors};
-	p->peer = rent_peers_get(a->renter->peers, host, true);
+	p->takes = true;
+	p->total = p->left = sectors;
 	return true;
 }
 
-/* Both signed it, and the chain does not know: to be opened, also where nothing
- * is staged. */
-static bool add_unopened(void *ctx, const struct renter_agreement *row)
+/* Both signed it, and the chain does not know: to be opened or posted, also
+ * where nothing is staged. */
+static bool add_untold(void *ctx, const struct renter_agreement *row)
 {
 	struct agree *a = ctx;
+	struct pact *p;
 	uint32_t now;
 
-	if (is_ours(a, row) && row->state == RENTER_UNOPENED && !row->posted &&
-	    row->signed_.number < RENT_UNOPENED &&
-	    renting_period(a->renter->renting, &now) &&
+	if (!is_ours(a, row) || row->signed_.number >= RENT_UNOPENED ||
+	    !renting_period(a->renter->renting, &now))
+		return true;
+	if (row->state == RENTER_UNOPENED && !row->posted &&
 	    row->signed_.start > now)
 		(void)add_host(a, &row->signed_.host, 0);
+	if (row->state == RENTER_OPENED && row->signed_.end > now &&
+	    row->signed_.revision > row->posted_revision) {
+		p = add_pact(a, &row->signed_.host);
+		if (p)
+			p->row = *row;
+	}
 	return true;
 }
 
 static enum err_code collect(struct agree *a, struct err *e)
 {
 	enum err_code code =
-		renter_db_agreements(a->renter->db, add_unopened, a, e);
+		renter_db_agreements(a->renter->db, add_untold, a, e);
 
 	if (code == ERR_NONE)
 		code = renter_db_staged_hosts(a->renter->db, add_host, a, e);
 	if (code == ERR_NONE && a->n == 0)
 		code = err_fail(e, ERR_STATE, "nothing waits to be agreed on");
+	if (code == ERR_NONE && !agree_start_period(a->renter, a->n, &a->start))
+		code = err_fail(e, ERR_CHAIN, "the chain is not known");
 	return code;
+}
+
+struct begun {
+	const struct agree *all;
+	const struct address *host;
+	bool found;
+	struct renter_agreement open; /* that runs; id 0: none */
+};
+
+static bool find_any_begun(void *ctx, const struct renter_agreement *row)
+{
+	struct begun *b = ctx;
+
+	if (!is_ours(b->all, row) || !address_eq(&row->signed_.host, b->host))
+		return true;
+	if (row->state == RENTER_OPENED && pact_is_open(row))
+		b->open = *row;
+	b->found |= !row->posted &&
+		    (row->state == RENTER_UNOPENED ||
+		     (row->state == RENTER_DRAFT && pact_is_open(row)));
+	return true;
+}
+
+/* The pact of this agreement takes what is staged at its host. */
+static void hand_over(struct agree *a, unsigned i,
+		      const struct renter_agreement *row)
+{
+	struct pact *p = &a->pacts[i];
+
+	for (unsigned k = 0; k < a->n; k++)
+		if (a->pacts[k].row.id == row->id) {
+			a->pacts[k].takes = true;
+			a->pacts[k].total = p->total;
+			a->pacts[k].left = p->left;
+			*p = a->pacts[--a->n];
+			return;
+		}
+	p->row = *row;
+}
+
+/* One that was begun goes first: the host may hold our word on it, and then the
+ * sectors stand in it. */
+static enum err_code choose_running(struct agree *a, unsigned i, struct err *e)
+{
+	struct pact *p = &a->pacts[i];
+	struct begun begun = {.all = a, .host = &p->host};
+	struct renter_want want =
+		running_want(a->start, a->cfg.periods, a->cfg.least);
+	struct running best;
+	bool found = false;
+	enum err_code code =
+		renter_db_agreements(a->renter->db, find_any_begun, &begun, e);
+
+	want.sectors = p->total;
+	if (code != ERR_NONE || begun.found || p->total == 0 || p->row.id)
+		return code;
+	if (begun.open.id) {
+		hand_over(a, i, &begun.open);
+		return code;
+	}
+	code = running_choose(&best, &found, a->renter, &p->host, &want, e);
+	if (found)
+		hand_over(a, i, &best.row);
+	return code;
+}
+
+static void on_fresh(void *ctx, const struct err *error)
+{
+	struct agree *a = ctx;
+	struct err e = {0};
+	enum err_code code = ERR_NONE;
+
+	a->reading = false;
+	if (error) {
+		end(a, error);
+		return;
+	}
+	code = collect(a, &e);
+	/* from the end: what is handed over is filled with the last one */
+	for (unsigned i = a->n; code == ERR_NONE && i-- > 0;)
+		code = choose_running(a, i, &e);
+	if (code != ERR_NONE)
+		end(a, &e);
+	else
+		ask_numbers(a);
 }
 
 /* ---- life ---- */
@@ -375,10 +485,7 @@ enum err_code agree_start(struct agree **out, struct renter *r,
 		a->cfg = *cfg;
 		a->ops = ops;
 		a->ctx = ctx;
-		code = collect(a, e);
 	}
-	if (code == ERR_NONE && !agree_start_period(r, a->n, &a->start))
-		code = err_fail(e, ERR_CHAIN, "the chain is not known");
 	if (code != ERR_NONE) {
 		if (a) {
 			free(a->pacts);
@@ -390,7 +497,8 @@ enum err_code agree_start(struct agree **out, struct renter *r,
 	a->listener = (struct rent_listener){.ctx = a, .event = on_peer};
 	rent_peers_listen(r->peers, &a->listener);
 	renting_on_commit(r->renting, on_commit, a);
-	ask_numbers(a);
+	a->reading = true;
+	settle_refresh(r->engine->money->storage.settle, on_fresh, a);
 	*out = a;
 	return ERR_NONE;
 }
@@ -402,6 +510,8 @@ void agree_free(struct agree *a)
 	rent_peers_unlisten(a->renter->peers, &a->listener);
 	renting_forget(a->renter->renting, a);
 	chain_forget(a->renter->engine->money->chain, a);
+	if (a->renter->engine->money->storage.settle)
+		settle_forget(a->renter->engine->money->storage.settle, a);
 	for (unsigned i = 0; i < a->n; i++)
 		pact_clear(&a->pacts[i]);
 	free(a->pacts);

@@ -1,11 +1,13 @@
 /* renter_agree.h - agreements for what was staged: which one, signed by both,
  * told to the chain.
  *
- * For every host with staged sectors a run looks up whether an agreement can
- * take them, and drafts a new one where none can; then each has everything
- * signed, and opened or posted:
+ * For every host with staged sectors a run looks up whether an agreement that
+ * runs takes them (renter_running.h), and drafts a new one where none does;
+ * then each has everything signed, and opened or posted:
  *
  *   offer   the host's prices are wanted
+ *   read    what the chain says, once more: the host knows better
+ *   top up  the fund of one that runs does not reach
  *   sign    our signature, by the signer
  *   noted   committed as offered (!: before it leaves)
  *   asked   the host signs
@@ -17,8 +19,9 @@
  * staged sectors any more, so that they can be put elsewhere.
  *
  * A run that was cut off (a crash, Ctrl-C) is taken up by the next: what we
- * offered and do not know to be signed is asked for first, and what both signed
- * is opened while there is time. Thread: the loop.
+ * offered and do not know to be signed is asked for first, what both signed
+ * is opened while there is time, and what was not posted is posted, or signed
+ * anew where the bank would not take it any more. Thread: the loop.
  */
 #ifndef NODE_RENTER_AGREE_H
 #define NODE_RENTER_AGREE_H
@@ -41,6 +44,8 @@ struct agree_ops {
 
 struct agree_cfg {
 	uint32_t periods; /* how long, from the start on */
+	/* One that runs will do when it lasts so long; 0: as `periods`. */
+	uint32_t least;
 };
 
 enum err_code agree_start(struct agree **out, struct renter *r,

@@ -5,12 +5,15 @@
 #include "base/clock.h"
 #include "node/money.h"
 #include "node/renter_reconcile.h"
+#include "node/renter_running.h"
 #include "storage/rent/rent_rules.h"
 #include "storage/sector/tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define TRIES_MAX 6U /* revisions that a proof overtook */
 
 static int64_t now_of(const struct pact *p)
 {
@@ -63,7 +66,8 @@ void pact_fail(struct pact *p, const struct err *why)
 	p->why = *why;
 	agree_say(p->all, p, why->msg);
 	renter_met(p->all->renter, &p->host, false, 0);
-	if (renter_db_unstage_all(db_of(p), &p->host, &e) != ERR_NONE ||
+	if ((p->takes &&
+	     renter_db_unstage_all(db_of(p), &p->host, &e) != ERR_NONE) ||
 	    (p->row.id && !p->row.posted && p->row.state != RENTER_DRAFT &&
 	     renter_end_agreement(db_of(p), &p->row, &e) != ERR_NONE))
 		log_line(p->all->renter->engine->log, LOG_ERROR, "rent",
@@ -78,6 +82,36 @@ static void fail_with(struct pact *p, enum err_code code, const char *text)
 
 	(void)err_fail(&e, code, "%.150s", text);
 	pact_fail(p, &e);
+}
+
+/* ---- what is offered ---- */
+
+bool pact_is_open(const struct renter_agreement *row)
+{
+	const struct agreement *a = &row->offered, *b = &row->signed_;
+
+	return a->revision > b->revision &&
+	       (a->sectors != b->sectors || a->through != b->through ||
+		amount_cmp(a->earned, b->earned) != 0 ||
+		amount_cmp(a->rate, b->rate) != 0 ||
+		memcmp(&a->root, &b->root, sizeof(a->root)) != 0);
+}
+
+/* The host has not signed it, and says so. Its number stays taken: our word on
+ * it stands. */
+static void close_offer(struct pact *p)
+{
+	const uint32_t revision = p->row.offered.revision;
+	struct err e = {0};
+
+	p->row.offered = p->row.signed_;
+	p->row.offered.revision = revision;
+	if (renter_db_set_agreement(db_of(p), &p->row, &e) != ERR_NONE) {
+		pact_fail(p, &e);
+		return;
+	}
+	renting_want_commit(p->all->renter->renting);
+	enter(p, PACT_OFFER);
 }
 
 /* ---- the revision ---- */
@@ -100,7 +134,7 @@ static enum err_code make_list(struct pact *p, struct agreement *a,
 		fold ? renter_db_list(db_of(p), p->row.id, &now, &n, e)
 		     : err_fail(e, ERR_NOMEM, "a list of sectors");
 
-	if (code == ERR_NONE)
+	if (code == ERR_NONE && p->takes)
 		code = renter_db_staged_roots(db_of(p), &p->host, RENT_ADD_MAX,
 					      &p->adds, &p->adding, e);
 	if (code == ERR_NONE && n + p->adding == 0)
@@ -123,6 +157,8 @@ static enum err_code set_terms(struct pact *p, const struct rent_offer *o,
 {
 	const struct agree *all = p->all;
 	const struct sheet *s = &o->sheet;
+	/* as many as the fund pays for */
+	const uint64_t room = (uint64_t)p->total + agree_spare(p->total);
 	struct amount rent;
 
 	a->start = a->through = all->start;
@@ -136,26 +172,26 @@ static enum err_code set_terms(struct pact *p, const struct rent_offer *o,
 			e, ERR_LIMIT, "it rents for %u to %u periods, not %u",
 			s->min_periods, s->max_periods, all->cfg.periods);
 	if (!agree_cost(&rent, &a->fund, s, p->total, all->cfg.periods) ||
-	    !amount_mul_u64(&a->collateral, s->collateral, p->total) ||
-	    !amount_mul_u64(&a->penalty, s->penalty, p->total) ||
+	    !amount_mul_u64(&a->collateral, s->collateral, room) ||
+	    !amount_mul_u64(&a->penalty, s->penalty, room) ||
 	    !amount_fits112(a->collateral))
 		return err_fail(e, ERR_LIMIT, "its prices pass 112 bits");
 	return ERR_NONE;
 }
 
-static enum err_code check_rules(struct pact *p, const struct rent_offer *o,
-				 bool first, struct err *e)
+static enum err_code check_rules(struct pact *p, const struct sheet *sheet,
+				 const struct rent_facts *facts, bool first,
+				 struct err *e)
 {
 	const struct agree *all = p->all;
 	char why[RENT_WHY_MAX + 1];
 	struct rent_policy policy = {.ahead = RENT_AHEAD};
-	struct rent_facts facts = {.known = true, .count = p->next.number};
 	struct rent_case c = {
 		.next = &p->next,
 		.last = first ? NULL : &p->row.signed_,
-		.sheet = &o->sheet,
+		.sheet = sheet,
 		.sheet_live = true,
-		.facts = &facts,
+		.facts = facts,
 		.policy = &policy,
 		.adds = (uint32_t)p->adding,
 	};
@@ -167,23 +203,73 @@ static enum err_code check_rules(struct pact *p, const struct rent_offer *o,
 	return ERR_NONE;
 }
 
-static enum err_code make_revision(struct pact *p, struct err *e)
+/* One that is not on the chain yet. */
+static enum err_code make_unopened(struct pact *p, struct err *e)
 {
 	const struct rent_offer *o = offer_of(p);
+	const struct rent_facts facts = {.known = true,
+					 .count = p->row.signed_.number};
 	bool first = p->row.state == RENTER_DRAFT;
+	struct agreement *a = &p->next;
+	struct sheet sheet = o->sheet;
+	enum err_code code = ERR_NONE;
+
+	if (first)
+		code = set_terms(p, o, a, e);
+	else
+		sheet.rent = renter_rent_of(&p->row.signed_);
+	if (code == ERR_NONE &&
+	    !amount_mul_u64(&a->rate, sheet.rent, a->sectors))
+		code = err_fail(e, ERR_LIMIT, "its prices pass 112 bits");
+	return code == ERR_NONE ? check_rules(p, &sheet, &facts, first, e)
+				: code;
+}
+
+/* One that runs. Its fund has to reach for all that is staged, not only for
+ * what this revision takes. */
+static enum err_code make_running(struct pact *p, struct err *e)
+{
+	const uint32_t revision = p->next.revision, sectors = p->next.sectors;
+	const struct hash32 root = p->next.root;
+	struct renter_running run;
+	struct bank_agreement view;
+	struct renter_step step, all;
+	struct sheet sheet = {.span = p->next.span};
+	uint32_t now;
+	enum err_code code;
+
+	if (!running_read(p->all->renter, &p->row, &run, &view) ||
+	    !renting_period(p->all->renter->renting, &now))
+		return err_fail(e, ERR_CHAIN, "the chain is not known");
+	code = renter_step(&step, &run, revision, sectors, now, e);
+	if (code == ERR_NONE)
+		code = renter_step(&all, &run, revision,
+				   sectors - (uint32_t)p->adding + p->left, now,
+				   e);
+	if (code == ERR_NONE &&
+	    !running_top_up(&p->top_up, &run, &all, p->left))
+		code = err_fail(e, ERR_LIMIT, "its prices pass 112 bits");
+	if (code != ERR_NONE || !amount_is_zero(p->top_up))
+		return code;
+	p->next = step.next;
+	p->next.root = root;
+	sheet.rent = run.rent;
+	return check_rules(p, &sheet, &run.facts, false, e);
+}
+
+static enum err_code make_revision(struct pact *p, struct err *e)
+{
 	struct agreement *a = &p->next;
 	enum err_code code;
 
 	drop_revision(p);
+	p->top_up = AMOUNT_ZERO;
 	*a = p->row.signed_;
 	a->revision = p->row.offered.revision + 1;
 	code = make_list(p, a, e);
-	if (code == ERR_NONE && first)
-		code = set_terms(p, o, a, e);
-	if (code == ERR_NONE &&
-	    !amount_mul_u64(&a->rate, o->sheet.rent, a->sectors))
-		code = err_fail(e, ERR_LIMIT, "its prices pass 112 bits");
-	return code == ERR_NONE ? check_rules(p, o, first, e) : code;
+	if (code != ERR_NONE)
+		return code;
+	return p->row.posted ? make_running(p, e) : make_unopened(p, e);
 }
 
 static void on_signature(void *ctx, const struct signer_reply *r,
@@ -207,6 +293,44 @@ static void on_signature(void *ctx, const struct signer_reply *r,
 	renting_want_commit(p->all->renter->renting);
 }
 
+static void sign(struct pact *p);
+
+static void on_topped(void *ctx, const struct settle_result *r,
+		      const struct err *error)
+{
+	struct pact *p = ctx;
+
+	(void)r;
+	if (error)
+		pact_fail(p, error);
+	else if (offer_of(p))
+		sign(p);
+	else
+		enter(p, PACT_OFFER);
+}
+
+static void top_up(struct pact *p)
+{
+	const struct money *m = p->all->renter->engine->money;
+	const struct agreement *a = &p->row.signed_;
+	const struct book_lease which = {a->renter, a->host, a->number};
+	char text[128], amount[MONEY_TEXT_MAX];
+	struct err e = {0};
+
+	if (p->topped) {
+		(void)err_fail(&e, ERR_CHAIN,
+			       "its fund grew, and does not reach");
+		pact_fail(p, &e);
+		return;
+	}
+	p->topped = true;
+	(void)snprintf(text, sizeof(text), "its fund grows by %s",
+		       money_text(m, p->top_up, amount));
+	agree_say(p->all, p, text);
+	enter(p, PACT_TOP_UP);
+	settle_top_up(m->storage.settle, &which, p->top_up, NULL, on_topped, p);
+}
+
 static void sign(struct pact *p)
 {
 	struct money *m = p->all->renter->engine->money;
@@ -216,9 +340,16 @@ static void sign(struct pact *p)
 				.bank = m->domain.bank}};
 	struct err e = {0};
 
-	if (make_revision(p, &e) != ERR_NONE ||
-	    /* the host can open what we sign */
-	    purse_follow(&m->storage, &p->next, &e) != ERR_NONE) {
+	if (make_revision(p, &e) != ERR_NONE) {
+		pact_fail(p, &e);
+		return;
+	}
+	if (!amount_is_zero(p->top_up)) {
+		top_up(p);
+		return;
+	}
+	/* the host can open what we sign */
+	if (purse_follow(&m->storage, &p->next, &e) != ERR_NONE) {
 		pact_fail(p, &e);
 		return;
 	}
@@ -241,7 +372,7 @@ static void keep(struct pact *p, const struct rent_signed_revision *r)
 	memcpy(row->host_sig, r->host_sig.bytes, sizeof(row->host_sig));
 	if (row->state == RENTER_DRAFT)
 		row->state = RENTER_UNOPENED;
-	p->changed = true;
+	p->left -= p->left < p->adding ? p->left : (uint32_t)p->adding;
 	if (renter_db_sign_staged(db_of(p), row->id, &p->host, p->adding,
 				  clock_unix_s(), &e) != ERR_NONE ||
 	    renter_db_set_agreement(db_of(p), row, &e) != ERR_NONE) {
@@ -262,6 +393,19 @@ static bool is_for_later(const struct rent_result *r)
 		 r->code == RENT_NO_REVISION));
 }
 
+/* It does not see yet that the fund grew. */
+static bool is_unseen(const struct pact *p, const struct rent_result *r)
+{
+	return p->topped && r->fate == RENT_REFUSED && r->code == RENT_NO_FUNDS;
+}
+
+/* A proof settled more than we knew, or the period turned: another is made. */
+static bool is_overtaken(struct pact *p, const struct rent_result *r)
+{
+	return p->row.posted && r->fate == RENT_REFUSED &&
+	       r->code == RENT_NO_PERIODS && ++p->tries < TRIES_MAX;
+}
+
 static void on_revised(void *ctx, const struct rent_result *r)
 {
 	struct pact *p = ctx;
@@ -269,10 +413,27 @@ static void on_revised(void *ctx, const struct rent_result *r)
 	p->call = NULL;
 	if (r->fate == RENT_DONE)
 		keep(p, r->revision);
-	else if (is_for_later(r) && now_of(p) - p->since_ms < AGREE_HOST_MS)
+	else if ((is_for_later(r) || is_unseen(p, r)) &&
+		 now_of(p) - p->since_ms < AGREE_HOST_MS)
 		p->again_ms = now_of(p) + AGREE_AGAIN_MS;
-	else
+	else if (is_overtaken(p, r)) {
+		enter(p, PACT_OFFER);
+		p->reread = true;
+		p->again_ms = now_of(p) + AGREE_AGAIN_MS;
+	} else
 		fail_with(p, ERR_STATE, r->why ? r->why : "it did not sign");
+}
+
+/* A host signs one revision at a time, and has several agreements. */
+static bool is_busy(const struct pact *p)
+{
+	const struct agree *a = p->all;
+
+	for (unsigned i = 0; i < a->n; i++)
+		if (&a->pacts[i] != p && a->pacts[i].peer == p->peer &&
+		    a->pacts[i].state == PACT_ASKED && a->pacts[i].call)
+			return true;
+	return false;
 }
 
 static void ask(struct pact *p)
@@ -291,6 +452,10 @@ static void ask(struct pact *p)
 		since = now_of(p);
 	enter(p, PACT_ASKED);
 	p->since_ms = since;
+	if (is_busy(p)) {
+		p->again_ms = now_of(p) + AGREE_AGAIN_MS;
+		return;
+	}
 	p->call = rent_call_revise(rent_peer_client(p->peer), &q, on_revised, p,
 				   &e);
 	if (!p->call)
@@ -320,16 +485,14 @@ static void on_newest(void *ctx, const struct rent_result *r)
 
 	p->call = NULL;
 	if (r->fate == RENT_REFUSED && r->code == RENT_NO_UNKNOWN) {
-		/* it never signed: our word on it stands, so the next is above
-		 */
-		enter(p, PACT_OFFER);
+		close_offer(p);
 	} else if (is_for_later(r)) {
 		p->again_ms = now_of(p) + AGREE_AGAIN_MS;
 	} else if (r->fate != RENT_DONE) {
 		fail_with(p, ERR_STATE, r->why ? r->why : "it did not answer");
 	} else if (held->a.revision == p->row.signed_.revision &&
 		   p->row.state != RENTER_DRAFT) {
-		enter(p, PACT_OFFER);
+		close_offer(p);
 	} else if (is_offered_list(p, &held->a)) {
 		keep(p, held);
 	} else {
@@ -365,21 +528,19 @@ static void on_step(void *ctx, const struct settle_step *st)
 			  "the agreement is on its way to the chain");
 }
 
-static void on_settled(void *ctx, const struct settle_result *r,
-		       const struct err *error)
+/* It is there, whoever posted it. */
+static void told(struct pact *p)
 {
-	struct pact *p = ctx;
+	struct renter_running run;
+	struct bank_agreement view;
 	struct err e = {0};
 
-	(void)r;
-	if (error) {
-		pact_fail(p, error);
-		return;
-	}
 	p->row.state = RENTER_OPENED;
 	p->row.posted = true;
 	p->row.posted_revision = p->row.signed_.revision;
 	p->row.fund = p->row.signed_.fund;
+	if (running_read(p->all->renter, &p->row, &run, &view))
+		p->row.fund = book_fund_left(&view);
 	if (renter_db_set_agreement(db_of(p), &p->row, &e) != ERR_NONE) {
 		pact_fail(p, &e);
 		return;
@@ -388,6 +549,42 @@ static void on_settled(void *ctx, const struct settle_result *r,
 	renting_read_head(p->all->renter->renting);
 	agree_say(p->all, p, "the agreement is on the chain");
 	enter(p, PACT_DONE);
+}
+
+static bool is_posted(struct pact *p, struct renter_running *run,
+		      struct bank_agreement *view)
+{
+	return running_read(p->all->renter, &p->row, run, view) &&
+	       view->state == BANK_AGREEMENT_OPEN &&
+	       view->revision >= p->row.signed_.revision;
+}
+
+static void on_posted_else(void *ctx, const struct err *error)
+{
+	struct pact *p = ctx;
+	struct renter_running run;
+	struct bank_agreement view;
+
+	if (!error && is_posted(p, &run, &view))
+		told(p);
+	else
+		pact_fail(p, &p->why);
+}
+
+static void on_settled(void *ctx, const struct settle_result *r,
+		       const struct err *error)
+{
+	struct pact *p = ctx;
+
+	(void)r;
+	if (!error) {
+		told(p);
+		return;
+	}
+	/* the host may have been quicker */
+	p->why = *error;
+	settle_refresh(p->all->renter->engine->money->storage.settle,
+		       on_posted_else, p);
 }
 
 static void post(struct pact *p)
@@ -404,6 +601,31 @@ static void post(struct pact *p)
 		settle_open(s, &what, on_step, on_settled, p);
 }
 
+/* True: the newest revision is as good as signed, and is to be posted or there
+ * already. False: another is needed, the bank takes this one no more. */
+static bool is_timely(struct pact *p)
+{
+	struct renter_running run;
+	struct bank_agreement view;
+	uint32_t now;
+
+	return !p->row.posted || is_posted(p, &run, &view) ||
+	       !renting_period(p->all->renter->renting, &now) ||
+	       !running_read(p->all->renter, &p->row, &run, &view) ||
+	       !renter_stale(&run, view.rate, now);
+}
+
+static void post_or_end(struct pact *p)
+{
+	struct renter_running run;
+	struct bank_agreement view;
+
+	if (p->row.posted && is_posted(p, &run, &view))
+		told(p);
+	else
+		post(p);
+}
+
 /* ---- what is next ---- */
 
 static uint32_t staged_of(struct pact *p)
@@ -412,6 +634,8 @@ static uint32_t staged_of(struct pact *p)
 	size_t n = 0;
 	struct err e = {0};
 
+	if (!p->takes)
+		return 0;
 	if (renter_db_staged_roots(db_of(p), &p->host, 1, &roots, &n, &e) !=
 	    ERR_NONE)
 		pact_fail(p, &e);
@@ -422,7 +646,6 @@ static uint32_t staged_of(struct pact *p)
 
 void pact_go_on(struct pact *p)
 {
-	bool open_offer = p->row.offered.revision > p->row.signed_.revision;
 	uint32_t staged;
 
 	if (p->state >= PACT_DONE)
@@ -431,7 +654,7 @@ void pact_go_on(struct pact *p)
 		fail_with(p, ERR_LIMIT, "too many hosts");
 		return;
 	}
-	if (p->state == PACT_DRAFTED && open_offer) {
+	if (p->state == PACT_DRAFTED && pact_is_open(&p->row)) {
 		enter(p, PACT_MENDING);
 		mend(p);
 		return;
@@ -439,8 +662,8 @@ void pact_go_on(struct pact *p)
 	staged = staged_of(p);
 	if (p->state >= PACT_DONE)
 		return;
-	if (staged == 0 && p->row.state != RENTER_DRAFT)
-		post(p);
+	if (staged == 0 && p->row.state != RENTER_DRAFT && is_timely(p))
+		post_or_end(p);
 	else if (offer_of(p))
 		sign(p);
 	else
@@ -461,6 +684,26 @@ static void want_offer(struct pact *p)
 	p->call = rent_call_offer(rent_peer_client(p->peer), on_offer, p, NULL);
 	if (p->call)
 		rent_peer_wake(p->peer);
+}
+
+static void on_read(void *ctx, const struct err *error)
+{
+	struct pact *p = ctx;
+
+	if (error)
+		pact_fail(p, error);
+	else if (offer_of(p))
+		sign(p);
+	else
+		enter(p, PACT_OFFER);
+}
+
+static void read_chain(struct pact *p)
+{
+	p->reread = false;
+	enter(p, PACT_READ);
+	settle_refresh(p->all->renter->engine->money->storage.settle, on_read,
+		       p);
 }
 
 void pact_committed(struct pact *p, bool ok)
@@ -490,11 +733,15 @@ void pact_tick(struct pact *p)
 		fail_with(p, ERR_STATE, "it does not answer");
 		return;
 	}
-	if (p->state == PACT_OFFER && offer_of(p)) {
+	if (p->state == PACT_OFFER && offer_of(p) &&
+	    (!p->reread || now >= p->again_ms)) {
 		if (p->call)
 			rent_call_cancel(p->call);
 		p->call = NULL;
-		sign(p);
+		if (p->reread)
+			read_chain(p);
+		else
+			sign(p);
 	} else if (!p->call && now >= p->again_ms) {
 		if (p->state == PACT_OFFER)
 			want_offer(p);

@@ -11,6 +11,8 @@ enum pact_state {
 	PACT_DRAFTED,
 	PACT_MENDING, /* did the host sign what we offered last time? */
 	PACT_OFFER,
+	PACT_READ,   /* what the chain says of it */
+	PACT_TOP_UP, /* its fund grows */
 	PACT_SIGN,
 	PACT_NOTED,
 	PACT_ASKED,
@@ -26,7 +28,9 @@ struct pact {
 	struct rent_peer *peer;
 	enum pact_state state;
 	struct renter_agreement row;
-	uint32_t total;	     /* sectors staged when it was drafted */
+	bool takes;	     /* what is staged at the host is for it */
+	uint32_t total;	     /* sectors staged at the beginning */
+	uint32_t left;	     /* of them, not in a list yet */
 	size_t adding;	     /* in the revision under way */
 	struct hash32 *adds; /* heap */
 	uint32_t *cuts;	     /* heap, falling */
@@ -35,7 +39,9 @@ struct pact {
 	struct sig64 sig;
 	struct amount due;
 	struct rent_call *call;
-	bool changed; /* something was signed in this run: to be posted */
+	struct amount top_up; /* the fund needs it before the revision */
+	bool topped, reread;
+	unsigned tries;
 	int64_t since_ms, again_ms;
 	struct err why;
 };
@@ -49,13 +55,15 @@ struct agree {
 	struct rent_listener listener;
 	struct pact *pacts; /* heap */
 	unsigned n;
+	unsigned gone;	/* that never came to be: what lay there is to be stored
+			 * again */
 	uint32_t start; /* of agreements that are drafted in this run */
-	bool drafted;	/* ops->drafted was called */
-	bool wanted;	/* agree_sign() was */
 	bool signing, reading, ended, told;
 	struct err why;
 };
 
+/* We offered something that the host may have signed without our knowing. */
+bool pact_is_open(const struct renter_agreement *row);
 /* Begins, or goes on: looks what is next for it. */
 void pact_go_on(struct pact *p);
 /* Our changes were committed, or lost. */

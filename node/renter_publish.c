@@ -233,7 +233,8 @@ static const struct agree_ops agree_ops = {.step = on_step, .ended = on_agreed};
 
 static void agree(struct publish *p)
 {
-	const struct agree_cfg cfg = {.periods = p->cfg.periods};
+	const struct agree_cfg cfg = {.periods = p->cfg.periods,
+				      .least = p->cfg.least};
 	struct err e = {0};
 
 	p->ops->step(p->ctx, "signing with the hosts");

@@ -40,7 +40,7 @@ struct publish_ops {
 struct publish_cfg {
 	struct placing *placing; /* borrowed; hosts that fail are dropped */
 	unsigned k, n;
-	uint32_t periods;
+	uint32_t periods, least;	      /* see struct agree_cfg */
 	int64_t objects[PUBLISH_OBJECTS_MAX]; /* that are stored by it */
 	size_t objects_n;
 };

@@ -237,6 +237,7 @@ static void publish(struct put *p)
 				  .k = p->cfg.k,
 				  .n = p->cfg.n,
 				  .periods = p->cfg.periods,
+				  .least = p->cfg.least,
 				  .objects_n = p->n_parts};
 	struct err e = {0};
 
@@ -617,20 +618,23 @@ static uint32_t segments_of(const struct put *p)
 	       publish_catalogue_segments(p->renter, p->cfg.k, entries, names);
 }
 
-static void on_scouted(void *ctx)
+static void on_fresh(void *ctx, const struct err *error)
 {
 	struct put *p = ctx;
 	struct err e = {0};
 	struct quote *q = &p->result.quote;
 
-	scout_free(p->scout);
-	p->scout = NULL;
+	if (error) {
+		end(p, error);
+		return;
+	}
 	p->quoting = (struct quote_cfg){.k = p->cfg.k,
 					.n = p->cfg.n,
 					.per_host = p->cfg.per_host,
 					.per_net = p->cfg.per_net,
 					.rent_max = p->cfg.rent_max,
 					.periods = p->cfg.periods,
+					.least = p->cfg.least,
 					.segments = segments_of(p)};
 	rng_fill(&p->renter->engine->rng, &p->quoting.seed,
 		 sizeof(p->quoting.seed));
@@ -651,6 +655,16 @@ static void on_scouted(void *ctx)
 		end(p, &e);
 	else
 		begin_upload(p);
+}
+
+/* Which agreements take it depends on what was proved and paid meanwhile. */
+static void on_scouted(void *ctx)
+{
+	struct put *p = ctx;
+
+	scout_free(p->scout);
+	p->scout = NULL;
+	settle_refresh(p->renter->engine->money->storage.settle, on_fresh, p);
 }
 
 static void scout(struct put *p)
@@ -826,6 +840,8 @@ void put_free(struct put *p)
 	if (!p)
 		return;
 	renting_forget(p->renter->renting, p);
+	if (p->renter->engine->money->storage.settle)
+		settle_forget(p->renter->engine->money->storage.settle, p);
 	end_budget(p, false);
 	if (p->shared)
 		source_stop(p->shared->source);

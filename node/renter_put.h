@@ -42,8 +42,8 @@ struct put_cfg {
 	int pipe;	  /* taken */
 	const char *name; /* in the catalogue; copied */
 	unsigned k, n, per_host, per_net;
-	uint32_t periods;
-	struct amount rent_max; /* a sector and period; zero: any */
+	uint32_t periods, least; /* see struct agree_cfg */
+	struct amount rent_max;	 /* a sector and period; zero: any */
 	bool has_budget;
 	struct amount budget; /* rent and ingress */
 	uint64_t size; /* quote of so many bytes alone: no path, no pipe */

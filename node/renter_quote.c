@@ -1,6 +1,7 @@
 #include "node/renter_quote.h"
 
 #include "node/renter_agree.h"
+#include "node/renter_running.h"
 #include "node/renter_scout.h"
 #include "storage/rent/rent_rules.h"
 
@@ -16,6 +17,24 @@ struct adding {
 	const struct quote_cfg *cfg;
 	struct err e;
 };
+
+/* Does an agreement with it take more? */
+static bool is_agreed(struct adding *v, const struct address *host)
+{
+	struct renter_want want;
+	struct running best;
+	uint32_t start;
+	bool found = false;
+
+	if (!agree_start_period(v->renter, v->cfg->n, &start))
+		return false;
+	want = running_want(start, v->cfg->periods, v->cfg->least);
+	want.sectors = 1;
+	if (running_choose(&best, &found, v->renter, host, &want, &v->e) !=
+	    ERR_NONE)
+		return false;
+	return found;
+}
 
 static void add_host(void *ctx, const struct rent_offer *o,
 		     const struct renter_host *h)
@@ -33,6 +52,7 @@ static void add_host(void *ctx, const struct rent_offer *o,
 	if (v->e.code != ERR_NONE || v->cfg->periods < o->sheet.min_periods ||
 	    v->cfg->periods > o->sheet.max_periods)
 		return;
+	p.agreed = is_agreed(v, &h->address);
 	(void)!placing_add(v->placing, &number, &p, &v->e);
 }
 
@@ -70,25 +90,72 @@ static bool add_cost(struct amount *sum, struct amount more)
 	return amount_add(sum, *sum, more) && amount_fits112(*sum);
 }
 
-/* What a host with so many sectors of it costs. */
-static bool add_one(struct quote *q, const struct sheet *sheet,
+/* What a host with so many sectors of it costs, in a new agreement. */
+static bool add_new(struct quote *q, const struct sheet *sheet,
 		    uint32_t sectors, uint32_t periods)
 {
-	struct amount rent, fund, ingress;
+	struct amount rent, fund;
 
 	return agree_cost(&rent, &fund, sheet, sectors, periods) &&
-	       rent_ingress(&ingress, sheet, sectors) &&
-	       add_cost(&q->rent, rent) && add_cost(&q->fund, fund) &&
-	       add_cost(&q->ingress, ingress);
+	       add_cost(&q->rent, rent) && add_cost(&q->fund, fund);
 }
 
-static const struct sheet *sheet_of(struct renter *r, const struct address *a)
+/* In one that runs. */
+static bool add_running(struct quote *q, const struct running *r,
+			uint32_t sectors)
 {
-	struct rent_peer *p = rent_peers_get(r->peers, a, true);
-	const struct rent_offer *o =
-		p ? rent_client_offer(rent_peer_client(p)) : NULL;
+	struct amount fund;
 
-	return o ? &o->sheet : NULL;
+	q->running++;
+	q->growing += !amount_is_zero(r->step.missing);
+	if (r->row.signed_.end < q->end)
+		q->end = r->row.signed_.end;
+	return running_top_up(&fund, &r->run, &r->step, sectors) &&
+	       add_cost(&q->rent, r->step.more) && add_cost(&q->fund, fund);
+}
+
+static enum err_code add_one(struct quote *q, struct renter *r,
+			     const struct quote_cfg *cfg,
+			     const struct address *host, uint32_t sectors,
+			     struct err *e)
+{
+	struct renter_want want =
+		running_want(q->start, cfg->periods, cfg->least);
+	struct amount ingress;
+	struct running best;
+	struct sheet sheet;
+	bool found, good;
+	enum err_code code;
+
+	want.sectors = sectors;
+	code = running_choose(&best, &found, r, host, &want, e);
+	if (code != ERR_NONE)
+		return code;
+	good = running_sheet(r, host, &sheet) &&
+	       rent_ingress(&ingress, &sheet, sectors) &&
+	       add_cost(&q->ingress, ingress);
+	good = good && (found ? add_running(q, &best, sectors)
+			      : add_new(q, &sheet, sectors, cfg->periods));
+	return good ? ERR_NONE
+		    : err_fail(e, ERR_LIMIT, "the cost passes 112 bits");
+}
+
+/* Which host gets how many: the same placing decides when it is uploaded. */
+static enum err_code count_sectors(uint32_t *sectors, struct placing *placing,
+				   const struct quote_cfg *cfg, struct err *e)
+{
+	uint16_t seats[UINT8_MAX];
+
+	for (uint32_t s = 0; s < cfg->segments; s++) {
+		for (unsigned i = 0; i < cfg->n; i++)
+			seats[i] = PLACING_NONE;
+		if (placing_fill(placing, seats, s) > 0)
+			return err_fail(e, ERR_STATE,
+					"the hosts have no room for it");
+		for (unsigned i = 0; i < cfg->n; i++)
+			sectors[seats[i]]++;
+	}
+	return ERR_NONE;
 }
 
 enum err_code quote_make(struct quote *out, struct renter *r,
@@ -97,40 +164,25 @@ enum err_code quote_make(struct quote *out, struct renter *r,
 {
 	unsigned count = placing_count(placing);
 	uint32_t *sectors = calloc(count + 1U, sizeof(*sectors));
-	uint16_t seats[UINT8_MAX];
 	struct placing *copy = NULL;
-	bool good = true;
 	enum err_code code = sectors ? quote_placing(&copy, r, cfg, e)
 				     : err_fail(e, ERR_NOMEM, "a quote");
 
 	memset(out, 0, sizeof(*out));
-	for (uint32_t s = 0; code == ERR_NONE && s < cfg->segments; s++) {
-		for (unsigned i = 0; i < cfg->n; i++)
-			seats[i] = PLACING_NONE;
-		if (placing_fill(copy, seats, s) > 0)
-			code = err_fail(e, ERR_STATE,
-					"the hosts have no room for it");
-		for (unsigned i = 0; code == ERR_NONE && i < cfg->n; i++)
-			sectors[seats[i]]++;
-	}
+	if (code == ERR_NONE)
+		code = count_sectors(sectors, copy, cfg, e);
 	for (unsigned h = 0; code == ERR_NONE && h < count; h++) {
-		const struct sheet *sheet =
-			sectors[h] ? sheet_of(r, &placing_get(copy, (uint16_t)h)
-							  ->address)
-				   : NULL;
-
-		if (!sectors[h])
-			continue;
-		out->hosts++;
+		out->hosts += sectors[h] != 0;
 		out->sectors += sectors[h];
-		good = good && sheet &&
-		       add_one(out, sheet, sectors[h], cfg->periods);
 	}
-	if (code == ERR_NONE && !good)
-		code = err_fail(e, ERR_LIMIT, "the cost passes 112 bits");
 	if (code == ERR_NONE && !agree_start_period(r, out->hosts, &out->start))
 		code = err_fail(e, ERR_CHAIN, "the chain is not known");
 	out->end = out->start + cfg->periods;
+	for (unsigned h = 0; code == ERR_NONE && h < count; h++)
+		if (sectors[h])
+			code = add_one(out, r, cfg,
+				       &placing_get(copy, (uint16_t)h)->address,
+				       sectors[h], e);
 	placing_free(copy);
 	free(sectors);
 	return code;

@@ -13,7 +13,7 @@ struct quote_cfg {
 	unsigned k, n;
 	unsigned per_host, per_net; /* 1, unless the user says otherwise */
 	struct amount rent_max;	    /* a sector and period; zero: any */
-	uint32_t periods;
+	uint32_t periods, least;    /* see struct agree_cfg */
 	uint32_t segments; /* of all objects, and of the new catalogue */
 	uint64_t seed;	   /* settles between hosts that are alike: the same
 			    * for a quote and what follows it */
@@ -22,10 +22,12 @@ struct quote_cfg {
 struct quote {
 	unsigned hosts;
 	uint64_t sectors;
-	struct amount rent; /* for all of it, over all periods */
-	struct amount fund; /* locked for it: the rest comes back */
+	struct amount rent; /* for all of it, to the end */
+	struct amount fund; /* locked for it now: the rest comes back */
 	struct amount ingress;
-	uint32_t start, end;
+	unsigned running;    /* hosts whose agreements take it: none is made */
+	unsigned growing;    /* of those, whose fund has to grow */
+	uint32_t start, end; /* end: the first of them */
 };
 
 /* All hosts whose prices are known; *out is the caller's. ERR_STATE: they do

@@ -1,0 +1,278 @@
+#include "storage/rent/renter_next.h"
+
+#include "tests/check.h"
+
+#include <string.h>
+
+#define RENT 10
+
+/* 10 sectors at 10 a period, 101 to 131, of a fund of `funded`. */
+static struct renter_running running(uint32_t through, uint64_t earned,
+				     uint64_t funded)
+{
+	struct renter_running r = {
+		.last = {.sectors = 10,
+			 .revision = 3,
+			 .through = 101,
+			 .rate = amount_from_u64(100),
+			 .start = 101,
+			 .end = 131,
+			 .span = 7,
+			 .fund = amount_from_u64(3600),
+			 .collateral = amount_from_u64(600)},
+		.facts = {.known = true,
+			  .opened = true,
+			  .through = through,
+			  .earned = amount_from_u64(earned),
+			  .funded = amount_from_u64(funded)},
+		.rent = amount_from_u64(RENT),
+	};
+
+	return r;
+}
+
+static struct sheet sheet_of_today(void)
+{
+	struct sheet s = {.rent = amount_from_u64(RENT),
+			  .collateral = amount_from_u64(50),
+			  .min_periods = 1,
+			  .max_periods = 100,
+			  .span = 7};
+
+	return s;
+}
+
+/* What the host says of it, once its fund is there. */
+static enum rent_no judge(const struct renter_running *r,
+			  const struct renter_step *c, uint32_t now, char *why)
+{
+	struct sheet sheet = sheet_of_today();
+	struct rent_facts facts = r->facts;
+	struct rent_policy policy = {.ahead = 3};
+	struct rent_case k = {.next = &c->next,
+			      .last = &r->last,
+			      .sheet = &sheet,
+			      .facts = &facts,
+			      .policy = &policy,
+			      .now = now,
+			      .adds = 1};
+	struct amount due;
+
+	facts.funded = amount_add_cap(facts.funded, c->missing);
+	return rent_rule(&due, why, &k);
+}
+
+static const struct {
+	const char *name;
+	uint32_t now, sectors;
+	uint32_t through0; /* proved */
+	uint64_t earned0, funded;
+	/* want */
+	uint32_t through;
+	uint64_t earned, more, missing;
+} rows[] = {
+	{"before the start nothing is paid", 100, 12, 101, 0, 3600, 101, 0, 600,
+	 0},
+	{"then the fund may lack something", 100, 13, 101, 0, 3600, 101, 0, 900,
+	 300},
+	{"the same number is as good as no change", 105, 10, 101, 0, 3600, 101,
+	 0, 0, 0},
+	/* 101 to 105 at 100, 106 at 120 */
+	{"after it periods are settled ahead", 105, 12, 101, 0, 3600, 107, 620,
+	 500, 0},
+	{"what was proved is settled", 108, 12, 108, 700, 3600, 110, 920, 440,
+	 0},
+	{"and is paid to the end at the new rate", 108, 20, 108, 700, 3600, 110,
+	 1000, 2200, 1600},
+	{"fewer sectors cost less", 105, 5, 101, 0, 3600, 107, 550, 0, 0},
+	{"at the end it is settled to the end", 130, 12, 129, 2800, 3600, 131,
+	 3000, 0, 0},
+};
+
+static void test_changes(void)
+{
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct renter_running r = running(
+			rows[i].through0, rows[i].earned0, rows[i].funded);
+		struct renter_step c;
+		struct err e = {0};
+		char why[RENT_WHY_MAX + 1];
+
+		CHECK(renter_step(&c, &r, 4, rows[i].sectors, rows[i].now,
+				  &e) == ERR_NONE,
+		      "%s: %s", rows[i].name, e.msg);
+		CHECK(c.next.through == rows[i].through, "%s: through %u",
+		      rows[i].name, c.next.through);
+		CHECK(amount_cmp(c.next.earned,
+				 amount_from_u64(rows[i].earned)) == 0,
+		      "%s: earned %llu", rows[i].name,
+		      (unsigned long long)c.next.earned.lo);
+		CHECK(amount_cmp(c.more, amount_from_u64(rows[i].more)) == 0,
+		      "%s: more %llu", rows[i].name,
+		      (unsigned long long)c.more.lo);
+		CHECK(amount_cmp(c.missing, amount_from_u64(rows[i].missing)) ==
+			      0,
+		      "%s: missing %llu", rows[i].name,
+		      (unsigned long long)c.missing.lo);
+		CHECK(judge(&r, &c, rows[i].now, why) == RENT_NO_NONE, "%s: %s",
+		      rows[i].name, why);
+	}
+}
+
+/* One after another in every period, whatever was proved: a host signs each. */
+static void test_hosts_sign(void)
+{
+	for (uint32_t now = 99; now < 131; now++)
+		for (uint32_t proved = 101; proved <= now; proved += 7)
+			for (uint32_t n = 1; n < 40; n += 3) {
+				struct renter_running r = running(
+					proved, (proved - 101) * 100, 3600);
+				struct renter_step c;
+				struct err e = {0};
+				char why[RENT_WHY_MAX + 1];
+
+				for (uint32_t k = 0; k < 3; k++) {
+					if (renter_step(&c, &r, 4 + k,
+							n + k * 5, now,
+							&e) != ERR_NONE) {
+						CHECK(now + 3 + k > 131,
+						      "at %u: %s", now, e.msg);
+						break;
+					}
+					CHECK(judge(&r, &c, now, why) ==
+						      RENT_NO_NONE,
+					      "at %u, %u proved, %u: %s", now,
+					      proved, n, why);
+					CHECK(agreement_check_next(
+						      &c.next, &r.last, now,
+						      &e) == ERR_NONE,
+					      "at %u: %s", now, e.msg);
+					r.last = c.next;
+					r.facts.funded = amount_add_cap(
+						r.facts.funded, c.missing);
+				}
+			}
+}
+
+static void test_refusals(void)
+{
+	struct renter_running r = running(101, 0, 3600);
+	struct renter_step c;
+	struct err e = {0};
+
+	CHECK(renter_step(&c, &r, 4, 12, 131, &e) == ERR_STATE, "over");
+	r.facts.closed = true;
+	CHECK(renter_step(&c, &r, 4, 12, 105, &e) == ERR_STATE, "closed");
+	r = running(101, 0, 3600);
+	r.facts.known = false;
+	CHECK(renter_step(&c, &r, 4, 12, 105, &e) == ERR_STATE, "unknown");
+	r = running(131, 3000, 3600);
+	r.last.through = 131;
+	CHECK(renter_step(&c, &r, 4, 12, 130, &e) == ERR_NONE,
+	      "nothing is left to pay");
+	r = running(101, 0, 3600);
+	r.rent = amount_max112();
+	e = (struct err){0};
+	CHECK(renter_step(&c, &r, 4, 12, 105, &e) == ERR_LIMIT, "112 bits");
+}
+
+static void test_rent(void)
+{
+	struct agreement a = {.sectors = 3, .rate = amount_from_u64(31)};
+
+	CHECK(amount_cmp(renter_rent_of(&a), amount_from_u64(11)) == 0, "up");
+	a.rate = amount_from_u64(30);
+	CHECK(amount_cmp(renter_rent_of(&a), amount_from_u64(10)) == 0, "even");
+	a.sectors = 0;
+	CHECK(amount_is_zero(renter_rent_of(&a)), "none");
+}
+
+static const struct {
+	const char *name;
+	uint32_t add, from, to;
+	uint64_t rent_max, rent_now, collateral_now;
+	bool takes;
+} takes[] = {
+	{"one that ends when it should", 2, 131, 131, 0, 10, 50, true},
+	{"not one that ends earlier", 2, 132, 140, 0, 10, 50, false},
+	{"nor much later", 2, 120, 130, 0, 10, 50, false},
+	{"not above the price limit", 2, 131, 131, 9, 10, 50, false},
+	{"but at it", 2, 131, 131, 10, 10, 50, true},
+	{"not when new ones are cheaper by more than a fifth", 2, 131, 131, 0,
+	 7, 50, false},
+	{"but a little dearer", 2, 131, 131, 0, 8, 50, true},
+	{"collateral stands for twice its sectors", 14, 131, 131, 0, 10, 50,
+	 true},
+	{"and no more", 15, 131, 131, 0, 10, 50, false},
+	{"which is not looked at where there is little", 6, 131, 131, 0, 10,
+	 1000, true},
+	{"and then is", 7, 131, 131, 0, 10, 1000, false},
+	{"free hosts take any", 1000, 131, 131, 0, 10, 0, true},
+};
+
+static void test_takes(void)
+{
+	for (size_t i = 0; i < ROWS(takes); i++) {
+		struct renter_running r = running(101, 0, 3600);
+		struct sheet s = sheet_of_today();
+		struct renter_want w = {
+			.sectors = takes[i].add,
+			.from = takes[i].from,
+			.to = takes[i].to,
+			.rent_max = amount_from_u64(takes[i].rent_max),
+			.now = &s,
+			.period = 105};
+		struct renter_step c;
+
+		s.rent = amount_from_u64(takes[i].rent_now);
+		s.collateral = amount_from_u64(takes[i].collateral_now);
+		CHECK(renter_takes(&c, &r, &w) == takes[i].takes, "%s",
+		      takes[i].name);
+		w.period = 129;
+		CHECK(!renter_takes(&c, &r, &w), "%s, at its end",
+		      takes[i].name);
+	}
+}
+
+static void test_rather(void)
+{
+	struct renter_running a = running(101, 0, 3600),
+			      b = running(101, 0, 3600);
+	struct renter_step ca = {.missing = AMOUNT_ZERO}, cb = ca;
+
+	b.last.number = 1;
+	CHECK(renter_rather(&a, &ca, &b, &cb), "the older");
+	b.last.sectors = 11;
+	CHECK(!renter_rather(&a, &ca, &b, &cb), "the larger");
+	b.rent = amount_from_u64(11);
+	CHECK(renter_rather(&a, &ca, &b, &cb), "the cheaper");
+	ca.missing = amount_from_u64(1);
+	CHECK(!renter_rather(&a, &ca, &b, &cb), "whose fund reaches");
+}
+
+static void test_stale(void)
+{
+	struct renter_running r = running(101, 0, 3600);
+	struct amount rate = amount_from_u64(90);
+
+	CHECK(!renter_stale(&r, rate, 100), "before the start");
+	CHECK(renter_stale(&r, rate, 101), "nothing is settled");
+	r.last.through = 107;
+	CHECK(!renter_stale(&r, rate, 106), "the last period");
+	CHECK(renter_stale(&r, rate, 107), "one too late");
+	CHECK(!renter_stale(&r, r.last.rate, 107), "the same rate");
+	r.last.through = 131;
+	CHECK(!renter_stale(&r, rate, 133), "all is settled");
+}
+
+int main(void)
+{
+	test_changes();
+	test_hosts_sign();
+	test_refusals();
+	test_rent();
+	test_takes();
+	test_rather();
+	test_stale();
+	return CHECK_EXIT();
+}
