@@ -515,18 +515,39 @@ static int64_t due(const struct item *it)
 	return at;
 }
 
+/* Neither trial asks for what the other does. */
+static bool is_apart(const struct item *a, const struct item *b)
+{
+	return a->r.kind == b->r.kind &&
+	       (a->r.kind == OUTBOX_OPEN || a->r.kind == OUTBOX_REVISE ||
+		a->r.kind == OUTBOX_CLOSE) &&
+	       !address_eq(&a->r.party, &b->r.party);
+}
+
+/* Those before it are in blocks, or beside it on their way there. */
+static bool may_begin(const struct outbox *ob, const struct item *it)
+{
+	unsigned abreast = 0;
+
+	for (const struct item *b = ob->items; b != it; b = b->next) {
+		if (b->state == OB_MINED || b->state == OB_ENDING)
+			continue;
+		if (b->state != OB_SENT || !is_apart(b, it) ||
+		    ++abreast == OUTBOX_ABREAST)
+			return false;
+	}
+	return true;
+}
+
 int64_t outbox_tick(struct outbox *ob, int64_t now_ms)
 {
 	int64_t next = INT64_MAX;
-	bool busy = false; /* one before this is on its way to a block */
 
 	for (struct item *it = ob->items; it; it = it->next) {
 		if (it->r.n_forms)
 			tick_stored(it, now_ms);
-		else if (it->state == OB_QUEUED && !busy)
+		else if (it->state == OB_QUEUED && may_begin(ob, it))
 			start_trial(it);
-		if (it->state != OB_MINED && it->state != OB_ENDING)
-			busy = true;
 		if (due(it) < next)
 			next = due(it);
 	}

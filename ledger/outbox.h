@@ -3,7 +3,10 @@
  *
  * One transaction at a time is on its way to a block; the next is tried only
  * when the one before is mined (a deposit can be tried only after its approval
- * was), while several may wait to become final. The rule that keeps money
+ * was), while several may wait to become final. But agreements with different
+ * parties have nothing to do with each other: those of one kind are on their
+ * way side by side, OUTBOX_ABREAST at most, each once the one before was taken
+ * by a node, in slots that follow one another. The rule that keeps money
  * whole: nothing is sent before its signed bytes are stored durably, and a
  * transaction that is stored is never signed again in another form than the
  * same slot, the same content and a higher fee.
@@ -27,6 +30,7 @@
 #include "ledger/chain.h"
 
 #define OUTBOX_MAX 64 /* transactions queued and under way together */
+#define OUTBOX_ABREAST 16
 
 /* What a transaction is for. (stored: same numbers as the book's) */
 enum outbox_kind {

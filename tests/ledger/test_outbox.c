@@ -11,7 +11,7 @@ struct kept {
 
 struct world {
 	struct fake_chain chain;
-	struct kept kept[8];
+	struct kept kept[32];
 	size_t n;
 	bool store_fails;
 	struct outbox *ob;
@@ -165,15 +165,21 @@ static void tick(struct world *w, int64_t later_ms)
 	(void)outbox_tick(w->ob, w->now);
 }
 
-static void submit(struct world *w, enum outbox_kind kind, uint64_t cap)
+static void submit_with(struct world *w, enum outbox_kind kind, uint64_t cap,
+			uint8_t with)
 {
 	static const uint8_t data[4] = {1, 2, 3, 4};
 	struct chain_call call = {.data = data, .len = sizeof(data)};
-	struct address party = {{7}};
+	struct address party = {{with}};
 
 	CHECK(outbox_submit(w->ob, kind, &call, AMOUNT_ZERO, &party,
 			    amount_from_u64(cap), on_step, w, NULL) == ERR_NONE,
 	      "submit");
+}
+
+static void submit(struct world *w, enum outbox_kind kind, uint64_t cap)
+{
+	submit_with(w, kind, cap, 7);
 }
 
 static bool last_step(const struct world *w, enum outbox_step step)
@@ -492,6 +498,65 @@ static void one_at_a_time_is_on_its_way_to_a_block(void)
 	world_clear(&w);
 }
 
+/* Takes the trial and the form of the newest, and hands it to a node. */
+static void send_newest(struct world *w)
+{
+	tick(w, 0);
+	CHECK(fake_trial(&w->chain, true, 1, 1), "tried");
+	CHECK(fake_form(&w->chain, 20), "formed");
+	tick(w, 0);
+	CHECK(fake_sent(&w->chain, CHAIN_SENT), "sent");
+}
+
+static void agreements_go_side_by_side(void)
+{
+	static const struct {
+		const char *name;
+		enum outbox_kind first, second;
+		uint8_t with;
+		bool at_once;
+	} rows[] = {
+		{"with another host", OUTBOX_OPEN, OUTBOX_OPEN, 8, true},
+		{"with the same host", OUTBOX_OPEN, OUTBOX_OPEN, 7, false},
+		{"another kind", OUTBOX_OPEN, OUTBOX_REVISE, 8, false},
+		{"revisions", OUTBOX_REVISE, OUTBOX_REVISE, 8, true},
+		{"ends", OUTBOX_CLOSE, OUTBOX_CLOSE, 8, true},
+		{"top ups move our balance", OUTBOX_TOP_UP, OUTBOX_TOP_UP, 8,
+		 false},
+		{"deposits do, too", OUTBOX_DEPOSIT, OUTBOX_DEPOSIT, 8, false},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct world w;
+
+		world_init(&w);
+		submit_with(&w, rows[i].first, 0, 7);
+		submit_with(&w, rows[i].second, 0, rows[i].with);
+		tick(&w, 0);
+		CHECK(fake_count(&w.chain, FAKE_TRY) == 1,
+		      "%s: not before the first is sent", rows[i].name);
+		send_newest(&w);
+		tick(&w, 0);
+		CHECK(fake_count(&w.chain, FAKE_TRY) == rows[i].at_once,
+		      "%s: then", rows[i].name);
+		world_clear(&w);
+	}
+}
+
+static void so_many_go_side_by_side(void)
+{
+	struct world w;
+
+	world_init(&w);
+	for (unsigned i = 0; i <= OUTBOX_ABREAST; i++)
+		submit_with(&w, OUTBOX_OPEN, 0, (uint8_t)(10 + i));
+	for (unsigned i = 0; i < OUTBOX_ABREAST; i++)
+		send_newest(&w);
+	tick(&w, 0);
+	CHECK(fake_count(&w.chain, FAKE_TRY) == 0, "one too many");
+	world_clear(&w);
+}
+
 static void booking_that_fails_is_done_again(void)
 {
 	struct world w;
@@ -563,6 +628,8 @@ int main(void)
 	gone_for_a_moment_is_not_gone();
 	a_reverted_one_is_final_and_not_ok();
 	one_at_a_time_is_on_its_way_to_a_block();
+	agreements_go_side_by_side();
+	so_many_go_side_by_side();
 	booking_that_fails_is_done_again();
 	every_answer_asks_for_a_tick();
 	the_queue_has_a_largest_size();
