@@ -30,19 +30,6 @@ static json_int_t int_of(const json_t *o, const char *key)
 	return json_integer_value(json_object_get(o, key));
 }
 
-static void print_lacking(const struct cli *cli, const json_t *result)
-{
-	json_t *list = json_object_get(result, "lacking_objects"), *o;
-	size_t i;
-
-	json_array_foreach(list, i, o)
-		cli_print(cli,
-			  "too few shards are known of object %.16s.. (%s): "
-			  "%lld, %lld are needed\n",
-			  cli_text_of(o, "id"), cli_text_of(o, "path"),
-			  int_of(o, "least"), int_of(o, "k"));
-}
-
 static void print_result(const struct cli *cli, const json_t *result)
 {
 	char bytes[16];
@@ -58,7 +45,9 @@ static void print_result(const struct cli *cli, const json_t *result)
 			  "%lld hosts could not be reached: `seedbank restore` "
 			  "adds them when they are back\n",
 			  int_of(result, "unreachable"));
-	print_lacking(cli, result);
+	if (int_of(result, "lacking"))
+		cli_print(cli, "of %lld objects too few shards are known\n",
+			  int_of(result, "lacking"));
 	cli_print(cli,
 		  "The account %s has its home here now. The home that had it "
 		  "before must not be\nused any more: what it signs, this one "

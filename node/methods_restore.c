@@ -7,6 +7,7 @@
 #include "node/renter_get.h"
 #include "node/renter_restore.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Both journeys of a call. */
@@ -14,6 +15,7 @@ struct restoring {
 	struct restore *restore;
 	struct get *get; /* NULL: no directory, or not yet */
 	json_t *result;	 /* of the first */
+	uint64_t files, whole;
 };
 
 static void on_step(void *ctx, const char *text)
@@ -32,6 +34,20 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
 			     (json_int_t)done, "total", (json_int_t)total));
 }
 
+/* What could be had is there; but that is not all. */
+static void end_partly(struct store_call *s)
+{
+	const struct restoring *v = s->journey;
+	struct err e = {0};
+
+	(void)err_fail(&e, ERR_STATE,
+		       "%llu of %llu files are there; of the others too few "
+		       "shards are known: run it again when more hosts are up",
+		       (unsigned long long)v->whole,
+		       (unsigned long long)v->files);
+	store_call_error(s, &e);
+}
+
 static void on_got(void *ctx, const struct get_result *r, const struct err *e)
 {
 	struct store_call *s = ctx;
@@ -40,6 +56,10 @@ static void on_got(void *ctx, const struct get_result *r, const struct err *e)
 
 	if (e) {
 		store_call_error(s, e);
+		return;
+	}
+	if (v->whole < v->files) {
+		end_partly(s);
 		return;
 	}
 	v->result = NULL;
@@ -103,14 +123,49 @@ static json_t *result_json(const struct store_call *s,
 	char who[ADDRESS_TEXT_MAX];
 
 	return json_pack(
-		"{ss si si si si sI sI sI si so so}", "account",
+		"{ss si si si si sI sI sI sI si so so}", "account",
 		address_text(who, &me, s->engine->money->profile.address),
 		"agreements", (int)r->agreements, "hosts", (int)r->hosts,
 		"unreachable", (int)r->unreachable, "objects", (int)r->objects,
 		"files", (json_int_t)r->files, "bytes", (json_int_t)r->bytes,
-		"rest", (json_int_t)r->rest, "lacking", (int)r->lacking_n,
-		"lacking_objects", lacking_json(r), "trouble",
+		"whole", (json_int_t)r->whole, "rest", (json_int_t)r->rest,
+		"lacking", (int)r->lacking_n, "lacking_objects",
+		lacking_json(r), "trouble",
 		trouble_json(s, restore_hosts(v->restore)));
+}
+
+static void tell_lacking(struct store_call *s, const struct restore_result *r)
+{
+	char line[RESTORE_PATH_MAX + 160];
+
+	for (unsigned i = 0; i < r->lacking_n && i < RESTORE_LACKING_MAX; i++) {
+		const struct restore_lacking *k = &r->lacking[i];
+
+		(void)snprintf(line, sizeof(line),
+			       "too few shards are known of object %.16s.. "
+			       "(%s): %u, %u are needed",
+			       k->id, k->path, k->least, k->k);
+		store_call_step(s, line);
+	}
+}
+
+static bool is_whole(void *ctx, const struct renter_file *f)
+{
+	return restore_has(ctx, f);
+}
+
+static void fetch(struct store_call *s)
+{
+	struct restoring *v = s->journey;
+	const struct get_cfg cfg = {.dir = store_text(s, "out"),
+				    .pipe = -1,
+				    .wanted = is_whole,
+				    .wanted_ctx = v->restore};
+	struct err e = {0};
+
+	store_call_step(s, "fetching the files");
+	if (get_start(&v->get, s->renter, &cfg, &get_ops, s, &e) != ERR_NONE)
+		store_call_error(s, &e);
 }
 
 static void on_restored(void *ctx, const struct restore_result *r,
@@ -118,23 +173,23 @@ static void on_restored(void *ctx, const struct restore_result *r,
 {
 	struct store_call *s = ctx;
 	struct restoring *v = s->journey;
-	const struct get_cfg cfg = {.dir = store_text(s, "out"), .pipe = -1};
-	struct err e = {0};
-	json_t *result;
+	const bool out = store_text(s, "out") && r->files > 0;
 
 	if (error) {
 		store_call_error(s, error);
 		return;
 	}
-	v->result = result = result_json(s, r);
-	if (!cfg.dir || r->files == 0) {
-		v->result = NULL;
-		store_call_result(s, result);
-		return;
+	v->files = r->files;
+	v->whole = r->whole;
+	tell_lacking(s, r);
+	if (out && r->whole == 0) {
+		end_partly(s);
+	} else if (out) {
+		v->result = result_json(s, r);
+		fetch(s);
+	} else {
+		store_call_result(s, result_json(s, r));
 	}
-	store_call_step(s, "fetching the files");
-	if (get_start(&v->get, s->renter, &cfg, &get_ops, s, &e) != ERR_NONE)
-		store_call_error(s, &e);
 }
 
 static const struct restore_ops restore_ops = {.step = on_step,

@@ -54,6 +54,8 @@ struct get {
 	int pipe;
 	char *dir;
 	uint64_t pipe_from, pipe_len;
+	bool (*wanted)(void *ctx, const struct renter_file *f);
+	void *wanted_ctx;
 	struct flow *flow;
 	struct held *held;    /* of the newest object; NULL: none yet */
 	uint8_t *bytes;	      /* what the fetch of a table has brought */
@@ -550,7 +552,8 @@ static bool add_file(void *ctx, const struct renter_file *f)
 				    .offset = f->offset,
 				    .size = f->size};
 
-	if (!g->dir && f->kind != RENTER_FILE)
+	if ((!g->dir && f->kind != RENTER_FILE) ||
+	    (g->wanted && !g->wanted(g->wanted_ctx, f)))
 		return true;
 	if (f->size)
 		x.object = number_of(g, f->object);
@@ -608,6 +611,8 @@ enum err_code get_start(struct get **out, struct renter *r,
 	g->ctx = ctx;
 	g->pipe = cfg->pipe;
 	g->pipe_from = cfg->from;
+	g->wanted = cfg->wanted;
+	g->wanted_ctx = cfg->wanted_ctx;
 	g->pipe_len = cfg->len ? cfg->len : UINT64_MAX;
 	g->name = cfg->name ? strdup(cfg->name) : NULL;
 	g->dir = cfg->dir ? strdup(cfg->dir) : NULL;

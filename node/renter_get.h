@@ -34,6 +34,9 @@ struct get_cfg {
 	int pipe;		/* taken */
 	uint64_t from, len;	/* of the pipe's one file; len 0: to its end */
 	struct scout_cfg scout; /* of a link */
+	/* NULL: all of that name; called by get_start() alone. */
+	bool (*wanted)(void *ctx, const struct renter_file *f);
+	void *wanted_ctx;
 };
 
 enum err_code get_start(struct get **out, struct renter *r,

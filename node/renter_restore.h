@@ -42,6 +42,7 @@ struct restore_result {
 	unsigned hosts, unreachable; /* of all agreements */
 	unsigned objects;
 	uint64_t files, bytes; /* as `store get` of everything counts them */
+	uint64_t whole;	       /* files none of whose objects are lacking */
 	uint64_t rest;	       /* sectors at hosts that belong to no object */
 	unsigned lacking_n;
 	struct restore_lacking lacking[RESTORE_LACKING_MAX];
@@ -59,6 +60,8 @@ enum err_code restore_start(struct restore **out, struct renter *r,
 			    const struct scout_cfg *scout,
 			    const struct restore_ops *ops, void *ctx,
 			    struct err *e) __attribute__((warn_unused_result));
+/* Are enough shards of all its objects known? After ended(). */
+bool restore_has(const struct restore *x, const struct renter_file *f);
 /* Hosts that were not reached, or gave something wrong; until
  * restore_free(). */
 const struct recalled *restore_hosts(const struct restore *x);

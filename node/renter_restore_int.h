@@ -25,6 +25,7 @@ struct restore_item {
 	struct renter_object o;	     /* id 0: not in the database yet */
 	struct placement *placement; /* NULL: none was found */
 	uint64_t sequence;
+	bool lacking; /* fewer than k shards of a segment are known */
 };
 
 /* Asking for one of them. */

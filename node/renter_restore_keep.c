@@ -239,10 +239,10 @@ static enum err_code least_of(struct restore *x, const struct renter_object *o,
 	return code;
 }
 
-static enum err_code count_object(struct restore *x,
-				  const struct renter_object *o, int64_t *ids,
-				  struct err *e)
+static enum err_code count_object(struct restore *x, struct restore_item *item,
+				  int64_t *ids, struct err *e)
 {
+	const struct renter_object *o = &item->o;
 	struct restore_lacking *k;
 	unsigned least;
 	enum err_code code = least_of(x, o, &least, e);
@@ -250,6 +250,7 @@ static enum err_code count_object(struct restore *x,
 	x->result.objects++;
 	if (code != ERR_NONE || least >= o->k)
 		return code;
+	item->lacking = true;
 	if (x->result.lacking_n < RESTORE_LACKING_MAX) {
 		k = &x->result.lacking[x->result.lacking_n];
 		ids[x->result.lacking_n] = o->id;
@@ -260,7 +261,42 @@ static enum err_code count_object(struct restore *x,
 	return ERR_NONE;
 }
 
+static int by_id(const void *key, const void *item)
+{
+	const int64_t *id = key;
+	const struct restore_item *at = item;
+
+	return *id < at->o.id ? -1 : *id > at->o.id;
+}
+
+/* A file goes on from one object to the next; those of catalogues are none. */
+bool restore_has(const struct restore *x, const struct renter_file *f)
+{
+	/* the first is a catalogue's, and the newest */
+	const size_t first = x->again ? 0 : 1;
+	const struct restore_item *end = x->items + x->items_n;
+	const struct restore_item *at =
+		f->size && x->items_n > first
+			? bsearch(&f->object, x->items + first,
+				  x->items_n - first, sizeof(*at), by_id)
+			: NULL;
+	uint64_t left = f->size, off = f->offset;
+
+	for (; at && left > 0 && at < end; at++) {
+		uint64_t here = at->o.size > off ? at->o.size - off : 0;
+
+		if (at->o.catalogue)
+			continue;
+		if (at->lacking)
+			return false;
+		left -= here < left ? here : left;
+		off = 0;
+	}
+	return left == 0;
+}
+
 struct counting {
+	const struct restore *x;
 	struct restore_result *result;
 	int64_t ids[RESTORE_LACKING_MAX];
 };
@@ -271,6 +307,7 @@ static bool count_file(void *ctx, const struct renter_file *f)
 	struct restore_result *r = c->result;
 
 	r->files += f->kind == RENTER_FILE;
+	r->whole += f->kind == RENTER_FILE && restore_has(c->x, f);
 	r->bytes += f->size;
 	for (unsigned i = 0;
 	     f->size && i < r->lacking_n && i < RESTORE_LACKING_MAX; i++)
@@ -283,12 +320,12 @@ static bool count_file(void *ctx, const struct renter_file *f)
 
 enum err_code restore_count(struct restore *x, struct err *e)
 {
-	struct counting c = {.result = &x->result};
+	struct counting c = {.x = x, .result = &x->result};
 	enum err_code code = ERR_NONE;
 
 	for (size_t i = 0; code == ERR_NONE && i < x->items_n; i++)
 		if (!x->items[i].o.catalogue)
-			code = count_object(x, &x->items[i].o, c.ids, e);
+			code = count_object(x, &x->items[i], c.ids, e);
 	if (code == ERR_NONE)
 		code = renter_db_files(x->renter->db, NULL, count_file, &c, e);
 	return code;

@@ -25,6 +25,7 @@ from stage import wait_for  # noqa: E402
 
 HOSTS = 6
 K, N = 2, 5
+GONE = 2
 PERIOD = 40  # blocks of a second
 DEPOSIT = 900
 FILES = 12
@@ -201,14 +202,14 @@ def cut_off(new, live):
           not ls["objects"], (line, ls))
 
 
-def first_time(new, source, listed, live, dead, directory):
+def first_time(new, source, listed, live, directory):
     out = os.path.join(directory, "out")
     code, text, steps = typed(new, "restore", "--host", at(live))
     check("it is restored", code == 0, (text, steps))
     check("it says that the old home must not be used", "must not be\nused any "
           "more" in text and "takes over the account" in steps, (text, steps))
     check("hosts that are gone are counted", "%d hosts could not be reached" %
-          dead in text, text)
+          GONE in text, text)
     check("a record that is not ours is told of", "its head record is not ours"
           in steps, steps)
     ls = new.run("store", "ls")
@@ -223,25 +224,11 @@ def first_time(new, source, listed, live, dead, directory):
           diff.returncode == 0, (got, diff.stdout))
 
 
-def second_time(new, source, agreements, live, directory):
-    """With a daemon, after a host came back; and with the files at once."""
-    out = os.path.join(directory, "all")
-    got = new.run("restore", "--host", at(live), "--out", out)
-    check("a host that came back is added", got["unreachable"] == 1 and
-          got["agreements"] == got["hosts"] == agreements - 1, got)
-    check("nothing is twice", got["files"] == FILES and got["objects"] == 1 and got["lacking"] == 0, got)
-    diff = same(source, os.path.join(out, "files"))
-    check("--out fetches everything", diff.returncode == 0, diff.stdout)
-    least = [o["least"] for o in new.run("store", "ls")["objects"]
-             if o["state"] == "stored" and not o["catalogue"]]
-    check("more shards are known than are needed", min(least) > K, least)
-
-
 def go_on(new, live, directory):
     """The home is whole: it stores and reads as the old one did."""
     more = os.path.join(directory, "more.bin")
     stage.make_file(more, 700000)
-    put = new.run("store", "put", more, "--k", "2", "--n", "4",
+    put = new.run("store", "put", more, "--k", "1", "--n", str(HOSTS - GONE),
                   "--per-network", "9", "--periods", "6", "--host", at(live))
     check("something more is stored", put["agreements"] > 0, put)
     new.run("store", "get", "more.bin", "--out", directory + "/again")
@@ -249,6 +236,42 @@ def go_on(new, live, directory):
           .returncode == 0)
     held = proved(new, "stored more")
     check("its funds are locked", float(held["in_funds"]) > 0, held)
+    return more
+
+
+def one_host(third, more, live, directory):
+    """All but one are gone: what can be told is told."""
+    got = third.run("restore", "--host", at(live))
+    lacking = got["lacking_objects"]
+    check("one host gives what it has", got["hosts"] == 1 and
+          got["agreements"] > 0 and got["unreachable"] >= N - 1 and
+          got["objects"] == 2 and got["files"] == FILES + 1, got)
+    check("of what too few shards are known is named", got["lacking"] == 1 and
+          lacking[0]["least"] == 1 and lacking[0]["k"] == K and
+          lacking[0]["path"].startswith("files/"), got)
+    code, _, said = typed(third, "restore", "--host", at(live), "--out",
+                          directory + "/some")
+    check("what can be had is fetched, and it says what is not", code == 1 and
+          "too few shards are known of object " + lacking[0]["id"][:16] in said
+          and "of %d files are there" % (FILES + 1) in said and same(
+              more, directory + "/some/more.bin").returncode == 0, said)
+
+
+def again(third, source, more, live, directory):
+    """With a daemon, after the hosts came back; and with the files at once."""
+    out = os.path.join(directory, "all")
+    got = third.run("restore", "--host", at(live), "--out", out)
+    check("hosts that came back are added", got["unreachable"] == 1 and
+          got["agreements"] >= got["hosts"] >= N - 1, got)
+    check("nothing is twice, or lacking", got["files"] == FILES + 1 and
+          got["objects"] == 2 and got["lacking"] == 0, got)
+    diff = same(source, os.path.join(out, "files"))
+    check("--out fetches everything", diff.returncode == 0 and same(
+        more, os.path.join(out, "more.bin")).returncode == 0, diff.stdout)
+    least = [o["least"] for o in third.run("store", "ls")["objects"]
+             if o["state"] == "stored" and not o["catalogue"]]
+    check("more shards are known than are needed", min(least) > K, least)
+    proved(third, "restored again")
 
 
 def play(st, chain, addresses, directory):
@@ -269,7 +292,7 @@ def play(st, chain, addresses, directory):
     refused(owner, stranger, hosts[0])
 
     holding = [h for h in hosts if state(h)["sectors"] > 0]
-    gone, liar, live = holding[:2], holding[2], holding[3]
+    gone, liar, live = holding[:GONE], holding[GONE], holding[GONE + 1]
     for host in (*gone, liar):
         stop(st, host)
     forge(liar)
@@ -277,15 +300,21 @@ def play(st, chain, addresses, directory):
     new = move_in(chain, directory, "new", addresses[0], owner.phrase,
                   settings)
     cut_off(new, live)
-    first_time(new, source, listed, live, len(gone), directory)
+    first_time(new, source, listed, live, directory)
     proved(new, "restored")
+    more = go_on(new, live, directory)
 
-    start(st, gone[:1])
-    daemon = begin(st, new)
+    others = [h for h in hosts if h not in (*gone, live)]
+    for host in others:
+        stop(st, host)
+    third = move_in(chain, directory, "third", addresses[0], owner.phrase,
+                    settings)
+    one_host(third, more, live, directory)
+    daemon = begin(st, third)
+    start(st, (*others, gone[0]))
     wait_for("the daemon", 30, lambda: os.path.exists(
-        os.path.join(new.home, "api.sock")), daemon)
-    second_time(new, source, put["agreements"], live, directory)
-    go_on(new, live, directory)
+        os.path.join(third.home, "api.sock")), daemon)
+    again(third, source, more, live, directory)
 
 
 def main():
