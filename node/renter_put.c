@@ -635,6 +635,7 @@ static void on_fresh(void *ctx, const struct err *error)
 					.rent_max = p->cfg.rent_max,
 					.periods = p->cfg.periods,
 					.least = p->cfg.least,
+					.goes_on = p->row.id != 0,
 					.segments = segments_of(p)};
 	rng_fill(&p->renter->engine->rng, &p->quoting.seed,
 		 sizeof(p->quoting.seed));

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a host does not tell its room: it says no when it has none. */
+/* Of a put that goes on: what it has at a host already takes no room again. */
 #define ROOM (1U << 24)
 
 struct adding {
@@ -47,8 +47,12 @@ static void add_host(void *ctx, const struct rent_offer *o,
 				 .bad = h->bad,
 				 .rtt_ms = h->rtt_ms,
 				 .room = ROOM};
+	struct rent_peer *peer =
+		rent_peers_get(v->renter->peers, &h->address, true);
 	uint16_t number;
 
+	if (peer && !v->cfg->goes_on)
+		p.room = rent_client_room(rent_peer_client(peer));
 	if (v->e.code != ERR_NONE || v->cfg->periods < o->sheet.min_periods ||
 	    v->cfg->periods > o->sheet.max_periods)
 		return;

@@ -15,6 +15,7 @@ struct quote_cfg {
 	struct amount rent_max;	    /* a sector and period; zero: any */
 	uint32_t periods, least;    /* see struct agree_cfg */
 	uint32_t segments; /* of all objects, and of the new catalogue */
+	bool goes_on;	   /* parts of it are at hosts already */
 	uint64_t seed;	   /* settles between hosts that are alike: the same
 			    * for a quote and what follows it */
 };

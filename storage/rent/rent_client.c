@@ -609,6 +609,11 @@ const struct rent_offer *rent_client_offer(const struct rent_client *c)
 	return offer_is_live(c) ? &c->offer : NULL;
 }
 
+uint32_t rent_client_room(const struct rent_client *c)
+{
+	return c->room;
+}
+
 struct address rent_client_host(const struct rent_client *c)
 {
 	return c->cfg.host;

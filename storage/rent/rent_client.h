@@ -175,6 +175,8 @@ bool rent_client_unsettled(const struct rent_client *c);
 /* What the host asks for, in force on this connection; NULL: not told yet, or
  * expired. */
 const struct rent_offer *rent_client_offer(const struct rent_client *c);
+/* Sectors that it could still take when it told its prices: a hint. */
+uint32_t rent_client_room(const struct rent_client *c);
 /* Zero: not known, and no connection was up yet. */
 struct address rent_client_host(const struct rent_client *c);
 /* "down", "hello", "up", "dead" */

@@ -122,6 +122,7 @@ static enum err_code on_sheet(struct rent_call *k, const struct rent_sheet *m,
 		return lie(k, "a price sheet that expired", e);
 	c->offer = (struct rent_offer){m->sheet, m->sig, digest};
 	c->has_offer = true;
+	c->room = m->room;
 	if (!rent_client_offer(c)) { /* too short to be of use */
 		c->has_offer = false;
 		client_fail(k, RENT_REFUSED, RENT_NO_TERMS,

@@ -94,6 +94,7 @@ struct rent_client {
 	uint32_t unsettled_number;
 	bool unpaid; /* covered() said no: rent_client_paid() goes on */
 	struct rent_offer offer;
+	uint32_t room;
 	uint8_t out[RENT_MSG_MAX];
 };
 

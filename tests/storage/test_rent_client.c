@@ -1419,6 +1419,8 @@ static void a_host_may_be_known_by_its_place_alone(void)
 	CHECK(w.events[RENT_CLIENT_UP] == 1 && rent_client_offer(w.c) &&
 		      address_eq(&who, &w.rig.host.address),
 	      "not taken for what it proved to be");
+	CHECK(rent_client_room(w.c) == w.rig.space, "room %u",
+	      rent_client_room(w.c));
 	stop();
 }
 
