@@ -279,6 +279,7 @@ struct prove {
 	uint64_t index;
 	struct list_proof list;
 	const uint8_t *data;
+	const struct hash32 *tiles;
 	bool sound;
 	uint8_t leaf[TREE_LEAF];
 	struct hash32 path[TREE_PATH_MAX];
@@ -308,7 +309,7 @@ static void run_leaf(struct task *t)
 	uint32_t leaf = (uint32_t)(p->index % SECTOR_LEAVES);
 
 	memcpy(p->leaf, p->data + (size_t)leaf * TREE_LEAF, TREE_LEAF);
-	tree_leaf_path(p->path, p->data, leaf);
+	tree_leaf_path_of_tiles(p->path, p->tiles, p->data, leaf);
 	memcpy(p->path + TREE_SECTOR_PATH, p->list.path,
 	       p->list.path_len * sizeof(p->path[0]));
 	p->sound =
@@ -332,13 +333,13 @@ static void sector_ready(struct want *w, const uint8_t *data,
 {
 	struct prove *p = PROVE_OF(w, want);
 
-	(void)nodes;
 	if (e) {
 		end_prove(p, e);
 		return;
 	}
 	want_hold(w);
 	p->data = data;
+	p->tiles = nodes;
 	p->task.run = run_leaf;
 	p->task.done = leaf_done;
 	task_start(w->call.s, &p->task);

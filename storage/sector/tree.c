@@ -99,14 +99,24 @@ void tree_sector_root(struct hash32 *root, const uint8_t sector[SECTOR_LEN])
 void tree_leaf_path(struct hash32 path[TREE_SECTOR_PATH],
 		    const uint8_t sector[SECTOR_LEN], uint32_t leaf)
 {
+	struct hash32 nodes[SECTOR_TILES];
+
+	tree_tile_nodes(nodes, sector, SECTOR_TILES);
+	tree_leaf_path_of_tiles(path, nodes, sector, leaf);
+}
+
+void tree_leaf_path_of_tiles(struct hash32 path[TREE_SECTOR_PATH],
+			     const struct hash32 nodes[SECTOR_TILES],
+			     const uint8_t sector[SECTOR_LEN], uint32_t leaf)
+{
 	uint32_t tile = leaf >> TILE_LEVEL, in_tile = leaf % (1U << TILE_LEVEL);
-	struct hash32 leaves[1U << TILE_LEVEL], nodes[SECTOR_TILES];
+	struct hash32 leaves[1U << TILE_LEVEL], all[SECTOR_TILES];
 
 	sha256_many(leaves->bytes, sector + (size_t)tile * TREE_TILE, TREE_LEAF,
 		    1U << TILE_LEVEL);
 	halve_noting(leaves, TILE_LEVEL, path, in_tile);
-	tree_tile_nodes(nodes, sector, SECTOR_TILES);
-	halve_noting(nodes, SECTOR_LEVEL, path + TILE_LEVEL, tile);
+	memcpy(all, nodes, sizeof(all));
+	halve_noting(all, SECTOR_LEVEL, path + TILE_LEVEL, tile);
 }
 
 static bool is_range(uint32_t first, uint32_t count)

@@ -55,6 +55,10 @@ void tree_root_of_tiles(struct hash32 *root,
 /* The path of leaf 0 .. SECTOR_LEAVES - 1 within its sector. */
 void tree_leaf_path(struct hash32 path[TREE_SECTOR_PATH],
 		    const uint8_t sector[SECTOR_LEN], uint32_t leaf);
+/* The same for who has the sector's tile nodes: hashes one tile. */
+void tree_leaf_path_of_tiles(struct hash32 path[TREE_SECTOR_PATH],
+			     const struct hash32 nodes[SECTOR_TILES],
+			     const uint8_t sector[SECTOR_LEN], uint32_t leaf);
 
 /* A proof for tiles first .. first + count - 1: from left to right the nodes of
  * the largest subtrees outside them. Six for one tile or fewer for more; none
