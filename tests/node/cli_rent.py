@@ -62,7 +62,7 @@ def make_files(directory):
 
 
 def stored(st, bank, hosts, renter, tree):
-    """The hosts that hold it, and the period of its end."""
+    """The hosts that hold it, and the period of its end, by the chain."""
     put = each(st, [(renter, ("store", "put", tree, "--k", str(K), "--n",
                               str(N), "--periods", str(TERM)))], 1)[0]
     opened = bank.opened(renter.storage_account)
@@ -70,7 +70,7 @@ def stored(st, bank, hosts, renter, tree):
           len({a.host for a in opened}) == len(opened) == N ==
           put["agreements"], opened)
     return [h for h in hosts if h.key in {a.host for a in opened}], \
-        put["until"]
+        max(a.end for a in opened)
 
 
 def fetched(renter, tree, directory):
