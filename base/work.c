@@ -13,6 +13,7 @@ struct work {
 	struct work_job *head;
 	struct work_job **tail;
 	bool stop;
+	bool draining; /* the last job that comes back stops the loop */
 	unsigned threads;
 	unsigned idle; /* guarded by lock */
 	unsigned pending;
@@ -38,7 +39,9 @@ static void job_done(void *ctx)
 			work_submit(w, lane, next);
 		}
 	}
-	job->done(job);
+	job->done(job); /* may submit more */
+	if (w->draining && w->pending == 0)
+		loop_stop(w->loop);
 }
 
 static struct work_job *take(struct work *w)
@@ -108,24 +111,12 @@ struct work *work_new(struct loop *l, unsigned threads, struct err *e)
 	return w;
 }
 
-static void drained(void *ctx)
-{
-	struct work *w = ctx;
-
-	if (w->pending == 0)
-		loop_stop(w->loop);
-}
-
 /* Runs the loop until every submitted job has come back. */
 static void drain(struct work *w)
 {
-	struct loop_timer *poll = loop_timer_new(w->loop, drained, w);
-
-	while (poll && w->pending > 0) {
-		loop_timer_set(poll, 1);
+	w->draining = true;
+	while (w->pending > 0)
 		loop_run(w->loop);
-	}
-	loop_timer_free(poll);
 }
 
 void work_free(struct work *w)

@@ -1,4 +1,6 @@
 #include "base/work.h"
+
+#include "base/clock.h"
 #include "tests/check.h"
 
 #include <pthread.h>
@@ -139,10 +141,33 @@ static void a_job_may_be_submitted_again_when_it_is_done(void)
 	loop_free(c.loop);
 }
 
+/* Longer than any wait of a loop that has just begun. */
+static void take_long(struct work_job *job)
+{
+	int64_t end = clock_now_ms() + 40;
+
+	(void)job;
+	while (clock_now_ms() < end)
+		;
+}
+
+static void freeing_waits_for_a_job_that_takes_long(void)
+{
+	struct err e = {0};
+	struct loop *l = loop_new(&e);
+	struct work *w = work_new(l, 1, &e);
+	struct work_job job = {.run = take_long, .done = nothing};
+
+	work_submit(w, NULL, &job);
+	work_free(w);
+	loop_free(l);
+}
+
 int main(void)
 {
 	jobs_of_a_lane_run_one_after_another();
 	freeing_finishes_what_was_submitted();
+	freeing_waits_for_a_job_that_takes_long();
 	a_job_may_be_submitted_again_when_it_is_done();
 	return CHECK_EXIT();
 }
