@@ -87,3 +87,154 @@ const struct command cmd_store_audit = {
 	1,
 	MONEY_MUST,
 	run_audit};
+
+/* ---- repair ---- */
+
+static const struct option repair_options[] = {
+	{"all", OPT_FLAG, "no", 0, 0, NULL,
+	 "whatever is missing, also where enough is left"},
+	{"term", OPT_INT, NULL, 1, 36500, "DAYS",
+	 "how long it is stored and paid for (default: as long as the rest; of "
+	 "a link 30 days)"},
+	{"periods", OPT_INT, NULL, 1, INT32_MAX, "N",
+	 "the same in periods of the bank, instead of --term"},
+	{"max-price", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "the most for one GiB at a host in 30 days"},
+	{"budget", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "the most to pay for all of it"},
+	WALLET_OPTIONS,
+};
+
+static enum err_code run_repair(struct cli *cli, json_t **result, struct err *e)
+{
+	json_t *params = json_object();
+	enum err_code code;
+
+	put_name(cli, params);
+	if (options_flag(cli->options, "all"))
+		(void)json_object_set_new(params, "all", json_true());
+	cli_put_int(cli, params, "term");
+	cli_put_int(cli, params, "periods");
+	cli_put_text(cli, params, "max-price");
+	cli_put_text(cli, params, "budget");
+	cli_put_list(cli, params, "host");
+	code = cli_store_call(cli, "store_repair", params, result, e);
+	if (code != ERR_NONE)
+		return code;
+	cli_print(cli,
+		  "%lld shards are at no host that answers, %lld of them were "
+		  "made again, for %s; %lld agreements\n",
+		  number_of(*result, "lost"), number_of(*result, "repaired"),
+		  cli_text_of(*result, "cost"),
+		  number_of(*result, "agreements"));
+	if (number_of(*result, "hopeless"))
+		cli_print(cli,
+			  "%lld segments have too few shards left to be made "
+			  "again now\n",
+			  number_of(*result, "hopeless"));
+	if (number_of(*result, "lost") > number_of(*result, "repaired") &&
+	    number_of(*result, "due") == 0)
+		cli_print(cli,
+			  "enough of each segment is left; --all makes the "
+			  "rest again, too\n");
+	if (cli_text_of(*result, "left")[0])
+		cli_print(cli, "left: %s\n", cli_text_of(*result, "left"));
+	return ERR_NONE;
+}
+
+const struct command cmd_store_repair = {
+	"store repair",
+	"[NAME|LINK] [--all] [options]",
+	"make shards again that are lost, and put them to other hosts",
+	repair_options,
+	COUNT(repair_options),
+	0,
+	1,
+	MONEY_MUST,
+	run_repair};
+
+/* ---- stewards ---- */
+
+static const struct option steward_options[] = {WALLET_OPTIONS};
+
+static enum err_code run_steward_add(struct cli *cli, json_t **result,
+				     struct err *e)
+{
+	json_t *params = json_pack("{ss}", "link", cli->args[0]);
+	enum err_code code;
+
+	cli_put_list(cli, params, "host");
+	code = cli_store_call(cli, "steward_add", params, result, e);
+	if (code == ERR_NONE)
+		cli_print(cli,
+			  "the daemon looks after %s: %lld segments, %lld of "
+			  "%lld shards bring each back\n",
+			  cli_text_of(*result, "id"),
+			  number_of(*result, "segments"),
+			  number_of(*result, "k"), number_of(*result, "n"));
+	return code;
+}
+
+static enum err_code run_steward_ls(struct cli *cli, json_t **result,
+				    struct err *e)
+{
+	json_t *list, *at;
+	enum err_code code =
+		cli_store_call(cli, "steward_ls", json_object(), result, e);
+	size_t i;
+
+	if (code != ERR_NONE)
+		return code;
+	list = json_object_get(*result, "stewards");
+	json_array_foreach(list, i, at)
+		cli_print(cli, "%.16s  %s\n", cli_text_of(at, "id"),
+			  cli_text_of(at, "note"));
+	cli_print(cli, "repairs of 30 days: %s of %s spent\n",
+		  cli_text_of(*result, "spent"),
+		  cli_text_of(*result, "budget"));
+	return ERR_NONE;
+}
+
+static enum err_code run_steward_rm(struct cli *cli, json_t **result,
+				    struct err *e)
+{
+	json_t *params = json_pack("{ss}", "id", cli->args[0]);
+	enum err_code code =
+		cli_store_call(cli, "steward_rm", params, result, e);
+
+	if (code == ERR_NONE)
+		cli_print(cli,
+			  "%s is not looked after any more; what was agreed on "
+			  "is kept until it ends\n",
+			  cli_text_of(*result, "id"));
+	return code;
+}
+
+const struct command cmd_steward_add = {
+	"steward add",
+	"LINK [--host IP:PORT]",
+	"the daemon audits and repairs what a repair link leads to",
+	steward_options,
+	COUNT(steward_options),
+	1,
+	1,
+	MONEY_MUST,
+	run_steward_add};
+const struct command cmd_steward_ls = {"steward ls",
+				       "",
+				       "what is looked after for others",
+				       steward_options,
+				       COUNT(steward_options),
+				       0,
+				       0,
+				       MONEY_MUST,
+				       run_steward_ls};
+const struct command cmd_steward_rm = {"steward rm",
+				       "ID",
+				       "look after it no more",
+				       steward_options,
+				       COUNT(steward_options),
+				       1,
+				       1,
+				       MONEY_MUST,
+				       run_steward_rm};

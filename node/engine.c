@@ -11,6 +11,7 @@
 #include "node/settings.h"
 #include "node/torrent.h"
 #include "node/trade.h"
+#include "node/watch.h"
 #include "storage/resume_db.h"
 #include "storage/torrent_store.h"
 #include "wire/handshake.h"
@@ -160,7 +161,8 @@ static enum err_code build(struct engine *en, struct err *e)
 	en->rent = rent_links_new(en, e);
 	if (!en->rate_timer || !en->work || !en->links || !en->rent ||
 	    renting_new(&en->renting, en, e) != ERR_NONE ||
-	    host_new(&en->host, en, e) != ERR_NONE)
+	    host_new(&en->host, en, e) != ERR_NONE ||
+	    watch_new(&en->watch, en, e) != ERR_NONE)
 		return err_fail(e, ERR_NOMEM, "node");
 	set_limits(en);
 	loop_on_turn_end(en->loop, on_turn_end, en);
@@ -257,6 +259,8 @@ void engine_free(struct engine *en)
 	en->trade = NULL;
 	host_free(en->host);
 	en->host = NULL;
+	watch_free(en->watch);
+	en->watch = NULL;
 	renter_free(en->renter);
 	rent_links_free(en->rent);
 	rent_pay_free_all(en);

@@ -42,6 +42,7 @@ struct store_env;
 struct torrent;
 struct money;
 struct trade;
+struct watch;
 
 struct engine {
 	struct home home;
@@ -64,6 +65,7 @@ struct engine {
 	struct renting *renting;   /* asleep until something rents */
 	struct renter *renter;	   /* NULL: nothing was stored in this run */
 	struct host *host;	   /* asleep until it rents out */
+	struct watch *watch;	   /* asleep until a daemon begins */
 	uint16_t listen_port;	   /* 0: not listening (yet) */
 	struct torrent *torrents;
 	struct money *money; /* NULL: no wallet in use */

@@ -6,6 +6,7 @@
 #include "node/host.h"
 #include "node/settings.h"
 #include "node/torrent.h"
+#include "node/watch.h"
 
 #include <signal.h>
 #include <sodium.h>
@@ -69,6 +70,7 @@ static enum err_code serve(struct engine *en, const struct home *home,
 		code = torrents_restore(en, e);
 	if (code == ERR_NONE) {
 		host_begin(en->host);
+		watch_begin(en->watch);
 		log_line(en->log, LOG_INFO, "daemon",
 			 "ready version=%s pid=%ld port=%u home=\"%s\" "
 			 "wallet=%s",

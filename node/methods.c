@@ -34,6 +34,10 @@ const struct method methods[] = {
 	{"store_share", true, false, method_store_share},
 	{"store_audit", true, false, method_store_audit},
 	{"restore", true, false, method_restore},
+	{"store_repair", true, false, method_store_repair},
+	{"steward_add", true, true, method_steward_add},
+	{"steward_ls", true, false, method_steward_ls},
+	{"steward_rm", true, false, method_steward_rm},
 };
 const size_t method_count = sizeof(methods) / sizeof(methods[0]);
 

@@ -62,6 +62,13 @@ void method_store_share(struct engine *en, const json_t *params,
 void method_store_audit(struct engine *en, const json_t *params,
 			struct call *c);
 void method_restore(struct engine *en, const json_t *params, struct call *c);
+void method_store_repair(struct engine *en, const json_t *params,
+			 struct call *c);
+/* that of others: methods_steward.c */
+void method_steward_add(struct engine *en, const json_t *params,
+			struct call *c);
+void method_steward_ls(struct engine *en, const json_t *params, struct call *c);
+void method_steward_rm(struct engine *en, const json_t *params, struct call *c);
 
 extern const struct method methods[];
 extern const size_t method_count;

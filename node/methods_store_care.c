@@ -1,10 +1,11 @@
-/* methods_store_care.c - looking after what is stored: audit. */
+/* methods_store_care.c - looking after what is stored: audit and repair. */
 #include "node/methods_store.h"
 
 #include "base/address.h"
 #include "base/hex.h"
 #include "node/money.h"
 #include "node/renter_audit.h"
+#include "node/renter_repair.h"
 #include "storage/rent/sampling.h"
 
 #include <stdio.h>
@@ -149,4 +150,90 @@ void method_store_audit(struct engine *en, const json_t *params, struct call *c)
 		.cut_off = "interrupted: what was found so far is forgotten"};
 
 	store_call_start(en, params, c, &audit);
+}
+
+/* ---- repair ---- */
+
+static void on_mended(void *ctx, const struct mend_result *r,
+		      const struct err *e)
+{
+	struct store_call *s = ctx;
+	char cost[MONEY_TEXT_MAX];
+
+	if (e)
+		store_call_error(s, e);
+	else
+		store_call_result(
+			s,
+			json_pack("{sI sI sI sI sI sI sI sI ss ss}", "objects",
+				  (json_int_t)r->objects, "lost",
+				  (json_int_t)r->missing, "due",
+				  (json_int_t)r->due, "repaired",
+				  (json_int_t)r->repaired, "hopeless",
+				  (json_int_t)r->hopeless, "away",
+				  (json_int_t)r->away, "agreements",
+				  (json_int_t)r->agreements, "told",
+				  (json_int_t)r->told, "cost",
+				  money_text(s->engine->money, r->cost, cost),
+				  "left",
+				  r->left.code == ERR_NONE ? "" : r->left.msg));
+}
+
+static const struct mend_ops mend_ops = {.step = on_step, .ended = on_mended};
+
+static enum err_code read_repair_money(const struct store_call *s,
+				       struct mend_cfg *cfg, struct err *e)
+{
+	const struct money *m = s->engine->money;
+	const char *price = store_text(s, "max-price");
+	const char *budget = store_text(s, "budget");
+	struct amount month;
+	enum err_code code = ERR_NONE;
+
+	if (price) {
+		code = money_parse(m, price, &month, e);
+		if (code == ERR_NONE &&
+		    !renting_rent_of(s->renter->renting, month, &cfg->rent_max))
+			code = err_fail(e, ERR_LIMIT, "--max-price: too much");
+	}
+	if (code == ERR_NONE && budget) {
+		cfg->has_budget = true;
+		code = money_parse(m, budget, &cfg->budget, e);
+	}
+	return code;
+}
+
+static enum err_code begin_repair(struct store_call *s, struct err *e)
+{
+	struct mend_cfg cfg = {
+		.name = store_text(s, "name"),
+		.all = json_is_true(json_object_get(s->params, "all")),
+		.scout = store_scout(s, 0)};
+	struct mend *m = NULL;
+	enum err_code code = read_repair_money(s, &cfg, e);
+
+	if (code == ERR_NONE &&
+	    (store_int(s, "periods", 0) || store_int(s, "term", 0)))
+		code = store_periods(s, &cfg.periods, e);
+	if (code == ERR_NONE)
+		code = mend_start(&m, s->renter, &cfg, &mend_ops, s, e);
+	s->journey = m;
+	return code;
+}
+
+static void stop_repair(struct store_call *s)
+{
+	mend_free(s->journey);
+}
+
+void method_store_repair(struct engine *en, const json_t *params,
+			 struct call *c)
+{
+	const struct store_call repair = {
+		.begin = begin_repair,
+		.stop = stop_repair,
+		.claim = "a repair",
+		.cut_off = "interrupted; the same command goes on from here"};
+
+	store_call_start(en, params, c, &repair);
 }

@@ -125,12 +125,25 @@ static void ask(struct probe *p, size_t i, size_t slot)
 		     q->tile * RENT_TILE, RENT_TILE, p->scratch, slot);
 }
 
+/* It was tried a moment ago. */
+static bool is_away(struct probe *p, uint16_t host)
+{
+	struct rent_peer *peer;
+
+	if (p->hosts[host].open > 0 || p->hosts[host].silent)
+		return false;
+	peer = rent_peers_get(p->renter->peers, host_of(p, host), p->cfg.shown);
+	return peer && rent_peer_is_away(peer);
+}
+
 /* What waits for others of its host stays for later. */
 static void begin(struct probe *p, size_t i, size_t slot)
 {
 	struct probe_question *q = &p->cfg.questions[i];
 	bool nowhere = q->host == PROBE_NOWHERE;
 
+	if (!nowhere && is_away(p, q->host))
+		silence(p, q->host);
 	if (nowhere || p->hosts[q->host].silent) {
 		p->begun[i] = true;
 		settle(p, q, nowhere ? PROBE_LOST : PROBE_SILENT);

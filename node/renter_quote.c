@@ -79,7 +79,7 @@ enum err_code quote_placing(struct placing **out, struct renter *r,
 		*e = v.e;
 		code = v.e.code;
 	}
-	if (code == ERR_NONE)
+	if (code == ERR_NONE && !cfg->partly)
 		code = placing_check(v.placing, e);
 	if (code != ERR_NONE) {
 		placing_free(v.placing);

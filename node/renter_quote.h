@@ -18,6 +18,7 @@ struct quote_cfg {
 	bool goes_on;	   /* parts of it are at hosts already */
 	uint64_t seed;	   /* settles between hosts that are alike: the same
 			    * for a quote and what follows it */
+	bool partly; /* hosts for some shards will do: what is missing is put */
 };
 
 struct quote {

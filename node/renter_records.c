@@ -413,8 +413,8 @@ enum err_code records_tell(struct records **out, struct renter *r,
 		records_free(s);
 		return code;
 	}
-	s->committed = true; /* nothing of it is in the database */
-	loop_timer_set(s->timer, 0);
+	renting_on_commit(r->renting, on_commit, s);
+	renting_want_commit(r->renting);
 	*out = s;
 	return ERR_NONE;
 }

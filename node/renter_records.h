@@ -44,7 +44,8 @@ struct records_item {
 	const struct address *hosts; /* copied: who is told */
 	unsigned hosts_n;
 };
-/* ERR_NOMEM. The bytes are gone in any case. */
+/* It leaves after the next commit, that of its sequence. ERR_NOMEM. The bytes
+ * are gone in any case. */
 enum err_code records_tell(struct records **out, struct renter *r,
 			   const struct records_item *item, records_fn *fn,
 			   void *ctx, struct err *e)

@@ -99,6 +99,12 @@ const struct option settings_table[] = {
 	 "a host to begin with, which tells of others; may be given again"},
 	{"host-schedule", OPT_STRING, NULL, 0, 0, "HH:MM-HH:MM",
 	 "local time in which anything new is taken (default always)"},
+	{"store-watch", OPT_FLAG, "no", 0, 0, NULL,
+	 "a daemon audits and repairs what is stored, by itself"},
+	{"watch-every", OPT_INT, "86400", 5, 366 * 86400, "SECONDS",
+	 "how often it looks at that, and at what it is steward of"},
+	{"repair-budget", OPT_AMOUNT, "10", 0, 0, "TOKENS",
+	 "the most that a daemon's repairs cost in 30 days"},
 	{"log-level", OPT_STRING, "info", 0, 0, "LEVEL",
 	 "error, warn, info or debug"},
 };

@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -22,8 +23,10 @@ from stage import Failed, MIB, wait_for  # noqa: E402
 
 PERIOD = 40  # blocks
 TERM = 50  # periods
-HOSTS = 8
+HOSTS = 10
 failed = 0
+BEGAN = time.time()
+TIMES = os.environ.get("TIMES")
 
 
 def check(name, good, detail=""):
@@ -31,6 +34,8 @@ def check(name, good, detail=""):
     failed += not good
     print("%s %s%s" % ("ok    " if good else "FAILED", name,
                        "" if good else ": %s" % (detail,)), flush=True)
+    if TIMES:
+        print("       %.1f s" % (time.time() - BEGAN), flush=True)
 
 
 def refusal(node, *words):
@@ -92,7 +97,7 @@ class Town:
             host.configure(host_peer=self.first())
         host.run("host", "enable", "--path", host.disk, "--space", "64MiB",
                  "--price", "100", "--span", "1", "--min-term", "1",
-                 "--max-term", "1000")
+                 "--max-term", "100000")
 
     def start(self, node, *options):
         node.daemon = self.st.spawn(node.name, [
@@ -150,6 +155,109 @@ def audits(town, link):
     return {h["address"] for h in got["hosts"]}
 
 
+def corrupted(town, used):
+    """A host whose disk keeps other bytes than it was given."""
+    renter = town.renter
+    host = town.by_address(used[0])
+    town.kill(host)
+    overwrite(host)
+    town.start(host)
+    town.wait_up(host)
+    got = renter.run("store", "audit", "data", "--samples", "300")
+    bad = [h for h in got["hosts"] if h["wrong"]]
+    check("an audit finds what is wrong", got["wrong"] > 0 and
+          [h["address"] for h in bad] == [used[0]], got)
+    check("and claims less", float(got["claims"][0]["at_most"]) > 0.1,
+          got["claims"])
+    got = renter.run("store", "repair", "data")
+    check("four of five are enough", got["lost"] > 0 and
+          got["repaired"] == 0 and got["due"] == 0, got)
+
+
+def repaired(town, used):
+    """A host is gone besides: shards go to spare ones."""
+    renter = town.renter
+    town.kill(town.by_address(used[1]))
+    segments = renter.run("store", "ls")["objects"][0]["segments"]
+    check("a budget is kept to", "budget" in refusal(
+        renter, "store", "repair", "data", "--all", "--budget", "0.000001",
+        *town.known()))
+    got = renter.run("store", "repair", "data", "--all", *town.known())
+    check("what two hosts had is made again", got["repaired"] ==
+          got["lost"] == 2 * segments and got["agreements"] == 2 and
+          float(got["cost"]) > 0 and not got["left"], got)
+    got = renter.run("store", "audit", "data", "--samples", "60")
+    now = {h["address"] for h in got["hosts"] if h["right"]}
+    check("spare hosts have it", len(now - set(used)) == 2, got)
+    again = renter.run("store", "repair", "data", "--all")
+    check("once is enough", again["repaired"] == again["lost"] == 0, again)
+    for address in used[2:4]:
+        town.kill(town.by_address(address))
+    out = os.path.join(town.directory, "out")
+    renter.run("store", "get", "data", "--out", out)
+    check("and it is read from them", same(out + "/data",
+                                           town.directory + "/data"))
+    return sorted(now - set(used))
+
+
+def stewarded(town, used, spare):
+    """With a repair link alone, while the renter is away."""
+    renter, steward = town.renter, town.steward
+    link = renter.run("store", "share", "data", "--access", "repair")["link"]
+    check("who repairs does not read", "does not open" in refusal(
+        steward, "store", "get", link, "--out", town.directory,
+        *town.known()))
+    for address in used[2:4]:
+        host = town.by_address(address)
+        town.start(host)
+        town.wait_up(host)
+    steward.configure(watch_every="5")
+    town.start(steward, *[w.replace("--host", "--host-peer")
+                          for w in town.known()])
+    wait_for("the steward", 60, lambda: os.path.exists(
+        steward.home + "/api.sock"), steward.daemon)
+    made = steward.run("steward", "add", link, *town.known())
+    check("a steward takes it on", made["k"] == 2 and made["n"] == 5, made)
+    check("but not who owns it", refusal(renter, "steward", "add", link))
+    seen = wait_for("a look at it", 90, lambda: note(steward, "all is there"),
+                    steward.daemon)
+    check("it is looked at", seen["id"] == made["id"], seen)
+    check("links are kept from others' eyes", os.stat(
+        steward.home + "/renter.db").st_mode & 0o777 == 0o600)
+    for address in used[2:5]:
+        town.kill(town.by_address(address))
+    rows = 3 * made["segments"]
+    seen = wait_for("a repair", 240, lambda: note(
+        steward, "%d made again" % rows), steward.daemon)
+    check("what three hosts had is made again", seen["note"].startswith(
+        "%d shards missing" % rows), seen)
+    ls = steward.run("steward", "ls")
+    check("from its own balance", 0 < float(ls["spent"]) <
+          float(ls["budget"]), ls)
+    wait_for("another look", 90, lambda: note(steward, "all is there"),
+             steward.daemon)
+    town.kill(town.by_address(spare[1]))
+    out = os.path.join(town.directory, "out again")
+    renter.run("store", "get", "data", "--out", out)
+    check("the renter finds what was added, and reads it",
+          same(out + "/data", town.directory + "/data"))
+    gone = steward.run("steward", "rm", made["id"][:12])
+    check("it is given back", gone["id"] == made["id"] and
+          not steward.run("steward", "ls")["stewards"], gone)
+
+
+def note(steward, text):
+    for row in steward.run("steward", "ls")["stewards"]:
+        if text in row["note"]:
+            return row
+    return None
+
+
+def same(a, b):
+    with open(a, "rb") as x, open(b, "rb") as y:
+        return x.read() == y.read()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", default=nodes.BIN)
@@ -180,7 +288,10 @@ def run(town):
                "--periods", str(TERM), *town.known())
     sample = renter.run("store", "share", "data", "--access",
                         "sample")["link"]
-    audits(town, sample)
+    used = sorted(audits(town, sample))
+    corrupted(town, used)
+    spare = repaired(town, used)
+    stewarded(town, used, spare)
 
 
 if __name__ == "__main__":
