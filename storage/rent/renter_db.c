@@ -115,6 +115,7 @@ static const char *const migrations[] = {
 	" since_s"
 /* ?1 itself, or what lies below it ('0' follows '/') */
 #define IN_IT "(path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0'))"
+#define NAMED_IT "(name = ?1 OR (name > ?1 || '/' AND name < ?1 || '0'))"
 #define BELOW "(?1 IS NULL OR " IN_IT ")"
 
 static const char *const sql[S_COUNT] = {
@@ -212,6 +213,32 @@ static const char *const sql[S_COUNT] = {
 	[S_ADD_PUT] = "INSERT INTO put(source, name, started_s, k, n)"
 		      " VALUES(?1, ?2, ?3, ?4, ?5)",
 	[S_REMOVE_PUT] = "DELETE FROM put WHERE id = ?1",
+	[S_DROP_PUT_OBJECTS] =
+		"UPDATE object SET state = 3, put = NULL WHERE state = 1"
+		" AND put IN (SELECT id FROM put WHERE " NAMED_IT ")",
+	[S_DROP_PUTS] = "DELETE FROM put WHERE " NAMED_IT,
+	[S_DROP_STAGED] = "DELETE FROM place WHERE state = 1 AND object IN"
+			  " (SELECT id FROM object WHERE state = 3)",
+	[S_CUTS] = "SELECT p.position FROM place p"
+		   " JOIN object o ON o.id = p.object"
+		   " WHERE p.agreement = ?1 AND o.state = 3"
+		   " ORDER BY p.position DESC LIMIT ?2",
+	[S_CUTS_ALL] = "SELECT count(*) FROM place p"
+		       " JOIN object o ON o.id = p.object"
+		       " WHERE p.agreement = ?1 AND o.state = 3",
+	[S_REMOVE_DROPPED] =
+		"DELETE FROM object WHERE state = 3 AND NOT EXISTS"
+		" (SELECT 1 FROM place p WHERE p.object = object.id"
+		" AND p.agreement IS NOT NULL)",
+	[S_FLIP] = "UPDATE place SET position = -1 - position"
+		   " WHERE agreement = ?1",
+	[S_RESTAGE] = "UPDATE place SET state = 1, agreement = NULL,"
+		      " position = NULL, since_s = ?2"
+		      " WHERE agreement = ?1 AND state = 2",
+	[S_KEEP_LOST] = "INSERT OR IGNORE INTO root"
+			" SELECT object, segment, shard, root FROM place"
+			" WHERE agreement = ?1",
+	[S_REMOVE_LOST] = "DELETE FROM place WHERE agreement = ?1",
 	[S_PUTS] = "SELECT id, source, name, started_s, k, n FROM put"
 		   " ORDER BY id",
 	[S_ADD_STEWARD] = "INSERT INTO steward VALUES(?1, ?2, ?3, ?4, ?5, ?6)",

@@ -302,6 +302,45 @@ enum err_code renter_db_places_at(struct renter_db *r, int64_t agreement,
 				  renter_place_fn *fn, void *ctx, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* ---- what is given up (renter_db_drop.c) -----------------------------------
+ */
+
+/* STORED objects that no file lies in, in part or whole: DROPPING, and what is
+ * staged of them goes. A file lies also in the objects after its own, as far as
+ * its bytes reach. *n: how many. */
+enum err_code renter_db_drop_unused(struct renter_db *r, uint64_t *n,
+				    struct err *e)
+	__attribute__((warn_unused_result));
+/* Puts under way whose name is `path` or below it are forgotten, their objects
+ * DROPPING. *n: puts. */
+enum err_code renter_db_drop_puts(struct renter_db *r, const char *path,
+				  uint64_t *n, struct err *e)
+	__attribute__((warn_unused_result));
+/* Positions of the list that DROPPING objects have, falling, `max` at most: as
+ * a revision cuts them, and renter_db_cut() after it was signed, one after
+ * another. `all`: how many there are. Heap, the caller's. */
+enum err_code renter_db_cuts(struct renter_db *r, int64_t agreement, size_t max,
+			     uint32_t **take_positions, size_t *n,
+			     uint32_t *all, struct err *e)
+	__attribute__((warn_unused_result));
+/* DROPPING objects that no list names any more are gone. */
+enum err_code renter_db_remove_dropped(struct renter_db *r, uint64_t *n,
+				       struct err *e)
+	__attribute__((warn_unused_result));
+/* The list of an agreement is this one, as renter and host have signed: what
+ * was staged at the host and is in it is SIGNED, what it has not has lost its
+ * place. ERR_STATE: it names a sector that is neither. */
+enum err_code renter_db_adopt_list(struct renter_db *r, int64_t agreement,
+				   const struct address *host,
+				   const struct hash32 *roots, size_t n,
+				   int64_t now_s, struct err *e)
+	__attribute__((warn_unused_result));
+/* SIGNED places of an agreement that is not to be gone on with: STAGED, so that
+ * another takes them. LOST ones are gone. The host is to stage them, too. */
+enum err_code renter_db_restage(struct renter_db *r, int64_t agreement,
+				int64_t now_s, struct err *e)
+	__attribute__((warn_unused_result));
+
 /* ---- files -----------------------------------------------------------------
  */
 

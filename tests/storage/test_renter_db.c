@@ -477,8 +477,208 @@ static void what_repairs_cost_is_added_by_day(void)
 	renter_db_close(r);
 }
 
+static void set_state(struct renter_db *r, struct renter_object *o,
+		      enum renter_object_state state, uint64_t size)
+{
+	o->state = state;
+	o->size = size;
+	must(renter_db_set_object(r, o, NULL), "set an object");
+}
+
+static void add_file(struct renter_db *r, const char *path, int64_t object,
+		     uint64_t offset, uint64_t size)
+{
+	const struct renter_file f = {.path = path,
+				      .kind = RENTER_FILE,
+				      .object = object,
+				      .offset = offset,
+				      .size = size};
+
+	must(renter_db_set_file(r, &f, NULL), path);
+}
+
+struct states {
+	enum renter_object_state of[8];
+	unsigned n;
+};
+
+static bool take_state(void *ctx, const struct renter_object *o)
+{
+	struct states *s = ctx;
+
+	if (s->n < 8)
+		s->of[s->n++] = o->state;
+	return true;
+}
+
+/* Three objects of 100 bytes: small in the first, large from there to the
+ * third, tail behind it. */
+static void objects_without_files_are_dropped(void)
+{
+	struct renter_db *r = open_db(DB_IN_MEMORY);
+	struct renter_object o[5];
+	struct states s = {.n = 0};
+	uint64_t n;
+
+	for (uint8_t i = 0; i < 5; i++) {
+		o[i] = object_with(r, (uint8_t)(i + 1), 1);
+		o[i].catalogue = i == 3;
+		set_state(r, &o[i], i == 4 ? RENTER_PUTTING : RENTER_STORED,
+			  100);
+	}
+	add_file(r, "small", o[0].id, 0, 50);
+	add_file(r, "large", o[0].id, 50, 160);
+	add_file(r, "tail", o[2].id, 10, 90);
+	must(renter_db_drop_unused(r, &n, NULL), "all used");
+	CHECK(n == 0, "%llu dropped", (unsigned long long)n);
+	must(renter_db_remove_files(r, "tail", &n, NULL), "rm tail");
+	must(renter_db_drop_unused(r, &n, NULL), "large reaches there");
+	CHECK(n == 0, "%llu dropped", (unsigned long long)n);
+	must(stage(r, o[1].id, 0, 0, 1, 7), "a staged one");
+	must(stage(r, o[4].id, 0, 0, 1, 8), "of one being put");
+	must(renter_db_remove_files(r, "large", &n, NULL), "rm large");
+	must(renter_db_drop_unused(r, &n, NULL), "two go");
+	CHECK(n == 2, "%llu dropped", (unsigned long long)n);
+	must(renter_db_objects(r, take_state, &s, NULL), "objects");
+	CHECK(s.of[0] == RENTER_STORED && s.of[1] == RENTER_DROPPING &&
+		      s.of[2] == RENTER_DROPPING && s.of[3] == RENTER_STORED &&
+		      s.of[4] == RENTER_PUTTING,
+	      "which");
+	CHECK(stage(r, o[1].id, 0, 0, 1, 7) == ERR_NONE, "it was unstaged");
+	CHECK(stage(r, o[4].id, 0, 0, 1, 8) == ERR_DB, "the other not");
+	renter_db_close(r);
+}
+
+static void puts_are_dropped_with_their_objects(void)
+{
+	struct renter_db *r = open_db(DB_IN_MEMORY);
+	struct renter_put a = {.source = "/a",
+			       .name = "dir/a",
+			       .k = 4,
+			       .n = 12},
+			  b = {.source = "/b", .name = "dirt", .k = 4, .n = 12};
+	struct renter_object x = object_with(r, 1, 1), y = object_with(r, 2, 1);
+	struct states s = {.n = 0};
+	uint64_t n;
+
+	must(renter_db_add_put(r, &a, NULL), "a");
+	must(renter_db_add_put(r, &b, NULL), "b");
+	x.put = a.id;
+	y.put = b.id;
+	set_state(r, &x, RENTER_PUTTING, 0);
+	set_state(r, &y, RENTER_PUTTING, 0);
+	must(stage(r, x.id, 0, 0, 1, 7), "staged");
+	must(renter_db_drop_puts(r, "dir", &n, NULL), "drop");
+	CHECK(n == 1, "%llu", (unsigned long long)n);
+	must(renter_db_objects(r, take_state, &s, NULL), "objects");
+	CHECK(s.of[0] == RENTER_DROPPING && s.of[1] == RENTER_PUTTING, "which");
+	must(renter_db_remove_dropped(r, &n, NULL), "nothing holds it");
+	CHECK(n == 1, "%llu", (unsigned long long)n);
+	renter_db_close(r);
+}
+
+/* 10 .. 15 in a list; 11, 12 and 15 are of an object that goes. */
+static struct renter_db *with_list(struct renter_agreement *a,
+				   struct renter_object *kept,
+				   struct renter_object *going)
+{
+	struct renter_db *r = open_db(DB_IN_MEMORY);
+	struct address host = host_of(1);
+
+	*a = agreement_with(r, 1, 0);
+	*kept = object_with(r, 1, 3);
+	*going = object_with(r, 2, 3);
+	must(stage(r, kept->id, 0, 0, 1, 10), "10");
+	must(renter_db_sign_staged(r, a->id, &host, 9, 5, NULL), "sign");
+	must(stage(r, going->id, 0, 0, 1, 11), "11");
+	must(stage(r, going->id, 1, 0, 1, 12), "12");
+	must(renter_db_sign_staged(r, a->id, &host, 9, 5, NULL), "sign");
+	must(stage(r, kept->id, 1, 0, 1, 13), "13");
+	must(stage(r, kept->id, 2, 0, 1, 14), "14");
+	must(renter_db_sign_staged(r, a->id, &host, 9, 5, NULL), "sign");
+	must(stage(r, going->id, 2, 0, 1, 15), "15");
+	must(renter_db_sign_staged(r, a->id, &host, 9, 5, NULL), "sign");
+	set_state(r, going, RENTER_DROPPING, 0);
+	return r;
+}
+
+static void cuts_fall_and_objects_go_when_they_are_made(void)
+{
+	struct renter_agreement a;
+	struct renter_object kept, going;
+	struct renter_db *r = with_list(&a, &kept, &going);
+	uint32_t *cuts, all;
+	uint64_t removed;
+	size_t n;
+
+	must(renter_db_cuts(r, a.id, 2, &cuts, &n, &all, NULL), "two");
+	CHECK(n == 2 && all == 3 && cuts[0] == 5 && cuts[1] == 2,
+	      "%zu of %u: falling", n, all);
+	for (size_t i = 0; i < n; i++)
+		must(renter_db_cut(r, a.id, cuts[i], NULL), "cut");
+	free(cuts);
+	check_list(r, a.id, "the last fills the gap",
+		   (const uint32_t[]){10, 11, 14, 13}, 4);
+	must(renter_db_remove_dropped(r, &removed, NULL), "one is left");
+	CHECK(removed == 0, "not yet");
+	must(renter_db_cuts(r, a.id, 100, &cuts, &n, &all, NULL), "the rest");
+	CHECK(n == 1 && all == 1 && cuts[0] == 1, "%zu of %u", n, all);
+	must(renter_db_cut(r, a.id, cuts[0], NULL), "cut");
+	free(cuts);
+	check_list(r, a.id, "what is kept", (const uint32_t[]){10, 13, 14}, 3);
+	must(renter_db_remove_dropped(r, &removed, NULL), "all is cut");
+	CHECK(removed == 1, "gone");
+	must(renter_db_cuts(r, a.id, 100, &cuts, &n, &all, NULL), "none");
+	CHECK(n == 0 && all == 0, "%zu of %u", n, all);
+	free(cuts);
+	renter_db_close(r);
+}
+
+/* What the host holds is another list than we thought, of our own sectors. */
+static void a_list_is_adopted(void)
+{
+	struct renter_agreement a;
+	struct renter_object kept, going;
+	struct renter_db *r = with_list(&a, &kept, &going);
+	struct address host = host_of(1);
+	const struct hash32 held[] = {root_of(10), root_of(14), root_of(13),
+				      root_of(20)};
+	const struct hash32 other[] = {root_of(10), root_of(99)};
+	const struct hash32 twice[] = {root_of(10), root_of(10)};
+	uint64_t removed;
+
+	must(stage(r, kept.id, 0, 1, 1, 20), "20 is staged");
+	must(stage(r, kept.id, 0, 2, 1, 21), "21, too");
+	must(renter_db_mark_place(r, a.id, 4, SHARD_LOST, 6, NULL), "14 lost");
+	must(renter_db_commit(r, NULL), "commit");
+	CHECK(renter_db_adopt_list(r, a.id, &host, other, 2, 9, NULL) ==
+		      ERR_STATE,
+	      "a stranger");
+	renter_db_rollback(r);
+	CHECK(renter_db_adopt_list(r, a.id, &host, twice, 2, 9, NULL) ==
+		      ERR_STATE,
+	      "one twice");
+	renter_db_rollback(r);
+	must(renter_db_adopt_list(r, a.id, &host, held, 4, 9, NULL), "adopt");
+	check_list(r, a.id, "as the host has it",
+		   (const uint32_t[]){10, 14, 13, 20}, 4);
+	must(renter_db_remove_dropped(r, &removed, NULL), "cut by it");
+	CHECK(removed == 1, "all of it");
+	CHECK(stage(r, kept.id, 0, 2, 1, 21) == ERR_DB, "21 is still staged");
+	must(renter_db_restage(r, a.id, 7, NULL), "restage");
+	check_list(r, a.id, "an empty list", NULL, 0);
+	must(renter_db_sign_staged(r, a.id, &host, 9, 8, NULL), "sign");
+	check_list(r, a.id, "14 was lost and went",
+		   (const uint32_t[]){10, 20, 21, 13}, 4);
+	renter_db_close(r);
+}
+
 int main(void)
 {
+	objects_without_files_are_dropped();
+	puts_are_dropped_with_their_objects();
+	cuts_fall_and_objects_go_when_they_are_made();
+	a_list_is_adopted();
 	objects_of_others_are_listed_apart();
 	what_repairs_cost_is_added_by_day();
 	staged_sectors_get_positions_in_order();

@@ -1,0 +1,351 @@
+#include "storage/rent/renter_db_int.h"
+
+#include <stdlib.h>
+
+/* ---- objects that no file lies in */
+
+struct lying { /* grows; by id */
+	struct renter_object *at;
+	bool *used;
+	size_t n, cap;
+	bool failed;
+};
+
+static bool collect_object(void *ctx, const struct renter_object *o)
+{
+	struct lying *v = ctx;
+
+	if (o->catalogue)
+		return true;
+	if (v->n == v->cap) {
+		size_t cap = v->cap ? v->cap * 2 : 64;
+		struct renter_object *at = realloc(v->at, cap * sizeof(*at));
+
+		v->failed = !at;
+		if (!at)
+			return false;
+		v->at = at;
+		v->cap = cap;
+	}
+	v->at[v->n++] = *o;
+	return true;
+}
+
+static int by_id(const void *key, const void *item)
+{
+	const int64_t *id = key;
+	const struct renter_object *o = item;
+
+	return *id < o->id ? -1 : *id > o->id;
+}
+
+static bool use_objects(void *ctx, const struct renter_file *f)
+{
+	struct lying *v = ctx;
+	const struct renter_object *o;
+	uint64_t end = f->offset + f->size;
+	size_t i;
+
+	if (f->size == 0 || v->n == 0)
+		return true;
+	o = bsearch(&f->object, v->at, v->n, sizeof(*v->at), by_id);
+	if (!o)
+		return true;
+	for (i = (size_t)(o - v->at); i < v->n; i++) {
+		v->used[i] = true;
+		if (end <= v->at[i].size)
+			break;
+		end -= v->at[i].size;
+	}
+	return true;
+}
+
+static enum err_code drop_staged(struct renter_db *r, struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_DROP_STAGED, e);
+
+	return s ? db_run(s, e) : ERR_DB;
+}
+
+enum err_code renter_db_drop_unused(struct renter_db *r, uint64_t *n,
+				    struct err *e)
+{
+	struct lying v = {.n = 0};
+	enum err_code code = renter_db_objects(r, collect_object, &v, e);
+
+	*n = 0;
+	v.used = calloc(v.n + 1, sizeof(*v.used));
+	if (code == ERR_NONE && (v.failed || !v.used))
+		code = err_fail(e, ERR_NOMEM, "objects");
+	if (code == ERR_NONE)
+		code = renter_db_all_files(r, use_objects, &v, e);
+	for (size_t i = 0; code == ERR_NONE && i < v.n; i++) {
+		if (v.used[i] || v.at[i].state != RENTER_STORED)
+			continue;
+		v.at[i].state = RENTER_DROPPING;
+		v.at[i].put = 0;
+		code = renter_db_set_object(r, &v.at[i], e);
+		(*n)++;
+	}
+	free(v.at);
+	free(v.used);
+	return code == ERR_NONE && *n ? drop_staged(r, e) : code;
+}
+
+enum err_code renter_db_drop_puts(struct renter_db *r, const char *path,
+				  uint64_t *n, struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_DROP_PUT_OBJECTS, e);
+	enum err_code code;
+
+	*n = 0;
+	if (!s)
+		return ERR_DB;
+	db_bind_text(s, 1, path);
+	code = db_run(s, e);
+	if (code != ERR_NONE)
+		return code;
+	s = r->s[S_DROP_PUTS];
+	db_bind_text(s, 1, path);
+	code = db_run(s, e);
+	if (code != ERR_NONE)
+		return code;
+	*n = (uint64_t)db_changes(r->db);
+	return *n ? drop_staged(r, e) : ERR_NONE;
+}
+
+enum err_code renter_db_remove_dropped(struct renter_db *r, uint64_t *n,
+				       struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_REMOVE_DROPPED, e);
+	enum err_code code;
+
+	*n = 0;
+	if (!s)
+		return ERR_DB;
+	code = db_run(s, e);
+	if (code == ERR_NONE)
+		*n = (uint64_t)db_changes(r->db);
+	return code;
+}
+
+/* ---- lists */
+
+static enum err_code count_cuts(struct renter_db *r, int64_t agreement,
+				uint32_t *all, struct err *e)
+{
+	struct db_stmt *s = r->s[S_CUTS_ALL];
+	enum err_code code;
+	bool row;
+
+	*all = 0;
+	db_bind_int(s, 1, agreement);
+	code = db_step(s, &row, e);
+	if (code == ERR_NONE && row) {
+		*all = (uint32_t)db_col_int(s, 0);
+		db_reset(s);
+	}
+	return code;
+}
+
+enum err_code renter_db_cuts(struct renter_db *r, int64_t agreement, size_t max,
+			     uint32_t **take_positions, size_t *n,
+			     uint32_t *all, struct err *e)
+{
+	struct db_stmt *s = r->s[S_CUTS];
+	enum err_code code = count_cuts(r, agreement, all, e);
+	uint32_t *at;
+	bool row;
+
+	*n = 0;
+	*take_positions = NULL;
+	if (code != ERR_NONE)
+		return code;
+	if (max > *all)
+		max = *all;
+	at = malloc((max + 1) * sizeof(*at));
+	if (!at)
+		return err_fail(e, ERR_NOMEM, "a list of sectors");
+	db_bind_int(s, 1, agreement);
+	db_bind_int(s, 2, (int64_t)max);
+	while (*n < max && (code = db_step(s, &row, e)) == ERR_NONE && row)
+		at[(*n)++] = (uint32_t)db_col_int(s, 0);
+	db_reset(s);
+	if (code != ERR_NONE) {
+		free(at);
+		at = NULL;
+		*n = 0;
+	}
+	*take_positions = at;
+	return code;
+}
+
+#define LOST_THERE (-1) /* since_s: in the new list, and lost as before */
+
+struct placed { /* by root */
+	struct renter_place *at;
+	size_t n, cap;
+	bool failed;
+};
+
+static bool collect_place(void *ctx, const struct renter_place *p)
+{
+	struct placed *v = ctx;
+
+	if (v->n == v->cap) {
+		size_t cap = v->cap ? v->cap * 2 : 256;
+		struct renter_place *at = realloc(v->at, cap * sizeof(*at));
+
+		v->failed = !at;
+		if (!at)
+			return false;
+		v->at = at;
+		v->cap = cap;
+	}
+	v->at[v->n++] = *p;
+	return true;
+}
+
+static int by_root(const void *a, const void *b)
+{
+	const struct renter_place *x = a, *y = b;
+
+	return memcmp(&x->root, &y->root, sizeof(x->root));
+}
+
+static enum err_code collect_staged(struct renter_db *r, struct placed *v,
+				    const struct address *host, struct err *e)
+{
+	struct db_stmt *s = r->s[S_STAGED];
+	struct renter_place p = {.host = *host, .state = SHARD_STAGED};
+	enum err_code code;
+	bool row;
+
+	db_bind_blob(s, 1, host->bytes, sizeof(host->bytes));
+	while ((code = db_step(s, &row, e)) == ERR_NONE && row) {
+		p.object = db_col_int(s, 1);
+		p.segment = (uint32_t)db_col_int(s, 2);
+		p.shard = (uint16_t)db_col_int(s, 3);
+		if (!renter_hash_col(s, 0, &p.root)) {
+			code = renter_damaged(r, "a place", e);
+			break;
+		}
+		if (!collect_place(v, &p))
+			break;
+	}
+	db_reset(s);
+	return code;
+}
+
+/* Positions are set below zero first: each is taken once at a time. */
+static enum err_code sign_at(struct renter_db *r, const struct renter_place *p,
+			     int64_t agreement, size_t position, int64_t now_s,
+			     struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_SIGN, e);
+
+	if (!s)
+		return ERR_DB;
+	db_bind_int(s, 1, p->object);
+	db_bind_int(s, 2, p->segment);
+	db_bind_int(s, 3, p->shard);
+	db_bind_blob(s, 4, p->host.bytes, sizeof(p->host.bytes));
+	db_bind_int(s, 5, agreement);
+	db_bind_int(s, 6, -1 - (int64_t)position);
+	db_bind_int(s, 7, now_s);
+	return renter_run_one(r, s, "place", e);
+}
+
+static enum err_code flip(struct renter_db *r, int64_t agreement, struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_FLIP, e);
+
+	if (!s)
+		return ERR_DB;
+	db_bind_int(s, 1, agreement);
+	return db_run(s, e);
+}
+
+static enum err_code adopt(struct renter_db *r, struct placed *v,
+			   int64_t agreement, const struct hash32 *roots,
+			   size_t n, int64_t now_s, struct err *e)
+{
+	enum err_code code = ERR_NONE;
+
+	if (v->n)
+		qsort(v->at, v->n, sizeof(*v->at), by_root);
+	for (size_t i = 0; code == ERR_NONE && i < n; i++) {
+		struct renter_place key = {.root = roots[i]}, *p = NULL;
+
+		if (v->n)
+			p = bsearch(&key, v->at, v->n, sizeof(key), by_root);
+		if (!p || p->state == SHARD_WANTED)
+			return err_fail(e, ERR_STATE,
+					"a list names a sector that is not "
+					"known here");
+		code = sign_at(r, p, agreement, i, now_s, e);
+		p->since_s = p->state == SHARD_LOST ? LOST_THERE : 0;
+		p->position = (uint32_t)i;
+		p->state = SHARD_WANTED; /* once */
+	}
+	/* the rest is cut, from its end */
+	for (size_t i = 0; code == ERR_NONE && i < v->n; i++) {
+		struct db_stmt *s = r->s[S_CUT];
+
+		if (v->at[i].state == SHARD_WANTED || !v->at[i].agreement)
+			continue;
+		db_bind_int(r->s[S_KEEP_CUT], 1, agreement);
+		db_bind_int(r->s[S_KEEP_CUT], 2, v->at[i].position);
+		code = db_run(r->s[S_KEEP_CUT], e);
+		db_bind_int(s, 1, agreement);
+		db_bind_int(s, 2, v->at[i].position);
+		if (code == ERR_NONE)
+			code = renter_run_one(r, s, "position", e);
+	}
+	if (code == ERR_NONE)
+		code = flip(r, agreement, e);
+	for (size_t i = 0; code == ERR_NONE && i < v->n; i++)
+		if (v->at[i].since_s == LOST_THERE)
+			code = renter_db_mark_place(r, agreement,
+						    v->at[i].position,
+						    SHARD_LOST, now_s, e);
+	return code;
+}
+
+enum err_code renter_db_adopt_list(struct renter_db *r, int64_t agreement,
+				   const struct address *host,
+				   const struct hash32 *roots, size_t n,
+				   int64_t now_s, struct err *e)
+{
+	struct placed v = {.n = 0};
+	enum err_code code =
+		renter_db_places_at(r, agreement, collect_place, &v, e);
+
+	if (code == ERR_NONE)
+		code = collect_staged(r, &v, host, e);
+	if (code == ERR_NONE && v.failed)
+		code = err_fail(e, ERR_NOMEM, "a list of sectors");
+	if (code == ERR_NONE)
+		code = adopt(r, &v, agreement, roots, n, now_s, e);
+	free(v.at);
+	return code;
+}
+
+enum err_code renter_db_restage(struct renter_db *r, int64_t agreement,
+				int64_t now_s, struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_RESTAGE, e);
+	static const enum renter_stmt lost[] = {S_KEEP_LOST, S_REMOVE_LOST};
+	enum err_code code;
+
+	if (!s)
+		return ERR_DB;
+	db_bind_int(s, 1, agreement);
+	db_bind_int(s, 2, now_s);
+	code = db_run(s, e);
+	for (size_t i = 0; code == ERR_NONE && i < 2; i++) {
+		db_bind_int(r->s[lost[i]], 1, agreement);
+		code = db_run(r->s[lost[i]], e);
+	}
+	return code;
+}
