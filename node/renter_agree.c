@@ -292,6 +292,14 @@ static bool add_host(void *ctx, const struct address *host, uint32_t sectors)
 	return true;
 }
 
+/* A revision settles two periods ahead: towards the end nothing is saved. */
+static bool is_to_be_cut(const struct agree *a,
+			 const struct renter_agreement *row, uint32_t now)
+{
+	return a->cfg.cut && row->signed_.end > now + RENTER_AHEAD &&
+	       pact_going(a->renter->db, row) > 0;
+}
+
 /* Both signed it, and the chain does not know: to be opened or posted, also
  * where nothing is staged. */
 static bool add_untold(void *ctx, const struct renter_agreement *row)
@@ -307,7 +315,8 @@ static bool add_untold(void *ctx, const struct renter_agreement *row)
 	    row->signed_.start > now)
 		(void)add_host(a, &row->signed_.host, 0);
 	if (row->state == RENTER_OPENED && row->signed_.end > now &&
-	    row->signed_.revision > row->posted_revision) {
+	    (row->signed_.revision > row->posted_revision ||
+	     is_to_be_cut(a, row, now))) {
 		p = add_pact(a, &row->signed_.host);
 		if (p)
 			p->row = *row;

@@ -12,11 +12,12 @@
  *   noted   committed as offered (!: before it leaves)
  *   asked   the host signs
  *   kept    both signatures and the new list are committed; then sign again
- *           while more is staged
+ *           while more is staged, or to be cut
  *   chain   open or revise on its way to a final block
  *
  * What ended: `done`, or `failed` with the reason; a host that failed has no
- * staged sectors any more, so that they can be put elsewhere.
+ * staged sectors any more, so that they can be put elsewhere. Cuts alone that a
+ * host does not sign are put off to another run.
  *
  * A run that was cut off (a crash, Ctrl-C) is taken up by the next: what we
  * offered and do not know to be signed is asked for first, what both signed
@@ -31,6 +32,7 @@
 struct agree;
 
 #define AGREE_HOST_MS 120000 /* a host that does not answer */
+#define AGREE_CUT_MS 20000   /* nor one that only something is cut at */
 #define AGREE_AGAIN_MS 3000  /* it said "later", or its chain is behind */
 
 struct agree_ops {
@@ -46,6 +48,9 @@ struct agree_cfg {
 	uint32_t periods; /* how long, from the start on */
 	/* One that runs will do when it lasts so long; 0: as `periods`. */
 	uint32_t least;
+	/* Have the lists of all that run cut what is DROPPING; else only those
+	 * that something is added to. */
+	bool cut;
 };
 
 enum err_code agree_start(struct agree **out, struct renter *r,

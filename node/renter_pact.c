@@ -56,6 +56,13 @@ void pact_clear(struct pact *p)
 	drop_revision(p);
 }
 
+/* Is anything lost when it is not done now? */
+static bool is_urgent(const struct pact *p)
+{
+	return p->takes || p->row.state != RENTER_OPENED ||
+	       p->row.signed_.revision > p->row.posted_revision;
+}
+
 void pact_fail(struct pact *p, const struct err *why)
 {
 	struct err e = {0};
@@ -73,7 +80,7 @@ void pact_fail(struct pact *p, const struct err *why)
 		log_line(p->all->renter->engine->log, LOG_ERROR, "rent",
 			 "renter.db text=\"%s\"", e.msg);
 	renting_want_commit(p->all->renter->renting);
-	enter(p, PACT_FAILED);
+	enter(p, is_urgent(p) ? PACT_FAILED : PACT_PUT_OFF);
 }
 
 static void fail_with(struct pact *p, enum err_code code, const char *text)
@@ -123,7 +130,44 @@ static const struct rent_offer *offer_of(const struct pact *p)
 		       : NULL;
 }
 
-/* What the list will be: what is there, and the first staged sectors. */
+uint32_t pact_going(struct renter_db *db, const struct renter_agreement *row)
+{
+	uint32_t *none, all = 0;
+	size_t n;
+
+	if (row->state != RENTER_OPENED || row->signed_.sectors == 0 ||
+	    renter_db_cuts(db, row->id, 0, &none, &n, &all, NULL) != ERR_NONE)
+		return 0;
+	free(none);
+	return all < row->signed_.sectors ? all : row->signed_.sectors - 1;
+}
+
+/* What is cut out of a list of *n: the last fills the gap. One stays, where
+ * nothing is added. */
+static enum err_code cut_list(struct pact *p, struct hash32 *list, size_t *n,
+			      struct err *e)
+{
+	size_t most = RENT_OPS_MAX - p->adding;
+	uint32_t all;
+	enum err_code code;
+
+	if (p->row.state != RENTER_OPENED)
+		return ERR_NONE;
+	code = renter_db_cuts(db_of(p), p->row.id,
+			      most < RENT_CUT_MAX ? most : RENT_CUT_MAX,
+			      &p->cuts, &p->n_cuts, &all, e);
+	if (code != ERR_NONE)
+		return code;
+	if (p->n_cuts && p->n_cuts == *n && p->adding == 0)
+		p->n_cuts--;
+	p->going = all;
+	for (size_t i = 0; i < p->n_cuts; i++)
+		list[p->cuts[i]] = list[--*n];
+	return ERR_NONE;
+}
+
+/* What the list will be: what is there without what goes, and the first staged
+ * sectors. */
 static enum err_code make_list(struct pact *p, struct agreement *a,
 			       struct err *e)
 {
@@ -137,6 +181,8 @@ static enum err_code make_list(struct pact *p, struct agreement *a,
 	if (code == ERR_NONE && p->takes)
 		code = renter_db_staged_roots(db_of(p), &p->host, RENT_ADD_MAX,
 					      &p->adds, &p->adding, e);
+	if (code == ERR_NONE)
+		code = cut_list(p, now, &n, e);
 	if (code == ERR_NONE && n + p->adding == 0)
 		code = err_fail(e, ERR_STATE, "no sectors");
 	if (code == ERR_NONE) {
@@ -231,6 +277,8 @@ static enum err_code make_running(struct pact *p, struct err *e)
 {
 	const uint32_t revision = p->next.revision, sectors = p->next.sectors;
 	const struct hash32 root = p->next.root;
+	/* of all that goes, what this one does not cut */
+	uint32_t rest = pact_going(db_of(p), &p->row);
 	struct renter_running run;
 	struct bank_agreement view;
 	struct renter_step step, all;
@@ -241,11 +289,12 @@ static enum err_code make_running(struct pact *p, struct err *e)
 	if (!running_read(p->all->renter, &p->row, &run, &view) ||
 	    !renting_period(p->all->renter->renting, &now))
 		return err_fail(e, ERR_CHAIN, "the chain is not known");
+	rest -= rest < p->n_cuts ? rest : (uint32_t)p->n_cuts;
 	code = renter_step(&step, &run, revision, sectors, now, e);
 	if (code == ERR_NONE)
-		code = renter_step(&all, &run, revision,
-				   sectors - (uint32_t)p->adding + p->left, now,
-				   e);
+		code = renter_step(
+			&all, &run, revision,
+			sectors - (uint32_t)p->adding + p->left - rest, now, e);
 	if (code == ERR_NONE &&
 	    !running_top_up(&p->top_up, &run, &all, p->left))
 		code = err_fail(e, ERR_LIMIT, "its prices pass 112 bits");
@@ -361,6 +410,15 @@ static void sign(struct pact *p)
 
 /* ---- asking the host ---- */
 
+static enum err_code make_cuts(struct pact *p, struct err *e)
+{
+	enum err_code code = ERR_NONE;
+
+	for (size_t i = 0; code == ERR_NONE && i < p->n_cuts; i++)
+		code = renter_db_cut(db_of(p), p->row.id, p->cuts[i], e);
+	return code;
+}
+
 /* Signed by both: the list and both signatures become ours in one commit. */
 static void keep(struct pact *p, const struct rent_signed_revision *r)
 {
@@ -373,7 +431,8 @@ static void keep(struct pact *p, const struct rent_signed_revision *r)
 	if (row->state == RENTER_DRAFT)
 		row->state = RENTER_UNOPENED;
 	p->left -= p->left < p->adding ? p->left : (uint32_t)p->adding;
-	if (renter_db_sign_staged(db_of(p), row->id, &p->host, p->adding,
+	if (make_cuts(p, &e) != ERR_NONE ||
+	    renter_db_sign_staged(db_of(p), row->id, &p->host, p->adding,
 				  clock_unix_s(), &e) != ERR_NONE ||
 	    renter_db_set_agreement(db_of(p), row, &e) != ERR_NONE) {
 		pact_fail(p, &e);
@@ -478,6 +537,41 @@ static bool is_offered_list(struct pact *p, const struct agreement *held)
 	       memcmp(&a.root, &held->root, sizeof(a.root)) == 0;
 }
 
+/* More was removed, or staged, since that was offered: which of our sectors are
+ * in it the host's list says. */
+static void on_list(void *ctx, const struct rent_result *r)
+{
+	struct pact *p = ctx;
+	struct err e = {0};
+
+	p->call = NULL;
+	if (r->fate != RENT_DONE) {
+		fail_with(p, ERR_STATE, r->why ? r->why : "it did not answer");
+		return;
+	}
+	if (renter_db_adopt_list(db_of(p), p->row.id, &p->host, r->roots,
+				 r->n_roots, clock_unix_s(), &e) != ERR_NONE) {
+		pact_fail(p, &e);
+		return;
+	}
+	drop_revision(p); /* nothing is left to be added or cut of it */
+	keep(p, &p->held);
+}
+
+static void look_up_list(struct pact *p,
+			 const struct rent_signed_revision *held)
+{
+	struct err e = {0};
+
+	p->held = *held;
+	p->call = rent_call_list(rent_peer_client(p->peer), &p->held.a, on_list,
+				 p, &e);
+	if (!p->call)
+		pact_fail(p, &e);
+	else
+		rent_peer_wake(p->peer);
+}
+
 static void on_newest(void *ctx, const struct rent_result *r)
 {
 	struct pact *p = ctx;
@@ -496,8 +590,7 @@ static void on_newest(void *ctx, const struct rent_result *r)
 	} else if (is_offered_list(p, &held->a)) {
 		keep(p, held);
 	} else {
-		fail_with(p, ERR_STATE,
-			  "it holds another list than this database knows");
+		look_up_list(p, held);
 	}
 }
 
@@ -662,7 +755,8 @@ void pact_go_on(struct pact *p)
 	staged = staged_of(p);
 	if (p->state >= PACT_DONE)
 		return;
-	if (staged == 0 && p->row.state != RENTER_DRAFT && is_timely(p))
+	if (staged == 0 && pact_going(db_of(p), &p->row) == 0 &&
+	    p->row.state != RENTER_DRAFT && is_timely(p))
 		post_or_end(p);
 	else if (offer_of(p))
 		sign(p);
@@ -729,7 +823,8 @@ void pact_tick(struct pact *p)
 		fail_with(p, ERR_STATE, rent_peer_why(p->peer));
 		return;
 	}
-	if (now - p->since_ms >= AGREE_HOST_MS) {
+	if (now - p->since_ms >=
+	    (is_urgent(p) ? AGREE_HOST_MS : AGREE_CUT_MS)) {
 		fail_with(p, ERR_STATE, "it does not answer");
 		return;
 	}

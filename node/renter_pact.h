@@ -20,6 +20,7 @@ enum pact_state {
 	PACT_CHAIN,
 	PACT_DONE,
 	PACT_FAILED,
+	PACT_PUT_OFF, /* nothing of it is urgent */
 };
 
 struct pact {
@@ -35,7 +36,9 @@ struct pact {
 	struct hash32 *adds; /* heap */
 	uint32_t *cuts;	     /* heap, falling */
 	size_t n_cuts;
-	struct agreement next; /* the revision under way */
+	uint32_t going; /* sectors that are to be cut, in all */
+	struct rent_signed_revision held; /* whose list is looked up */
+	struct agreement next;		  /* the revision under way */
 	struct sig64 sig;
 	struct amount due;
 	struct rent_call *call;
@@ -64,6 +67,8 @@ struct agree {
 
 /* We offered something that the host may have signed without our knowing. */
 bool pact_is_open(const struct renter_agreement *row);
+/* Sectors that its next revisions can cut: an empty list is none. */
+uint32_t pact_going(struct renter_db *db, const struct renter_agreement *row);
 /* Begins, or goes on: looks what is next for it. */
 void pact_go_on(struct pact *p);
 /* Our changes were committed, or lost. */

@@ -111,6 +111,7 @@ static void mark(struct publish *p)
 {
 	struct marking *m = calloc(1, sizeof(*m));
 	struct err e = {0};
+	uint64_t n;
 	enum err_code code = m ? ERR_NONE : err_fail(&e, ERR_NOMEM, "a change");
 
 	if (m)
@@ -119,6 +120,14 @@ static void mark(struct publish *p)
 		code = renter_db_objects(p->renter->db, find_marked, m, &e);
 	for (size_t i = 0; code == ERR_NONE && i < m->n; i++)
 		code = renter_db_set_object(p->renter->db, &m->found[i], &e);
+	/* files that were replaced leave objects behind */
+	if (code == ERR_NONE)
+		code = renter_db_drop_unused(p->renter->db, &n, &e);
+	if (code == ERR_NONE)
+		code = renter_db_remove_dropped(p->renter->db, &n, &e);
+	if (code == ERR_NONE)
+		code = renter_db_set_number(p->renter->db, RENTER_UNPUBLISHED,
+					    0, &e);
 	if (code == ERR_NONE)
 		code = renter_db_set_number(p->renter->db, RENTER_CATALOGUE,
 					    p->sequence, &e);
@@ -234,7 +243,8 @@ static const struct agree_ops agree_ops = {.step = on_step, .ended = on_agreed};
 static void agree(struct publish *p)
 {
 	const struct agree_cfg cfg = {.periods = p->cfg.periods,
-				      .least = p->cfg.least};
+				      .least = p->cfg.least,
+				      .cut = p->cfg.cut};
 	struct err e = {0};
 
 	p->ops->step(p->ctx, "signing with the hosts");

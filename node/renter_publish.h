@@ -41,6 +41,7 @@ struct publish_cfg {
 	struct placing *placing; /* borrowed; hosts that fail are dropped */
 	unsigned k, n;
 	uint32_t periods, least;	      /* see struct agree_cfg */
+	bool cut;			      /* the same */
 	int64_t objects[PUBLISH_OBJECTS_MAX]; /* that are stored by it */
 	size_t objects_n;
 };

@@ -3,6 +3,8 @@
 #include "node/money.h"
 #include "node/renter_agree.h"
 
+#include <stdlib.h>
+
 /* An end so much later than wanted is as good. */
 #define LATER_FLOOR 8U
 
@@ -12,15 +14,22 @@ bool running_read(struct renter *r, const struct renter_agreement *row,
 	const struct agreement *a = &row->signed_;
 	struct book_agreement b = {.lease = {a->renter, a->host, a->number}};
 	const struct bank_agreement *v = &b.view;
+	uint32_t *none, going;
+	size_t n;
 
 	if (book_agreement_load(r->engine->money->storage.book, &b, NULL) !=
 		    ERR_NONE ||
 	    !b.known)
 		return false;
+	if (renter_db_cuts(r->db, row->id, 0, &none, &n, &going, NULL) !=
+	    ERR_NONE)
+		return false;
+	free(none);
 	*view = *v;
 	*out = (struct renter_running){
 		.last = *a,
 		.rent = renter_rent_of(a),
+		.going = going,
 		.facts = {.known = true,
 			  .opened = v->state != BANK_AGREEMENT_NONE,
 			  .closed = v->state == BANK_AGREEMENT_CLOSED,

@@ -234,7 +234,8 @@ static const char *const sql[S_COUNT] = {
 		   " WHERE agreement = ?1",
 	[S_RESTAGE] = "UPDATE place SET state = 1, agreement = NULL,"
 		      " position = NULL, since_s = ?2"
-		      " WHERE agreement = ?1 AND state = 2",
+		      " WHERE agreement = ?1 AND state = 2 AND object NOT IN"
+		      " (SELECT id FROM object WHERE state = 3)",
 	[S_KEEP_LOST] = "INSERT OR IGNORE INTO root"
 			" SELECT object, segment, shard, root FROM place"
 			" WHERE agreement = ?1",

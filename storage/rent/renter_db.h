@@ -52,7 +52,9 @@ void renter_db_rollback(struct renter_db *r);
 
 /* Small numbers that must survive. 0: never set. */
 #define RENTER_CATALOGUE "catalogue" /* its sequence */
-#define RENTER_RESTORED "restored"   /* the sequence that `restore` found */
+/* 1: something was removed, and the catalogue at the hosts still has it */
+#define RENTER_UNPUBLISHED "unpublished"
+#define RENTER_RESTORED "restored" /* the sequence that `restore` found */
 enum err_code renter_db_number(struct renter_db *r, const char *name,
 			       uint64_t *out, struct err *e)
 	__attribute__((warn_unused_result));
@@ -336,7 +338,8 @@ enum err_code renter_db_adopt_list(struct renter_db *r, int64_t agreement,
 				   int64_t now_s, struct err *e)
 	__attribute__((warn_unused_result));
 /* SIGNED places of an agreement that is not to be gone on with: STAGED, so that
- * another takes them. LOST ones are gone. The host is to stage them, too. */
+ * another takes them. Those that are LOST, or of DROPPING objects, are gone.
+ * The host is to stage them, too. */
 enum err_code renter_db_restage(struct renter_db *r, int64_t agreement,
 				int64_t now_s, struct err *e)
 	__attribute__((warn_unused_result));

@@ -131,7 +131,8 @@ bool renter_takes(struct renter_step *out, const struct renter_running *r,
 		  const struct renter_want *w)
 {
 	const struct agreement *a = &r->last;
-	uint64_t sectors = (uint64_t)a->sectors + w->sectors;
+	uint64_t sectors = (uint64_t)a->sectors + w->sectors -
+			   (r->going < a->sectors ? r->going : a->sectors);
 	struct err e = {0};
 
 	if (sectors > UINT32_MAX || a->end < w->from || a->end > w->to ||

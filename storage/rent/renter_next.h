@@ -25,6 +25,7 @@ struct renter_running {
 	struct agreement last;	 /* the newest that both signed */
 	struct rent_facts facts; /* final state */
 	struct amount rent;	 /* a sector and period */
+	uint32_t going;		 /* sectors that its next revision cuts */
 };
 
 /* What a sector and period cost by the newest revision, rounded up: for when

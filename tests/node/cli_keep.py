@@ -143,6 +143,14 @@ class Town:
         self.seen = last
         return count, gas
 
+    def jump(self, period):
+        """To the middle of a period, as soon as everyone has seen it."""
+        last = int(self.chain.call("eth_blockNumber"), 16)
+        self.chain.call("anvil_mine", hex(period * PERIOD + 3 - last))
+        for h in self.hosts:
+            wait_for("the period", 60, lambda node=h: node.run(
+                "host", "status", wallet=False)["period"] >= period)
+
     def period(self):
         return int(self.chain.call("eth_blockNumber"), 16) // PERIOD
 
@@ -215,6 +223,62 @@ def killed(town):
     town.books("killed")
 
 
+def removed(town):
+    """What is removed is neither listed nor paid for any more."""
+    before = town.store("status")
+    done = town.store("rm", "file1", *town.named())
+    check("a file is removed", (done["files"], done["bytes"]) ==
+          (1, len(content(1))), done)
+    files = [f["path"] for f in town.store("ls")["files"]]
+    check("it is not listed", sorted(files) == ["file2", "file3"], files)
+    after = town.store("status")
+    for a in after["agreements"]:
+        b = [x for x in before["agreements"] if x["host"] == a["host"]][0]
+        check("%s keeps less, for less" % a["host"][:8],
+              a["sectors"] < b["sectors"] and
+              decimal.Decimal(a["rate"]) < decimal.Decimal(b["rate"]),
+              (b, a))
+    objects = town.store("ls")["objects"]
+    check("nothing is left of it", len([o for o in objects if
+          not o["catalogue"]]) == 2, objects)
+    is_there(town, 2)
+    again = town.renter.argv("store", "rm", "file1") + [
+        "--passphrase-file", town.renter.passphrase]
+    p = town.st.spawn("again", again)
+    check("there is nothing to remove a second time", p.wait(60) != 0)
+    town.st.forget(p)
+    town.books("removed")
+
+
+def renewed(town):
+    """Near the end all of it goes into new agreements; what is over is closed,
+    and the rest of its fund comes back."""
+    old = town.store("status")
+    end = min(a["until"] for a in old["agreements"])
+    check("long before the end nothing is told", not old["warnings"], old)
+    town.jump(end - 5)
+    near = town.store("status")
+    check("near the end it is told", len(near["warnings"]) >=
+          len(old["agreements"]), near["warnings"])
+    made = town.agreements()
+    done = town.store("renew", "--periods", "30", *town.named())
+    check("all is renewed", done["renewed"] == len(old["agreements"]) and
+          done["lost"] == 0 and done["until"] > end, done)
+    check("by one agreement a host", sum(town.agreements()) ==
+          sum(made) + done["renewed"], (made, town.agreements()))
+    check("then there is nothing to tell", not town.store("status")["warnings"])
+    is_there(town, 2)
+    town.books("renewed")
+    town.jump(end + 8)
+    closed = town.store("status")
+    wait_for("closed", 60, lambda: len([
+        a for a in town.store("status")["agreements"] if
+        a["state"] == "closed"]) == len(old["agreements"]))
+    is_there(town, 3)
+    town.books("closed")
+    print("     back: %s" % closed["back"], flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", default=nodes.BIN)
@@ -231,6 +295,8 @@ def main():
             town.begin()
             twice(town)
             killed(town)
+            removed(town)
+            renewed(town)
     finally:
         if args.keep:
             print("kept: " + directory)

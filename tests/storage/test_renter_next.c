@@ -234,6 +234,23 @@ static void test_takes(void)
 	}
 }
 
+static void test_going(void)
+{
+	struct renter_running r = running(101, 0, 3600);
+	struct sheet s = sheet_of_today();
+	struct renter_want w = {.sectors = 15,
+				.from = 131,
+				.to = 131,
+				.now = &s,
+				.period = 105};
+	struct renter_step c;
+
+	CHECK(!renter_takes(&c, &r, &w), "25 are too many");
+	r.going = 1;
+	CHECK(renter_takes(&c, &r, &w) && c.next.sectors == 24,
+	      "one goes meanwhile");
+}
+
 static void test_rather(void)
 {
 	struct renter_running a = running(101, 0, 3600),
@@ -272,6 +289,7 @@ int main(void)
 	test_refusals();
 	test_rent();
 	test_takes();
+	test_going();
 	test_rather();
 	test_stale();
 	return CHECK_EXIT();

@@ -1,0 +1,54 @@
+#include "contracts-abi/bank.h"
+#include "node/renter_close.h"
+#include "node/renter_term.h"
+
+#include "tests/check.h"
+
+static const struct {
+	const char *name;
+	uint32_t start, end, now;
+	bool near;
+} terms[] = {
+	{"a tenth is left", 100, 300, 280, false},
+	{"less than a tenth", 100, 300, 281, true},
+	{"eight periods of a short term", 100, 120, 112, false},
+	{"less than eight", 100, 120, 113, true},
+	{"a term as short as that", 100, 105, 100, true},
+	{"it is over", 100, 300, 300, true},
+	{"long ago", 100, 300, 1000, true},
+	{"it has not begun", 100, 300, 90, false},
+};
+
+static const struct {
+	const char *name;
+	uint8_t state;
+	uint32_t through, now;
+	bool due;
+} closings[] = {
+	{"it runs", BANK_AGREEMENT_OPEN, 20, 25, false},
+	{"settled to its end", BANK_AGREEMENT_OPEN, 30, 25, true},
+	{"over, but the host may still post", BANK_AGREEMENT_OPEN, 20, 36,
+	 false},
+	{"seven periods later", BANK_AGREEMENT_OPEN, 20, 37, true},
+	{"closed", BANK_AGREEMENT_CLOSED, 30, 40, false},
+	{"never opened", BANK_AGREEMENT_NONE, 0, 40, false},
+};
+
+int main(void)
+{
+	for (size_t i = 0; i < ROWS(terms); i++)
+		CHECK(renter_term_is_near(terms[i].start, terms[i].end,
+					  terms[i].now) == terms[i].near,
+		      "%s", terms[i].name);
+	for (size_t i = 0; i < ROWS(closings); i++) {
+		const struct bank_agreement v = {.state = closings[i].state,
+						 .start = 10,
+						 .end = 30,
+						 .through =
+							 closings[i].through};
+
+		CHECK(closing_is_due(&v, closings[i].now) == closings[i].due,
+		      "%s", closings[i].name);
+	}
+	return CHECK_EXIT();
+}
