@@ -255,6 +255,9 @@ void engine_free(struct engine *en)
 	en->stopping = true;
 	if (en->loop && en->links)
 		stop_torrents(en);
+	/* workers are waited for below, when its owners are gone */
+	if (en->loop)
+		loop_on_turn_end(en->loop, NULL, NULL);
 	trade_free(en->trade);
 	en->trade = NULL;
 	host_free(en->host);
