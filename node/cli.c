@@ -214,6 +214,7 @@ static int run(struct cli *cli)
 	struct err e = {0};
 	json_t *result = NULL;
 	enum err_code code;
+	bool json;
 
 	code = home_open(&cli->home, options_text(cli->options, "home"), &e);
 	if (code == ERR_NONE) {
@@ -222,7 +223,7 @@ static int run(struct cli *cli)
 	}
 	if (code == ERR_NONE)
 		code = cli->command->run(cli, &result, &e);
-	if (code == ERR_NONE && cli->json) {
+	if (code == ERR_NONE && cli->json && !cli->raw) {
 		char *text = json_dumps(result, JSON_COMPACT);
 
 		(void)printf("%s\n", text ? text : "{}");
@@ -230,11 +231,12 @@ static int run(struct cli *cli)
 	}
 	json_decref(result);
 	options_free(cli->settings);
+	json = cli->json && !cli->raw;
 	if (code == ERR_NONE)
 		return EXIT_SUCCESS;
 	if (cli->wrong_usage)
-		return fail(cli->json, EXIT_USAGE, &e);
-	return fail(cli->json,
+		return fail(json, EXIT_USAGE, &e);
+	return fail(json,
 		    cli_stop || cli->interrupted ? EXIT_INTERRUPTED
 						 : EXIT_FAILURE,
 		    &e);

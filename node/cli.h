@@ -4,7 +4,8 @@
  * Exit codes: 0 done; 1 failed (one line on stderr says why and what to do);
  * 2 wrong usage or a wrong setting; 3 interrupted before it was done. With
  * --json the outcome is one JSON object on stdout ({"error":{...}} on failure)
- * and progress goes nowhere.
+ * and progress goes nowhere. (`store cat` writes the data alone: what becomes
+ * of it is told on stderr.)
  */
 #ifndef NODE_CLI_H
 #define NODE_CLI_H
@@ -29,6 +30,7 @@ struct cli {
 	int arg_count;
 	bool json;
 	bool daemon_used; /* the last cli_call() went to a daemon */
+	bool raw;	  /* set by one whose standard output is data alone */
 	bool wrong_usage; /* set by a command that fails for its words */
 	bool interrupted; /* set by one that was ended before it was done */
 };

@@ -71,6 +71,7 @@ enum err_code cli_pipe_open(struct cli_pipe *p, const struct home *home,
 		return err_fail(e, ERR_IO, "cannot make %.100s", p->path);
 	/* both ends, so that opening does not wait for the node */
 	p->held = open(p->path, O_RDWR | O_CLOEXEC);
+	p->input = input;
 	fd = input ? open(p->path, O_WRONLY | O_CLOEXEC)
 		   : open(p->path, O_RDONLY | O_CLOEXEC);
 	p->pump = p->held >= 0 && fd >= 0 ? fork() : -1;
@@ -104,6 +105,10 @@ enum err_code cli_pipe_close(struct cli_pipe *p, bool ok, struct err *e)
 	while (waitpid(p->pump, &status, 0) < 0 && errno == EINTR)
 		;
 	if (ok && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
-		return err_fail(e, ERR_IO, "standard output was closed");
+		return err_fail(e, ERR_IO, "%s",
+				p->input ? "standard input could not be read "
+					   "to its end: what came of it is "
+					   "stored"
+					 : "standard output was closed");
 	return ERR_NONE;
 }

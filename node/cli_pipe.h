@@ -16,6 +16,7 @@ struct cli_pipe {
 	char path[HOME_PATH_MAX]; /* what the method is told */
 	pid_t pump;
 	int held; /* keeps what is in it until the node has opened it */
+	bool input;
 };
 
 /* input: standard input goes into the FIFO; else what comes out of it goes to
@@ -24,7 +25,8 @@ enum err_code cli_pipe_open(struct cli_pipe *p, const struct home *home,
 			    bool input, struct err *e)
 	__attribute__((warn_unused_result));
 /* The node has opened it (its event "pipe"): from here on the end of standard
- * input is the end of the FIFO. */
+ * input is the end of the FIFO, and a reader of standard output that went away
+ * is one that the node notices. */
 void cli_pipe_opened(struct cli_pipe *p);
 /* ok: what was written is let out first; else the child ends at once. ERR_IO:
  * not all of it could be written. */

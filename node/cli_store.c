@@ -5,7 +5,9 @@
 #include "node/cli_params.h"
 #include "node/cli_pipe.h"
 #include "node/cli_progress.h"
+#include "node/name_text.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,8 +82,11 @@ struct telling {
 	struct progress progress;
 };
 
+/* What was asked for, or a step on the way. */
 static void tell_quote(const struct cli *cli, const json_t *q)
 {
+	const bool asked = cli->command == &cmd_store_cost;
+	const char *token = cli_text_of(q, "token");
 	char bytes[16], stored[16];
 
 	progress_bytes(bytes, sizeof(bytes),
@@ -90,16 +95,16 @@ static void tell_quote(const struct cli *cli, const json_t *q)
 		       json_integer_value(json_object_get(q, "stored_bytes")));
 	if (cli->json)
 		return;
-	(void)fprintf(stderr,
-		      "%s become %s at %lld hosts, from period %lld to %lld: "
-		      "%s %s for all of it, and %s for writing; %s are locked, "
-		      "what is not used of them comes back at the end\n",
-		      bytes, stored,
-		      json_integer_value(json_object_get(q, "hosts")),
-		      json_integer_value(json_object_get(q, "from")),
-		      json_integer_value(json_object_get(q, "until")),
-		      cli_text_of(q, "cost"), cli_text_of(q, "token"),
-		      cli_text_of(q, "ingress"), cli_text_of(q, "locked"));
+	(void)fprintf(
+		asked ? stdout : stderr,
+		"%s become %s at %lld hosts, from period %lld to %lld: "
+		"%s%s%s for all of it, and %s for writing; %s are locked, "
+		"what is not used of them comes back at the end\n",
+		bytes, stored, json_integer_value(json_object_get(q, "hosts")),
+		json_integer_value(json_object_get(q, "from")),
+		json_integer_value(json_object_get(q, "until")),
+		cli_text_of(q, "cost"), *token ? " " : "", token,
+		cli_text_of(q, "ingress"), cli_text_of(q, "locked"));
 }
 
 static void on_event(void *ctx, const json_t *event)
@@ -197,14 +202,19 @@ static enum err_code read_path(const struct cli *cli, const char *path,
 	const char *as = options_is_set(cli->options, "as")
 				 ? options_text(cli->options, "as")
 				 : NULL;
+	const size_t before = json_object_size(params);
 	char *whole = realpath(path, NULL);
 
 	if (!whole)
-		return err_fail(e, ERR_IO, "%.150s cannot be read", path);
+		return err_fail(e, ERR_IO, "%.150s: %s", path, strerror(errno));
 	(void)json_object_set_new(params, "path", json_string(whole));
 	(void)json_object_set_new(params, "name",
 				  json_string(as ? as : base_name(whole)));
 	free(whole);
+	if (json_object_size(params) < before + 2)
+		return err_fail(e, ERR_PARSE,
+				"its path or name is not UTF-8: put the "
+				"directory that it is in, or rename it");
 	return ERR_NONE;
 }
 
@@ -311,6 +321,18 @@ static enum err_code run_hosts(struct cli *cli, json_t **result, struct err *e)
 
 /* ---- ls, get, cat, share ---- */
 
+/* NULL: e says why. */
+static json_t *named(const struct cli *cli, struct err *e)
+{
+	json_t *params = json_pack("{ss}", "name", cli->args[0]);
+
+	if (!params)
+		(void)err_fail(e, ERR_PARSE,
+			       "the name is not UTF-8: take the directory that "
+			       "it is in");
+	return params;
+}
+
 static enum err_code run_ls(struct cli *cli, json_t **result, struct err *e)
 {
 	json_t *params = json_object(), *files, *f;
@@ -327,11 +349,15 @@ static enum err_code run_ls(struct cli *cli, json_t **result, struct err *e)
 	json_array_foreach(files, i, f)
 	{
 		bool link = strcmp(cli_text_of(f, "kind"), "link") == 0;
+		char *path = name_shown(cli_text_of(f, "path"));
+		char *target = name_shown(cli_text_of(f, "target"));
 
 		cli_print(cli, "%-9s %12lld  %s%s%s\n", cli_text_of(f, "kind"),
 			  json_integer_value(json_object_get(f, "size")),
-			  cli_text_of(f, "path"), link ? " -> " : "",
-			  cli_text_of(f, "target"));
+			  path ? path : "", link ? " -> " : "",
+			  target ? target : "");
+		free(path);
+		free(target);
 	}
 	return ERR_NONE;
 }
@@ -339,9 +365,11 @@ static enum err_code run_ls(struct cli *cli, json_t **result, struct err *e)
 static enum err_code run_get(struct cli *cli, json_t **result, struct err *e)
 {
 	char bytes[16];
-	json_t *params = json_pack("{ss}", "name", cli->args[0]);
-	enum err_code code = cli_put_dir(
-		params, "out", options_text(cli->options, "out"), true, e);
+	json_t *params = named(cli, e);
+	enum err_code code =
+		params ? cli_put_dir(params, "out",
+				     options_text(cli->options, "out"), true, e)
+		       : e->code;
 
 	if (code != ERR_NONE) {
 		json_decref(params);
@@ -361,19 +389,26 @@ static enum err_code run_get(struct cli *cli, json_t **result, struct err *e)
 
 static enum err_code run_cat(struct cli *cli, json_t **result, struct err *e)
 {
-	json_t *params = json_pack("{ss}", "name", cli->args[0]);
+	json_t *params = named(cli, e);
+	enum err_code code;
 
+	cli->raw = true;
+	if (!params)
+		return e->code;
 	cli_put_int(cli, params, "from");
 	cli_put_int(cli, params, "bytes");
 	cli_put_list(cli, params, "host");
-	return pipe_call(cli, false, "store_get", params, result, e);
+	code = pipe_call(cli, false, "store_get", params, result, e);
+	return code;
 }
 
 static enum err_code run_share(struct cli *cli, json_t **result, struct err *e)
 {
-	json_t *params = json_pack("{ss}", "name", cli->args[0]);
+	json_t *params = named(cli, e);
 	enum err_code code;
 
+	if (!params)
+		return e->code;
 	cli_put_text(cli, params, "access");
 	code = cli_store_call(cli, "store_share", params, result, e);
 	if (code == ERR_NONE)

@@ -5,6 +5,7 @@
 #include "base/address.h"
 #include "base/hex.h"
 #include "node/money.h"
+#include "node/name_text.h"
 #include "node/renter_get.h"
 #include "storage/object/link.h"
 #include "storage/rent/renter_placement.h"
@@ -32,13 +33,12 @@ static const char *kind_name(enum renter_file_kind kind)
 static bool list_file(void *ctx, const struct renter_file *f)
 {
 	json_t *files = ctx;
-	json_t *o = json_pack("{ss ss sI si sI}", "kind", kind_name(f->kind),
-			      "target", f->target ? f->target : "", "size",
+	json_t *o = json_pack("{so so ss sI si sI}", "path", name_json(f->path),
+			      "target", name_json(f->target ? f->target : ""),
+			      "kind", kind_name(f->kind), "size",
 			      (json_int_t)f->size, "mode", (int)f->mode,
 			      "mtime_ns", (json_int_t)f->mtime_ns);
 
-	/* names are bytes, UTF-8 by custom */
-	(void)json_object_set_new(o, "path", json_string(f->path));
 	(void)json_array_append_new(files, o);
 	return true;
 }
@@ -130,6 +130,9 @@ static enum err_code begin_ls(struct store_call *s, struct err *e)
 		code = renter_db_objects(s->renter->db, collect_object, &c, e);
 	if (code == ERR_NONE && c.failed)
 		code = err_fail(e, ERR_NOMEM, "objects");
+	if (code == ERR_NONE && store_text(s, "name") &&
+	    json_array_size(files) == 0)
+		code = err_fail(e, ERR_STATE, "nothing of that name is stored");
 	for (size_t i = 0; code == ERR_NONE && i < c.n; i++)
 		code = add_object(&c, &c.at[i], e);
 	free(c.at);
@@ -184,7 +187,8 @@ static void on_got(void *ctx, const struct get_result *r, const struct err *e)
 static const struct get_ops get_ops = {
 	.step = on_step, .progress = on_progress, .ended = on_got};
 
-/* The other end was opened by who asks. */
+/* The other end is held open by who asks, until it hears that we have it: then
+ * a reader that goes away is noticed. */
 static enum err_code open_pipe(struct get_cfg *cfg, const char *path,
 			       struct err *e)
 {
@@ -212,6 +216,8 @@ static enum err_code begin_get(struct store_call *s, struct err *e)
 		cfg.dir = NULL;
 		code = open_pipe(&cfg, pipe, e);
 	}
+	if (code == ERR_NONE && pipe)
+		call_event(s->call, json_pack("{ss}", "type", "pipe"));
 	if (code == ERR_NONE)
 		code = get_start(&g, s->renter, &cfg, &get_ops, s, e);
 	s->journey = g;

@@ -291,7 +291,9 @@ static enum err_code want_for_pipe(struct sink *s, struct err *e)
 	uint64_t end;
 
 	if (s->list->entries_n != 1 || f->kind != CATALOGUE_FILE)
-		return err_fail(e, ERR_STATE, "sink: one file at a time");
+		return err_fail(e, ERR_STATE,
+				"more than a file: only one can be "
+				"written to a pipe");
 	if (s->from > f->size)
 		return err_fail(e, ERR_LIMIT, "%.80s has %llu bytes only",
 				f->path, (unsigned long long)f->size);
