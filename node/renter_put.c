@@ -42,7 +42,9 @@ struct put {
 	void *ctx;
 	struct loop_timer *timer; /* ends are told from there */
 	struct work_job job;
-	bool scanning, doomed; /* doomed: freed when the scan is back */
+	bool working, doomed; /* doomed: freed when `job` is back */
+	uint64_t more_from;
+	bool more; /* the pipe has bytes there */
 	struct source *scanned;
 	struct shared *shared;
 	struct scout *scout;
@@ -59,7 +61,7 @@ struct put {
 	bool budgeted; /* receipts are of this put's budget */
 	struct rent_pay_listener receipts;
 	struct put_result result;
-	struct err why;
+	struct err why, job_why; /* job_why: the worker's */
 };
 
 static void put_next_part(struct put *p);
@@ -359,25 +361,69 @@ static enum err_code add_part(struct put *p, uint64_t from, uint64_t len,
 static enum err_code new_object(struct put *p, struct part *part,
 				struct err *e);
 
-/* Of a pipe it is known only now whether there is more. */
-static enum err_code more_parts(struct put *p, struct err *e)
-{
-	struct source *s = p->shared->source;
-	struct part *last = &p->parts[p->n_parts - 1];
-	uint64_t from;
-	bool more = false;
-	enum err_code code;
+static void put_dispose(struct put *p);
 
-	if (p->cfg.path)
-		return ERR_NONE;
-	from = last->from + source_object_size(last->stream->object);
-	code = source_more(s, from, &more, e);
-	if (code == ERR_NONE && more)
-		code = add_part(p, from,
-				source_cut(s, from, p->cfg.k, p->cfg.n), e);
-	if (code == ERR_NONE && more)
-		code = new_object(p, &p->parts[p->n_parts - 1], e);
-	return code;
+static struct put *put_of(struct work_job *job)
+{
+	return (struct put *)((char *)job - offsetof(struct put, job));
+}
+
+static void work(struct put *p, void (*run)(struct work_job *),
+		 void (*done)(struct work_job *))
+{
+	p->working = true;
+	p->job = (struct work_job){.run = run, .done = done};
+	work_submit(p->renter->engine->work, NULL, &p->job);
+}
+
+static void next_part(struct put *p)
+{
+	p->at++;
+	put_next_part(p);
+}
+
+/* It waits for whoever writes to the pipe. */
+static void more_run(struct work_job *job)
+{
+	struct put *p = put_of(job);
+
+	(void)!source_more(p->shared->source, p->more_from, &p->more,
+			   &p->job_why);
+}
+
+static void more_done(struct work_job *job)
+{
+	struct put *p = put_of(job);
+	struct err e = p->job_why;
+	uint64_t from = p->more_from;
+
+	p->working = false;
+	if (p->doomed) {
+		put_dispose(p);
+		return;
+	}
+	if (p->ended)
+		return;
+	p->job_why = (struct err){0};
+	if (e.code == ERR_NONE && p->more &&
+	    add_part(p, from,
+		     source_cut(p->shared->source, from, p->cfg.k, p->cfg.n),
+		     &e) == ERR_NONE)
+		(void)!new_object(p, &p->parts[p->n_parts - 1], &e);
+	if (e.code != ERR_NONE)
+		end(p, &e);
+	else
+		next_part(p);
+}
+
+/* Of a pipe it is known only now whether there is more. */
+static void look_for_more(struct put *p)
+{
+	const struct part *last = &p->parts[p->n_parts - 1];
+
+	p->more_from = last->from + source_object_size(last->stream->object);
+	p->more = false;
+	work(p, more_run, more_done);
 }
 
 /* The upload knows the stream alone; its table is no file's bytes, and where
@@ -406,13 +452,12 @@ static void on_uploaded(void *ctx, const struct renter_object *o,
 	p->parts[p->at].object.size =
 		source_object_size(p->parts[p->at].stream->object);
 	p->sectors_before += (uint64_t)o->segments * o->n;
-	if (keep_size(p, &p->parts[p->at], &e) != ERR_NONE ||
-	    (p->at + 1 == p->n_parts && more_parts(p, &e) != ERR_NONE)) {
+	if (keep_size(p, &p->parts[p->at], &e) != ERR_NONE)
 		end(p, &e);
-		return;
-	}
-	p->at++;
-	put_next_part(p);
+	else if (p->at + 1 == p->n_parts && !p->cfg.path)
+		look_for_more(p);
+	else
+		next_part(p);
 }
 
 static const struct object_put_ops upload_ops = {
@@ -741,20 +786,18 @@ static void take_source(struct put *p, struct source *s)
 
 static void scan_run(struct work_job *job)
 {
-	struct put *p = (struct put *)((char *)job - offsetof(struct put, job));
+	struct put *p = put_of(job);
 
-	(void)!source_scan(&p->scanned, p->path, p->name, &p->why);
+	(void)!source_scan(&p->scanned, p->path, p->name, &p->job_why);
 }
-
-static void put_dispose(struct put *p);
 
 static void scan_done(struct work_job *job)
 {
-	struct put *p = (struct put *)((char *)job - offsetof(struct put, job));
-	struct err e = p->why;
+	struct put *p = put_of(job);
+	struct err e = p->job_why;
 
-	p->scanning = false;
-	p->why = (struct err){0};
+	p->working = false;
+	p->job_why = (struct err){0};
 	if (p->doomed) {
 		source_free(p->scanned);
 		put_dispose(p);
@@ -774,9 +817,7 @@ static void begin(struct put *p)
 
 	if (p->cfg.path) {
 		p->ops->step(p->ctx, "looking at the files");
-		p->scanning = true;
-		p->job = (struct work_job){.run = scan_run, .done = scan_done};
-		work_submit(p->renter->engine->work, NULL, &p->job);
+		work(p, scan_run, scan_done);
 	} else if (p->cfg.pipe >= 0) {
 		if (source_pipe(&s, p->cfg.pipe, p->name,
 				clock_unix_s() * 1000000000, &e) != ERR_NONE)
@@ -852,7 +893,7 @@ void put_free(struct put *p)
 	p->scout = NULL;
 	p->upload = NULL;
 	p->publish = NULL;
-	if (p->scanning)
+	if (p->working)
 		p->doomed = true;
 	else
 		put_dispose(p);
