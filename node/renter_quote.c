@@ -15,6 +15,8 @@ struct adding {
 	struct renter *renter;
 	struct placing *placing;
 	const struct quote_cfg *cfg;
+	unsigned other_terms; /* hosts that rent for others only */
+	uint32_t least, most; /* periods, of any of them */
 	struct err e;
 };
 
@@ -36,6 +38,36 @@ static bool is_agreed(struct adding *v, const struct address *host)
 	return found;
 }
 
+static void other_terms(struct adding *v, const struct sheet *s)
+{
+	if (v->other_terms++ == 0 || s->min_periods < v->least)
+		v->least = s->min_periods;
+	if (s->max_periods > v->most)
+		v->most = s->max_periods;
+}
+
+/* Too few, and why: what can be done about it. */
+static enum err_code check_hosts(const struct adding *v, struct err *e)
+{
+	struct err why = {0};
+
+	if (placing_check(v->placing, &why) == ERR_NONE)
+		return ERR_NONE;
+	if (v->other_terms)
+		return err_fail(e, ERR_STATE,
+				"%u hosts rent for %u to %u periods, not for "
+				"%u: give another --term or --periods, or name "
+				"more hosts with --host",
+				v->other_terms, v->least, v->most,
+				v->cfg->periods);
+	if (placing_count(v->placing) == 0)
+		return err_fail(e, ERR_STATE,
+				"no host answered: --host IP:PORT names one "
+				"that knows others");
+	*e = why;
+	return why.code;
+}
+
 static void add_host(void *ctx, const struct rent_offer *o,
 		     const struct renter_host *h)
 {
@@ -53,9 +85,13 @@ static void add_host(void *ctx, const struct rent_offer *o,
 
 	if (peer && !v->cfg->goes_on)
 		p.room = rent_client_room(rent_peer_client(peer));
-	if (v->e.code != ERR_NONE || v->cfg->periods < o->sheet.min_periods ||
-	    v->cfg->periods > o->sheet.max_periods)
+	if (v->e.code != ERR_NONE)
 		return;
+	if (v->cfg->periods < o->sheet.min_periods ||
+	    v->cfg->periods > o->sheet.max_periods) {
+		other_terms(v, &o->sheet);
+		return;
+	}
 	p.agreed = is_agreed(v, &h->address);
 	(void)!placing_add(v->placing, &number, &p, &v->e);
 }
@@ -80,7 +116,7 @@ enum err_code quote_placing(struct placing **out, struct renter *r,
 		code = v.e.code;
 	}
 	if (code == ERR_NONE && !cfg->partly)
-		code = placing_check(v.placing, e);
+		code = check_hosts(&v, e);
 	if (code != ERR_NONE) {
 		placing_free(v.placing);
 		v.placing = NULL;
