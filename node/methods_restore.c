@@ -223,6 +223,7 @@ void method_restore(struct engine *en, const json_t *params, struct call *c)
 		.begin = begin_restore,
 		.stop = stop_restore,
 		.claim = "`seedbank restore`",
+		.restores = true,
 		.cut_off = "interrupted; the same command begins again without "
 			   "harm"};
 

@@ -5,6 +5,7 @@
 #include "base/address.h"
 #include "base/hex.h"
 #include "node/money.h"
+#include "node/renter_leases.h"
 #include "node/renter_put.h"
 #include "node/renter_reconcile.h"
 #include "storage/object/coder.h"
@@ -32,6 +33,7 @@ int64_t store_int(const struct store_call *s, const char *key, int64_t fallback)
 static void dispose(struct store_call *s)
 {
 	reconcile_free(s->mending);
+	leases_free(s->leases);
 	if (s->stop && s->journey)
 		s->stop(s);
 	if (s->claimed)
@@ -81,6 +83,76 @@ static void begin(struct store_call *s)
 		store_call_error(s, &e);
 }
 
+/* ---- a database that was lost ---- */
+
+static bool is_there(void *ctx, const struct renter_agreement *row)
+{
+	bool *there = ctx;
+
+	(void)row;
+	*there = true;
+	return false;
+}
+
+/* Nothing was ever stored from here. */
+static enum err_code is_new(const struct store_call *s, bool *out,
+			    struct err *e)
+{
+	uint64_t published = 0;
+	bool agreed = false;
+	enum err_code code = renter_db_number(s->renter->db, RENTER_CATALOGUE,
+					      &published, e);
+
+	if (code == ERR_NONE)
+		code = renter_db_agreements(s->renter->db, is_there, &agreed,
+					    e);
+	*out = published == 0 && !agreed;
+	return code;
+}
+
+/* What is stored from here would be in a list that hosts take for an old one,
+ * and no restore would find it. */
+static void on_leases(void *ctx, struct renter_lease *take_leases, size_t n,
+		      const struct err *error)
+{
+	struct store_call *s = ctx;
+	struct err e = {0};
+	size_t open = 0;
+
+	for (size_t i = 0; i < n; i++)
+		open += !take_leases[i].over;
+	free(take_leases);
+	if (error)
+		e = *error;
+	else if (open)
+		(void)err_fail(&e, ERR_STATE,
+			       "the chain has %zu agreements of this account, "
+			       "and this home knows of none: `seedbank restore "
+			       "--host IP:PORT` brings them back, another "
+			       "wallet-index begins anew",
+			       open);
+	leases_free(s->leases);
+	s->leases = NULL;
+	if (e.code != ERR_NONE)
+		store_call_error(s, &e);
+	else
+		begin(s);
+}
+
+static void look_for_lost(struct store_call *s)
+{
+	struct err e = {0};
+	bool new_here = false;
+	enum err_code code = is_new(s, &new_here, &e);
+
+	if (code == ERR_NONE && new_here && !s->restores)
+		code = leases_start(&s->leases, s->renter, on_leases, s, &e);
+	else if (code == ERR_NONE)
+		begin(s);
+	if (code != ERR_NONE)
+		store_call_error(s, &e);
+}
+
 static void on_reconciled(void *ctx, const struct err *error)
 {
 	struct store_call *s = ctx;
@@ -90,7 +162,7 @@ static void on_reconciled(void *ctx, const struct err *error)
 	if (error)
 		store_call_error(s, error);
 	else
-		begin(s);
+		look_for_lost(s);
 }
 
 static void on_renter(void *ctx, struct renter *r, const struct err *error)
@@ -320,6 +392,11 @@ static enum err_code read_put(struct store_call *s, struct put_cfg *cfg,
 			json_is_true(json_object_get(s->params, "quote_only")),
 		.scout = store_scout(s, (unsigned)n * 2),
 	};
+	if (!cfg->path && !store_text(s, "pipe") &&
+	    !(cfg->quote_only && json_object_get(s->params, "size")))
+		return err_fail(e, ERR_PARSE, "want path, pipe or size");
+	if (!cfg->name && !cfg->quote_only)
+		return err_fail(e, ERR_PARSE, "want name");
 	if (k < 1 || k > CODER_K_MAX || n < k || n > CODER_N_MAX)
 		return err_fail(e, ERR_PARSE,
 				"--k 1 to %u, --n from there to %u",

@@ -16,7 +16,9 @@ struct store_call {
 	struct renter *renter; /* NULL: not open yet */
 	const char *claim;     /* renter_begin()'s; NULL: none */
 	bool claimed;
+	bool restores;		   /* a home that knows nothing is welcome */
 	struct reconcile *mending; /* the chain is asked before changes */
+	struct leases *leases;	   /* and this, where nothing is known */
 	struct net_addr hosts[SCOUT_NAMED_MAX];
 	size_t n_hosts;
 	void *journey;
@@ -27,7 +29,7 @@ struct store_call {
 	const char *cut_off; /* what Ctrl-C says */
 };
 
-/* template: begin, stop, claim, cut_off. */
+/* template: begin, stop, claim, restores, cut_off. */
 void store_call_start(struct engine *en, const json_t *params, struct call *c,
 		      const struct store_call *template);
 /* Each ends it: stop() is called, then it is gone. */

@@ -165,6 +165,13 @@ static void on_records(void *ctx, const struct records_result *r,
 	p->result.told = r->told;
 	if (error)
 		e = *error;
+	else if (r->newer * 2 > r->hosts)
+		(void)err_fail(&e, ERR_STATE,
+			       "%u of %u hosts have a newer list of what is "
+			       "stored: this renter.db is an old copy, or "
+			       "another home uses the account. Use that one, "
+			       "or `seedbank restore` into a new --home",
+			       r->newer, r->hosts);
 	else if (r->told * 2 < r->hosts ||
 		 (r->told < p->cfg.k && r->told < r->hosts))
 		(void)err_fail(&e, ERR_STATE,
@@ -323,13 +330,30 @@ static void put_catalogue(struct publish *p)
 	object_keys_clear(&cfg.keys);
 }
 
+/* A new one, noted long before a head with it leaves: after a run that was cut
+ * off no two heads are alike. */
+static enum err_code take_sequence(struct publish *p, struct err *e)
+{
+	struct renter_db *db = p->renter->db;
+	uint64_t taken = 0;
+	enum err_code code =
+		renter_db_number(db, RENTER_CATALOGUE, &p->sequence, e);
+
+	if (code == ERR_NONE)
+		code = renter_db_number(db, RENTER_SEQUENCE, &taken, e);
+	if (taken > p->sequence)
+		p->sequence = taken;
+	p->sequence++;
+	return code == ERR_NONE ? renter_db_set_number(db, RENTER_SEQUENCE,
+						       p->sequence, e)
+				: code;
+}
+
 static enum err_code encode(struct publish *p, struct err *e)
 {
+	enum err_code code = take_sequence(p, e);
 	struct catalogue *c = NULL;
-	enum err_code code = renter_db_number(p->renter->db, RENTER_CATALOGUE,
-					      &p->sequence, e);
 
-	p->sequence++;
 	p->text = calloc(1, sizeof(*p->text));
 	if (!p->text)
 		return err_fail(e, ERR_NOMEM, "a catalogue");

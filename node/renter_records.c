@@ -20,6 +20,7 @@ struct record {
 
 struct told { /* one call */
 	struct target *target;
+	bool head;
 	struct rent_call *call; /* NULL: ended */
 };
 
@@ -29,7 +30,7 @@ struct target { /* one host */
 	struct rent_peer *peer;
 	struct told *calls; /* heap, while begun */
 	size_t n_calls, left;
-	bool begun, ended, failed;
+	bool begun, ended, failed, newer;
 	int64_t since_ms;
 };
 
@@ -196,6 +197,8 @@ static void on_told(void *ctx, const struct rent_result *r)
 
 	told->call = NULL;
 	t->left--;
+	t->newer |=
+		told->head && r->fate == RENT_REFUSED && r->code == RENT_NO_OLD;
 	/* OLD: what is there is newer, or this very one */
 	if (r->fate != RENT_DONE &&
 	    !(r->fate == RENT_REFUSED && r->code == RENT_NO_OLD))
@@ -237,7 +240,7 @@ static void begin(struct target *t)
 	c = rent_peer_client(t->peer);
 	for (size_t i = 0; i <= s->n; i++) {
 		k = &t->calls[t->n_calls];
-		*k = (struct told){.target = t};
+		*k = (struct told){.target = t, .head = i == s->n};
 		if (i == s->n && s->with_head)
 			k->call = rent_call_keep(c, s->head_sequence, s->head,
 						 HEAD_LEN, on_told, k, NULL);
@@ -275,6 +278,8 @@ static void finish(struct records *s)
 	s->ended = true;
 	for (unsigned i = 0; i < s->n_targets; i++)
 		r.told += !s->targets[i].failed;
+	for (unsigned i = 0; i < s->n_targets; i++)
+		r.newer += s->targets[i].newer;
 	s->fn(s->ctx, &r, why.code == ERR_NONE ? NULL : &why);
 }
 

@@ -22,6 +22,7 @@ struct records;
 struct records_result {
 	unsigned hosts; /* that hold something of it */
 	unsigned told;	/* that have all records now */
+	unsigned newer; /* that say of the head that theirs is not older */
 };
 /* Once, later. e: nothing was told. */
 typedef void records_fn(void *ctx, const struct records_result *r,

@@ -261,6 +261,9 @@ enum err_code renter_db_open(struct renter_db **out, const char *path,
 		.application_id = APPLICATION_ID,
 		.migrations = migrations,
 		.migration_count = sizeof(migrations) / sizeof(migrations[0]),
+		/* not an old copy: hosts hold newer lists than that knows */
+		.if_damaged = "move it away, then `seedbank restore --host "
+			      "IP:PORT`",
 	};
 	struct renter_db *r = calloc(1, sizeof(*r));
 	enum err_code code;

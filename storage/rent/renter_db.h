@@ -54,6 +54,7 @@ void renter_db_rollback(struct renter_db *r);
 #define RENTER_CATALOGUE "catalogue" /* its sequence */
 /* 1: something was removed, and the catalogue at the hosts still has it */
 #define RENTER_UNPUBLISHED "unpublished"
+#define RENTER_SEQUENCE "sequence" /* the newest that one was given */
 #define RENTER_RESTORED "restored" /* the sequence that `restore` found */
 enum err_code renter_db_number(struct renter_db *r, const char *name,
 			       uint64_t *out, struct err *e)
