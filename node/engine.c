@@ -9,6 +9,7 @@
 #include "node/renter.h"
 #include "node/renting.h"
 #include "node/settings.h"
+#include "node/tenure.h"
 #include "node/torrent.h"
 #include "node/trade.h"
 #include "node/watch.h"
@@ -162,7 +163,8 @@ static enum err_code build(struct engine *en, struct err *e)
 	if (!en->rate_timer || !en->work || !en->links || !en->rent ||
 	    renting_new(&en->renting, en, e) != ERR_NONE ||
 	    host_new(&en->host, en, e) != ERR_NONE ||
-	    watch_new(&en->watch, en, e) != ERR_NONE)
+	    watch_new(&en->watch, en, e) != ERR_NONE ||
+	    tenure_new(&en->tenure, en, e) != ERR_NONE)
 		return err_fail(e, ERR_NOMEM, "node");
 	set_limits(en);
 	loop_on_turn_end(en->loop, on_turn_end, en);
@@ -264,6 +266,8 @@ void engine_free(struct engine *en)
 	en->host = NULL;
 	watch_free(en->watch);
 	en->watch = NULL;
+	tenure_free(en->tenure);
+	en->tenure = NULL;
 	renter_free(en->renter);
 	rent_links_free(en->rent);
 	rent_pay_free_all(en);

@@ -64,6 +64,7 @@ struct engine {
 	struct rent_pay *rent_pay; /* NULL: nothing is rented yet */
 	struct renting *renting;   /* asleep until something rents */
 	struct renter *renter;	   /* NULL: nothing was stored in this run */
+	struct tenure *tenure;	   /* of a daemon */
 	struct host *host;	   /* asleep until it rents out */
 	struct watch *watch;	   /* asleep until a daemon begins */
 	uint16_t listen_port;	   /* 0: not listening (yet) */

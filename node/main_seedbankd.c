@@ -5,6 +5,7 @@
 #include "node/engine.h"
 #include "node/host.h"
 #include "node/settings.h"
+#include "node/tenure.h"
 #include "node/torrent.h"
 #include "node/watch.h"
 
@@ -71,6 +72,7 @@ static enum err_code serve(struct engine *en, const struct home *home,
 	if (code == ERR_NONE) {
 		host_begin(en->host);
 		watch_begin(en->watch);
+		tenure_begin(en->tenure);
 		log_line(en->log, LOG_INFO, "daemon",
 			 "ready version=%s pid=%ld port=%u home=\"%s\" "
 			 "wallet=%s",

@@ -58,7 +58,7 @@ static void on_closed(void *ctx, const struct settle_result *r,
 	(void)r;
 	if (e) {
 		c->result.failed++;
-		log_line(c->renter->engine->log, LOG_WARN, "rent",
+		log_line(c->renter->engine->log, LOG_INFO, "rent",
 			 "agreement not closed number=%u text=\"%s\"",
 			 c->due[c->at].lease.number, e->msg);
 	} else {

@@ -176,7 +176,7 @@ static void take_over(struct keep *k)
 {
 	const struct takeover_cfg cfg = {.name = k->cfg.name,
 					 .periods = k->cfg.periods,
-					 .within = k->cfg.within,
+					 .near = k->cfg.near,
 					 .has_budget = k->cfg.has_budget,
 					 .budget = k->cfg.budget};
 	static const struct takeover_ops ops = {.step = on_step,

@@ -40,8 +40,7 @@ struct keep_cfg {
 	enum keep_what what;
 	const char *name; /* copied; renew: NULL is all */
 	uint32_t periods; /* renew: for how long from now on */
-	uint32_t within;  /* renew: only what ends within so many; 0: any that
-			   * ends before */
+	bool near;	  /* renew: only what ends soon (renter_term.h) */
 	bool has_budget;
 	struct amount budget;
 	unsigned per_host, per_net;

@@ -6,6 +6,7 @@
 #include "node/renter_agree.h"
 #include "node/renter_holding.h"
 #include "node/renter_running.h"
+#include "node/renter_term.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,8 +108,8 @@ static bool ends_early(const struct takeover *t, const struct agreement *a)
 	    !agree_start_period(t->renter, 1, &start) ||
 	    now >= a->end + AGREEMENT_CLOSE_WAIT)
 		return false;
-	if (t->cfg.within)
-		return a->end <= now + t->cfg.within;
+	if (t->cfg.near)
+		return renter_term_is_near(a->start, a->end, now);
 	return a->end < start + t->cfg.periods;
 }
 

@@ -36,7 +36,7 @@ struct takeover_ops {
 struct takeover_cfg {
 	const char *name; /* NULL: all; borrowed until it is started */
 	uint32_t periods;
-	uint32_t within; /* see struct keep_cfg */
+	bool near; /* see struct keep_cfg */
 	bool has_budget;
 	struct amount budget;
 };

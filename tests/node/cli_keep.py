@@ -279,6 +279,34 @@ def renewed(town):
     print("     back: %s" % closed["back"], flush=True)
 
 
+def by_itself(town):
+    """A daemon renews when the end is near, and closes what is over."""
+    old = [a for a in town.store("status")["agreements"]
+           if a["state"] != "closed"]
+    end = min(a["until"] for a in old)
+    town.renter.configure(store_renew="yes", store_renew_budget="5",
+                          host_peer=town.hosts[0].address + ":6881")
+    daemon = town.daemon(town.renter)
+    wait_for("the renter's daemon", 40, lambda: os.path.exists(
+        os.path.join(town.renter.home, "api.sock")), daemon)
+    town.jump(end - 4)
+
+    def kept():
+        now = town.store("status")
+        return not now["warnings"] and len([
+            a for a in now["agreements"] if a["until"] > end and
+            a["state"] in ("ahead", "running")]) >= len(old)
+    wait_for("a renewal by itself", 60, kept, daemon)
+    check("a daemon renews by itself", True)
+    town.jump(end + 8)
+    wait_for("closing by itself", 60, lambda: town.renter.run(
+        "status", wallet=False)["storage"] and len([
+            a for a in town.store("status")["agreements"]
+            if a["state"] == "closed"]) >= 2 * len(old), daemon)
+    is_there(town, 2)
+    town.books("by itself")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", default=nodes.BIN)
@@ -297,6 +325,7 @@ def main():
             killed(town)
             removed(town)
             renewed(town)
+            by_itself(town)
     finally:
         if args.keep:
             print("kept: " + directory)
