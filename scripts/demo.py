@@ -1,4 +1,5 @@
-"""demo.py FILE [--json] - the play that scripts/demo puts on; see there.
+"""demo.py FILE [--act 1|2] [--json] - the play that scripts/demo puts on; see
+there. This is the first act and what both share; demo_rent.py is the second.
 
 All parties are separate processes with an address and a home directory of their
 own. The leechers do not know each other, so what each gets comes from the one
@@ -6,6 +7,7 @@ seeder. Rates are taken from what lies on the disk, gas from the chain, so the
 table does not rest on seedbank's own word.
 """
 
+import argparse
 import decimal
 import json
 import os
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import time
 
+import demo_rent
 import stage
 from nodes import COIN, Node, make_bank, say, start_seeder
 from stage import Failed, MIB, wait_for
@@ -291,30 +294,71 @@ def outcome(leechers, size, money, spent, earned, isolated):
         "chain": str(money["cashed"]), "ledger_ok": ledger_ok}
 
 
-def main():
-    path = os.path.abspath(sys.argv[1])
-    addresses, isolated = stage.enter_namespace(
-        ["10.77.0.%d" % n for n in range(1, 6)])
-    began = time.monotonic()
-    if not isolated:
-        say("neither root nor user namespaces here: all on 127.0.0.x, and "
-            "without transmission, which refuses such peers")
-    elif not shutil.which("transmission-daemon"):
-        raise Failed("transmission-daemon is missing: run scripts/setup demo")
-    logs = os.path.join(stage.TOP, "build", "log", "demo")
+def play_act(act, path, addresses, isolated):
+    """Its figures, or what went wrong."""
+    logs = os.path.join(stage.TOP, "build", "log", "demo-%d" % act)
     shutil.rmtree(logs, ignore_errors=True)
+    began = time.monotonic()
     try:
         with stage.Stage(logs) as st:
-            result = perform(st, path, addresses, isolated)
+            if act == 1:
+                result = perform(st, path, addresses, isolated)
+            else:
+                result = demo_rent.perform(st, path)
+        if act == 2 and result["ok"]:
+            demo_rent.tidy()
     except (Failed, OSError, subprocess.SubprocessError) as e:
-        print("seedbank: DEMO FAILED: %s" % e, flush=True)
         result = {"ok": False, "error": str(e)}
-    else:
-        print("seedbank: %s after %d s" % (
-            "DEMO PASSED: the payer was %.1f times faster than the free rider"
-            % result["times_faster"] if result["ok"] else "DEMO FAILED",
-            time.monotonic() - began), flush=True)
-    if "--json" in sys.argv:
+    result["seconds"] = round(time.monotonic() - began)
+    return result
+
+
+def verdict(act, result):
+    if "error" in result:
+        return result["error"]
+    if act == 2:
+        return demo_rent.verdict(result)
+    return "the payer was %.1f times faster than the free rider" % \
+        result["times_faster"]
+
+
+def play_acts(acts, path, addresses, isolated):
+    """One object of figures of both; the play ends where something broke."""
+    both = {"ok": True}
+    words = []
+    for act in acts:
+        if len(acts) > 1:
+            print("\n== act %d: %s\n" % (act, (
+                "speed for pay", "files with strangers")[act - 1]), flush=True)
+        result = play_act(act, path, addresses, isolated)
+        words.append(verdict(act, result))
+        both["seconds_%d" % act] = result.pop("seconds")
+        both.update(result, ok=both["ok"] and result["ok"])
+        if "error" in result:
+            break
+    print("seedbank: DEMO %s: %s, after %d s" % (
+        "PASSED" if both["ok"] else "FAILED", "; ".join(words),
+        sum(both.get("seconds_%d" % a, 0) for a in acts)), flush=True)
+    return both
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file")
+    parser.add_argument("--act", type=int, choices=(1, 2))
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    acts = [args.act] if args.act else [1, 2]
+    addresses, isolated = stage.enter_namespace(
+        ["10.77.0.%d" % n for n in range(1, 6)])
+    if not isolated:
+        say("neither root nor user namespaces here: all on 127.x, and "
+            "without transmission, which refuses such peers")
+    elif 1 in acts and not shutil.which("transmission-daemon"):
+        raise SystemExit("seedbank: transmission-daemon is missing: run "
+                         "scripts/setup demo")
+    result = play_acts(acts, os.path.abspath(args.file), addresses, isolated)
+    if args.json:
         print(json.dumps(result), flush=True)
     sys.exit(0 if result["ok"] else 1)
 

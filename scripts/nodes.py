@@ -57,7 +57,6 @@ class Node:
         self.phrase = made.get("recovery_phrase")
         self.account = made["address"]
         self.storage_account = made["storage_address"]
-        self.phrase = made["recovery_phrase"]
         # the chain's coin, for fees; on a real chain one buys it
         for account in (self.account, self.storage_account):
             self.chain.call("anvil_setBalance", account, hex(10 * COIN))
