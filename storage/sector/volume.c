@@ -115,6 +115,15 @@ static bool is_blank(int fd, const struct stat *st)
 	       memcmp(in, zeroes, sizeof(in)) == 0;
 }
 
+static enum err_code not_ours(const char *path, struct err *e)
+{
+	errno = EEXIST;
+	return err_fail(e, ERR_IO,
+			"%.80s is not ours: if sectors.db was lost, bring that "
+			"back; else move it away",
+			path);
+}
+
 enum err_code volume_create(const char *dir, const struct volume_name *name,
 			    struct err *e)
 {
@@ -135,10 +144,7 @@ enum err_code volume_create(const char *dir, const struct volume_name *name,
 	else if (is_blank(fd, &st))
 		code = write_header(fd, path, name, e);
 	else if (check_header(fd, path, name, NULL) != ERR_NONE)
-		code = err_fail(e, ERR_STATE,
-				"%s: is there already and not ours; move it "
-				"away or choose another directory",
-				path);
+		code = not_ours(path, e);
 	(void)close(fd);
 	return code;
 }

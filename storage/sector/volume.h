@@ -36,8 +36,8 @@ struct volume_name {
 
 /* Makes the file in `dir` with no slots; it survives a crash once this
  * returned. A file with the same names that is there already is fine (a crash
- * came before the index knew of it). ERR_STATE: another file is there.
- * ERR_IO. */
+ * came before the index knew of it). ERR_STATE: no regular file is there.
+ * ERR_IO; os EEXIST: another volume is there, or something else. */
 __attribute__((warn_unused_result)) enum err_code
 volume_create(const char *dir, const struct volume_name *name, struct err *e);
 /* ERR_IO: cannot (os ENOENT: no file, is the disk mounted?). ERR_STATE: not

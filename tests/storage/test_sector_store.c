@@ -428,8 +428,7 @@ static void space_that_cannot_be(void)
 	fd = open(path, O_WRONLY | O_CREAT, 0600);
 	CHECK(fd >= 0 && write(fd, "mine", 4) == 4, "a file in the way");
 	(void)close(fd);
-	CHECK(srig_space(&r, 0, 4) == ERR_STATE &&
-		      strstr(r.got.msg, "not ours"),
+	CHECK(srig_space(&r, 0, 4) == ERR_IO && strstr(r.got.msg, "not ours"),
 	      "%s", r.got.msg);
 	CHECK(srig_do(&r, sectors_space, "/nonexistent", 4) == ERR_IO &&
 		      r.got.os == ENOENT,

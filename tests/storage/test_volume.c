@@ -225,7 +225,7 @@ static void making_it_twice(void)
 	CHECK(volume_create(p.dir, &p.name, &e) == ERR_NONE,
 	      "a crash came between: %s", e.msg);
 	p.name.volume[0]++;
-	CHECK(volume_create(p.dir, &p.name, &e) == ERR_STATE &&
+	CHECK(volume_create(p.dir, &p.name, &e) == ERR_IO && e.os == EEXIST &&
 		      strstr(e.msg, "not ours"),
 	      "another is there: %s", e.msg);
 	p.name.volume[0]--;
