@@ -823,6 +823,12 @@ void pact_tick(struct pact *p)
 		fail_with(p, ERR_STATE, rent_peer_why(p->peer));
 		return;
 	}
+	if (!p->waited && is_urgent(p) && rent_peer_is_away(p->peer)) {
+		p->waited = true;
+		agree_say(p->all, p,
+			  "it cannot be reached, and is waited for: two "
+			  "minutes at the most");
+	}
 	if (now - p->since_ms >=
 	    (is_urgent(p) ? AGREE_HOST_MS : AGREE_CUT_MS)) {
 		fail_with(p, ERR_STATE, "it does not answer");

@@ -44,6 +44,7 @@ struct pact {
 	struct rent_call *call;
 	struct amount top_up; /* the fund needs it before the revision */
 	bool topped, reread;
+	bool waited; /* it was told that the host is away */
 	unsigned tries;
 	int64_t since_ms, again_ms;
 	struct err why;
