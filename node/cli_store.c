@@ -172,7 +172,29 @@ static enum err_code pipe_call(struct cli *cli, bool input, const char *method,
 
 /* ---- put and cost ---- */
 
-static void put_coding(const struct cli *cli, json_t *params)
+/* What can be seen to be wrong before anything is opened. */
+static enum err_code check_words(struct cli *cli, struct err *e)
+{
+	int64_t k = options_int(cli->options, "k");
+	int64_t n = options_int(cli->options, "n");
+	size_t hosts = options_list_count(cli->options, "host");
+	enum err_code code = ERR_NONE;
+	char ip[64];
+	uint16_t port;
+
+	if (k > n)
+		code = err_fail(e, ERR_PARSE,
+				"--k %lld of --n %lld: k is n at the most",
+				(long long)k, (long long)n);
+	for (size_t i = 0; code == ERR_NONE && i < hosts; i++)
+		code = options_split_endpoint(
+			options_list_at(cli->options, "host", i), ip,
+			sizeof(ip), &port, e);
+	cli->wrong_usage = code != ERR_NONE;
+	return code;
+}
+
+static enum err_code put_coding(struct cli *cli, json_t *params, struct err *e)
 {
 	static const char *const ints[] = {
 		"k", "n", "term", "periods", "per-host", "per-network"};
@@ -182,6 +204,7 @@ static void put_coding(const struct cli *cli, json_t *params)
 	cli_put_text(cli, params, "max-price");
 	cli_put_text(cli, params, "budget");
 	cli_put_list(cli, params, "host");
+	return check_words(cli, e);
 }
 
 /* The last component of a path, without slashes behind it. */
@@ -239,7 +262,8 @@ static enum err_code run_put(struct cli *cli, json_t **result, struct err *e)
 				  : read_path(cli, cli->args[0], params, e);
 	char bytes[16];
 
-	put_coding(cli, params);
+	if (code == ERR_NONE)
+		code = put_coding(cli, params, e);
 	if (code != ERR_NONE) {
 		json_decref(params);
 		return code;
@@ -285,7 +309,8 @@ static enum err_code run_cost(struct cli *cli, json_t **result, struct err *e)
 	json_t *params = json_pack("{sb}", "quote_only", 1);
 	enum err_code code = read_what(cli, params, e);
 
-	put_coding(cli, params);
+	if (code == ERR_NONE)
+		code = put_coding(cli, params, e);
 	if (code != ERR_NONE) {
 		json_decref(params);
 		return code;

@@ -115,6 +115,10 @@ def put(owner, *words):
 # --- before anything is stored ------------------------------------------------
 
 def asked(owner, host):
+    says("k above n is wrong usage", typed(
+        owner, "store", "cost", "1MiB", "--k", "5", "--n", "3"), 2, "--k 5")
+    says("so is a host that is none", typed(
+        owner, "store", "put", __file__, "--host", "nonsense"), 2, "HOST:PORT")
     says("who names no host is told to", typed(
         owner, "store", "cost", "1MiB", *CODING), 1, "no host answered",
         "--host")
