@@ -181,6 +181,8 @@ enum err_code volume_open(struct volume **out, const char *dir,
 		volume_close(v);
 		return code;
 	}
+	/* a sector is read whole, in one go, and its neighbours are others' */
+	(void)posix_fadvise(v->fd, 0, 0, POSIX_FADV_RANDOM);
 	v->direct_fd =
 		open(v->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_DIRECT);
 	*out = v;
