@@ -7,7 +7,8 @@
  *   put      so many sectors, each other bytes, 32 at a time, acknowledged:
  *            root checked, data synced, index committed; by turns with dd
  *   read     them all, checked against their roots: from the disk (the store
- *            writes past the page cache), and again from the page cache
+ *            writes past the page cache), and again from the page cache;
+ *            beside plain reads of the volume, one after another
  *   large    a host with that many sectors in sparse volumes, all but 64 of
  *            them known to the index alone, in one agreement: how long it
  *            takes to start, what it holds in memory, what it does when idle,
@@ -267,11 +268,31 @@ static double dd_s(const char *dir, unsigned mib, bool direct)
 	return t;
 }
 
+/* The same sectors of the volume, one after another. */
+static double plain_s(const struct bench *b, uint32_t from)
+{
+	uint8_t *buf = volume_buffer(SECTOR_LEN);
+	char path[128];
+	double t = now_s();
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/" VOLUME_FILE, b->r.at[0]);
+	fd = open(path, O_RDONLY | O_DIRECT);
+	for (uint32_t i = from; fd >= 0 && i < from + b->mib; i++)
+		if (pread(fd, buf, SECTOR_LEN, ((off_t)i + 1) * SECTOR_LEN) !=
+		    SECTOR_LEN)
+			die("a plain read");
+	if (fd >= 0)
+		(void)close(fd);
+	free(buf);
+	return now_s() - t;
+}
+
 static void bench_disk(struct bench *b)
 {
 	struct series dd = {.n = 0}, direct = {.n = 0}, put = {.n = 0},
 		      ratio = {.n = 0}, cold = {.n = 0}, warm = {.n = 0},
-		      cpu = {.n = 0}, rcpu = {.n = 0};
+		      cpu = {.n = 0}, rcpu = {.n = 0}, plain = {.n = 0};
 	double t, best, c;
 
 	for (unsigned i = 0; i < b->runs; i++) {
@@ -291,6 +312,7 @@ static void bench_disk(struct bench *b)
 		add(&cpu, (cpu_s() - c) / b->mib * 1024);
 		add(&put, b->mib / t);
 		add(&ratio, 100 * b->mib / t / best);
+		add(&plain, b->mib / plain_s(b, from));
 		add(&cold, b->mib / read_range(b, from, to));
 		c = cpu_s();
 		add(&warm, b->mib / read_range(b, from, to));
@@ -301,6 +323,7 @@ static void bench_disk(struct bench *b)
 	print("put, acknowledged", &put, "MiB/s");
 	print("  of the better dd of its run", &ratio, "%");
 	print("  CPU (copy of the bench included)", &cpu, "s/GiB");
+	print("plain read of the volume, O_DIRECT", &plain, "MiB/s");
 	print("read from the disk, checked", &cold, "MiB/s");
 	print("read from the page cache, checked", &warm, "MiB/s");
 	print("  CPU", &rcpu, "s/GiB");
