@@ -3,7 +3,6 @@
 #include "storage/sector/tree.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* One call of one cookie. Those that ended inside of a call of ours, or could
  * not be made, are answered from the timer. */
@@ -14,8 +13,6 @@ struct load {
 	struct rent_call *call; /* NULL: it ended */
 	uint64_t cookie;
 	bool put;
-	uint8_t *buf;
-	uint32_t len;
 	bool done; /* well; else `no` says how */
 	struct carrier_no no;
 };
@@ -77,13 +74,9 @@ static void on_done(void *ctx, const struct rent_result *r)
 
 	if (r->fate != RENT_DONE) {
 		fail(l, r->fate, r->code, r->why);
-	} else if (!l->put && r->len != l->len) {
-		fail(l, RENT_LIED, RENT_NO_NONE, "another length");
 	} else {
 		l->call = NULL;
 		l->done = true;
-		if (!l->put)
-			memcpy(l->buf, r->data, l->len);
 	}
 	if (l->carrier->inside)
 		later(l);
@@ -248,11 +241,9 @@ void carrier_read(struct carrier *c, const struct address *host,
 
 	if (!l)
 		return;
-	l->buf = buf;
-	l->len = len;
 	if (can_ask(l, &e))
 		call = rent_call_read(rent_peer_client(l->peer), root, off, len,
-				      on_done, l, &e);
+				      buf, on_done, l, &e);
 	begun(l, call, &e);
 }
 

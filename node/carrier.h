@@ -38,7 +38,8 @@ enum err_code carrier_new(struct carrier **out, struct renter *r, bool shown,
 /* Cancels what is under way. NULL is a no-op. */
 void carrier_free(struct carrier *c);
 
-/* data: SECTOR_LEN bytes, copied. */
+/* data: SECTOR_LEN bytes that stay as they are until the answer or
+ * carrier_cancel(). */
 void carrier_put(struct carrier *c, const struct address *host,
 		 const struct hash32 *root, const uint8_t *data,
 		 uint64_t cookie);
@@ -46,7 +47,7 @@ void carrier_put(struct carrier *c, const struct address *host,
 void carrier_read(struct carrier *c, const struct address *host,
 		  const struct hash32 *root, uint32_t off, uint32_t len,
 		  uint8_t *buf, uint64_t cookie);
-/* No answer comes any more; buf is free when this returns. */
+/* No answer comes any more; data or buf is free when this returns. */
 void carrier_cancel(struct carrier *c, uint64_t cookie);
 
 #endif

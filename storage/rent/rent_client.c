@@ -573,14 +573,20 @@ static int64_t patience(const struct rent_call *k)
 	return disk ? RENT_STORED_MS : RENT_ANSWER_MS;
 }
 
-static void give_up(struct rent_client *c, const char *why)
+void client_close(struct rent_client *c, enum err_code code, const char *why)
 {
 	struct err e = {0};
 
-	(void)err_fail(&e, ERR_LIMIT, "sb_store: %s", why);
+	(void)err_fail(&e, code, "sb_store: %s", why);
+	set_state(c, LINK_DEAD);
+	c->ops.close(c->ops.ctx, &e);
+}
+
+static void give_up(struct rent_client *c, const char *why)
+{
 	set_state(c, LINK_DEAD);
 	client_event(c, RENT_CLIENT_LATE, RENT_NO_NONE, why);
-	c->ops.close(c->ops.ctx, &e);
+	client_close(c, ERR_LIMIT, why);
 }
 
 void rent_client_tick(struct rent_client *c, int64_t now_ms, int64_t now_s)

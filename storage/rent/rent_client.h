@@ -191,8 +191,7 @@ uint32_t rent_client_calls(const struct rent_client *c);
 /* ---- calls ----
  *
  * NULL: RENT_CALLS_MAX, a value out of range, or no memory; e says which, and
- * done is not called. Bytes that are handed in are copied, but for sectors with
- * an owner, of which a reference is taken. */
+ * done is not called. Bytes that are handed in are copied, but for sectors. */
 
 /* Prices; also asked by the client itself on each connection. (revision: none;
  * see rent_client_offer().) */
@@ -206,17 +205,20 @@ struct rent_call *rent_call_peers(struct rent_client *c, uint32_t n,
 struct rent_call *rent_call_have(struct rent_client *c,
 				 const struct hash32 *roots, uint32_t n,
 				 rent_done *done, void *ctx, struct err *e);
-/* A sector of RENT_SECTOR bytes, whose root was computed by the caller. due,
- * had. */
+/* A sector of RENT_SECTOR bytes, whose root was computed by the caller. A
+ * reference to its owner is taken; without one they stay as they are until done
+ * is called, or the call is cancelled. due, had. */
 struct rent_call *rent_call_put(struct rent_client *c,
 				const struct hash32 *root,
 				const struct span *data, rent_done *done,
 				void *ctx, struct err *e);
-/* off and len: multiples of RENT_TILE within the sector. data: verified. */
+/* off and len: multiples of RENT_TILE within the sector. data: verified. into:
+ * where they go, len bytes that are the call's until done is called, or it is
+ * cancelled (and may hold anything if it fails); NULL: memory of its own. */
 struct rent_call *rent_call_read(struct rent_client *c,
 				 const struct hash32 *root, uint32_t off,
-				 uint32_t len, rent_done *done, void *ctx,
-				 struct err *e);
+				 uint32_t len, uint8_t *into, rent_done *done,
+				 void *ctx, struct err *e);
 
 struct rent_revise_ask {
 	struct agreement a; /* ours to sign; a.host is this host */
@@ -263,7 +265,8 @@ struct rent_call *rent_call_head(struct rent_client *c, rent_done *done,
 /* Endpoint records for the host, if it is up; no answer. */
 void rent_client_tell(struct rent_client *c, const uint8_t *nodes, size_t n);
 
-/* done is not called any more. What was asked is still counted and charged. */
+/* done is not called any more, and nothing that was lent is touched. What was
+ * asked is still counted and charged. */
 void rent_call_cancel(struct rent_call *call);
 
 #endif

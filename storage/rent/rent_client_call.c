@@ -48,7 +48,8 @@ void queue_leave(struct rent_call *k)
 void client_call_free(struct rent_call *k)
 {
 	span_unref(&k->data);
-	free(k->buf);
+	if (!k->lent)
+		free(k->buf);
 	free(k->roots);
 	free(k);
 }
@@ -143,33 +144,33 @@ struct rent_call *rent_call_put(struct rent_client *c,
 
 	if (data->len != RENT_SECTOR)
 		return range(e, "a sector");
-	k = new_call(c, RENT_WRITE, data->owner ? 0 : RENT_SECTOR, done, ctx,
-		     e);
+	k = new_call(c, RENT_WRITE, 0, done, ctx, e);
 	if (!k)
 		return NULL;
 	k->root = *root;
 	k->data = *data;
 	span_ref(&k->data);
-	if (!data->owner) {
-		memcpy(k->buf, data->p, RENT_SECTOR);
-		k->data.p = k->buf;
-	}
 	return enter(k);
 }
 
 struct rent_call *rent_call_read(struct rent_client *c,
 				 const struct hash32 *root, uint32_t off,
-				 uint32_t len, rent_done *done, void *ctx,
-				 struct err *e)
+				 uint32_t len, uint8_t *into, rent_done *done,
+				 void *ctx, struct err *e)
 {
 	struct rent_call *k;
 
 	if (off % RENT_TILE || len % RENT_TILE || len == 0 ||
 	    off >= RENT_SECTOR || len > RENT_SECTOR - off)
 		return range(e, "a read");
-	k = new_call(c, RENT_READ, len, done, ctx, e);
+	k = new_call(c, RENT_READ, into ? 0 : len, done, ctx, e);
 	if (!k)
 		return NULL;
+	if (into) {
+		k->buf = into;
+		k->buf_len = len;
+		k->lent = true;
+	}
 	k->root = *root;
 	k->off = off;
 	k->len = len;
@@ -303,11 +304,33 @@ struct rent_call *rent_call_head(struct rent_client *c, rent_done *done,
 	return k ? enter(k) : NULL;
 }
 
+/* The sector that is going out: its rest is still sent, and is our own from now
+ * on. Without memory for it the connection ends. */
+static void keep_rest(struct rent_call *k)
+{
+	if (k->data.owner)
+		return;
+	k->buf = malloc(RENT_SECTOR);
+	if (k->buf) {
+		memcpy(k->buf + k->sent, k->data.p + k->sent,
+		       RENT_SECTOR - k->sent);
+		k->data.p = k->buf;
+	} else {
+		client_close(k->c, ERR_NOMEM, "no memory for a sector");
+	}
+}
+
 void rent_call_cancel(struct rent_call *k)
 {
 	struct rent_client *c = k->c;
 
 	k->done = NULL;
+	if (k->lent) {
+		k->lent = false;
+		k->buf = NULL;
+	}
+	if (k->kind == RENT_WRITE && k->state == CALL_SENDING)
+		keep_rest(k);
 	if (k->queue == Q_ACTIVE) /* its answer is still to be counted */
 		return;
 	queue_leave(k);

@@ -158,13 +158,13 @@ static enum err_code on_has(struct rent_call *k, const struct rent_has *m,
 	if (m->bits.len != (n + 7) / 8 ||
 	    (n % 8 && (m->bits.p[n / 8] & (0xff >> n % 8))))
 		return err_fail(e, ERR_STATE, "sb_store: has: not those bits");
-	if (k->kind == RENT_WRITE && !(m->bits.p[0] & 0x80)) {
+	if (k->kind == RENT_WRITE && !(m->bits.p[0] & 0x80) && k->done) {
 		k->maybe = false;
 		k->attempts--; /* this was none */
 		client_back(k);
 		return ERR_NONE;
 	}
-	r.had = k->kind == RENT_WRITE;
+	r.had = k->kind == RENT_WRITE && (m->bits.p[0] & 0x80);
 	if (r.had && k->c->ops.found && offer &&
 	    rent_ingress(&due, &offer->sheet, 1) && !amount_is_zero(due))
 		k->c->ops.found(k->c->ops.ctx, due);
@@ -241,12 +241,13 @@ static enum err_code on_data(struct rent_call *k, const struct rent_msg *m,
 	if (d->off != k->off + k->got || m->bulk.len > k->len - k->got)
 		return odd(m, "not the bytes that come next", e);
 	charged(c, m);
-	memcpy(k->buf + k->got, m->bulk.p, m->bulk.len);
+	if (k->buf)
+		memcpy(k->buf + k->got, m->bulk.p, m->bulk.len);
 	k->got += (uint32_t)m->bulk.len;
 	k->progress_ms = c->now_ms;
 	if (k->got < k->len)
 		return d->proof.len ? odd(m, "a proof too early", e) : ERR_NONE;
-	if (!is_proved(k, &d->proof))
+	if (k->buf && !is_proved(k, &d->proof))
 		return lie(k, "bytes that do not have the root asked for", e);
 	client_end(k, &r);
 	return ERR_NONE;

@@ -53,7 +53,10 @@ struct rent_call {
 	struct span data; /* put */
 	uint32_t sent;
 	uint32_t off, len; /* read; peers: len is how many */
-	uint8_t *buf;	   /* read, fetch, and what is copied */
+	/* read, fetch, and what is copied; a read that was lent memory has
+	 * none any more once it is cancelled */
+	uint8_t *buf;
+	bool lent; /* buf is the caller's */
 	uint32_t buf_len, got;
 	uint32_t n_bits; /* have */
 	struct rent_signed_revision revision;
@@ -115,6 +118,8 @@ void client_event(struct rent_client *c, enum rent_client_event_kind kind,
 		  enum rent_no code, const char *text);
 /* The same request for what comes next (a page, a part of a record). */
 void client_ask_more(struct rent_call *k);
+/* Nothing more is said on this connection: it is ended. */
+void client_close(struct rent_client *c, enum err_code code, const char *why);
 /* Whether the revision counts is known now. */
 void client_settled(struct rent_client *c, uint32_t number);
 

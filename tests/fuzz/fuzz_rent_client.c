@@ -313,7 +313,7 @@ static void call(struct input *in)
 	case RENT_READ:
 		k->off = u8(in) % 64 * RENT_TILE;
 		k->len = (u8(in) % (64 - k->off / RENT_TILE) + 1U) * RENT_TILE;
-		(void)rent_call_read(c, &roots[k->sector], k->off, k->len,
+		(void)rent_call_read(c, &roots[k->sector], k->off, k->len, NULL,
 				     on_done, k, NULL);
 		break;
 	case RENT_REVISE:

@@ -416,8 +416,8 @@ static void read_back(unsigned first, unsigned n)
 	want_ended = w.ended + n;
 	for (unsigned i = first; i < first + n; i++) {
 		rig_sector_bytes(bytes, &root, i);
-		CHECK(rent_call_read(w.client, &root, 0, RENT_SECTOR, on_done,
-				     NULL, &e),
+		CHECK(rent_call_read(w.client, &root, 0, RENT_SECTOR, NULL,
+				     on_done, NULL, &e),
 		      "%s", e.msg);
 	}
 	(void)run_until(all_ended, "sectors are read");

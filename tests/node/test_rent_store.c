@@ -426,7 +426,7 @@ static void all_that_is_stored_is_there(void)
 	(void)rent_call_newest(w.c, RENT_UNOPENED, &a, on_done, &o[2], &e);
 	(void)rent_call_list(w.c, &a, on_done, &o[3], &e);
 	(void)rent_call_lost(w.c, RENT_UNOPENED, on_done, &o[4], &e);
-	(void)rent_call_read(w.c, &roots[2], 5 * RENT_TILE, 6 * RENT_TILE,
+	(void)rent_call_read(w.c, &roots[2], 5 * RENT_TILE, 6 * RENT_TILE, NULL,
 			     on_done, &o[5], &e);
 	(void)rent_call_have(w.c, roots, 5, on_done, &o[6], &e);
 	done(o, 7, "call");
@@ -458,7 +458,8 @@ static void what_is_not_here_is_told_apart_from_what_is_lost(void)
 
 	start();
 	a = rent(2);
-	(void)rent_call_read(w.c, &roots[5], 0, RENT_TILE, on_done, &o, &e);
+	(void)rent_call_read(w.c, &roots[5], 0, RENT_TILE, NULL, on_done, &o,
+			     &e);
 	refused(&o, RENT_NO_UNKNOWN, "a sector that never was here");
 	(void)rent_call_newest(w.c, RENT_UNOPENED + 7, NULL, on_done, &o, &e);
 	refused(&o, RENT_NO_UNKNOWN, "an agreement that is none");
@@ -470,7 +471,8 @@ static void what_is_not_here_is_told_apart_from_what_is_lost(void)
 	refused(&o, RENT_NO_UNKNOWN, "a head that is none");
 	srig_spoil(&w.disk, 0, 0);
 	srig_spoil(&w.disk, 0, 1);
-	(void)rent_call_read(w.c, &roots[1], 0, RENT_TILE, on_done, &o, &e);
+	(void)rent_call_read(w.c, &roots[1], 0, RENT_TILE, NULL, on_done, &o,
+			     &e);
 	refused(&o, RENT_NO_LOST, "a sector whose bytes rotted");
 	(void)rent_call_lost(w.c, RENT_UNOPENED, on_done, &o, &e);
 	done(&o, 1, "lost");
@@ -479,7 +481,8 @@ static void what_is_not_here_is_told_apart_from_what_is_lost(void)
 	put(1, &o);
 	done(&o, 1, "put again");
 	forget(&o, 1);
-	(void)rent_call_read(w.c, &roots[1], 0, RENT_TILE, on_done, &o, &e);
+	(void)rent_call_read(w.c, &roots[1], 0, RENT_TILE, NULL, on_done, &o,
+			     &e);
 	done(&o, 1, "read what was put again");
 	forget(&o, 1);
 	(void)a;
@@ -610,7 +613,8 @@ static void a_disk_that_is_not_there_is_told(void)
 		abort();
 	srig_start(&w.disk);
 	open_store();
-	(void)rent_call_read(w.c, &roots[0], 0, RENT_TILE, on_done, &o, &e);
+	(void)rent_call_read(w.c, &roots[0], 0, RENT_TILE, NULL, on_done, &o,
+			     &e);
 	/* "later": the client asks some times before it says so */
 	while (!o.called && w.rig.now_ms < 1100000) {
 		if (deliver())
@@ -646,8 +650,8 @@ static void the_end_comes_in_the_middle(void)
 	for (unsigned i = 1; i < 6; i++)
 		put(i, &o[i]);
 	place(5, id, bytes, len, &o[6]);
-	(void)rent_call_read(w.c, &roots[0], 0, RENT_SECTOR, on_done, &o[7],
-			     &e);
+	(void)rent_call_read(w.c, &roots[0], 0, RENT_SECTOR, NULL, on_done,
+			     &o[7], &e);
 	(void)rent_call_head(w.c, on_done, &o[8], &e);
 	while (deliver())
 		continue;

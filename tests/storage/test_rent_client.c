@@ -403,9 +403,9 @@ static void whole_life(unsigned cut_at, unsigned *messages)
 	(void)rent_call_newest(w.c, RENT_UNOPENED, &a, on_done, &o[2], &e);
 	(void)rent_call_list(w.c, &a, on_done, &o[3], &e);
 	(void)rent_call_lost(w.c, RENT_UNOPENED, on_done, &o[4], &e);
-	(void)rent_call_read(w.c, &roots[0], 0, RENT_SECTOR, on_done, &o[5],
-			     &e);
-	(void)rent_call_read(w.c, &roots[1], 5 * RENT_TILE, 6 * RENT_TILE,
+	(void)rent_call_read(w.c, &roots[0], 0, RENT_SECTOR, NULL, on_done,
+			     &o[5], &e);
+	(void)rent_call_read(w.c, &roots[1], 5 * RENT_TILE, 6 * RENT_TILE, NULL,
 			     on_done, &o[6], &e);
 	(void)rent_call_have(w.c, roots, 3, on_done, &o[7], &e);
 	run();
@@ -723,11 +723,11 @@ static struct rent_call *make(enum called what, struct outcome *o,
 			return rent_call_revise(w.c, &ask, on_done, o, NULL);
 		}
 	case C_READ_ALL:
-		return rent_call_read(w.c, &roots[0], 0, RENT_SECTOR, on_done,
-				      o, NULL);
+		return rent_call_read(w.c, &roots[0], 0, RENT_SECTOR, NULL,
+				      on_done, o, NULL);
 	case C_READ:
 		return rent_call_read(w.c, &roots[0], RENT_PART, RENT_PART,
-				      on_done, o, NULL);
+				      NULL, on_done, o, NULL);
 	case C_LIST:
 		return rent_call_list(w.c, a, on_done, o, NULL);
 	case C_NEWEST:
@@ -1009,7 +1009,8 @@ static void refusals_are_passed_on(void)
 	struct outcome o[3] = {0};
 	struct hash32 other = {{1}};
 
-	(void)rent_call_read(w.c, &other, 0, RENT_TILE, on_done, &o[0], NULL);
+	(void)rent_call_read(w.c, &other, 0, RENT_TILE, NULL, on_done, &o[0],
+			     NULL);
 	(void)rent_call_newest(w.c, 5, NULL, on_done, &o[1], NULL);
 	a.revision = 0;
 	(void)revise(&o[2], &a, NULL, 0);
@@ -1096,6 +1097,80 @@ static void cancelled_calls_are_silent(void)
 	stop();
 }
 
+/* A put of which the first parts went out, and one read into memory of ours. */
+static void what_was_lent_is_given_back(void)
+{
+	static uint8_t lent[RENT_SECTOR], into[RENT_PART], was[RENT_PART];
+	const struct span ours = {.p = lent, .len = RENT_SECTOR};
+	struct outcome o[5] = {0};
+	struct rent_call *k;
+	struct span data;
+
+	(void)prepared();
+	memcpy(lent, sectors[5], RENT_SECTOR);
+	for (unsigned i = 3; i < 5; i++) { /* fill the way */
+		data = (struct span){.p = sectors[i], .len = RENT_SECTOR};
+		(void)rent_call_put(w.c, &roots[i], &data, on_done, &o[i - 3],
+				    NULL);
+	}
+	k = rent_call_put(w.c, &roots[5], &ours, on_done, &o[2], NULL);
+	CHECK(w.up.n == 40, "%u parts are out", w.up.n);
+	rent_call_cancel(k);
+	memset(lent, 0xee, sizeof(lent));
+	run();
+	CHECK(!o[2].called && o[0].called && o[1].called, "called");
+	(void)rent_call_have(w.c, &roots[5], 1, on_done, &o[2], NULL);
+	run();
+	CHECK(o[2].called && o[2].data[0] == 0x80, "the host got other bytes");
+
+	memset(was, 0x55, sizeof(was));
+	memcpy(into, was, sizeof(into));
+	k = rent_call_read(w.c, &roots[0], 0, RENT_PART, into, on_done, &o[3],
+			   NULL);
+	rent_call_cancel(k);
+	run();
+	CHECK(!o[3].called && memcmp(into, was, sizeof(into)) == 0, "touched");
+	(void)rent_call_read(w.c, &roots[0], 0, RENT_PART, into, on_done, &o[3],
+			     NULL);
+	run();
+	CHECK(o[3].called && o[3].r.data == into &&
+		      memcmp(into, sectors[0], sizeof(into)) == 0,
+	      "not the bytes");
+	CHECK(rent_client_calls(w.c) == 0, "%u", rent_client_calls(w.c));
+	clear(o, 5);
+	stop();
+}
+
+static struct rent_call *to_cancel;
+
+static bool cancel_then(struct world *all, struct rent_msg *m)
+{
+	(void)m;
+	all->harm = NULL;
+	rent_call_cancel(to_cancel);
+	return true;
+}
+
+/* Whether it is there was asked first, and nobody wants to know any more. */
+static void a_cancelled_sector_is_not_sent_again(void)
+{
+	struct agreement a = prepared();
+	struct outcome o[2] = {0};
+
+	to_cancel = make(C_PUT, &o[0], &a);
+	hang_up();
+	w.harm = cancel_then;
+	w.harm_kind = RENT_HAS;
+	run();
+	CHECK(!o[0].called && w.harmed == 1, "%u", w.harmed);
+	CHECK(rent_client_calls(w.c) == 0, "%u", rent_client_calls(w.c));
+	(void)rent_call_have(w.c, &roots[2], 1, on_done, &o[1], NULL);
+	run();
+	CHECK(o[1].called && o[1].data[0] == 0, "it was sent");
+	clear(o, 2);
+	stop();
+}
+
 static void what_cannot_be_asked_is_refused(void)
 {
 	struct agreement a = prepared(), none = a;
@@ -1109,10 +1184,11 @@ static void what_cannot_be_asked_is_refused(void)
 	CHECK(!rent_call_peers(w.c, 0, on_done, NULL, NULL), "peers");
 	CHECK(!rent_call_have(w.c, roots, 0, on_done, NULL, NULL), "have");
 	CHECK(!rent_call_put(w.c, roots, &data, on_done, NULL, NULL), "put");
-	CHECK(!rent_call_read(w.c, roots, 1, RENT_TILE, on_done, NULL, NULL),
-	      "read");
-	CHECK(!rent_call_read(w.c, roots, RENT_SECTOR, RENT_TILE, on_done, NULL,
+	CHECK(!rent_call_read(w.c, roots, 1, RENT_TILE, NULL, on_done, NULL,
 			      NULL),
+	      "read");
+	CHECK(!rent_call_read(w.c, roots, RENT_SECTOR, RENT_TILE, NULL, on_done,
+			      NULL, NULL),
 	      "read");
 	CHECK(!rent_call_list(w.c, &none, on_done, NULL, NULL), "list");
 	CHECK(!rent_call_revise(w.c, &ask, on_done, NULL, NULL), "revise");
@@ -1440,6 +1516,8 @@ int main(void)
 	every_code_has_a_remedy();
 	an_open_revision_is_known_as_such();
 	cancelled_calls_are_silent();
+	what_was_lent_is_given_back();
+	a_cancelled_sector_is_not_sent_again();
 	what_cannot_be_asked_is_refused();
 	many_calls_go_through_the_windows();
 	windows_are_kept();
