@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-/* Sectors in memory besides the segment: as many again are on their way. */
-#define SLOTS 12
+/* Sectors in memory besides the segment, made or on their way. */
+#define SLOTS 18
 
 struct object_put {
 	struct renter *renter;

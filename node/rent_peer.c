@@ -12,7 +12,8 @@
 #include <string.h>
 
 #define TICK_MS 500
-#define IDLE_MS 60000	    /* a connection without calls ends */
+#define IDLE_MS 60000 /* a connection without calls ends */
+#define WRITES 8U     /* sectors under way: a put alone has UPLOAD_PER_HOST */
 #define RETRY_FIRST_MS 1000 /* after a failure; doubled each time */
 #define RETRY_LAST_MS 60000
 #define AWAY_MS 30000
@@ -516,6 +517,7 @@ static struct rent_peer *add(struct rent_peers *s, const struct address *host,
 	struct rent_client_cfg cfg = {.chain_id = d->chain_id,
 				      .bank = d->bank,
 				      .host = *host,
+				      .writes = WRITES,
 				      .log = s->engine->log};
 	struct rent_client_ops ops = base;
 	struct rent_peer *p;

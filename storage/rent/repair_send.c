@@ -198,10 +198,12 @@ void repair_on_refused(struct repair *r, uint64_t cookie, enum upload_no no,
 
 void repair_on_moving(struct repair *r, uint64_t cookie, int64_t now_ms)
 {
-	struct repair_slot *slot = slot_of(r, cookie);
+	const struct repair_slot *moved = slot_of(r, cookie);
 
-	if (slot)
-		slot->moved_ms = now_ms;
+	for (unsigned i = 0; moved && i < r->slots_n; i++)
+		if (r->slots[i].state == SLOT_SENT &&
+		    host_of(&r->slots[i]) == host_of(moved))
+			r->slots[i].moved_ms = now_ms;
 }
 
 void repair_host_ready(struct repair *r, const struct address *host,

@@ -49,8 +49,8 @@ struct upload;
 
 #define UPLOAD_SLOTS 30U /* as `slots` 0 */
 #define UPLOAD_SLOTS_MAX 256U
-#define UPLOAD_PER_HOST 3U     /* sectors on their way to one host */
-#define UPLOAD_STALL_MS 30000  /* a sector of which nothing moves */
+#define UPLOAD_PER_HOST 6U     /* sectors on their way to one host */
+#define UPLOAD_STALL_MS 30000  /* a sector, when nothing to its host moves */
 #define UPLOAD_SLOW_TIMES 8    /* as long as others take, at least */
 #define UPLOAD_SLOW_MS 60000   /* this long, is too slow */
 #define UPLOAD_TRIES 3U	       /* a host may be gone, one after another */
@@ -154,7 +154,8 @@ void upload_on_stored(struct upload *u, uint64_t cookie, int64_t now_s,
 /* why: shown when it ends the upload; may be NULL. */
 void upload_on_refused(struct upload *u, uint64_t cookie, enum upload_no no,
 		       const struct err *why, int64_t now_ms);
-/* Bytes of it went out: it does not stall. */
+/* Bytes of it went out: neither it nor what waits behind it for the same host
+ * stalls. */
 void upload_on_moving(struct upload *u, uint64_t cookie, int64_t now_ms);
 /* A parked host may be written to again. */
 void upload_host_ready(struct upload *u, const struct address *host,

@@ -272,10 +272,12 @@ void upload_on_refused(struct upload *u, uint64_t cookie, enum upload_no no,
 
 void upload_on_moving(struct upload *u, uint64_t cookie, int64_t now_ms)
 {
-	struct upload_slot *slot = slot_of(u, cookie);
+	const struct upload_slot *moved = slot_of(u, cookie);
 
-	if (slot)
-		slot->moved_ms = now_ms;
+	for (unsigned i = 0; moved && i < u->slots_n; i++)
+		if (u->slots[i].state == SLOT_SENT &&
+		    host_of(&u->slots[i]) == host_of(moved))
+			u->slots[i].moved_ms = now_ms;
 }
 
 void upload_host_ready(struct upload *u, const struct address *host,

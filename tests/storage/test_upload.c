@@ -533,6 +533,43 @@ static void a_slow_host_holds_nothing_up(void)
 	rig_free(r);
 }
 
+static unsigned open_asks(const struct rig *r)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < TOWN_ASKED; i++)
+		n += r->town.asks[i].open;
+	return n;
+}
+
+/* Three sectors share one slow line: two wait for the first to be through. */
+static void what_waits_behind_others_does_not_stall(void)
+{
+	struct rig *r = rig_new(1, 1, 1, 3 * segment_plain_len(1));
+	struct err e = {0};
+
+	r->town.hosts[0].habit = HABIT_SILENT;
+	CHECK(start(r, &e) == ERR_NONE, "start: %s", e.msg);
+	for (unsigned turn = 0; turn < 100 && open_asks(r) < 3; turn++) {
+		run_jobs(r);
+		if (r->commit)
+			(void)commit(r);
+	}
+	CHECK(open_asks(r) == 3, "%u are on their way", open_asks(r));
+	for (unsigned i = 0; i < 5; i++) {
+		r->town.now_ms += UPLOAD_STALL_MS / 3;
+		upload_on_moving(r->upload, r->town.asks[0].cookie,
+				 r->town.now_ms);
+		upload_tick(r->upload, r->town.now_ms);
+	}
+	CHECK(open_asks(r) == 3 && r->deeds[UPLOAD_FAILED] == 0, "%u are left",
+	      open_asks(r));
+	r->town.hosts[0].habit = HABIT_GOOD;
+	run(r);
+	check_stored(r, 3, "at last");
+	rig_free(r);
+}
+
 /* When all others have acknowledged, several that are gone look like our own
  * line: one after another is given up, to find out. */
 static void the_last_hosts_may_all_be_gone(void)
@@ -819,6 +856,7 @@ int main(void)
 	streams_of_all_lengths();
 	hosts_that_fail_are_replaced();
 	a_slow_host_holds_nothing_up();
+	what_waits_behind_others_does_not_stall();
 	the_last_hosts_may_all_be_gone();
 	a_line_that_fails_for_minutes_costs_few_hosts();
 	nobody_is_blamed_for_our_own_line();
