@@ -17,6 +17,7 @@
 #include "storage/torrent_store.h"
 #include "wire/handshake.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 
 #define HTTP_REQUESTS 64
 #define STOP_MS 3000
+#define MMAP_THRESHOLD (256 * 1024)
 
 const char *engine_text(const struct engine *en, const char *name)
 {
@@ -181,6 +183,16 @@ static enum err_code build(struct engine *en, struct err *e)
 	return code;
 }
 
+/* Buffers of a sector come and go between those that stay: what is freed goes
+ * back to the system at once, whatever lies behind it. By itself the library
+ * raises this bound until they no longer do. */
+static void bound_memory(void)
+{
+#ifdef M_MMAP_THRESHOLD
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+#endif
+}
+
 enum err_code engine_new(struct engine **out, const struct home *home,
 			 const struct options *settings,
 			 const struct options *override, bool daemon,
@@ -191,6 +203,7 @@ enum err_code engine_new(struct engine **out, const struct home *home,
 
 	if (!en)
 		return err_fail(e, ERR_NOMEM, "node");
+	bound_memory();
 	en->home = *home;
 	en->settings = settings;
 	en->override = override;

@@ -35,6 +35,8 @@ static void clear(struct download *d)
 {
 	while (d->units_n)
 		unit_free(d, d->units[--d->units_n]);
+	while (d->spare_n)
+		free(d->spare[--d->spare_n]);
 	segment_free(d->whole);
 	segment_free(d->slice);
 	free(d->peers);
@@ -87,7 +89,11 @@ enum err_code download_start(struct download **out,
 	d->plain = segment_plain_len(d->k);
 	d->at = cfg->off;
 	d->end = cfg->off + cfg->len;
-	d->buffers = d->k + (d->k < 16 ? d->k : 16) + EXTRA;
+	d->buffers = d->k +
+		     (d->k < AHEAD ? AHEAD
+		      : d->k < 16  ? d->k
+				   : 16) +
+		     EXTRA;
 	d->now_ms = now_ms;
 	atomic_init(&d->stop, false);
 	ask_hints(d);
@@ -133,14 +139,31 @@ void download_fail(struct download *d, const struct err *why)
 
 /* --- units --- */
 
+uint8_t *row_get(struct download *d, uint32_t width)
+{
+	uint8_t *row = width == SECTOR_LEN && d->spare_n
+			       ? d->spare[--d->spare_n]
+			       : malloc(width);
+
+	if (row)
+		d->lent += width;
+	return row;
+}
+
+void row_put(struct download *d, uint8_t *row, uint32_t width)
+{
+	d->lent -= width;
+	if (width == SECTOR_LEN && d->spare_n < SPARE_ROWS)
+		d->spare[d->spare_n++] = row;
+	else
+		free(row);
+}
+
 void unit_free(struct download *d, struct unit *u)
 {
-	for (unsigned i = 0; i < d->n; i++) {
-		if (!u->row[i])
-			continue;
-		free(u->row[i]);
-		d->lent -= u->width;
-	}
+	for (unsigned i = 0; i < d->n; i++)
+		if (u->row[i])
+			row_put(d, u->row[i], u->width);
 	free(u);
 }
 
@@ -176,8 +199,10 @@ static bool begin_unit(struct download *d)
 	if (d->at >= d->end || d->units_n == UNITS_MAX ||
 	    d->lent >= (uint64_t)(d->buffers - EXTRA) * SECTOR_LEN)
 		return false;
-	/* a third whole segment would only take the second's buffers */
-	if (d->units_n >= 2 && d->units[d->units_n - 1]->width == SECTOR_LEN)
+	/* another whole segment would only take the second's buffers, unless
+	 * they are so short that hosts would wait for us */
+	if (d->units_n >= 2 && d->units_n * d->k >= AHEAD &&
+	    d->units[d->units_n - 1]->width == SECTOR_LEN)
 		return false;
 	u = calloc(1, sizeof(*u));
 	if (!u)

@@ -1,7 +1,5 @@
 #include "storage/rent/download_int.h"
 
-#include <stdlib.h>
-
 #define INDEX_BITS 16
 #define UNKNOWN_MS 100 /* taken of a host that was never asked */
 
@@ -149,9 +147,8 @@ static void close_read(struct download *d, struct read_slot *r)
 
 static void give_back(struct download *d, struct read_slot *r)
 {
-	free(r->buf);
+	row_put(d, r->buf, r->unit->width);
 	r->buf = NULL;
-	d->lent -= r->unit->width;
 }
 
 static void cancel(struct download *d, struct read_slot *r)
@@ -237,7 +234,7 @@ static bool ask_one(struct download *d, struct unit *u)
 
 	if (!r || !choose(d, u, &c))
 		return false;
-	buf = malloc(u->width);
+	buf = row_get(d, u->width);
 	if (!buf) {
 		struct err e = {0};
 
@@ -245,7 +242,6 @@ static bool ask_one(struct download *d, struct unit *u)
 		download_fail(d, &e);
 		return false;
 	}
-	d->lent += u->width;
 	*r = (struct read_slot){
 		.used = true,
 		.generation = r->generation,

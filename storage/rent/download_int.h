@@ -8,6 +8,8 @@
 
 #define READS_MAX 256U
 #define UNITS_MAX 16U /* begun at a time */
+#define AHEAD 8U      /* rows of the next segments that are asked for */
+#define SPARE_ROWS 32U
 #define EXTRA 4U      /* buffers kept for racing for the first unit */
 #define FEW_FRAMES 3U /* up to this part of a segment: frame by frame */
 
@@ -63,8 +65,12 @@ struct download {
 	unsigned units_n;
 	struct read_slot reads[READS_MAX];
 	struct peer *peers;
-	unsigned buffers;  /* MiB of rows lent */
-	uint64_t lent;	   /* bytes */
+	unsigned buffers; /* MiB of rows lent */
+	uint64_t lent;	  /* bytes */
+	/* rows of SECTOR_LEN that were given back: taking new memory costs as
+	 * much as decrypting it */
+	uint8_t *spare[SPARE_ROWS];
+	unsigned spare_n;
 	uint64_t heard;	   /* answers of any kind */
 	uint64_t silences; /* and hosts that did not, a time */
 	int64_t mean_ms[2];
@@ -97,6 +103,9 @@ static inline bool unit_complete(const struct download *d, const struct unit *u)
 /* download.c */
 void download_fail(struct download *d, const struct err *why);
 void download_pump(struct download *d);
+/* A row's memory, lent; NULL: there is none. */
+uint8_t *row_get(struct download *d, uint32_t width);
+void row_put(struct download *d, uint8_t *row, uint32_t width);
 void unit_free(struct download *d, struct unit *u);
 
 /* download_ask.c: which host is asked for what */

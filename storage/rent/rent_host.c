@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEPT 16U /* buffers that wait for the next sectors */
+
 /* ---- life ---- */
 
 static void set_defaults(struct rent_host_cfg *c)
@@ -47,8 +49,8 @@ enum err_code rent_host_new(struct rent_host **out,
 	h->now_s = now_s;
 	h->free_ask = UINT32_MAX;
 	/* Each session may have begun some more before reading stops. */
-	h->sectors = cbuf_pool_new(RENT_SECTOR,
-				   h->cfg.buffers + 8 * h->cfg.max_sessions, 4);
+	h->sectors = cbuf_pool_new(
+		RENT_SECTOR, h->cfg.buffers + 8 * h->cfg.max_sessions, KEPT);
 	if (!h->sectors) {
 		free(h);
 		return err_fail(e, ERR_NOMEM, "rent");
@@ -199,8 +201,6 @@ void rent_session_free(struct rent_session *s)
 		s->next->prev = s->prev;
 	h->n_sessions--;
 	free(s);
-	if (h->n_sessions == 0 && cbuf_pool_in_use(h->sectors) == 0)
-		cbuf_pool_trim(h->sectors);
 }
 
 /* ---- talking ---- */
@@ -462,6 +462,8 @@ void rent_host_tick(struct rent_host *h, int64_t now_ms, int64_t now_s)
 		if (!s->dead)
 			bulk_tick(s);
 	}
+	if (cbuf_pool_in_use(h->sectors) == 0)
+		cbuf_pool_trim(h->sectors);
 	if (h->cfg.peers)
 		endpoints_tick(h->cfg.peers, now_s);
 }

@@ -330,7 +330,7 @@ enum err_code cache_init(struct sectors *s, struct err *e)
 	s->wanted_tail = &s->wanted;
 	s->idle = loop_timer_new(s->cfg.loop, on_idle, s);
 	s->blocks = calloc(n, sizeof(struct block *));
-	s->bufs = cbuf_pool_new(SECTOR_LEN, n * SENT_TIMES, 2);
+	s->bufs = cbuf_pool_new(SECTOR_LEN, n * SENT_TIMES, n);
 	if (!s->idle || !s->blocks || !s->bufs)
 		return err_fail(e, ERR_NOMEM, "a cache");
 	for (; s->block_n < n; s->block_n++) {
