@@ -5,14 +5,16 @@
 #include "node/engine.h"
 #include "node/money.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define WATCHERS_MAX 16
-#define HEAD_MS_MAX 15000   /* the head is read this often at least */
-#define STALE_TIMES 8	    /* heads missed until the period is not known */
-#define SAVE_MS 600000	    /* endpoint records are written this often */
-#define WAIT_TICK_MS 100    /* looking whether the wallet is open by now */
+#define HEAD_MS_MAX 15000 /* the head is read this often at least */
+#define STALE_TIMES 8	  /* heads missed until the period is not known */
+#define SAVE_MS 600000	  /* endpoint records are written this often */
+#define WAIT_TICK_MS 100  /* looking whether the wallet is open by now */
+#define WHY_MAX 120
 #define COMMITS_OF_A_TURN 4 /* what a commit releases may stage again */
 #define MONTH_S (30 * 86400)
 #define SECTORS_OF_GIB 1024
@@ -38,6 +40,7 @@ struct renting {
 	int64_t since_ms; /* opening */
 	struct hash32 domain;
 	bool head_known, reading;
+	char no_head[WHY_MAX]; /* why the last reading failed; "": none did */
 	uint64_t block;
 	struct amount free_balance;
 	int64_t head_ms, saved_ms;
@@ -222,6 +225,7 @@ static enum err_code missing(const struct renting *r, struct err *e)
 		return err_fail(e, ERR_STATE, "%s", m->trouble.msg);
 	return err_fail(e, ERR_CHAIN, "the chain has not answered yet: %.120s",
 			m->trouble.code != ERR_NONE ? m->trouble.msg
+			: r->no_head[0]		    ? r->no_head
 						    : "is its RPC reachable?");
 }
 
@@ -274,8 +278,14 @@ static void on_head(void *ctx, const struct chain_view *at,
 	struct renting *r = ctx;
 
 	r->reading = false;
-	if (e || n != 1 || !answers[0].known)
+	if (e || n != 1 || !answers[0].known) {
+		(void)snprintf(r->no_head, sizeof(r->no_head), "%.*s",
+			       WHY_MAX - 1,
+			       e	? e->msg
+			       : n == 1 ? answers[0].why
+					: "");
 		return;
+	}
 	/* a node that lags is not believed: periods do not run backwards */
 	if (!r->head_known || at->block >= r->block) {
 		r->block = at->block;

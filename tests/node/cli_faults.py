@@ -267,6 +267,12 @@ def database(owner, directory):
     says("the newest goes on", put(owner, one), 0)
 
 
+def no_chain(owner):
+    says("a chain that does not answer is told by name", typed(
+        owner, "store", "ls", "--rpc", "http://127.0.0.1:9"), 1,
+        "127.0.0.1:9")
+
+
 # --- with a daemon ------------------------------------------------------------
 
 def daemon(st, owner):
@@ -300,6 +306,7 @@ def play(st, chain, directory):
     pipes(owner)
     cut_off(owner, directory)
     database(owner, directory)
+    no_chain(owner)
     daemon(st, owner)
 
 
