@@ -167,3 +167,8 @@ void method_stop(struct engine *en, const json_t *params, struct call *c)
 	call_result(c, json_pack("{ss}", "text", "stopping"));
 	engine_stop(en);
 }
+
+const char *method_text(const json_t *params, const char *key)
+{
+	return json_string_value(json_object_get(params, key));
+}

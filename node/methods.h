@@ -17,6 +17,9 @@ struct method {
 	void (*run)(struct engine *en, const json_t *params, struct call *c);
 };
 
+/* A parameter of text; NULL: there is none. */
+const char *method_text(const json_t *params, const char *key);
+
 /* transfer: methods_transfer.c */
 void method_add(struct engine *en, const json_t *params, struct call *c);
 void method_list(struct engine *en, const json_t *params, struct call *c);

@@ -40,11 +40,6 @@ struct enabling {
 	json_t *quote;
 };
 
-static const char *text_of(const json_t *params, const char *key)
-{
-	return json_string_value(json_object_get(params, key));
-}
-
 static void set(json_t *o, const char *name, json_t *take_value)
 {
 	(void)json_object_set_new(o, name, take_value);
@@ -82,7 +77,7 @@ static enum err_code conf_of(const struct engine *en, struct host_conf *out,
 static enum err_code take_text(char out[HOST_TEXT_MAX], const json_t *params,
 			       const char *key, struct err *e)
 {
-	const char *text = text_of(params, key);
+	const char *text = method_text(params, key);
 
 	if (!text)
 		return ERR_NONE;
@@ -221,8 +216,8 @@ static enum err_code take_params(struct enabling *x, const json_t *params,
 		code = err_fail(e, ERR_PARSE,
 				"no price: --price TOKENS (a GiB for 30 days)");
 	if (code == ERR_NONE)
-		code = take_dir(x->dir, text_of(params, "path"), !x->dry_run,
-				e);
+		code = take_dir(x->dir, method_text(params, "path"),
+				!x->dry_run, e);
 	if (code == ERR_NONE)
 		code = take_space(x, params, e);
 	return code;
@@ -649,7 +644,7 @@ void method_host_disable(struct engine *en, const json_t *params,
 			 struct call *c)
 {
 	struct host_conf *conf = calloc(1, sizeof(*conf));
-	const char *path = text_of(params, "path");
+	const char *path = method_text(params, "path");
 	struct err e = {0};
 
 	if (!conf)

@@ -25,11 +25,6 @@ struct journey {
 	bool dry_run;
 };
 
-static const char *text_of(const json_t *params, const char *key)
-{
-	return json_string_value(json_object_get(params, key));
-}
-
 static void refuse(struct call *c, enum err_code code, const char *text)
 {
 	struct err e = {0};
@@ -57,7 +52,7 @@ static struct purse *purse_of(struct engine *en, const json_t *params,
 			      struct call *c)
 {
 	struct money *m = en->money;
-	const char *account = text_of(params, "account");
+	const char *account = method_text(params, "account");
 	struct err e = {0};
 
 	if (!m->open) {
@@ -246,7 +241,7 @@ static void on_deployed(void *ctx, const struct settle_result *r,
 void method_deploy(struct engine *en, const json_t *params, struct call *c)
 {
 	struct journey *j = journey_new(en, params, c, "deployed", false);
-	const char *text = text_of(params, "token");
+	const char *text = method_text(params, "token");
 	json_int_t period =
 		json_integer_value(json_object_get(params, "period"));
 	struct address token = {{0}};
@@ -273,10 +268,10 @@ static bool read_amount(struct journey *j, const json_t *params,
 			struct amount *amount, struct address *to,
 			struct err *e)
 {
-	const char *text = text_of(params, "to");
+	const char *text = method_text(params, "to");
 
 	*to = j->purse->me;
-	if (money_parse(j->money, text_of(params, "amount"), amount, e) !=
+	if (money_parse(j->money, method_text(params, "amount"), amount, e) !=
 	    ERR_NONE)
 		return false;
 	if (amount_is_zero(*amount)) {
@@ -352,11 +347,11 @@ void method_reserve(struct engine *en, const json_t *params, struct call *c)
 	struct amount total;
 	struct address payee;
 	struct err e = {0};
-	const char *text = text_of(params, "payee");
+	const char *text = method_text(params, "payee");
 
 	if (!j)
 		return;
-	if (money_parse(j->money, text_of(params, "amount"), &total, &e) ==
+	if (money_parse(j->money, method_text(params, "amount"), &total, &e) ==
 		    ERR_NONE &&
 	    address_parse_as(&payee, j->money->profile.address,
 			     text ? text : "", &e) == ERR_NONE &&
@@ -375,7 +370,7 @@ void method_release(struct engine *en, const json_t *params, struct call *c)
 {
 	struct journey *j = journey_new(en, params, c, "released", true);
 	bool as_payee = json_is_true(json_object_get(params, "as_payee"));
-	const char *text = text_of(params, "other");
+	const char *text = method_text(params, "other");
 	struct address other;
 	struct err e = {0};
 
@@ -473,7 +468,7 @@ static void on_cashed(void *ctx, const struct settle_result *r,
 void method_settle(struct engine *en, const json_t *params, struct call *c)
 {
 	struct journey *j = journey_new(en, params, c, "settled", true);
-	const char *to = text_of(params, "to");
+	const char *to = method_text(params, "to");
 	struct err e = {0};
 
 	if (!j)

@@ -20,7 +20,7 @@
 
 const char *store_text(const struct store_call *s, const char *key)
 {
-	return json_string_value(json_object_get(s->params, key));
+	return method_text(s->params, key);
 }
 
 int64_t store_int(const struct store_call *s, const char *key, int64_t fallback)

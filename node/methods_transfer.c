@@ -15,11 +15,6 @@
 #define PROGRESS_MS 500
 #define TORRENT_MAX (16U << 20)
 
-static const char *text_of(const json_t *params, const char *key)
-{
-	return json_string_value(json_object_get(params, key));
-}
-
 /* ---- add: starts a torrent and tells how it goes until it is done ---- */
 
 struct add {
@@ -136,12 +131,12 @@ static enum err_code ratio_of(const char *text, uint64_t *permille,
 static enum err_code read_cfg(struct engine *en, const json_t *params,
 			      struct torrent_cfg *cfg, struct err *e)
 {
-	const char *mode = text_of(params, "mode");
-	const char *ratio = text_of(params, "seed-ratio");
+	const char *mode = method_text(params, "mode");
+	const char *ratio = method_text(params, "seed-ratio");
 	const json_t *time = json_object_get(params, "seed-time");
 	enum err_code code = ERR_NONE;
 
-	cfg->dir = text_of(params, "dir");
+	cfg->dir = method_text(params, "dir");
 	if (!mode || !cfg->dir || cfg->dir[0] != '/')
 		return err_fail(e, ERR_PARSE, "add: want mode and dir");
 	cfg->read_only = strcmp(mode, "seed") == 0;
@@ -153,7 +148,7 @@ static enum err_code read_cfg(struct engine *en, const json_t *params,
 	if (ratio)
 		code = ratio_of(ratio, &cfg->ratio_permille, e);
 	cfg->stop_when_complete = !cfg->read_only && !ratio && !time;
-	if (code != ERR_NONE || !text_of(params, "bid"))
+	if (code != ERR_NONE || !method_text(params, "bid"))
 		return code;
 	if (!en->money)
 		return err_fail(
@@ -161,9 +156,9 @@ static enum err_code read_cfg(struct engine *en, const json_t *params,
 			"--bid needs a wallet: `seedbank wallet new`, "
 			"deposit, and a passphrase (--passphrase-file)");
 	cfg->paying = true;
-	code = money_parse(en->money, text_of(params, "bid"), &cfg->bid, e);
+	code = money_parse(en->money, method_text(params, "bid"), &cfg->bid, e);
 	if (code == ERR_NONE)
-		code = money_parse(en->money, text_of(params, "budget"),
+		code = money_parse(en->money, method_text(params, "budget"),
 				   &cfg->budget, e);
 	return code;
 }
@@ -171,7 +166,7 @@ static enum err_code read_cfg(struct engine *en, const json_t *params,
 static enum err_code decode_torrent(const json_t *params, uint8_t **out,
 				    size_t *len, struct err *e)
 {
-	const char *text = text_of(params, "torrent");
+	const char *text = method_text(params, "torrent");
 	size_t text_len = text ? strlen(text) : 0;
 
 	if (!text || text_len > TORRENT_MAX * 2)
@@ -305,7 +300,7 @@ void method_list(struct engine *en, const json_t *params, struct call *c)
 static struct torrent *named(struct engine *en, const json_t *params,
 			     struct err *e)
 {
-	const char *text = text_of(params, "info_hash");
+	const char *text = method_text(params, "info_hash");
 	struct torrent *found = NULL;
 	char hex[41];
 
@@ -468,11 +463,11 @@ static enum err_code verify_start(struct verify *v, const json_t *params,
 	struct torrent_cfg cfg = {.read_only = true,
 				  .verify_only = true,
 				  .seed_time_s = -1,
-				  .dir = text_of(params, "dir")};
+				  .dir = method_text(params, "dir")};
 	uint8_t *file = NULL;
 	enum err_code code;
 
-	if (!text_of(params, "torrent")) {
+	if (!method_text(params, "torrent")) {
 		v->torrent = named(v->engine, params, e);
 		return v->torrent ? torrent_recheck(v->torrent, e) : ERR_STATE;
 	}
