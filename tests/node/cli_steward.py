@@ -241,9 +241,20 @@ def stewarded(town, used, spare):
     renter.run("store", "get", "data", "--out", out)
     check("the renter finds what was added, and reads it",
           same(out + "/data", town.directory + "/data"))
+    renter.configure(store_watch="yes", watch_every="5")
+    town.start(renter)
+    wait_for("the renter's own daemon", 120, lambda: "looked object=ours" in
+             told(renter.daemon), renter.daemon)
+    check("the renter's own daemon looks after what is its own",
+          "shards missing" in told(renter.daemon), told(renter.daemon))
     gone = steward.run("steward", "rm", made["id"][:12])
     check("it is given back", gone["id"] == made["id"] and
           not steward.run("steward", "ls")["stewards"], gone)
+
+
+def told(process):
+    with open(process.log, errors="replace") as f:
+        return f.read()
 
 
 def note(steward, text):
