@@ -6,6 +6,7 @@
 #include "node/renter_agree.h"
 #include "node/renter_alive.h"
 #include "node/renter_lost.h"
+#include "node/renter_publish.h"
 #include "node/renter_quote.h"
 #include "node/renter_reconcile.h"
 #include "node/renter_records.h"
@@ -42,6 +43,7 @@ enum mend_phase {
 	MEND_MAKE,
 	MEND_AGREE,
 	MEND_TELL,
+	MEND_PUBLISH,
 };
 
 struct mend {
@@ -72,6 +74,8 @@ struct mend {
 	struct object_repair *repair;
 	struct agree *agree;
 	struct records *records;
+	struct publish *publish;
+	struct renter_object catalogue;	     /* hopeless; id 0: it is not */
 	int64_t changed[REPAIR_OBJECTS_MAX]; /* ours */
 	size_t changed_n;
 	bool tell_ward;
@@ -376,8 +380,9 @@ static struct amount spent_so_far(const struct mend *m)
 	return sum;
 }
 
-/* Whatever hosts it comes to, so much at most. */
-static enum err_code check_cost(struct mend *m, struct err *e)
+/* Whatever hosts so many rows come to, so much at most. */
+static enum err_code check_cost(struct mend *m, uint64_t rows,
+				struct amount *out, struct err *e)
 {
 	const struct money *money = m->renter->engine->money;
 	struct amount dearest = AMOUNT_ZERO, one, all, have = AMOUNT_ZERO;
@@ -388,8 +393,9 @@ static enum err_code check_cost(struct mend *m, struct err *e)
 		    cost_of(m, &placing_get(m->placing, (uint16_t)i)->address,
 			    &one))
 			dearest = amount_max(dearest, one);
-	if (!amount_mul_u64(&all, dearest, m->survey.missing))
+	if (!amount_mul_u64(&all, dearest, rows))
 		return err_fail(e, ERR_LIMIT, "the cost passes 128 bits");
+	*out = all;
 	if (m->cfg.has_budget &&
 	    amount_cmp(amount_add_cap(spent_so_far(m), all), m->cfg.budget) > 0)
 		return err_fail(e, ERR_FUNDS,
@@ -409,13 +415,14 @@ static enum err_code check_cost(struct mend *m, struct err *e)
 static void prepare(struct mend *m)
 {
 	struct holding *h = m->kept->h;
+	struct amount most;
 	struct err e = {0};
 	enum err_code code = set_periods(m, &e);
 
 	if (code == ERR_NONE)
 		code = set_placing(m, &e);
 	if (code == ERR_NONE)
-		code = check_cost(m, &e);
+		code = check_cost(m, m->survey.missing, &most, &e);
 	if (code == ERR_NONE && !h->own)
 		code = ward_note(m->renter, h, &m->ward, &e);
 	if (code == ERR_NONE) {
@@ -435,17 +442,17 @@ static void on_scouted(void *ctx)
 	scout_free(m->scout);
 	m->scout = NULL;
 	m->scouted = true;
-	go(m, MEND_MAKE);
+	go(m, m->phase);
 }
 
-/* Hosts for what is missing, once. */
-static void want_hosts(struct mend *m)
+/* Hosts for what is missing, once; then the next phase. */
+static void want_hosts(struct mend *m, enum mend_phase next)
 {
 	struct err e = {0};
 
-	m->phase = MEND_MAKE;
+	m->phase = next;
 	if (m->scouted) {
-		go(m, MEND_MAKE);
+		go(m, next);
 		return;
 	}
 	m->ops->step(m->ctx, "asking hosts for their prices");
@@ -490,6 +497,16 @@ static void count(struct mend *m)
 	m->result.hopeless += m->survey.lost;
 }
 
+/* It cannot be made again, but what it said is in the database. */
+static void replace_catalogue(struct mend *m)
+{
+	m->catalogue = m->kept->h->object;
+	m->untold = false;
+	if (m->round == 0)
+		m->result.hopeless -= m->survey.lost;
+	finish_object(m);
+}
+
 static void on_alive(void *ctx)
 {
 	struct mend *m = ctx;
@@ -502,8 +519,12 @@ static void on_alive(void *ctx)
 		return;
 	}
 	count(m);
+	if (m->kept->h->own && m->kept->h->object.catalogue && s->lost > 0) {
+		replace_catalogue(m);
+		return;
+	}
 	if (m->cfg.all ? s->missing > 0 : s->due > 0)
-		want_hosts(m);
+		want_hosts(m, MEND_MAKE);
 	else
 		finish_object(m);
 }
@@ -824,9 +845,81 @@ static void tell_ward(struct mend *m)
 		end(m, &e);
 }
 
+static void on_published(void *ctx, const struct publish_result *r,
+			 const struct err *error)
+{
+	struct mend *m = ctx;
+	struct err e = {0};
+
+	m->result.told = r->told;
+	m->result.agreements += r->agreements;
+	if (error)
+		e = *error; /* of what goes now */
+	publish_free(m->publish);
+	m->publish = NULL;
+	end(m, e.code == ERR_NONE ? NULL : &e);
+}
+
+static const struct publish_ops publish_ops = {.step = on_step,
+					       .ended = on_published};
+
+static enum err_code place_catalogue(struct mend *m, struct err *e)
+{
+	struct quote_cfg cfg = {.k = m->catalogue.k,
+				.n = m->catalogue.n,
+				.per_host = 1,
+				.per_net = 1,
+				.rent_max = m->cfg.rent_max,
+				.periods = m->periods};
+	struct amount most;
+	enum err_code code;
+
+	if (m->periods < REPAIR_PERIODS_MIN)
+		m->periods = cfg.periods = REPAIR_PERIODS_MIN;
+	rng_fill(&m->renter->engine->rng, &cfg.seed, sizeof(cfg.seed));
+	placing_free(m->placing);
+	m->placing = NULL;
+	code = quote_placing(&m->placing, m->renter, &cfg, e);
+	if (code == ERR_NONE)
+		code = check_cost(
+			m,
+			(uint64_t)m->catalogue.n *
+				publish_catalogue_segments(
+					m->renter, m->catalogue.k, 0, 0),
+			&most, e);
+	return code == ERR_NONE
+		       ? renter_db_add_repair(m->renter->db,
+					      clock_unix_s() / 86400, most, e)
+		       : code;
+}
+
+/* What it said is all in the database: a new one takes its place. */
+static void publish(struct mend *m)
+{
+	struct publish_cfg cfg = {.k = m->catalogue.k,
+				  .n = m->catalogue.n,
+				  .objects_n = m->changed_n};
+	struct err e = {0};
+	enum err_code code = place_catalogue(m, &e);
+
+	m->ops->step(m->ctx, "the catalogue is lost: a new one is put");
+	cfg.placing = m->placing;
+	cfg.periods = m->periods;
+	if (cfg.objects_n > PUBLISH_OBJECTS_MAX)
+		cfg.objects_n = PUBLISH_OBJECTS_MAX;
+	memcpy(cfg.objects, m->changed, cfg.objects_n * sizeof(*cfg.objects));
+	if (code == ERR_NONE)
+		code = publish_start(&m->publish, m->renter, &cfg, &publish_ops,
+				     m, &e);
+	if (code != ERR_NONE)
+		end(m, &e);
+}
+
 static void tell(struct mend *m)
 {
-	if (m->changed_n)
+	if (m->catalogue.id)
+		want_hosts(m, MEND_PUBLISH);
+	else if (m->changed_n)
 		tell_own(m);
 	else if (m->tell_ward && m->ward.object)
 		tell_ward(m);
@@ -862,6 +955,9 @@ static void begin_phase(struct mend *m)
 		break;
 	case MEND_TELL:
 		tell(m);
+		break;
+	case MEND_PUBLISH:
+		publish(m);
 		break;
 	}
 	if (e.code != ERR_NONE)
@@ -944,6 +1040,7 @@ void mend_free(struct mend *m)
 	lost_free(m->lost);
 	holding_open_free(m->opening);
 	scout_free(m->scout);
+	publish_free(m->publish); /* it borrows the placing */
 	drop_object(m);
 	agree_free(m->agree);
 	records_free(m->records);

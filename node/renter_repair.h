@@ -11,9 +11,11 @@
  *              changed; with a link: the stewards' record
  *
  * A host that does not sign loses what it got: hold again, REPAIR_ROUNDS times
- * at most. The catalogue is repaired like any other object, no new one is made:
- * opened agreements are found on the chain. Cut off at any point, the next
- * repair goes on: what was signed and is in no record is told.
+ * at most. The catalogue is repaired like any other object, no new one is made
+ * (opened agreements are found on the chain), but where too little of it is
+ * left: then it is put anew, from the database (renter_publish.h). Cut off at
+ * any point, the next repair goes on: what was signed and is in no record is
+ * told.
  *
  * An object of others is noted in the database (renter_ward.h) for the
  * agreements. With a link places are only ever added. Thread: the loop.

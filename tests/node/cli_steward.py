@@ -236,6 +236,12 @@ def stewarded(town, used, spare):
           float(ls["budget"]), ls)
     wait_for("another look", 90, lambda: note(steward, "all is there"),
              steward.daemon)
+    got = renter.run("store", "repair", *town.known())
+    check("the catalogue had too few shards left, and is put anew",
+          got["told"] == 5 and got["hopeless"] == 0 and not got["left"], got)
+    got = renter.run("store", "repair", *town.known())
+    check("then nothing is missing any more", got["lost"] == 0 and
+          got["objects"] == 2, got)
     town.kill(town.by_address(spare[1]))
     out = os.path.join(town.directory, "out again")
     renter.run("store", "get", "data", "--out", out)
@@ -246,7 +252,8 @@ def stewarded(town, used, spare):
     wait_for("the renter's own daemon", 120, lambda: "looked object=ours" in
              told(renter.daemon), renter.daemon)
     check("the renter's own daemon looks after what is its own",
-          "shards missing" in told(renter.daemon), told(renter.daemon))
+          "shards missing, 0 made again" in told(renter.daemon),
+          told(renter.daemon))
     gone = steward.run("steward", "rm", made["id"][:12])
     check("it is given back", gone["id"] == made["id"] and
           not steward.run("steward", "ls")["stewards"], gone)
