@@ -341,6 +341,20 @@ static void tell_stuck(struct pay_session *s, bool stuck)
 	s->buy.stuck_told = stuck;
 }
 
+/* Ahead of all that the seller counts, else it holds back a block that was
+ * asked for, until both give up; but no more than a step above `done`. */
+static struct amount led(const struct pay_session *s, struct amount done,
+			 uint64_t step)
+{
+	uint64_t bytes = lead_bytes(s, step);
+	struct amount most = amount_add_cap(done, pay_cost_up(s->bid, step));
+
+	if (bytes == 0)
+		return done;
+	return amount_min(most, amount_add_cap(used(s->pair),
+					       pay_cost_up(s->bid, bytes)));
+}
+
 /* How far this seller should be promised now; not above what is: nothing to
  * do. */
 static struct amount target_of(struct pay_session *s)
@@ -354,8 +368,7 @@ static struct amount target_of(struct pay_session *s)
 	struct amount refill = amount_add_cap(refill_at(s, step), dues);
 
 	if (amount_cmp(pay_buy_ahead(s->pair), refill) <= 0)
-		want = amount_add_cap(done,
-				      pay_cost_up(s->bid, lead_bytes(s, step)));
+		want = led(s, done, step);
 	whole = amount_add_cap(amount_max(want, done), dues);
 	if (!amount_is_zero(dues)) {
 		bool fits = !s->buy.limit_known ||

@@ -270,6 +270,40 @@ static void a_first_sector_is_found_again(bool found)
 	sim_free(sim);
 }
 
+/* The first bytes of a host are lost with their connection, which it counts as
+ * served: the next receipt is for so much more, else what was asked for is held
+ * back for ever. */
+static void lost_bytes_hold_nothing_back(uint64_t want)
+{
+	struct sim *sim = sim_new();
+	struct sim_node_config hc = host_cfg;
+	struct sim_node *host, *renter = sim_node(sim, &renter_cfg);
+	struct sim_link_config cfg = {
+		.renting = true, .want = want, .latency_ms = 200};
+	struct pay_job *job = sim_job(renter, 1, 1024, 1000);
+	struct pay_view v = {0};
+	struct sim_link *l;
+
+	hc.floor = 16;
+	host = sim_node(sim, &hc);
+	l = sim_connect(sim, renter, job, host, &cfg);
+	while (v.paid_bytes == 0 && sim_now_ms(sim) < 60000) {
+		sim_run(sim, SIM_TURN_MS);
+		pay_session_view(sim_seller_session(l), &v);
+	}
+	sim_disconnect(l);
+	EXPECT(v.paid_bytes > 0 && sim_got_paid(l) == 0, "it came");
+	l = sim_connect(sim, renter, job, host, &cfg);
+	sim_run(sim, 60000);
+	EXPECT(sim_got_paid(l) == want, "%llu of %llu",
+	       (unsigned long long)sim_got_paid(l), (unsigned long long)want);
+	pay_session_view(sim_buyer_session(l), &v);
+	EXPECT(amount_cmp(v.ahead, amount_from_u64(16)) <= 0,
+	       "promised beyond need");
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
 /* A sum that is larger than what one receipt may add comes in several, and is
  * prepaid all the same: none of it counts as served long ago. */
 static void a_large_due_takes_several_receipts(void)
@@ -348,6 +382,8 @@ int main(void)
 	lost_answers_are_written_off();
 	a_first_sector_is_found_again(false);
 	a_first_sector_is_found_again(true);
+	lost_bytes_hold_nothing_back(UINT64_C(16) << 10);
+	lost_bytes_hold_nothing_back(UINT64_C(64) << 10);
 	a_large_due_takes_several_receipts();
 	what_ends_first_ends_it();
 	return EXPECT_EXIT();
