@@ -84,7 +84,8 @@ def set_up(chain, owner, hosts):
         if host is not hosts[0]:
             host.configure(host_peer=at(hosts[0]))
         host.run("host", "enable", "--path", disk, "--space", "64MiB",
-                 "--price", "100", "--span", "1", "--min-term", "1",
+                 "--price", "100", "--ingress", "3", "--egress", "5",
+                 "--span", "1", "--min-term", "1",
                  "--max-term", "1000")
     at_once(enable, (owner, *hosts))
     check("a bank, a renter and hosts", True)
@@ -195,7 +196,7 @@ def cut_off(new, live):
     with subprocess.Popen([*argv, "--passphrase-file", new.passphrase],
                           text=True, stdin=subprocess.DEVNULL,
                           stderr=subprocess.PIPE) as p:
-        line = next((s for s in p.stderr if "fetching the catalogue" in s), "")
+        line = next((s for s in p.stderr if "asking the hosts" in s), "")
         p.kill()
     ls = new.run("store", "ls")
     check("killed, it has changed nothing", line and not ls["files"] and
