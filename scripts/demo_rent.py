@@ -6,6 +6,7 @@ a /24 of its own. What is paid, missed, burnt and used of gas is read from the
 chain (bank.py).
 """
 
+import lzma
 import os
 import shutil
 import subprocess
@@ -43,8 +44,6 @@ FILES, BYTES = 4000, 60 * 10**6  # at most, of an installed tree
 def unpack(package, out):
     """Some directories of the kernel's source out of a Debian package that has
     it as one archive. False: this file is another."""
-    if not package.endswith(".deb") or not shutil.which("dpkg-deb"):
-        return False
     packed = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package],
                               stdout=subprocess.PIPE)
     safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
@@ -67,6 +66,17 @@ def unpack(package, out):
     return found
 
 
+def try_unpack(package, out):
+    if not package.endswith(".deb") or not shutil.which("dpkg-deb"):
+        return False
+    say("unpacking %s" % os.path.basename(package))
+    try:
+        return unpack(package, out)
+    except (tarfile.TarError, lzma.LZMAError, EOFError) as e:
+        say("%s cannot be unpacked: %s" % (os.path.basename(package), e))
+        return False
+
+
 def copy_installed(out):
     """Where the source cannot be had: files that this machine has anyway."""
     files = size = 0
@@ -75,6 +85,7 @@ def copy_installed(out):
             for name in sorted(names):
                 path = os.path.join(folder, name)
                 if os.path.islink(path) or not os.path.isfile(path) or \
+                        not os.access(path, os.R_OK) or \
                         size + os.path.getsize(path) > BYTES:
                     continue
                 to = out + path
@@ -93,10 +104,10 @@ def source_tree(package):
     made = os.path.join(WORK, "tree", "new")
     shutil.rmtree(made, ignore_errors=True)
     os.makedirs(made)
-    say("unpacking %s" % os.path.basename(package))
-    if not unpack(package, made):
-        say("it is not the kernel's source; taking files that are installed "
-            "here instead")
+    if not try_unpack(package, made):
+        say("the kernel's source is not at hand; taking files that are "
+            "installed here instead")
+        shutil.rmtree(made)
         copy_installed(made)
     os.rename(made, tree)
     return tree
@@ -289,9 +300,9 @@ def outcome(bank, hosts, block, repaired, restored):
 def verdict(result):
     if not result["ok"]:
         return "not all went well with the stored files (see the figures)"
-    return "%d of %d hosts were lost and every byte came back, %d proofs were " \
-        "paid for and the liar lost %s tokens" % (
-            KILLED + 1, HOSTS, result["proofs_ok"], result["liar_lost"])
+    return ("%d of %d hosts were lost and every byte came back, %d proofs were "
+            "paid for and the liar lost %s tokens" % (
+                KILLED + 1, HOSTS, result["proofs_ok"], result["liar_lost"]))
 
 
 def tidy():
