@@ -218,7 +218,8 @@ static enum err_code note_segment(struct upload *u, struct err *e)
 		*e = (struct err){0};
 		code = err_fail(e, ERR_STATE,
 				"the source has changed since it was begun, "
-				"and hosts have signed for it: put it anew");
+				"and hosts have signed for it: `seedbank store "
+				"rm` what is there of it, then put it anew");
 	}
 	if (code != ERR_NONE)
 		return code;
@@ -335,6 +336,7 @@ static void end_stream(struct upload *u)
 	if (code == ERR_NONE && known)
 		code = err_fail(&e, ERR_STATE,
 				"the source is shorter than when it was begun: "
+				"`seedbank store rm` what is there of it, then "
 				"put it anew");
 	if (code != ERR_NONE)
 		upload_fail(u, &e);
