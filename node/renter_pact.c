@@ -72,7 +72,8 @@ void pact_fail(struct pact *p, const struct err *why)
 	pact_clear(p);
 	p->why = *why;
 	agree_say(p->all, p, why->msg);
-	renter_met(p->all->renter, &p->host, false, 0);
+	if (why->code != ERR_DB) /* a full disk here is not its fault */
+		renter_met(p->all->renter, &p->host, false, 0);
 	if ((p->takes &&
 	     renter_db_unstage_all(db_of(p), &p->host, &e) != ERR_NONE) ||
 	    (p->row.id && !p->row.posted && p->row.state != RENTER_DRAFT &&
@@ -616,9 +617,13 @@ static void on_step(void *ctx, const struct settle_step *st)
 {
 	struct pact *p = ctx;
 
-	if (st->step == OUTBOX_SENT)
+	if (st->step == OUTBOX_SENT) {
 		agree_say(p->all, p,
 			  "the agreement is on its way to the chain");
+	} else if (st->step == OUTBOX_TROUBLE && !p->troubled) {
+		p->troubled = true;
+		agree_say(p->all, p, st->text);
+	}
 }
 
 /* It is there, whoever posted it. */

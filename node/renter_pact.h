@@ -44,7 +44,8 @@ struct pact {
 	struct rent_call *call;
 	struct amount top_up; /* the fund needs it before the revision */
 	bool topped, reread;
-	bool waited; /* it was told that the host is away */
+	bool waited;   /* it was told that the host is away */
+	bool troubled; /* and that its transaction has trouble */
 	unsigned tries;
 	int64_t since_ms, again_ms;
 	struct err why;

@@ -191,7 +191,9 @@ static enum err_code count_sectors(uint32_t *sectors, struct placing *placing,
 			seats[i] = PLACING_NONE;
 		if (placing_fill(placing, seats, s) > 0)
 			return err_fail(e, ERR_STATE,
-					"the hosts have no room for it");
+					"the hosts have no room for it: name "
+					"more with --host, or take a smaller "
+					"--n or less at once");
 		for (unsigned i = 0; i < cfg->n; i++)
 			sectors[seats[i]]++;
 	}
