@@ -19,7 +19,8 @@ traffic are zero but with --paid. First one host is there, then all.
 Figures are min / median / max of the runs.
 
 usage: renting.py [--mib N] [--hosts N] [--runs N] [--files N] [--paid]
-                  [--cases one,10/30,4/12,small] [--keep] [--json]
+                  [--cases one,many,10/30,4/12,small] [--keep]
+                  [--space MIB] [--json]
 """
 
 import argparse
@@ -260,10 +261,10 @@ class Bench:
         self.set_up()
         self.open_hosts(1)
         if "one" in cases:
-            self.case("one host, 1 of 1", 1, 1)
+            self.case("one host, 10 of 10", 10, 10)
         self.open_hosts(self.args.hosts)
         if "many" in cases:
-            self.case("%d hosts, 3 of 3" % self.args.hosts, 3, 3)
+            self.case("%d hosts, 10 of 10" % self.args.hosts, 10, 10)
         for c in cases:
             if "/" in c:
                 k, n = map(int, c.split("/"))
@@ -311,7 +312,7 @@ def main():
     parser.add_argument("--hosts", type=int, default=3)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--files", type=int, default=10000)
-    parser.add_argument("--space", type=int, default=4096)
+    parser.add_argument("--space", type=int, default=8192)
     parser.add_argument("--cases", default="one,many,10/30,4/12,small")
     parser.add_argument("--paid", action="store_true")
     parser.add_argument("--keep", action="store_true")
