@@ -112,32 +112,51 @@ static enum err_code follow(struct restore *x, struct err *e)
 	return code;
 }
 
+/* What was taken over stands in two lists of a host until the older agreement
+ * ends: (!) it belongs to the one that lasts, what is left is dropped. */
+static int longest_first(const void *a, const void *b)
+{
+	const struct agreement *x =
+		&(*(const struct recall_lease *const *)a)->revision.a;
+	const struct agreement *y =
+		&(*(const struct recall_lease *const *)b)->revision.a;
+
+	if (x->end != y->end)
+		return x->end > y->end ? -1 : 1;
+	return x->number > y->number ? -1 : x->number < y->number;
+}
+
+static enum err_code add_list(struct restore *x, const struct recall_lease *l,
+			      struct renter_list *list, struct err *e)
+{
+	*list = (struct renter_list){.host = l->lease.host,
+				     .roots = l->roots,
+				     .n = l->revision.a.sectors};
+	if (!l->known)
+		return add_agreement(x, l, &list->agreement, e);
+	list->agreement = l->known->id;
+	return renter_db_forget_rest(x->renter->db, list->agreement, e);
+}
+
 /* lists: room for all leases. */
 static enum err_code add_agreements(struct restore *x,
 				    struct renter_list *lists, size_t *n,
 				    struct err *e)
 {
 	const struct recalled *all = recall_all(x->recall);
-	enum err_code code = ERR_NONE;
+	const struct recall_lease **held =
+		calloc(all->leases_n + 1, sizeof(struct recall_lease *));
+	enum err_code code =
+		held ? ERR_NONE : err_fail(e, ERR_NOMEM, "agreements");
 
-	for (size_t i = 0; code == ERR_NONE && i < all->leases_n; i++) {
-		const struct recall_lease *l = &all->leases[i];
-		struct renter_list *list = &lists[*n];
-
-		if (!l->held)
-			continue;
-		*list = (struct renter_list){.host = l->lease.host,
-					     .roots = l->roots,
-					     .n = l->revision.a.sectors};
-		if (l->known) {
-			list->agreement = l->known->id;
-			code = renter_db_forget_rest(x->renter->db,
-						     list->agreement, e);
-		} else {
-			code = add_agreement(x, l, &list->agreement, e);
-		}
-		(*n)++;
-	}
+	for (size_t i = 0; held && i < all->leases_n; i++)
+		if (all->leases[i].held)
+			held[(*n)++] = &all->leases[i];
+	if (held && *n)
+		qsort(held, *n, sizeof(struct recall_lease *), longest_first);
+	for (size_t i = 0; code == ERR_NONE && i < *n; i++)
+		code = add_list(x, held[i], &lists[i], e);
+	free(held);
 	x->result.agreements = (unsigned)*n;
 	return code;
 }
