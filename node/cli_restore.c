@@ -89,9 +89,8 @@ static const struct option restore_options[] = {
 const struct command cmd_restore = {
 	"restore",
 	"--host IP:PORT [--out DIR]",
-	"find all that was stored again, with the recovery phrase alone "
-	"(`wallet import`, the same wallet-index); the home that had it before "
-	"must not be used any more",
+	"Finds all that was stored again, from the phrase alone; the old home "
+	"must not be used any more.",
 	restore_options,
 	COUNT(restore_options),
 	0,

@@ -468,7 +468,7 @@ static const struct option share_options[] = {
 const struct command cmd_store_put = {
 	"store put",
 	"PATH|- [--as NAME] [options]",
-	"encrypt, code and store a file, a directory or standard input",
+	"Encrypts, codes and stores a file, a directory or standard input.",
 	put_options,
 	COUNT(put_options),
 	1,
@@ -478,7 +478,7 @@ const struct command cmd_store_put = {
 const struct command cmd_store_cost = {
 	"store cost",
 	"PATH|SIZE [options]",
-	"what storing it would cost, to the unit; pays nothing",
+	"Shows what storing it would cost, to the unit; pays nothing.",
 	put_options,
 	COUNT(put_options),
 	1,
@@ -488,7 +488,7 @@ const struct command cmd_store_cost = {
 const struct command cmd_store_hosts = {
 	"store hosts",
 	"[--host IP:PORT]",
-	"the hosts that can be reached, and what they ask for",
+	"Lists the hosts that can be reached, and what they ask for.",
 	hosts_options,
 	COUNT(hosts_options),
 	0,
@@ -496,12 +496,13 @@ const struct command cmd_store_hosts = {
 	MONEY_MUST,
 	run_hosts};
 const struct command cmd_store_ls = {
-	"store ls", "[NAME]", "what is stored", ls_options, COUNT(ls_options),
-	0,	    1,	      MONEY_MUST,	run_ls};
+	"store ls", "[NAME]",	       "Lists what is stored.",
+	ls_options, COUNT(ls_options), 0,
+	1,	    MONEY_MUST,	       run_ls};
 const struct command cmd_store_get = {
 	"store get",
 	"NAME|LINK [--out DIR]",
-	"fetch what is stored; goes on where it was cut off",
+	"Fetches what is stored; goes on where it was cut off.",
 	get_options,
 	COUNT(get_options),
 	1,
@@ -511,7 +512,7 @@ const struct command cmd_store_get = {
 const struct command cmd_store_cat = {
 	"store cat",
 	"NAME|LINK [--from BYTE] [--bytes N]",
-	"one stored file, or a range of it, on standard output",
+	"Writes one stored file, or a range of it, to standard output.",
 	cat_options,
 	COUNT(cat_options),
 	1,
@@ -521,7 +522,7 @@ const struct command cmd_store_cat = {
 const struct command cmd_store_share = {
 	"store share",
 	"NAME [--access LEVEL]",
-	"a link for others to what was put at once",
+	"Makes a link for others to what was put at once.",
 	share_options,
 	COUNT(share_options),
 	1,

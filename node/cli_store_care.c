@@ -77,16 +77,16 @@ static enum err_code run_audit(struct cli *cli, json_t **result, struct err *e)
 	return ERR_NONE;
 }
 
-const struct command cmd_store_audit = {
-	"store audit",
-	"[NAME|LINK] [--samples N]",
-	"ask hosts for random parts of what is stored, and say what that shows",
-	audit_options,
-	COUNT(audit_options),
-	0,
-	1,
-	MONEY_MUST,
-	run_audit};
+const struct command cmd_store_audit = {"store audit",
+					"[NAME|LINK] [--samples N]",
+					"Asks hosts for random parts of what "
+					"is stored, and says what that shows.",
+					audit_options,
+					COUNT(audit_options),
+					0,
+					1,
+					MONEY_MUST,
+					run_audit};
 
 /* ---- repair ---- */
 
@@ -145,7 +145,7 @@ static enum err_code run_repair(struct cli *cli, json_t **result, struct err *e)
 const struct command cmd_store_repair = {
 	"store repair",
 	"[NAME|LINK] [--all] [options]",
-	"make shards again that are lost, and put them to other hosts",
+	"Makes lost shards again and puts them to other hosts.",
 	repair_options,
 	COUNT(repair_options),
 	0,
@@ -213,7 +213,7 @@ static enum err_code run_steward_rm(struct cli *cli, json_t **result,
 const struct command cmd_steward_add = {
 	"steward add",
 	"LINK [--host IP:PORT]",
-	"the daemon audits and repairs what a repair link leads to",
+	"Has the daemon audit and repair what a repair link leads to.",
 	steward_options,
 	COUNT(steward_options),
 	1,
@@ -222,7 +222,7 @@ const struct command cmd_steward_add = {
 	run_steward_add};
 const struct command cmd_steward_ls = {"steward ls",
 				       "",
-				       "what is looked after for others",
+				       "Lists what is looked after for others.",
 				       steward_options,
 				       COUNT(steward_options),
 				       0,
@@ -231,7 +231,7 @@ const struct command cmd_steward_ls = {"steward ls",
 				       run_steward_ls};
 const struct command cmd_steward_rm = {"steward rm",
 				       "ID",
-				       "look after it no more",
+				       "Looks after it no more.",
 				       steward_options,
 				       COUNT(steward_options),
 				       1,

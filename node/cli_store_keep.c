@@ -135,7 +135,7 @@ static const struct option status_options[] = {OPTION_PASSPHRASE_FILE,
 const struct command cmd_store_rm = {
 	"store rm",
 	"NAME",
-	"give up what is stored under a name; its rent ends",
+	"Gives up what is stored under a name; its rent ends.",
 	rm_options,
 	COUNT(rm_options),
 	1,
@@ -145,20 +145,20 @@ const struct command cmd_store_rm = {
 const struct command cmd_store_renew = {
 	"store renew",
 	"[NAME] [--term DAYS] [--budget TOKENS]",
-	"keep what is stored for longer, without sending it again",
+	"Keeps what is stored for longer, without sending it again.",
 	renew_options,
 	COUNT(renew_options),
 	0,
 	1,
 	MONEY_MUST,
 	run_renew};
-const struct command cmd_store_status = {
-	"store status",
-	"",
-	"agreements, what they cost and when they end; closes what is over",
-	status_options,
-	COUNT(status_options),
-	0,
-	0,
-	MONEY_MUST,
-	run_status};
+const struct command cmd_store_status = {"store status",
+					 "",
+					 "Shows agreements, what they cost and "
+					 "when they end; closes what is over.",
+					 status_options,
+					 COUNT(status_options),
+					 0,
+					 0,
+					 MONEY_MUST,
+					 run_status};
