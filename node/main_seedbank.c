@@ -1,4 +1,4 @@
-#include "node/cli.h"
+#include "node/cli/cli.h"
 
 int main(int argc, char **argv)
 {

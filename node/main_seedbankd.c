@@ -1,13 +1,13 @@
 /* seedbankd: a node that runs until it is told to stop, with the API socket,
  * the torrents it had before, and settling on its own. */
-#include "node/api.h"
-#include "node/cli.h"
-#include "node/engine.h"
-#include "node/host.h"
-#include "node/settings.h"
-#include "node/tenure.h"
-#include "node/torrent.h"
-#include "node/watch.h"
+#include "node/cli/cli.h"
+#include "node/core/api.h"
+#include "node/core/engine.h"
+#include "node/core/settings.h"
+#include "node/host/host.h"
+#include "node/renter/tenure.h"
+#include "node/renter/watch.h"
+#include "node/swarm/torrent.h"
 
 #include <signal.h>
 #include <sodium.h>

@@ -1,8 +1,8 @@
 /* Any bytes as a line to the daemon's socket: exactly one answer, and no method
  * that falls over its params. The engine has no torrents, money or sockets;
  * what would need them is not asked. */
-#include "node/api.h"
-#include "node/engine.h"
+#include "node/core/api.h"
+#include "node/core/engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>

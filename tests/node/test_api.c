@@ -1,5 +1,5 @@
 /* The daemon's socket, from both ends: a child process is the client. */
-#include "node/api.h"
+#include "node/core/api.h"
 #include "tests/check.h"
 
 #include <signal.h>

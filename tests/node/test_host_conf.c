@@ -1,7 +1,7 @@
 /* What a host is told, kept in HOME/config and turned into a sheet. */
-#include "node/host_conf.h"
-#include "node/host_figures.h"
-#include "node/settings.h"
+#include "node/core/settings.h"
+#include "node/host/host_conf.h"
+#include "node/host/host_figures.h"
 #include "tests/check.h"
 
 #include <stdlib.h>

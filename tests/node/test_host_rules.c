@@ -1,6 +1,6 @@
 /* What a host does about an agreement: 10 .. 30, spans of 4 periods, the first
  * proof due in 13. */
-#include "node/host_rules.h"
+#include "node/host/host_rules.h"
 
 #include "contracts-abi/bank.h"
 #include "storage/rent/rent_rules.h"

@@ -1,4 +1,4 @@
-#include "node/name_text.h"
+#include "node/core/name_text.h"
 #include "tests/check.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* What a command draws while it waits. */
-#include "node/cli_progress.h"
+#include "node/cli/cli_progress.h"
 #include "tests/check.h"
 
 #include <string.h>

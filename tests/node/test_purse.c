@@ -1,7 +1,7 @@
 /* A purse without a chain: one that was never opened, as the storage account of
  * whoever only shares files; and what it keeps. */
-#include "node/money.h"
-#include "node/purse.h"
+#include "node/money/money.h"
+#include "node/money/purse.h"
 #include "tests/check.h"
 #include "tests/ledger/scratch.h"
 

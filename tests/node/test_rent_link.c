@@ -1,8 +1,8 @@
 /* Two ends of sealed renting connections, both in this process: a door, and
  * links that knock at it over loopback. */
-#include "node/engine.h"
-#include "node/rent_link.h"
-#include "node/settings.h"
+#include "node/core/engine.h"
+#include "node/core/settings.h"
+#include "node/rent/rent_link.h"
 #include "tests/check.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* A renter's and a host's machine with a real disk between: what is stored is
  * there, and what the disk refuses is told by the right name. */
-#include "node/rent_store.h"
+#include "node/host/rent_store.h"
 #include "storage/object/record.h"
 #include "storage/rent/rent_client.h"
 #include "tests/storage/rent_rig.h"

@@ -1,7 +1,7 @@
 /* What hosts say of us, as a restore takes it: heads that are not ours, and
  * revisions that are not what the chain has, help nobody. */
 #include "base/rng.h"
-#include "node/renter_recall.h"
+#include "node/renter/renter_recall.h"
 #include "tests/check.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Which files can be had, when too few shards are known of some objects. */
-#include "node/renter_restore_int.h"
+#include "node/renter/renter_restore_int.h"
 #include "tests/check.h"
 
 /* Objects 3, 5, 8 hold files, 1000 bytes each; 4 is a catalogue's. */

@@ -1,6 +1,6 @@
 #include "contracts-abi/bank.h"
-#include "node/renter_close.h"
-#include "node/renter_term.h"
+#include "node/renter/renter_close.h"
+#include "node/renter/renter_term.h"
 
 #include "tests/check.h"
 

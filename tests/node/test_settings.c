@@ -1,4 +1,4 @@
-#include "node/settings.h"
+#include "node/core/settings.h"
 
 #include "base/file.h"
 #include "tests/check.h"

@@ -1,5 +1,5 @@
 /* Each step of a transaction as the user reads it. */
-#include "node/step_text.h"
+#include "node/money/step_text.h"
 #include "tests/check.h"
 
 #include <string.h>

@@ -1,0 +1,388 @@
+#include "node/core/engine.h"
+
+#include "base/http.h"
+#include "node/core/methods.h"
+#include "node/core/settings.h"
+#include "node/host/host.h"
+#include "node/money/money.h"
+#include "node/rent/rent_link.h"
+#include "node/rent/rent_pay.h"
+#include "node/rent/renting.h"
+#include "node/renter/renter.h"
+#include "node/renter/tenure.h"
+#include "node/renter/watch.h"
+#include "node/swarm/torrent.h"
+#include "node/swarm/trade.h"
+#include "storage/resume_db.h"
+#include "storage/torrent_store.h"
+#include "wire/handshake.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HTTP_REQUESTS 64
+#define STOP_MS 3000
+#define MMAP_THRESHOLD (256 * 1024)
+
+const char *engine_text(const struct engine *en, const char *name)
+{
+	if (en->override && options_is_set(en->override, name))
+		return options_text(en->override, name);
+	return options_text(en->settings, name);
+}
+
+int64_t engine_int(const struct engine *en, const char *name)
+{
+	if (en->override && options_is_set(en->override, name))
+		return options_int(en->override, name);
+	return options_int(en->settings, name);
+}
+
+bool engine_flag(const struct engine *en, const char *name)
+{
+	return engine_int(en, name) != 0;
+}
+
+const char *engine_list_at(const struct engine *en, const char *name, size_t i)
+{
+	if (en->override && options_list_count(en->override, name) > 0)
+		return options_list_at(en->override, name, i);
+	return options_list_at(en->settings, name, i);
+}
+
+struct torrent *engine_find(const struct engine *en,
+			    const struct info_hash *hash)
+{
+	struct torrent *t = en->torrents;
+
+	while (t && !info_hash_eq(torrent_hash(t), hash))
+		t = torrent_next(t);
+	return t;
+}
+
+/* ---- wiring ---- */
+
+static struct swarm *on_find(void *ctx, const struct info_hash *hash)
+{
+	struct engine *en = ctx;
+	struct torrent *t = engine_find(en, hash);
+
+	return t ? torrent_swarm(t) : rent_links_find(en->rent, hash);
+}
+
+static void on_rate_tick(void *ctx)
+{
+	struct engine *en = ctx;
+	int64_t now = loop_now_ms(en->loop);
+	int64_t next = rate_tick(en->rate, now);
+
+	if (next != INT64_MAX)
+		loop_timer_set(en->rate_timer, next > now ? next - now : 0);
+}
+
+static void on_want_rate_tick(void *ctx)
+{
+	struct engine *en = ctx;
+
+	loop_timer_set(en->rate_timer, 0);
+}
+
+/* Money first: what it releases is written in the same turn. */
+static void on_turn_end(void *ctx)
+{
+	struct engine *en = ctx;
+
+	if (en->trade)
+		trade_turn_end(en->trade);
+	renting_turn_end(en->renting);
+	rent_pay_turn_end(en);
+	links_turn_end(en->links);
+	rent_links_turn_end(en->rent);
+}
+
+static void on_signal(void *ctx)
+{
+	struct engine *en = ctx;
+
+	if (en->stop_signal)
+		en->stop_signal(en->stop_signal_ctx);
+	else
+		engine_stop(en);
+}
+
+static void set_limits(struct engine *en)
+{
+	rate_set_limit(en->rate, RATE_UP, (uint64_t)engine_int(en, "limit-up"));
+	rate_set_limit(en->rate, RATE_DOWN,
+		       (uint64_t)engine_int(en, "limit-down"));
+	rate_set_free_share(
+		en->rate, (unsigned)(engine_int(en, "free-share") * 256 / 100));
+	rate_on_want_tick(en->rate, on_want_rate_tick, en);
+}
+
+static enum err_code open_env(struct engine *en, struct err *e)
+{
+	struct store_env_cfg cfg = {
+		.loop = en->loop,
+		.work = en->work,
+		.log = en->log,
+		.resume = en->resume,
+		.cache_max = (size_t)engine_int(en, "cache"),
+	};
+
+	return store_env_new(&en->store_env, &cfg, e);
+}
+
+static enum err_code build(struct engine *en, struct err *e)
+{
+	static const struct links_ops link_ops = {.find = on_find};
+	char path[HOME_PATH_MAX];
+	enum log_level level = LOG_ERROR;
+	enum err_code code =
+		settings_log_level(&level, engine_text(en, "log-level"), e);
+
+	if (code != ERR_NONE)
+		return code;
+	/* a command's own lines are for people; its log is for trouble */
+	if (!en->daemon &&
+	    !(en->override && options_is_set(en->override, "log-level")))
+		level = LOG_ERROR;
+	en->log = log_new(STDERR_FILENO, level);
+	en->rate = rate_new();
+	en->loop = loop_new(e);
+	if (!en->loop || !en->log || !en->rate)
+		return err_fail(e, ERR_NOMEM, "node");
+	en->rate_timer = loop_timer_new(en->loop, on_rate_tick, en);
+	en->work = work_new(en->loop, 0, e);
+	if (http_new(&en->http, en->loop, HTTP_REQUESTS, e) != ERR_NONE)
+		return ERR_NOMEM;
+	en->links = links_new(en->loop, en->log, &link_ops, en,
+			      (unsigned)engine_int(en, "max-peers"), e);
+	en->rent = rent_links_new(en, e);
+	if (!en->rate_timer || !en->work || !en->links || !en->rent ||
+	    renting_new(&en->renting, en, e) != ERR_NONE ||
+	    host_new(&en->host, en, e) != ERR_NONE ||
+	    watch_new(&en->watch, en, e) != ERR_NONE ||
+	    tenure_new(&en->tenure, en, e) != ERR_NONE)
+		return err_fail(e, ERR_NOMEM, "node");
+	set_limits(en);
+	loop_on_turn_end(en->loop, on_turn_end, en);
+	home_file(&en->home, "torrents.db", path);
+	code = resume_open(&en->resume, path, e);
+	if (code == ERR_NONE)
+		code = home_claims_open(&en->home, &en->claims, e);
+	if (code == ERR_NONE)
+		code = open_env(en, e);
+	if (code == ERR_NONE)
+		code = loop_on_signal(en->loop, SIGINT, on_signal, en, e);
+	if (code == ERR_NONE)
+		code = loop_on_signal(en->loop, SIGTERM, on_signal, en, e);
+	return code;
+}
+
+/* Buffers of a sector come and go between those that stay: what is freed goes
+ * back to the system at once, whatever lies behind it. By itself the library
+ * raises this bound until they no longer do. */
+static void bound_memory(void)
+{
+#ifdef M_MMAP_THRESHOLD
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+#endif
+}
+
+enum err_code engine_new(struct engine **out, const struct home *home,
+			 const struct options *settings,
+			 const struct options *override, bool daemon,
+			 enum money_need need, struct err *e)
+{
+	struct engine *en = calloc(1, sizeof(*en));
+	enum err_code code;
+
+	if (!en)
+		return err_fail(e, ERR_NOMEM, "node");
+	bound_memory();
+	en->home = *home;
+	en->settings = settings;
+	en->override = override;
+	en->daemon = daemon;
+	en->claims = -1;
+	en->rng = rng_system();
+	handshake_make_id(&en->peer_id, &en->rng);
+	/* the signer is forked before the first thread starts */
+	code = money_fork(&en->money, en, need, e);
+	if (code == ERR_NONE)
+		code = build(en, e);
+	if (code == ERR_NONE && en->money && en->money->passphrase)
+		code = trade_new(&en->trade, en, e);
+	if (code == ERR_NONE && en->money)
+		code = money_start(en->money, e);
+	if (code != ERR_NONE) {
+		engine_free(en);
+		return code;
+	}
+	*out = en;
+	return ERR_NONE;
+}
+
+static void stop_running(void *ctx)
+{
+	struct engine *en = ctx;
+
+	loop_stop(en->loop);
+}
+
+static void stopped_one(void *ctx)
+{
+	struct engine *en = ctx;
+
+	for (struct torrent *t = en->torrents; t; t = torrent_next(t))
+		if (!torrent_stopped(t))
+			return;
+	loop_stop(en->loop);
+}
+
+/* Says goodbye to trackers and saves; gives up after STOP_MS. */
+static void stop_torrents(struct engine *en)
+{
+	struct loop_timer *limit;
+
+	if (!en->torrents)
+		return;
+	limit = loop_timer_new(en->loop, stop_running, en);
+	for (struct torrent *t = en->torrents; t; t = torrent_next(t))
+		torrent_stop(t, stopped_one, en);
+	if (limit) {
+		loop_timer_set(limit, STOP_MS);
+		loop_run(en->loop);
+	}
+	loop_timer_free(limit);
+	while (en->torrents)
+		torrent_free(en->torrents);
+}
+
+void engine_free(struct engine *en)
+{
+	if (!en)
+		return;
+	en->stopping = true;
+	if (en->loop && en->links)
+		stop_torrents(en);
+	/* workers are waited for below, when its owners are gone */
+	if (en->loop)
+		loop_on_turn_end(en->loop, NULL, NULL);
+	trade_free(en->trade);
+	en->trade = NULL;
+	host_free(en->host);
+	en->host = NULL;
+	watch_free(en->watch);
+	en->watch = NULL;
+	tenure_free(en->tenure);
+	en->tenure = NULL;
+	renter_free(en->renter);
+	rent_links_free(en->rent);
+	rent_pay_free_all(en);
+	renting_free(en->renting);
+	links_free(en->links);
+	money_free(en->money);
+	http_free(en->http);
+	work_free(en->work);
+	store_env_free(en->store_env);
+	resume_close(en->resume);
+	if (en->claims >= 0)
+		(void)close(en->claims);
+	loop_timer_free(en->rate_timer);
+	rate_free(en->rate);
+	loop_free(en->loop);
+	log_free(en->log);
+	free(en);
+}
+
+void engine_run(struct engine *en)
+{
+	loop_run(en->loop);
+}
+
+void engine_stop(struct engine *en)
+{
+	loop_stop(en->loop);
+}
+
+void engine_on_stop_signal(struct engine *en, void (*fn)(void *ctx), void *ctx)
+{
+	en->stop_signal = fn;
+	en->stop_signal_ctx = ctx;
+}
+
+static enum err_code listen_default(struct engine *en, bool default_port,
+				    struct err *e)
+{
+	struct net *net = links_net(en->links);
+	uint16_t want = default_port ? 6881 : 0;
+
+	if (net_listen(net, "::", want, &en->listen_port, NULL) == ERR_NONE ||
+	    net_listen(net, "0.0.0.0", want, &en->listen_port, NULL) ==
+		    ERR_NONE ||
+	    net_listen(net, "::", 0, &en->listen_port, NULL) == ERR_NONE)
+		return ERR_NONE;
+	return net_listen(net, "0.0.0.0", 0, &en->listen_port, e);
+}
+
+enum err_code engine_listen(struct engine *en, bool prefer_default_port,
+			    struct err *e)
+{
+	const char *endpoint;
+
+	if (en->listen_port)
+		return ERR_NONE;
+	if (!engine_list_at(en, "listen", 0))
+		return listen_default(en, prefer_default_port, e);
+	for (size_t i = 0; (endpoint = engine_list_at(en, "listen", i)); i++) {
+		char host[64];
+		uint16_t port, bound;
+		enum err_code code = options_split_endpoint(
+			endpoint, host, sizeof(host), &port, e);
+
+		if (code == ERR_NONE)
+			code = net_listen(links_net(en->links), host, port,
+					  &bound, e);
+		if (code != ERR_NONE)
+			return code;
+		if (!en->listen_port)
+			en->listen_port = bound;
+	}
+	return ERR_NONE;
+}
+
+void engine_dispatch(struct engine *en, const char *method,
+		     const json_t *params, struct call *c)
+{
+	struct err e = {0};
+
+	for (size_t i = 0; i < method_count; i++) {
+		if (strcmp(methods[i].name, method) != 0)
+			continue;
+		if (methods[i].needs_wallet && !en->money) {
+			(void)err_fail(&e, ERR_STATE,
+				       "%s needs a wallet%s%.80s", method,
+				       en->no_wallet[0] ? ": " : "",
+				       en->no_wallet);
+			call_error(c, &e);
+			return;
+		}
+		if (methods[i].needs_daemon && !en->daemon) {
+			(void)err_fail(
+				&e, ERR_STATE,
+				"no daemon runs in %.80s; start seedbankd",
+				en->home.path);
+			call_error(c, &e);
+			return;
+		}
+		methods[i].run(en, params, c);
+		return;
+	}
+	(void)err_fail(&e, ERR_PARSE, "no such method '%.40s'", method);
+	call_error(c, &e);
+}

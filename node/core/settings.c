@@ -1,0 +1,445 @@
+#include "node/core/settings.h"
+
+#include "base/address.h"
+#include "base/file.h"
+#include "ledger/profile.h"
+#include "node/host/host_conf.h"
+#include "node/swarm/net.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFIG_MAX (1U << 20)
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+const struct option settings_table[] = {
+	{"listen", OPT_LIST, NULL, 0, 0, "IP:PORT",
+	 "address to listen on; may be given again (default every address, "
+	 "port "
+	 "6881)"},
+	{"limit-up", OPT_RATE, "none", 0, 0, "RATE",
+	 "upload limit in bytes a second"},
+	{"limit-down", OPT_RATE, "none", 0, 0, "RATE",
+	 "download limit in bytes a second"},
+	{"max-peers", OPT_INT, "200", 1, 100000, "N",
+	 "connections in all torrents together"},
+	{"slots", OPT_INT, "8", 1, 10000, "N", "upload slots a torrent"},
+	{"free-share", OPT_INT, "25", 1, 100, "PERCENT",
+	 "share of slots and upload kept for peers who do not pay"},
+	{"cache", OPT_SIZE, "32MiB", 1 << 20, 1LL << 40, "SIZE",
+	 "memory for blocks being served"},
+	{"sell", OPT_FLAG, "yes", 0, 0, NULL,
+	 "take receipts for seeding, when there is a wallet"},
+	{"price", OPT_AMOUNT, "0.01", 0, 0, "TOKENS",
+	 "the least that a GiB costs a paying peer"},
+	{"profile", OPT_STRING, "local-evm", 0, 0, "NAME",
+	 "which chain: local-evm, bttc, bttc-testnet"},
+	{"rpc", OPT_LIST, NULL, 0, 0, "URL",
+	 "the chain's RPC, instead of the profile's; may be given again"},
+	{"bank", OPT_STRING, NULL, 0, 0, "ADDRESS",
+	 "the bank contract, instead of the profile's"},
+	{"token", OPT_STRING, NULL, 0, 0, "ADDRESS",
+	 "the bank's token, instead of the profile's"},
+	{"chain-id", OPT_INT, NULL, 1, INT64_MAX, "N",
+	 "the chain's id, instead of the profile's"},
+	{"confirmations", OPT_STRING, NULL, 0, 0, "BLOCKS",
+	 "blocks until something is final, or \"finalized\" to ask the chain"},
+	{"legacy-fees", OPT_STRING, NULL, 0, 0, "YES|NO",
+	 "one gas price even where the chain knows EIP-1559"},
+	{"coin-price", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "tokens that one coin of the chain is worth; unset: settle by hand"},
+	{"fee-share", OPT_INT, "2", 1, 100, "PERCENT",
+	 "settle when the fee is under this share of what it brings"},
+	{"trust", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "what a new payer without a reserve may owe before it is cashed "
+	 "(default: what a GiB costs)"},
+	{"max-trust", OPT_AMOUNT, "1000", 0, 0, "TOKENS",
+	 "what a payer without a reserve may owe at the most"},
+	{"max-egress", OPT_AMOUNT, "10", 0, 0, "TOKENS",
+	 "the most that a GiB fetched from a host may cost"},
+	{"wallet-index", OPT_INT, "0", 0, (INT32_MAX - 1) / 2, "N",
+	 "accounts of the recovery phrase: for speed 2N, for renting 2N + 1"},
+	{"passphrase-file", OPT_STRING, NULL, 0, 0, "FILE",
+	 "the key file's passphrase, first line of FILE"},
+	{"day-limit", OPT_AMOUNT, "1000", 0, 0, "TOKENS",
+	 "the most that is promised to sellers in a day"},
+	{"payee-day-limit", OPT_AMOUNT, "1000", 0, 0, "TOKENS",
+	 "the most that is promised to one seller in a day"},
+	{"fee-limit", OPT_AMOUNT, "10", 0, 0, "COINS",
+	 "the most that one transaction may cost in fees"},
+	{"day-fee-limit", OPT_AMOUNT, "100", 0, 0, "COINS",
+	 "the most that all transactions of a day may cost in fees"},
+	{"cold", OPT_LIST, NULL, 0, 0, "ADDRESS",
+	 "an address that earnings may be paid to; may be given again"},
+	{"host", OPT_FLAG, "no", 0, 0, NULL,
+	 "rent out disk space; see `seedbank host enable`"},
+	{"host-path", OPT_LIST, NULL, 0, 0, "SIZE DIR",
+	 "space to rent out, and where; may be given again"},
+	{"host-price", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "rent of a GiB for 30 days"},
+	{"host-ingress", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "what a GiB that renters store costs them (default nothing)"},
+	{"host-egress", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "what a GiB that is read costs (default nothing)"},
+	{"host-collateral", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "locked by the host for a GiB stored (default 30 days' rent)"},
+	{"host-penalty", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "burnt of it for a GiB and missed span (default a tenth of it)"},
+	{"host-span", OPT_INT, "7", 1, 65535, "PERIODS",
+	 "periods that one proof pays for"},
+	{"host-min-term", OPT_INT, "7", 1, UINT32_MAX, "PERIODS",
+	 "the shortest term of an agreement"},
+	{"host-max-term", OPT_INT, "400", 1, UINT32_MAX, "PERIODS",
+	 "the longest term of an agreement"},
+	{"host-endpoint", OPT_STRING, NULL, 0, 0, "IP:PORT",
+	 "where others reach this host (default where it listens)"},
+	{"host-peer", OPT_LIST, NULL, 0, 0, "IP:PORT",
+	 "a host to begin with, which tells of others; may be given again"},
+	{"host-schedule", OPT_STRING, NULL, 0, 0, "HH:MM-HH:MM",
+	 "local time in which anything new is taken (default always)"},
+	{"store-watch", OPT_FLAG, "no", 0, 0, NULL,
+	 "a daemon audits and repairs what is stored, by itself"},
+	{"store-renew", OPT_FLAG, "no", 0, 0, NULL,
+	 "a daemon renews what is stored when its end is near, by itself"},
+	{"store-renew-budget", OPT_AMOUNT, "10", 0, 0, "TOKENS",
+	 "the most that one such renewal costs"},
+	{"watch-every", OPT_INT, "86400", 5, 366 * 86400, "SECONDS",
+	 "how often it looks at that, and at what it is steward of"},
+	{"repair-budget", OPT_AMOUNT, "10", 0, 0, "TOKENS",
+	 "the most that a daemon's repairs cost in 30 days"},
+	{"log-level", OPT_STRING, "info", 0, 0, "LEVEL",
+	 "error, warn, info or debug"},
+};
+const size_t settings_count =
+	sizeof(settings_table) / sizeof(settings_table[0]);
+
+static enum err_code read_config(const struct home *h, char **text, size_t *len,
+				 char path[HOME_PATH_MAX], struct err *e)
+{
+	struct err inner = {0};
+
+	*text = NULL;
+	*len = 0;
+	home_file(h, "config", path);
+	if (file_load(path, CONFIG_MAX, text, len, &inner) == ERR_NONE ||
+	    inner.os == ENOENT)
+		return ERR_NONE;
+	return err_fail(e, inner.code, "%s", inner.msg);
+}
+
+enum err_code settings_load(struct options **out, const struct home *h,
+			    struct err *e)
+{
+	char path[HOME_PATH_MAX], *text;
+	struct options *o = NULL;
+	size_t len;
+	enum err_code code = options_new(&o, settings_table, settings_count, e);
+
+	if (code == ERR_NONE)
+		code = read_config(h, &text, &len, path, e);
+	if (code == ERR_NONE) {
+		code = options_parse_file(o, path, text ? text : "", len, NULL,
+					  e);
+		free(text);
+	}
+	if (code != ERR_NONE) {
+		options_free(o);
+		return code;
+	}
+	*out = o;
+	return ERR_NONE;
+}
+
+/* ---- what values mean ---- */
+
+struct values {
+	const struct options *settings, *over;
+};
+
+static const struct options *holder(const struct values *v, const char *name)
+{
+	return v->over && options_is_set(v->over, name) ? v->over : v->settings;
+}
+
+enum err_code settings_log_level(enum log_level *out, const char *text,
+				 struct err *e)
+{
+	static const char *const names[] = {"error", "warn", "info", "debug"};
+
+	for (int i = 0; i < 4; i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*out = (enum log_level)i;
+			return ERR_NONE;
+		}
+	}
+	return err_fail(e, ERR_PARSE,
+			"log-level '%.40s': want error, warn, info or debug",
+			text);
+}
+
+static enum err_code check_level(const struct profile *p, const char *name,
+				 const char *text, struct err *e)
+{
+	enum log_level level;
+
+	(void)p;
+	(void)name;
+	return settings_log_level(&level, text, e);
+}
+
+static enum err_code check_listen(const struct profile *p, const char *name,
+				  const char *text, struct err *e)
+{
+	struct err why = {0};
+	struct net_addr addr;
+	char host[64];
+	uint16_t port;
+
+	(void)p;
+	if (options_split_endpoint(text, host, sizeof(host), &port, &why) !=
+	    ERR_NONE)
+		return err_fail(e, ERR_PARSE, "%s %s", name, why.msg);
+	if (!net_addr_from_ip(&addr, host, port))
+		return err_fail(e, ERR_PARSE,
+				"%s '%.60s': want an IP address, not a name",
+				name, host);
+	return ERR_NONE;
+}
+
+static enum err_code check_profile(const struct profile *p, const char *name,
+				   const char *text, struct err *e)
+{
+	struct profile found;
+
+	(void)p;
+	(void)name;
+	return profile_find(&found, text, e);
+}
+
+static enum err_code check_field(const struct profile *p, const char *name,
+				 const char *text, struct err *e)
+{
+	struct profile copy = *p;
+	struct err why = {0};
+
+	if (profile_set(&copy, name, text, &why) == ERR_NONE)
+		return ERR_NONE;
+	return err_fail(e, ERR_PARSE, "%s '%.60s': %s", name, text, why.msg);
+}
+
+static enum err_code check_cold(const struct profile *p, const char *name,
+				const char *text, struct err *e)
+{
+	struct address address;
+	struct err why = {0};
+
+	if (address_parse_as(&address, p->address, text, &why) == ERR_NONE)
+		return ERR_NONE;
+	return err_fail(e, ERR_PARSE, "%s '%.60s': %s", name, text, why.msg);
+}
+
+static enum err_code check_host_path(const struct profile *p, const char *name,
+				     const char *text, struct err *e)
+{
+	struct host_path path;
+
+	(void)p;
+	(void)name;
+	return host_path_parse(&path, text, e);
+}
+
+static enum err_code check_schedule(const struct profile *p, const char *name,
+				    const char *text, struct err *e)
+{
+	(void)p;
+	(void)name;
+	return host_schedule_check(text, e);
+}
+
+static const struct check {
+	const char *name;
+	enum err_code (*fn)(const struct profile *p, const char *name,
+			    const char *text, struct err *e);
+} checks[] = {
+	{"log-level", check_level},	{"listen", check_listen},
+	{"profile", check_profile},	{"chain-id", check_field},
+	{"bank", check_field},		{"token", check_field},
+	{"rpc", check_field},		{"confirmations", check_field},
+	{"cold", check_cold},		{"legacy-fees", check_field},
+	{"host-path", check_host_path}, {"host-endpoint", check_listen},
+	{"host-peer", check_listen},	{"host-schedule", check_schedule},
+};
+
+static enum err_code check_one(const struct values *v, const struct check *k,
+			       struct err *e)
+{
+	const struct options *o = holder(v, k->name);
+	const char *text = options_text(o, k->name);
+	struct profile p;
+	enum err_code code = ERR_NONE;
+
+	/* a wrong profile is told once, as itself */
+	if (profile_find(&p, options_text(holder(v, "profile"), "profile"),
+			 NULL) != ERR_NONE)
+		code = profile_find(&p, profile_name(0), e);
+	if (code == ERR_NONE && text)
+		code = k->fn(&p, k->name, text, e);
+	for (size_t i = 0;
+	     code == ERR_NONE && (text = options_list_at(o, k->name, i)); i++)
+		code = k->fn(&p, k->name, text, e);
+	return code;
+}
+
+enum err_code settings_check(const struct options *settings,
+			     const struct options *over, struct err *e)
+{
+	const struct values v = {settings, over};
+	enum err_code code = ERR_NONE;
+
+	for (size_t i = 0; code == ERR_NONE && i < COUNT(checks); i++)
+		code = check_one(&v, &checks[i], e);
+	return code;
+}
+
+/* The new value of one setting among the others as they stand. */
+static enum err_code check_new(const struct home *h, const char *name,
+			       const char *value, struct err *e)
+{
+	struct options *now = NULL, *set = NULL;
+	enum err_code code =
+		options_new(&set, settings_table, settings_count, e);
+
+	if (code == ERR_NONE)
+		code = options_set(set, name, value, e);
+	for (size_t i = 0; code == ERR_NONE && i < COUNT(checks); i++) {
+		struct values v = {NULL, set};
+
+		if (strcmp(checks[i].name, name) != 0)
+			continue;
+		if (settings_load(&now, h, NULL) == ERR_NONE)
+			v.settings = now;
+		else
+			v.settings = set;
+		code = check_one(&v, &checks[i], e);
+	}
+	options_free(now);
+	options_free(set);
+	return code;
+}
+
+/* ---- storing ---- */
+
+/* Is this line `name = ...`? */
+static bool line_sets(const char *line, size_t len, const char *name)
+{
+	size_t n = strlen(name);
+
+	while (len > 0 && (*line == ' ' || *line == '\t')) {
+		line++;
+		len--;
+	}
+	if (len < n || memcmp(line, name, n) != 0)
+		return false;
+	line += n;
+	len -= n;
+	while (len > 0 && (*line == ' ' || *line == '\t')) {
+		line++;
+		len--;
+	}
+	return len > 0 && *line == '=';
+}
+
+static bool sets_any(const char *line, size_t len,
+		     const struct setting_value *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (line_sets(line, len, v[i].name))
+			return true;
+	return false;
+}
+
+static size_t keep_lines(char *out, const char *text, size_t len,
+			 const struct setting_value *v, size_t n_values)
+{
+	size_t kept = 0;
+
+	while (len > 0) {
+		const char *nl = memchr(text, '\n', len);
+		size_t n = nl ? (size_t)(nl - text) : len;
+
+		if (!sets_any(text, n, v, n_values)) {
+			memcpy(out + kept, text, n);
+			kept += n;
+			out[kept++] = '\n';
+		}
+		text += n + (nl != NULL);
+		len -= n + (nl != NULL);
+	}
+	return kept;
+}
+
+static enum err_code replace_config(const char *path, const char *text,
+				    size_t len, const struct setting_value *v,
+				    size_t n_values, struct err *e)
+{
+	size_t cap = len + 1; /* for a newline that the last line lacked */
+	char *out;
+	size_t n;
+	enum err_code code;
+
+	for (size_t i = 0; i < n_values; i++) /* " = ", a newline, a zero */
+		if (v[i].value)
+			cap += strlen(v[i].name) + strlen(v[i].value) + 5;
+	out = malloc(cap);
+	if (!out)
+		return err_fail(e, ERR_NOMEM, "config");
+	n = keep_lines(out, text, len, v, n_values);
+	for (size_t i = 0; i < n_values; i++)
+		if (v[i].value)
+			n += (size_t)snprintf(out + n, cap - n, "%s = %s\n",
+					      v[i].name, v[i].value);
+	code = file_replace(path, (const uint8_t *)out, n, e);
+	free(out);
+	return code;
+}
+
+static bool is_setting(const char *name)
+{
+	for (size_t i = 0; i < settings_count; i++)
+		if (strcmp(settings_table[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+enum err_code settings_store_all(const struct home *h,
+				 const struct setting_value *v, size_t n,
+				 struct err *e)
+{
+	char path[HOME_PATH_MAX], *text = NULL;
+	size_t len;
+	enum err_code code = ERR_NONE;
+
+	for (size_t i = 0; code == ERR_NONE && i < n; i++) {
+		if (v[i].value)
+			code = check_new(h, v[i].name, v[i].value, e);
+		else if (!is_setting(v[i].name))
+			code = err_fail(e, ERR_PARSE, "no setting '%.60s'",
+					v[i].name);
+	}
+	if (code == ERR_NONE)
+		code = read_config(h, &text, &len, path, e);
+	if (code == ERR_NONE)
+		code = replace_config(path, text ? text : "", len, v, n, e);
+	free(text);
+	return code;
+}
+
+enum err_code settings_store(const struct home *h, const char *name,
+			     const char *value, struct err *e)
+{
+	const struct setting_value v = {name, value};
+
+	return settings_store_all(h, &v, 1, e);
+}

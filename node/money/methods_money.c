@@ -1,0 +1,672 @@
+/* methods_money.c - deploy, deposit, withdraw, reserve, release, settle,
+ * exposure and the book. */
+#include "node/core/methods.h"
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/hex.h"
+#include "node/money/money.h"
+#include "node/money/step_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One journey on the chain that a call waits for. */
+struct journey {
+	struct engine *engine;
+	struct money *money;
+	struct purse *purse; /* whose money it moves */
+	struct call *call;
+	const char *what;      /* "deposited", for the last line */
+	const char *call_name; /* of step_kind() */
+	json_t *batches;       /* settle */
+	struct settle_options options;
+	bool dry_run;
+};
+
+static void refuse(struct call *c, enum err_code code, const char *text)
+{
+	struct err e = {0};
+
+	(void)err_fail(&e, code, "%s", text);
+	call_error(c, &e);
+}
+
+static const char *coin_text(const struct money *m, struct amount a,
+			     char out[MONEY_TEXT_MAX])
+{
+	return amount_to_dec(out, a, m->profile.coin_decimals);
+}
+
+static const char *addr_text(const struct money *m, const struct address *a,
+			     char out[ADDRESS_TEXT_MAX])
+{
+	return address_text(out, a, m->profile.address);
+}
+
+/* The purse that the call is about, params.account; the storage account's is
+ * opened, and its book made, when it is asked for. NULL after an error was
+ * given to the call. */
+static struct purse *purse_of(struct engine *en, const json_t *params,
+			      struct call *c)
+{
+	struct money *m = en->money;
+	const char *account = method_text(params, "account");
+	struct err e = {0};
+
+	if (!m->open) {
+		refuse(c, ERR_STATE, "the wallet is being opened");
+		return NULL;
+	}
+	if (!account || strcmp(account, "bandwidth") == 0)
+		return &m->bandwidth;
+	if (strcmp(account, "storage") != 0)
+		(void)err_fail(&e, ERR_PARSE,
+			       "account: want bandwidth or storage");
+	else if (money_open_storage(m, &e) == ERR_NONE)
+		return &m->storage;
+	call_error(c, &e);
+	return NULL;
+}
+
+static bool is_ready(const struct money *m, bool pinned, struct call *c)
+{
+	const bool open = m->open && m->bandwidth.settle;
+
+	if (open && (!pinned || m->pinned))
+		return true;
+	if (m->trouble.code != ERR_NONE)
+		call_error(c, &m->trouble);
+	else
+		refuse(c, ERR_STATE,
+		       open ? "the bank is still being checked; try again in a "
+			      "moment"
+			    : "the wallet is still being opened; try again in "
+			      "a second");
+	return false;
+}
+
+/* NULL after an error was given to the call. `pinned`: it cannot begin before
+ * the bank was checked and its token is known. */
+static struct journey *journey_new(struct engine *en, const json_t *params,
+				   struct call *c, const char *what,
+				   bool pinned)
+{
+	struct journey *j;
+	struct purse *purse;
+	struct money *m = en->money;
+
+	if (!is_ready(m, pinned, c))
+		return NULL;
+	purse = purse_of(en, params, c);
+	if (!purse)
+		return NULL;
+	j = calloc(1, sizeof(*j));
+	if (!j) {
+		refuse(c, ERR_NOMEM, "out of memory");
+		return NULL;
+	}
+	j->engine = en;
+	j->money = m;
+	j->purse = purse;
+	j->call = c;
+	j->what = what;
+	return j;
+}
+
+static void journey_fail(struct journey *j, const struct err *e)
+{
+	struct call *c = j->call;
+
+	json_decref(j->batches);
+	free(j);
+	call_error(c, e);
+}
+
+static void journey_end(struct journey *j, json_t *take_result)
+{
+	struct call *c = j->call;
+
+	free(j);
+	call_result(c, take_result);
+}
+
+/* What was sent goes on by itself; only the telling ends. */
+static void on_cancel(void *ctx)
+{
+	struct journey *j = ctx;
+	struct err e = {0};
+
+	(void)err_fail(&e, ERR_STATE,
+		       "interrupted; what was sent already goes on and is "
+		       "booked by the next command");
+	settle_forget(j->purse->settle, j);
+	journey_fail(j, &e);
+}
+
+/* One line of the settlement for each transaction that is final. */
+static void note_batch(struct journey *j, const struct settle_step *st,
+		       const char *tx)
+{
+	char fee[MONEY_TEXT_MAX], brings[MONEY_TEXT_MAX];
+
+	if (!j->batches)
+		j->batches = json_array();
+	(void)json_array_append_new(
+		j->batches,
+		json_pack("{ss sI ss ss}", "txid", tx, "gas",
+			  (json_int_t)st->units, "fee",
+			  coin_text(j->money, st->fee, fee), "brings",
+			  money_text(j->money, st->amount, brings)));
+}
+
+static void on_step(void *ctx, const struct settle_step *st)
+{
+	struct journey *j = ctx;
+	char text[STEP_TEXT_MAX], tx[HEX_LEN(32) + 2] = "";
+	json_t *event;
+
+	if (st->txid) {
+		memcpy(tx, "0x", 2);
+		hex_encode(tx + 2, st->txid->bytes, 32);
+	}
+	if (st->kind == OUTBOX_CASH && st->step == OUTBOX_FINAL)
+		note_batch(j, st, tx);
+	event = json_pack("{ss ss ss sI}", "type",
+			  step_kind(st->kind, j->call_name), "text",
+			  step_text(j->money, st, j->call_name, text), "txid",
+			  tx, "units", (json_int_t)st->units);
+	call_event(j->call, event);
+}
+
+static json_t *result_json(const struct journey *j,
+			   const struct settle_result *r)
+{
+	char moved[MONEY_TEXT_MAX], fee[MONEY_TEXT_MAX], text[256];
+	char tx[HEX_LEN(32) + 2] = "0x";
+
+	hex_encode(tx + 2, r->txid.bytes, 32);
+	(void)money_text(j->money, r->moved, moved);
+	(void)coin_text(j->money, r->fee, fee);
+	(void)snprintf(text, sizeof(text), "%s %s; fee %s %s in %u %s", j->what,
+		       moved, fee, j->money->profile.coin_symbol,
+		       r->transactions,
+		       r->transactions == 1 ? "transaction" : "transactions");
+	return json_pack("{ss ss ss sI sI ss}", "text", text, "moved", moved,
+			 "fee", fee, "transactions",
+			 (json_int_t)r->transactions, "gas",
+			 (json_int_t)r->units, "txid", tx);
+}
+
+static void on_done(void *ctx, const struct settle_result *r,
+		    const struct err *e)
+{
+	struct journey *j = ctx;
+
+	if (e)
+		journey_fail(j, e);
+	else
+		journey_end(j, result_json(j, r));
+}
+
+/* ---- contracts ---- */
+
+static void on_deployed(void *ctx, const struct settle_result *r,
+			const struct err *error)
+{
+	struct journey *j = ctx;
+	char bank[ADDRESS_TEXT_MAX], token[ADDRESS_TEXT_MAX];
+	struct err e = {0};
+	json_t *result;
+
+	if (error) {
+		journey_fail(j, error);
+		return;
+	}
+	if (money_adopt_bank(j->money, &r->bank, &r->token, &e) != ERR_NONE) {
+		journey_fail(j, &e);
+		return;
+	}
+	result = result_json(j, r);
+	(void)json_object_set_new(
+		result, "bank",
+		json_string(addr_text(j->money, &r->bank, bank)));
+	(void)json_object_set_new(
+		result, "token",
+		json_string(addr_text(j->money, &r->token, token)));
+	journey_end(j, result);
+}
+
+void method_deploy(struct engine *en, const json_t *params, struct call *c)
+{
+	struct journey *j = journey_new(en, params, c, "deployed", false);
+	const char *text = method_text(params, "token");
+	json_int_t period =
+		json_integer_value(json_object_get(params, "period"));
+	struct address token = {{0}};
+	struct err e = {0};
+
+	if (!j)
+		return;
+	if (period <= 0 || period > UINT32_MAX)
+		period = profile_day_blocks(&j->money->profile);
+	if (text && address_parse_as(&token, j->money->profile.address, text,
+				     &e) != ERR_NONE) {
+		journey_fail(j, &e);
+		return;
+	}
+	call_on_cancel(c, on_cancel, j);
+	settle_deploy(j->purse->settle, &token,
+		      json_is_true(json_object_get(params, "test_token")),
+		      (uint32_t)period, on_step, on_deployed, j);
+}
+
+/* ---- our own money ---- */
+
+static bool read_amount(struct journey *j, const json_t *params,
+			struct amount *amount, struct address *to,
+			struct err *e)
+{
+	const char *text = method_text(params, "to");
+
+	*to = j->purse->me;
+	if (money_parse(j->money, method_text(params, "amount"), amount, e) !=
+	    ERR_NONE)
+		return false;
+	if (amount_is_zero(*amount)) {
+		(void)err_fail(e, ERR_PARSE, "the amount is zero");
+		return false;
+	}
+	return !text || address_parse_as(to, j->money->profile.address, text,
+					 e) == ERR_NONE;
+}
+
+static void amount_journey(struct engine *en, const json_t *params,
+			   struct call *c, const char *what,
+			   void (*start)(struct journey *j,
+					 struct amount amount,
+					 const struct address *to))
+{
+	struct journey *j = journey_new(en, params, c, what, true);
+	struct amount amount;
+	struct address to;
+	struct err e = {0};
+
+	if (!j)
+		return;
+	if (!read_amount(j, params, &amount, &to, &e)) {
+		journey_fail(j, &e);
+		return;
+	}
+	call_on_cancel(c, on_cancel, j);
+	start(j, amount, &to);
+}
+
+static void start_mint(struct journey *j, struct amount amount,
+		       const struct address *to)
+{
+	j->call_name = "mint";
+	settle_mint(j->purse->settle, to, amount, on_step, on_done, j);
+}
+
+static void start_deposit(struct journey *j, struct amount amount,
+			  const struct address *to)
+{
+	j->call_name = "deposit"; /* for another account */
+	settle_deposit(j->purse->settle, amount, to, on_step, on_done, j);
+}
+
+static void start_withdraw(struct journey *j, struct amount amount,
+			   const struct address *to)
+{
+	settle_withdraw(j->purse->settle, amount, to, on_step, on_done, j);
+}
+
+void method_mint(struct engine *en, const json_t *params, struct call *c)
+{
+	amount_journey(en, params, c, "minted", start_mint);
+}
+
+void method_deposit(struct engine *en, const json_t *params, struct call *c)
+{
+	amount_journey(en, params, c, "deposited", start_deposit);
+}
+
+void method_withdraw(struct engine *en, const json_t *params, struct call *c)
+{
+	amount_journey(en, params, c, "withdrew", start_withdraw);
+}
+
+void method_reserve(struct engine *en, const json_t *params, struct call *c)
+{
+	struct journey *j = journey_new(en, params, c, "reserved", true);
+	int64_t duration =
+		json_integer_value(json_object_get(params, "duration_s"));
+	int64_t until = clock_unix_s() + duration;
+	struct amount total;
+	struct address payee;
+	struct err e = {0};
+	const char *text = method_text(params, "payee");
+
+	if (!j)
+		return;
+	if (money_parse(j->money, method_text(params, "amount"), &total, &e) ==
+		    ERR_NONE &&
+	    address_parse_as(&payee, j->money->profile.address,
+			     text ? text : "", &e) == ERR_NONE &&
+	    (duration <= 0 || until > UINT32_MAX))
+		(void)err_fail(&e, ERR_PARSE, "--for: out of range");
+	if (e.code != ERR_NONE) {
+		journey_fail(j, &e);
+		return;
+	}
+	call_on_cancel(c, on_cancel, j);
+	settle_reserve(j->purse->settle, &payee, total, (uint32_t)until,
+		       on_step, on_done, j);
+}
+
+void method_release(struct engine *en, const json_t *params, struct call *c)
+{
+	struct journey *j = journey_new(en, params, c, "released", true);
+	bool as_payee = json_is_true(json_object_get(params, "as_payee"));
+	const char *text = method_text(params, "other");
+	struct address other;
+	struct err e = {0};
+
+	if (!j)
+		return;
+	if (address_parse_as(&other, j->money->profile.address,
+			     text ? text : "", &e) != ERR_NONE) {
+		journey_fail(j, &e);
+		return;
+	}
+	call_on_cancel(c, on_cancel, j);
+	settle_release(j->purse->settle, as_payee ? &other : &j->purse->me,
+		       as_payee ? &j->purse->me : &other, on_step, on_done, j);
+}
+
+/* ---- settle ---- */
+
+static json_t *batch_json(const struct money *m, const struct settle_batch *b)
+{
+	char worth[MONEY_TEXT_MAX], brings[MONEY_TEXT_MAX], fee[MONEY_TEXT_MAX];
+
+	return json_pack("{sI ss ss sI sI ss sb ss}", "receipts",
+			 (json_int_t)b->receipts, "worth",
+			 money_text(m, b->worth, worth), "brings",
+			 money_text(m, b->brings, brings), "gas",
+			 (json_int_t)b->units, "gas_per_receipt",
+			 (json_int_t)(b->receipts ? b->units / b->receipts : 0),
+			 "fee", coin_text(m, b->fee, fee), "ok", (int)b->ok,
+			 "reason", b->reason);
+}
+
+static void on_plan(void *ctx, const struct settle_plan *p,
+		    const struct err *error)
+{
+	struct journey *j = ctx;
+	char waiting[MONEY_TEXT_MAX], uncovered[MONEY_TEXT_MAX], text[512];
+	json_t *batches = json_array();
+	size_t receipts = 0;
+
+	if (error) {
+		json_decref(batches);
+		journey_fail(j, error);
+		return;
+	}
+	for (size_t i = 0; i < p->n_batches; i++) {
+		(void)json_array_append_new(
+			batches, batch_json(j->money, &p->batches[i]));
+		receipts += p->batches[i].receipts;
+	}
+	(void)snprintf(
+		text, sizeof(text),
+		"would cash %zu receipts in %zu transactions; %zu wait (%s), "
+		"%zu payers have nothing to draw from (%s)%s",
+		receipts, p->n_batches, p->waiting,
+		money_text(j->money, p->waiting_worth, waiting), p->uncovered,
+		money_text(j->money, p->uncovered_amount, uncovered),
+		p->by_hand ? "; coin-price is not set: only --all cashes" : "");
+	journey_end(j, json_pack("{ss sb so sI}", "text", text, "dry_run", 1,
+				 "batches", batches, "receipts",
+				 (json_int_t)receipts));
+}
+
+static void on_cashed(void *ctx, const struct settle_result *r,
+		      const struct err *error)
+{
+	struct journey *j = ctx;
+	char moved[MONEY_TEXT_MAX], text[512];
+	json_t *result;
+
+	if (error) {
+		journey_fail(j, error);
+		return;
+	}
+	result = result_json(j, r);
+	(void)snprintf(text, sizeof(text),
+		       "cashed %u receipts in %u %s: %s tokens; %u bounced",
+		       r->receipts, r->transactions,
+		       r->transactions == 1 ? "transaction" : "transactions",
+		       money_text(j->money, r->moved, moved), r->bounced);
+	(void)json_object_set_new(result, "text", json_string(text));
+	(void)json_object_set_new(result, "receipts",
+				  json_integer((json_int_t)r->receipts));
+	(void)json_object_set_new(result, "bounced",
+				  json_integer((json_int_t)r->bounced));
+	(void)json_object_set_new(
+		result, "gas_per_receipt",
+		json_integer((json_int_t)(r->receipts ? r->units / r->receipts
+						      : 0)));
+	(void)json_object_set_new(result, "batches",
+				  j->batches ? j->batches : json_array());
+	j->batches = NULL;
+	journey_end(j, result);
+}
+
+void method_settle(struct engine *en, const json_t *params, struct call *c)
+{
+	struct journey *j = journey_new(en, params, c, "settled", true);
+	const char *to = method_text(params, "to");
+	struct err e = {0};
+
+	if (!j)
+		return;
+	j->options.all = json_is_true(json_object_get(params, "all"));
+	if (to && address_parse_as(&j->options.to, j->money->profile.address,
+				   to, &e) != ERR_NONE) {
+		journey_fail(j, &e);
+		return;
+	}
+	call_on_cancel(c, on_cancel, j);
+	if (json_is_true(json_object_get(params, "dry_run")))
+		settle_dry_run(j->purse->settle, &j->options, on_plan, j);
+	else
+		settle_cash(j->purse->settle, &j->options, on_step, on_cashed,
+			    j);
+}
+
+/* ---- looking ---- */
+
+struct pair_list {
+	const struct money *money;
+	json_t *list;
+};
+
+static void add_pair(const struct pair_list *l, const char *direction,
+		     const struct address *peer, struct amount promised,
+		     const struct book_facts *f)
+{
+	const struct money *m = l->money;
+	char addr[ADDRESS_TEXT_MAX], total[MONEY_TEXT_MAX];
+	char secured[MONEY_TEXT_MAX], paid[MONEY_TEXT_MAX];
+	char open_text[MONEY_TEXT_MAX], free_text[MONEY_TEXT_MAX];
+	struct amount open = amount_sub_floor(promised, f->paid);
+	bool safe = f->until - BOOK_SECURED_MARGIN_S > clock_unix_s();
+	struct amount sure =
+		safe ? amount_min(open, f->reserve) : amount_from_u64(0);
+
+	(void)json_array_append_new(
+		l->list,
+		json_pack(
+			"{ss ss ss ss ss ss sb ss}", "peer",
+			addr_text(m, peer, addr), "direction", direction,
+			"total", money_text(m, promised, total), "promised",
+			money_text(m, amount_sub_floor(open, sure), open_text),
+			"secured", money_text(m, sure, secured), "paid",
+			money_text(m, f->paid, paid), "chain_known",
+			(int)f->known, "payer_free",
+			money_text(m, f->free, free_text)));
+}
+
+static bool on_pair(void *ctx, const struct book_pair *p)
+{
+	const struct pair_list *l = ctx;
+
+	if (p->in.have)
+		add_pair(l, "owes us", &p->peer, p->in.newest.amount,
+			 &p->in.facts);
+	if (p->out.have)
+		add_pair(l, "we owe", &p->peer, p->out.newest.amount,
+			 &p->out.facts);
+	return true;
+}
+
+void method_exposure(struct engine *en, const json_t *params, struct call *c)
+{
+	struct pair_list l = {.money = en->money, .list = json_array()};
+	struct purse *purse = purse_of(en, params, c);
+	struct err e = {0};
+
+	if (!purse) {
+		json_decref(l.list);
+		return;
+	}
+	if (book_pair_list(purse->book, on_pair, &l, &e) != ERR_NONE) {
+		json_decref(l.list);
+		call_error(c, &e);
+		return;
+	}
+	call_result(c, json_pack("{so}", "pairs", l.list));
+}
+
+static void on_finding(void *ctx, const char *what)
+{
+	(void)json_array_append_new(ctx, json_string(what));
+}
+
+static void end_check(struct journey *j, json_t *findings, const char *against)
+{
+	char text[200];
+
+	(void)snprintf(text, sizeof(text), "the book %s%s",
+		       json_array_size(findings) ? "has faults, checked "
+						 : "is right, checked ",
+		       against);
+	journey_end(j, json_pack("{sb so ss}", "ok",
+				 (int)(json_array_size(findings) == 0),
+				 "findings", findings, "text", text));
+}
+
+static void on_chain_read(void *ctx, const struct book_chain *chain,
+			  const struct err *error)
+{
+	struct journey *j = ctx;
+	json_t *findings = j->batches;
+	struct err e = {0};
+	unsigned n;
+
+	j->batches = NULL;
+	if (error) {
+		json_decref(findings);
+		(void)err_fail(&e, error->code,
+			       "the book is right by itself; the chain cannot "
+			       "be read (--offline leaves it out): %.80s",
+			       error->msg);
+		journey_fail(j, &e);
+		return;
+	}
+	if (book_check_chain(j->purse->book, chain, on_finding, findings, &n,
+			     &e) != ERR_NONE) {
+		json_decref(findings);
+		journey_fail(j, &e);
+		return;
+	}
+	end_check(j, findings, "against itself and against the chain");
+}
+
+/* The book takes in what happened on the chain since it looked last; what then
+ * still differs is a fault. */
+static void on_check_refreshed(void *ctx, const struct err *e)
+{
+	struct journey *j = ctx;
+
+	if (e)
+		on_chain_read(j, NULL, e);
+	else
+		settle_read_chain(j->purse->settle, on_chain_read, j);
+}
+
+void method_ledger_check(struct engine *en, const json_t *params,
+			 struct call *c)
+{
+	bool offline = json_is_true(json_object_get(params, "offline"));
+	struct purse *purse = purse_of(en, params, c);
+	struct journey *j;
+	struct err e = {0};
+	unsigned n;
+
+	if (!purse)
+		return;
+	j = calloc(1, sizeof(*j));
+	if (!j) {
+		refuse(c, ERR_NOMEM, "out of memory");
+		return;
+	}
+	j->engine = en;
+	j->money = en->money;
+	j->purse = purse;
+	j->call = c;
+	j->batches = json_array();
+	if (book_check(purse->book, on_finding, j->batches, &n, &e) !=
+	    ERR_NONE) {
+		journey_fail(j, &e);
+		return;
+	}
+	if (!offline && purse->settle && en->money->pinned && n == 0) {
+		call_on_cancel(c, on_cancel, j);
+		settle_refresh(purse->settle, on_check_refreshed, j);
+		return;
+	}
+	end_check(j, j->batches,
+		  n == 0 && !offline
+			  ? "against itself (no bank is pinned to compare with)"
+			  : "against itself");
+}
+
+void method_ledger_export(struct engine *en, const json_t *params,
+			  struct call *c)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f;
+	struct purse *purse = purse_of(en, params, c);
+	struct err e = {0};
+	enum err_code code;
+
+	if (!purse)
+		return;
+	f = open_memstream(&text, &len);
+	if (!f) {
+		refuse(c, ERR_NOMEM, "out of memory");
+		return;
+	}
+	code = book_export_csv(purse->book, f, &e);
+	(void)fclose(f);
+	if (code != ERR_NONE)
+		call_error(c, &e);
+	else
+		call_result(c, json_pack("{ss#}", "csv", text, len));
+	free(text);
+}

@@ -1,0 +1,21 @@
+/* step_text.h - one step of one transaction as a line for people.
+ *
+ * Such as "deposit 10: in a block, tx 0x12ab.., fee 0.0021 ETH". Pure; thread:
+ * any.
+ */
+#ifndef NODE_STEP_TEXT_H
+#define NODE_STEP_TEXT_H
+
+#include "ledger/settle.h"
+#include "node/money/money.h"
+
+#define STEP_TEXT_MAX 512
+
+/* What is done, in a word. `other` is that of a transaction that has no kind of
+ * its own, since only who began it knows: "mint"; NULL: "call". */
+const char *step_kind(enum outbox_kind kind, const char *other);
+/* No fee where nothing is paid, and none of what was not done. Returns out. */
+const char *step_text(const struct money *m, const struct settle_step *st,
+		      const char *other, char out[STEP_TEXT_MAX]);
+
+#endif

@@ -1,0 +1,481 @@
+#include "node/rent/renting.h"
+
+#include "base/clock.h"
+#include "base/eip712.h"
+#include "node/core/engine.h"
+#include "node/money/money.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WATCHERS_MAX 16
+#define HEAD_MS_MAX 15000 /* the head is read this often at least */
+#define STALE_TIMES 8	  /* heads missed until the period is not known */
+#define SAVE_MS 600000	  /* endpoint records are written this often */
+#define WAIT_TICK_MS 100  /* looking whether the wallet is open by now */
+#define WHY_MAX 120
+#define COMMITS_OF_A_TURN 4 /* what a commit releases may stage again */
+#define MONTH_S (30 * 86400)
+#define SECTORS_OF_GIB 1024
+
+enum watch_kind { WATCH_READY, WATCH_HEAD, WATCH_COMMIT };
+
+struct watcher {
+	enum watch_kind kind;
+	void *ctx;
+	renting_ready_fn *ready;
+	void (*head)(void *ctx);
+	void (*commit)(void *ctx, bool ok);
+};
+
+struct renting {
+	struct engine *engine;
+	struct renter_db *db;
+	struct endpoints *peers;
+	struct watcher watchers[WATCHERS_MAX];
+	unsigned n_watchers;
+	struct loop_timer *timer;
+	bool opening, open;
+	int64_t since_ms; /* opening */
+	struct hash32 domain;
+	bool head_known, reading;
+	char no_head[WHY_MAX]; /* why the last reading failed; "": none did */
+	uint64_t block;
+	struct amount free_balance;
+	int64_t head_ms, saved_ms;
+	bool want_commit;
+};
+
+static struct money *money_of(const struct renting *r)
+{
+	return r->engine->money;
+}
+
+static int64_t now_of(const struct renting *r)
+{
+	return loop_now_ms(r->engine->loop);
+}
+
+/* ---- who is told ---- */
+
+static bool watch(struct renting *r, struct watcher w)
+{
+	if (r->n_watchers == WATCHERS_MAX)
+		return false;
+	r->watchers[r->n_watchers++] = w;
+	return true;
+}
+
+void renting_forget(struct renting *r, void *ctx)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < r->n_watchers; i++)
+		if (r->watchers[i].ctx != ctx)
+			r->watchers[n++] = r->watchers[i];
+	r->n_watchers = n;
+}
+
+/* Those of a kind, though the list changes while they are told. */
+static void tell(struct renting *r, enum watch_kind kind, bool ok)
+{
+	struct watcher now[WATCHERS_MAX];
+	unsigned n = r->n_watchers;
+
+	memcpy(now, r->watchers, n * sizeof(*now));
+	for (unsigned i = 0; i < n; i++) {
+		if (now[i].kind != kind)
+			continue;
+		if (kind == WATCH_HEAD)
+			now[i].head(now[i].ctx);
+		else
+			now[i].commit(now[i].ctx, ok);
+	}
+}
+
+static void tell_ready(struct renting *r, const struct err *e)
+{
+	for (unsigned i = 0; i < r->n_watchers;) {
+		struct watcher w = r->watchers[i];
+
+		if (w.kind != WATCH_READY) {
+			i++;
+			continue;
+		}
+		r->watchers[i] = r->watchers[--r->n_watchers];
+		w.ready(w.ctx, e);
+		i = 0; /* it may have changed the list */
+	}
+}
+
+void renting_watch(struct renting *r, void (*fn)(void *ctx), void *ctx)
+{
+	(void)watch(r, (struct watcher){
+			       .kind = WATCH_HEAD, .ctx = ctx, .head = fn});
+}
+
+void renting_on_commit(struct renting *r, void (*fn)(void *ctx, bool ok),
+		       void *ctx)
+{
+	(void)watch(r, (struct watcher){
+			       .kind = WATCH_COMMIT, .ctx = ctx, .commit = fn});
+}
+
+/* ---- whom we know ---- */
+
+static bool load_one(void *ctx, const struct renter_host *h)
+{
+	struct renting *r = ctx;
+	struct endpoint_record rec = {.p = h->endpoint};
+
+	memcpy(rec.sig.bytes, h->endpoint_sig, sizeof(rec.sig.bytes));
+	if (h->has_endpoint)
+		(void)endpoints_take(r->peers, &rec, NULL, clock_unix_s());
+	return true;
+}
+
+static void save_one(void *ctx, const struct endpoint_record *rec)
+{
+	struct renting *r = ctx;
+	struct renter_host h;
+
+	if (renter_db_host(r->db, &h, &rec->p.host, NULL) != ERR_NONE ||
+	    (h.has_endpoint && h.endpoint.time >= rec->p.time))
+		return;
+	h.has_endpoint = true;
+	h.endpoint = rec->p;
+	memcpy(h.endpoint_sig, rec->sig.bytes, sizeof(h.endpoint_sig));
+	if (renter_db_set_host(r->db, &h, NULL) == ERR_NONE)
+		renting_want_commit(r);
+}
+
+static void save_peers(struct renting *r)
+{
+	r->saved_ms = now_of(r);
+	endpoints_each(r->peers, clock_unix_s(), save_one, r);
+}
+
+static enum err_code open_peers(struct renting *r, struct err *e)
+{
+	const struct money *m = money_of(r);
+	struct endpoints_cfg cfg = {
+		.domain = r->domain,
+		.self = renting_me(r),
+		/* a chain of this machine: so are its hosts */
+		.local = strncmp(m->profile.name, "local", 5) == 0,
+		.rng = r->engine->rng,
+	};
+	enum err_code code = endpoints_new(&r->peers, &cfg, e);
+
+	if (code == ERR_NONE)
+		code = renter_db_hosts(r->db, load_one, r, e);
+	return code;
+}
+
+/* ---- opening ---- */
+
+static void end_opening(struct renting *r, const struct err *e)
+{
+	r->opening = false;
+	r->open = !e;
+	if (e && !r->peers) {
+		renter_db_close(r->db);
+		r->db = NULL;
+	}
+	tell_ready(r, e);
+}
+
+static enum err_code open_files(struct renting *r, struct err *e)
+{
+	struct money *m = money_of(r);
+	char path[HOME_PATH_MAX];
+	enum err_code code = money_open_storage(m, e);
+
+	home_file(&r->engine->home, "renter.db", path);
+	if (code == ERR_NONE && !r->db)
+		code = renter_db_open(&r->db, path, e);
+	r->domain = eip712_domain(m->domain.chain_id, &m->domain.bank);
+	if (code == ERR_NONE && !r->peers)
+		code = open_peers(r, e);
+	return code;
+}
+
+/* What stands between us and renting; ERR_NONE: nothing. ERR_CHAIN: it may come
+ * by itself. */
+static enum err_code missing(const struct renting *r, struct err *e)
+{
+	const struct money *m = money_of(r);
+
+	if (!m)
+		return err_fail(e, ERR_STATE,
+				"renting needs a wallet%s%.100s; `seedbank "
+				"wallet new` makes one",
+				r->engine->no_wallet[0] ? ": " : "",
+				r->engine->no_wallet);
+	if (money_only_looks(m))
+		return err_fail(e, ERR_STATE, "the wallet is not open");
+	if (m->open && !m->chain)
+		return err_fail(e, ERR_STATE,
+				"no RPC is configured: `seedbank config rpc "
+				"URL`");
+	if (m->pinned && r->head_known)
+		return ERR_NONE;
+	if (m->trouble.code == ERR_STATE || m->trouble.code == ERR_SIG)
+		return err_fail(e, ERR_STATE, "%s", m->trouble.msg);
+	return err_fail(e, ERR_CHAIN, "the chain has not answered yet: %.120s",
+			m->trouble.code != ERR_NONE ? m->trouble.msg
+			: r->no_head[0]		    ? r->no_head
+						    : "is its RPC reachable?");
+}
+
+static void read_head(struct renting *r);
+
+static void go_on_opening(struct renting *r)
+{
+	struct err e = {0};
+	enum err_code code = missing(r, &e);
+
+	if (code == ERR_CHAIN && now_of(r) - r->since_ms < RENTING_WAIT_MS) {
+		loop_timer_set(r->timer, WAIT_TICK_MS);
+		if (money_of(r)->pinned)
+			read_head(r);
+		return;
+	}
+	if (code == ERR_NONE && open_files(r, &e) == ERR_NONE) {
+		end_opening(r, NULL);
+		loop_timer_set(r->timer, 0);
+		return;
+	}
+	end_opening(r, &e);
+}
+
+void renting_open(struct renting *r, renting_ready_fn *fn, void *ctx)
+{
+	if (!watch(r, (struct watcher){
+			      .kind = WATCH_READY, .ctx = ctx, .ready = fn}))
+		return;
+	if (!r->opening) {
+		r->opening = true;
+		r->since_ms = now_of(r);
+	}
+	loop_timer_set(r->timer, 0);
+}
+
+/* ---- the head ---- */
+
+static int64_t head_every(const struct renting *r)
+{
+	int64_t ms = money_of(r)->profile.block_ms;
+
+	return ms > HEAD_MS_MAX ? HEAD_MS_MAX : ms < 500 ? 500 : ms;
+}
+
+static void on_head(void *ctx, const struct chain_view *at,
+		    const struct chain_answer *answers, size_t n,
+		    const struct err *e)
+{
+	struct renting *r = ctx;
+
+	r->reading = false;
+	if (e || n != 1 || !answers[0].known) {
+		(void)snprintf(r->no_head, sizeof(r->no_head), "%.*s",
+			       WHY_MAX - 1,
+			       e	? e->msg
+			       : n == 1 ? answers[0].why
+					: "");
+		return;
+	}
+	/* a node that lags is not believed: periods do not run backwards */
+	if (!r->head_known || at->block >= r->block) {
+		r->block = at->block;
+		r->free_balance = answers[0].amount;
+		r->head_ms = now_of(r);
+		r->head_known = true;
+	}
+	if (r->opening)
+		loop_timer_set(r->timer, 0);
+	if (r->open)
+		tell(r, WATCH_HEAD, true);
+}
+
+static void read_head(struct renting *r)
+{
+	const struct money *m = money_of(r);
+	const struct chain_ask ask = {.what = CHAIN_ASK_FREE,
+				      .c = m->domain.bank,
+				      .a = m->accounts[SIGNER_STORAGE]};
+
+	if (r->reading || !m->chain)
+		return;
+	r->reading = true;
+	chain_read(m->chain, CHAIN_LATEST, &ask, 1, on_head, r);
+}
+
+void renting_read_head(struct renting *r)
+{
+	if (r->open)
+		read_head(r);
+}
+
+static void on_timer(void *ctx)
+{
+	struct renting *r = ctx;
+
+	if (r->opening && !r->open) {
+		go_on_opening(r);
+		return;
+	}
+	if (r->opening) { /* opened before: who asks again is told */
+		r->opening = false;
+		tell_ready(r, NULL);
+	}
+	if (!r->open)
+		return;
+	read_head(r);
+	endpoints_tick(r->peers, clock_unix_s());
+	if (now_of(r) - r->saved_ms >= SAVE_MS)
+		save_peers(r);
+	loop_timer_set(r->timer, head_every(r));
+}
+
+/* ---- life ---- */
+
+enum err_code renting_new(struct renting **out, struct engine *en,
+			  struct err *e)
+{
+	struct renting *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return err_fail(e, ERR_NOMEM, "renting");
+	r->engine = en;
+	r->timer = loop_timer_new(en->loop, on_timer, r);
+	if (!r->timer) {
+		free(r);
+		return err_fail(e, ERR_NOMEM, "renting");
+	}
+	*out = r;
+	return ERR_NONE;
+}
+
+void renting_free(struct renting *r)
+{
+	struct err e = {0};
+
+	if (!r)
+		return;
+	if (r->open) {
+		save_peers(r);
+		if (renter_db_commit(r->db, &e) != ERR_NONE)
+			log_line(r->engine->log, LOG_ERROR, "rent",
+				 "renter.db was not written text=\"%s\"",
+				 e.msg);
+	}
+	if (r->reading)
+		chain_forget(money_of(r)->chain, r);
+	endpoints_free(r->peers);
+	renter_db_close(r->db);
+	loop_timer_free(r->timer);
+	free(r);
+}
+
+void renting_want_commit(struct renting *r)
+{
+	r->want_commit = true;
+	loop_want_turn_end(r->engine->loop);
+}
+
+void renting_turn_end(struct renting *r)
+{
+	struct err e = {0};
+
+	for (int i = 0; i < COMMITS_OF_A_TURN && r->want_commit; i++) {
+		bool ok = renter_db_commit(r->db, &e) == ERR_NONE;
+
+		r->want_commit = false;
+		if (!ok)
+			log_line(r->engine->log, LOG_ERROR, "rent",
+				 "renter.db was not written text=\"%s\"",
+				 e.msg);
+		tell(r, WATCH_COMMIT, ok);
+	}
+	if (r->want_commit)
+		loop_want_turn_end(r->engine->loop);
+}
+
+/* ---- looking ---- */
+
+struct renter_db *renting_db(struct renting *r)
+{
+	return r->db;
+}
+
+struct endpoints *renting_peers(struct renting *r)
+{
+	return r->peers;
+}
+
+struct address renting_me(const struct renting *r)
+{
+	return money_of(r)->accounts[SIGNER_STORAGE];
+}
+
+struct hash32 renting_domain(const struct renting *r)
+{
+	return r->domain;
+}
+
+bool renting_block(const struct renting *r, uint64_t *block)
+{
+	if (!r->open || now_of(r) - r->head_ms > STALE_TIMES * HEAD_MS_MAX)
+		return false;
+	*block = r->block;
+	return true;
+}
+
+bool renting_period(const struct renting *r, uint32_t *now)
+{
+	uint64_t block;
+
+	if (!renting_block(r, &block) || money_of(r)->period == 0)
+		return false;
+	*now = (uint32_t)(block / money_of(r)->period);
+	return true;
+}
+
+int64_t renting_period_ms(const struct renting *r)
+{
+	const struct money *m = money_of(r);
+
+	return m->profile.block_ms * (int64_t)m->period;
+}
+
+bool renting_free_balance(const struct renting *r, struct amount *out)
+{
+	if (!r->head_known)
+		return false;
+	*out = r->free_balance;
+	return true;
+}
+
+bool renting_rent_of(const struct renting *r, struct amount per_gib_month,
+		     struct amount *rent)
+{
+	const uint64_t div = (uint64_t)MONTH_S * 1000 * SECTORS_OF_GIB;
+
+	return amount_mul_div(rent, NULL, per_gib_month,
+			      (uint64_t)renting_period_ms(r), div - 1, div) &&
+	       amount_fits112(*rent);
+}
+
+bool renting_month_of(const struct renting *r, struct amount rent,
+		      struct amount *per_gib_month)
+{
+	const uint64_t ms = (uint64_t)renting_period_ms(r);
+
+	return ms &&
+	       amount_mul_div(per_gib_month, NULL, rent,
+			      (uint64_t)MONTH_S * 1000 * SECTORS_OF_GIB, 0,
+			      ms) &&
+	       amount_fits112(*per_gib_month);
+}

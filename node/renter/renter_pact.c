@@ -1,0 +1,859 @@
+/* renter_pact.c - one host: what we offered last time, sign, ask, keep, open.
+ * The states stand in renter_agree.h. */
+#include "node/renter/renter_pact.h"
+
+#include "base/clock.h"
+#include "node/money/money.h"
+#include "node/renter/renter_reconcile.h"
+#include "node/renter/renter_running.h"
+#include "storage/rent/rent_rules.h"
+#include "storage/sector/tree.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRIES_MAX 6U /* revisions that a proof overtook */
+
+static int64_t now_of(const struct pact *p)
+{
+	return loop_now_ms(p->all->renter->engine->loop);
+}
+
+static struct renter_db *db_of(const struct pact *p)
+{
+	return p->all->renter->db;
+}
+
+static void enter(struct pact *p, enum pact_state state)
+{
+	p->state = state;
+	p->since_ms = now_of(p);
+	p->again_ms = 0;
+	agree_wake(p->all);
+}
+
+static void drop_revision(struct pact *p)
+{
+	free(p->adds);
+	free(p->cuts);
+	p->adds = NULL;
+	p->cuts = NULL;
+	p->adding = 0;
+	p->n_cuts = 0;
+}
+
+void pact_clear(struct pact *p)
+{
+	const struct money *m = p->all->renter->engine->money;
+
+	if (p->call)
+		rent_call_cancel(p->call);
+	p->call = NULL;
+	signer_forget(m->signer, p);
+	if (m->storage.settle)
+		settle_forget(m->storage.settle, p);
+	drop_revision(p);
+}
+
+/* Is anything lost when it is not done now? */
+static bool is_urgent(const struct pact *p)
+{
+	return p->takes || p->row.state != RENTER_OPENED ||
+	       p->row.signed_.revision > p->row.posted_revision;
+}
+
+void pact_fail(struct pact *p, const struct err *why)
+{
+	struct err e = {0};
+
+	if (p->state >= PACT_DONE)
+		return;
+	pact_clear(p);
+	p->why = *why;
+	agree_say(p->all, p, why->msg);
+	if (why->code != ERR_DB) /* a full disk here is not its fault */
+		renter_met(p->all->renter, &p->host, false, 0);
+	if ((p->takes &&
+	     renter_db_unstage_all(db_of(p), &p->host, &e) != ERR_NONE) ||
+	    (p->row.id && !p->row.posted && p->row.state != RENTER_DRAFT &&
+	     renter_end_agreement(db_of(p), &p->row, &e) != ERR_NONE))
+		log_line(p->all->renter->engine->log, LOG_ERROR, "rent",
+			 "renter.db text=\"%s\"", e.msg);
+	renting_want_commit(p->all->renter->renting);
+	enter(p, is_urgent(p) ? PACT_FAILED : PACT_PUT_OFF);
+}
+
+static void fail_with(struct pact *p, enum err_code code, const char *text)
+{
+	struct err e = {0};
+
+	(void)err_fail(&e, code, "%.150s", text);
+	pact_fail(p, &e);
+}
+
+/* ---- what is offered ---- */
+
+bool pact_is_open(const struct renter_agreement *row)
+{
+	const struct agreement *a = &row->offered, *b = &row->signed_;
+
+	return a->revision > b->revision &&
+	       (a->sectors != b->sectors || a->through != b->through ||
+		amount_cmp(a->earned, b->earned) != 0 ||
+		amount_cmp(a->rate, b->rate) != 0 ||
+		memcmp(&a->root, &b->root, sizeof(a->root)) != 0);
+}
+
+/* The host has not signed it, and says so. Its number stays taken: our word on
+ * it stands. */
+static void close_offer(struct pact *p)
+{
+	const uint32_t revision = p->row.offered.revision;
+	struct err e = {0};
+
+	p->row.offered = p->row.signed_;
+	p->row.offered.revision = revision;
+	if (renter_db_set_agreement(db_of(p), &p->row, &e) != ERR_NONE) {
+		pact_fail(p, &e);
+		return;
+	}
+	renting_want_commit(p->all->renter->renting);
+	enter(p, PACT_OFFER);
+}
+
+/* ---- the revision ---- */
+
+static const struct rent_offer *offer_of(const struct pact *p)
+{
+	return p->peer && !rent_peer_is_gone(p->peer)
+		       ? rent_client_offer(rent_peer_client(p->peer))
+		       : NULL;
+}
+
+uint32_t pact_going(struct renter_db *db, const struct renter_agreement *row)
+{
+	uint32_t *none, all = 0;
+	size_t n;
+
+	if (row->state != RENTER_OPENED || row->signed_.sectors == 0 ||
+	    renter_db_cuts(db, row->id, 0, &none, &n, &all, NULL) != ERR_NONE)
+		return 0;
+	free(none);
+	return all < row->signed_.sectors ? all : row->signed_.sectors - 1;
+}
+
+/* What is cut out of a list of *n: the last fills the gap. One stays, where
+ * nothing is added. */
+static enum err_code cut_list(struct pact *p, struct hash32 *list, size_t *n,
+			      struct err *e)
+{
+	size_t most = RENT_OPS_MAX - p->adding;
+	uint32_t all;
+	enum err_code code;
+
+	if (p->row.state != RENTER_OPENED)
+		return ERR_NONE;
+	code = renter_db_cuts(db_of(p), p->row.id,
+			      most < RENT_CUT_MAX ? most : RENT_CUT_MAX,
+			      &p->cuts, &p->n_cuts, &all, e);
+	if (code != ERR_NONE)
+		return code;
+	if (p->n_cuts && p->n_cuts == *n && p->adding == 0)
+		p->n_cuts--;
+	p->going = all;
+	for (size_t i = 0; i < p->n_cuts; i++)
+		list[p->cuts[i]] = list[--*n];
+	return ERR_NONE;
+}
+
+/* What the list will be: what is there without what goes, and the first staged
+ * sectors. */
+static enum err_code make_list(struct pact *p, struct agreement *a,
+			       struct err *e)
+{
+	struct tree_fold *fold = malloc(sizeof(*fold));
+	struct hash32 *now = NULL;
+	size_t n = 0;
+	enum err_code code =
+		fold ? renter_db_list(db_of(p), p->row.id, &now, &n, e)
+		     : err_fail(e, ERR_NOMEM, "a list of sectors");
+
+	if (code == ERR_NONE && p->takes)
+		code = renter_db_staged_roots(db_of(p), &p->host, RENT_ADD_MAX,
+					      &p->adds, &p->adding, e);
+	if (code == ERR_NONE)
+		code = cut_list(p, now, &n, e);
+	if (code == ERR_NONE && n + p->adding == 0)
+		code = err_fail(e, ERR_STATE, "no sectors");
+	if (code == ERR_NONE) {
+		tree_fold_init(fold, 0);
+		tree_fold_add(fold, now, n);
+		tree_fold_add(fold, p->adds, p->adding);
+		(void)!tree_fold_end(fold, &a->root);
+		a->sectors = (uint32_t)(n + p->adding);
+	}
+	free(now);
+	free(fold);
+	return code;
+}
+
+/* The terms of a first revision; they stay. */
+static enum err_code set_terms(struct pact *p, const struct rent_offer *o,
+			       struct agreement *a, struct err *e)
+{
+	const struct agree *all = p->all;
+	const struct sheet *s = &o->sheet;
+	/* as many as the fund pays for */
+	const uint64_t room = (uint64_t)p->total + agree_spare(p->total);
+	struct amount rent;
+
+	a->start = a->through = all->start;
+	a->end = a->start + all->cfg.periods;
+	a->earned = AMOUNT_ZERO;
+	a->span = s->span;
+	a->terms = o->digest;
+	if (all->cfg.periods < s->min_periods ||
+	    all->cfg.periods > s->max_periods)
+		return err_fail(
+			e, ERR_LIMIT, "it rents for %u to %u periods, not %u",
+			s->min_periods, s->max_periods, all->cfg.periods);
+	if (!agree_cost(&rent, &a->fund, s, p->total, all->cfg.periods) ||
+	    !amount_mul_u64(&a->collateral, s->collateral, room) ||
+	    !amount_mul_u64(&a->penalty, s->penalty, room) ||
+	    !amount_fits112(a->collateral))
+		return err_fail(e, ERR_LIMIT, "its prices pass 112 bits");
+	return ERR_NONE;
+}
+
+static enum err_code check_rules(struct pact *p, const struct sheet *sheet,
+				 const struct rent_facts *facts, bool first,
+				 struct err *e)
+{
+	const struct agree *all = p->all;
+	char why[RENT_WHY_MAX + 1];
+	struct rent_policy policy = {.ahead = RENT_AHEAD};
+	struct rent_case c = {
+		.next = &p->next,
+		.last = first ? NULL : &p->row.signed_,
+		.sheet = sheet,
+		.sheet_live = true,
+		.facts = facts,
+		.policy = &policy,
+		.adds = (uint32_t)p->adding,
+	};
+
+	if (!renting_period(all->renter->renting, &c.now))
+		return err_fail(e, ERR_CHAIN, "the period is not known");
+	if (rent_rule(&p->due, why, &c) != RENT_NO_NONE)
+		return err_fail(e, ERR_STATE, "it would not sign: %s", why);
+	return ERR_NONE;
+}
+
+/* One that is not on the chain yet. */
+static enum err_code make_unopened(struct pact *p, struct err *e)
+{
+	const struct rent_offer *o = offer_of(p);
+	const struct rent_facts facts = {.known = true,
+					 .count = p->row.signed_.number};
+	bool first = p->row.state == RENTER_DRAFT;
+	struct agreement *a = &p->next;
+	struct sheet sheet = o->sheet;
+	enum err_code code = ERR_NONE;
+
+	if (first)
+		code = set_terms(p, o, a, e);
+	else
+		sheet.rent = renter_rent_of(&p->row.signed_);
+	if (code == ERR_NONE &&
+	    !amount_mul_u64(&a->rate, sheet.rent, a->sectors))
+		code = err_fail(e, ERR_LIMIT, "its prices pass 112 bits");
+	return code == ERR_NONE ? check_rules(p, &sheet, &facts, first, e)
+				: code;
+}
+
+/* One that runs. Its fund has to reach for all that is staged, not only for
+ * what this revision takes. */
+static enum err_code make_running(struct pact *p, struct err *e)
+{
+	const uint32_t revision = p->next.revision, sectors = p->next.sectors;
+	const struct hash32 root = p->next.root;
+	/* of all that goes, what this one does not cut */
+	uint32_t rest = pact_going(db_of(p), &p->row);
+	struct renter_running run;
+	struct bank_agreement view;
+	struct renter_step step, all;
+	struct sheet sheet = {.span = p->next.span};
+	uint32_t now;
+	enum err_code code;
+
+	if (!running_read(p->all->renter, &p->row, &run, &view) ||
+	    !renting_period(p->all->renter->renting, &now))
+		return err_fail(e, ERR_CHAIN, "the chain is not known");
+	rest -= rest < p->n_cuts ? rest : (uint32_t)p->n_cuts;
+	code = renter_step(&step, &run, revision, sectors, now, e);
+	if (code == ERR_NONE)
+		code = renter_step(
+			&all, &run, revision,
+			sectors - (uint32_t)p->adding + p->left - rest, now, e);
+	if (code == ERR_NONE &&
+	    !running_top_up(&p->top_up, &run, &all, p->left))
+		code = err_fail(e, ERR_LIMIT, "its prices pass 112 bits");
+	if (code != ERR_NONE || !amount_is_zero(p->top_up))
+		return code;
+	p->next = step.next;
+	p->next.root = root;
+	sheet.rent = run.rent;
+	return check_rules(p, &sheet, &run.facts, false, e);
+}
+
+static enum err_code make_revision(struct pact *p, struct err *e)
+{
+	struct agreement *a = &p->next;
+	enum err_code code;
+
+	drop_revision(p);
+	p->top_up = AMOUNT_ZERO;
+	*a = p->row.signed_;
+	a->revision = p->row.offered.revision + 1;
+	code = make_list(p, a, e);
+	if (code != ERR_NONE)
+		return code;
+	return p->row.posted ? make_running(p, e) : make_unopened(p, e);
+}
+
+static void on_signature(void *ctx, const struct signer_reply *r,
+			 const struct err *error)
+{
+	struct pact *p = ctx;
+	struct err e = {0};
+
+	if (error) {
+		pact_fail(p, error);
+		return;
+	}
+	p->sig = r->u.sig;
+	p->row.offered = p->next;
+	memcpy(p->row.offered_sig, p->sig.bytes, sizeof(p->row.offered_sig));
+	if (renter_db_set_agreement(db_of(p), &p->row, &e) != ERR_NONE) {
+		pact_fail(p, &e);
+		return;
+	}
+	enter(p, PACT_NOTED);
+	renting_want_commit(p->all->renter->renting);
+}
+
+static void sign(struct pact *p);
+
+static void on_topped(void *ctx, const struct settle_result *r,
+		      const struct err *error)
+{
+	struct pact *p = ctx;
+
+	(void)r;
+	if (error)
+		pact_fail(p, error);
+	else if (offer_of(p))
+		sign(p);
+	else
+		enter(p, PACT_OFFER);
+}
+
+static void top_up(struct pact *p)
+{
+	const struct money *m = p->all->renter->engine->money;
+	const struct agreement *a = &p->row.signed_;
+	const struct book_lease which = {a->renter, a->host, a->number};
+	char text[128], amount[MONEY_TEXT_MAX];
+	struct err e = {0};
+
+	if (p->topped) {
+		(void)err_fail(&e, ERR_CHAIN,
+			       "its fund grew, and does not reach");
+		pact_fail(p, &e);
+		return;
+	}
+	p->topped = true;
+	(void)snprintf(text, sizeof(text), "its fund grows by %s",
+		       money_text(m, p->top_up, amount));
+	agree_say(p->all, p, text);
+	enter(p, PACT_TOP_UP);
+	settle_top_up(m->storage.settle, &which, p->top_up, NULL, on_topped, p);
+}
+
+static void sign(struct pact *p)
+{
+	struct money *m = p->all->renter->engine->money;
+	struct signer_request q = {
+		.type = SIGNER_AGREEMENT,
+		.u.agreement = {.chain_id = m->domain.chain_id,
+				.bank = m->domain.bank}};
+	struct err e = {0};
+
+	if (make_revision(p, &e) != ERR_NONE) {
+		pact_fail(p, &e);
+		return;
+	}
+	if (!amount_is_zero(p->top_up)) {
+		top_up(p);
+		return;
+	}
+	/* the host can open what we sign */
+	if (purse_follow(&m->storage, &p->next, &e) != ERR_NONE) {
+		pact_fail(p, &e);
+		return;
+	}
+	q.u.agreement.agreement = p->next;
+	enter(p, PACT_SIGN);
+	if (signer_ask(m->signer, &q, on_signature, p, &e) != ERR_NONE)
+		pact_fail(p, &e);
+}
+
+/* ---- asking the host ---- */
+
+static enum err_code make_cuts(struct pact *p, struct err *e)
+{
+	enum err_code code = ERR_NONE;
+
+	for (size_t i = 0; code == ERR_NONE && i < p->n_cuts; i++)
+		code = renter_db_cut(db_of(p), p->row.id, p->cuts[i], e);
+	return code;
+}
+
+/* Signed by both: the list and both signatures become ours in one commit. */
+static void keep(struct pact *p, const struct rent_signed_revision *r)
+{
+	struct renter_agreement *row = &p->row;
+	struct err e = {0};
+
+	row->signed_ = r->a;
+	memcpy(row->renter_sig, r->renter_sig.bytes, sizeof(row->renter_sig));
+	memcpy(row->host_sig, r->host_sig.bytes, sizeof(row->host_sig));
+	if (row->state == RENTER_DRAFT)
+		row->state = RENTER_UNOPENED;
+	p->left -= p->left < p->adding ? p->left : (uint32_t)p->adding;
+	if (make_cuts(p, &e) != ERR_NONE ||
+	    renter_db_sign_staged(db_of(p), row->id, &p->host, p->adding,
+				  clock_unix_s(), &e) != ERR_NONE ||
+	    renter_db_set_agreement(db_of(p), row, &e) != ERR_NONE) {
+		pact_fail(p, &e);
+		return;
+	}
+	drop_revision(p);
+	enter(p, PACT_KEPT);
+	renting_want_commit(p->all->renter->renting);
+}
+
+/* Its view of the chain may lag behind ours. */
+static bool is_for_later(const struct rent_result *r)
+{
+	return r->fate == RENT_LATE ||
+	       (r->fate == RENT_REFUSED &&
+		(r->code == RENT_NO_CHAIN || r->code == RENT_NO_BUSY ||
+		 r->code == RENT_NO_REVISION));
+}
+
+/* It does not see yet that the fund grew. */
+static bool is_unseen(const struct pact *p, const struct rent_result *r)
+{
+	return p->topped && r->fate == RENT_REFUSED && r->code == RENT_NO_FUNDS;
+}
+
+/* A proof settled more than we knew, or the period turned: another is made. */
+static bool is_overtaken(struct pact *p, const struct rent_result *r)
+{
+	return p->row.posted && r->fate == RENT_REFUSED &&
+	       r->code == RENT_NO_PERIODS && ++p->tries < TRIES_MAX;
+}
+
+static void on_revised(void *ctx, const struct rent_result *r)
+{
+	struct pact *p = ctx;
+
+	p->call = NULL;
+	if (r->fate == RENT_DONE)
+		keep(p, r->revision);
+	else if ((is_for_later(r) || is_unseen(p, r)) &&
+		 now_of(p) - p->since_ms < AGREE_HOST_MS)
+		p->again_ms = now_of(p) + AGREE_AGAIN_MS;
+	else if (is_overtaken(p, r)) {
+		enter(p, PACT_OFFER);
+		p->reread = true;
+		p->again_ms = now_of(p) + AGREE_AGAIN_MS;
+	} else
+		fail_with(p, ERR_STATE, r->why ? r->why : "it did not sign");
+}
+
+/* A host signs one revision at a time, and has several agreements. */
+static bool is_busy(const struct pact *p)
+{
+	const struct agree *a = p->all;
+
+	for (unsigned i = 0; i < a->n; i++)
+		if (&a->pacts[i] != p && a->pacts[i].peer == p->peer &&
+		    a->pacts[i].state == PACT_ASKED && a->pacts[i].call)
+			return true;
+	return false;
+}
+
+static void ask(struct pact *p)
+{
+	struct rent_revise_ask q = {.a = p->next,
+				    .sig = p->sig,
+				    .cuts = p->cuts,
+				    .n_cuts = (uint32_t)p->n_cuts,
+				    .adds = p->adds,
+				    .n_adds = (uint32_t)p->adding,
+				    .due = p->due};
+	int64_t since = p->since_ms;
+	struct err e = {0};
+
+	if (p->state != PACT_ASKED)
+		since = now_of(p);
+	enter(p, PACT_ASKED);
+	p->since_ms = since;
+	if (is_busy(p)) {
+		p->again_ms = now_of(p) + AGREE_AGAIN_MS;
+		return;
+	}
+	p->call = rent_call_revise(rent_peer_client(p->peer), &q, on_revised, p,
+				   &e);
+	if (!p->call)
+		pact_fail(p, &e);
+	else
+		rent_peer_wake(p->peer);
+}
+
+/* ---- what was offered in another run ---- */
+
+/* Is the list of what the host holds what we have and the first staged ones?
+ * Then it was signed, and we know what is in it. */
+static bool is_offered_list(struct pact *p, const struct agreement *held)
+{
+	struct agreement a = {0};
+	struct err e = {0};
+
+	drop_revision(p);
+	return make_list(p, &a, &e) == ERR_NONE && a.sectors == held->sectors &&
+	       memcmp(&a.root, &held->root, sizeof(a.root)) == 0;
+}
+
+/* More was removed, or staged, since that was offered: which of our sectors are
+ * in it the host's list says. */
+static void on_list(void *ctx, const struct rent_result *r)
+{
+	struct pact *p = ctx;
+	struct err e = {0};
+
+	p->call = NULL;
+	if (r->fate != RENT_DONE) {
+		fail_with(p, ERR_STATE, r->why ? r->why : "it did not answer");
+		return;
+	}
+	if (renter_db_adopt_list(db_of(p), p->row.id, &p->host, r->roots,
+				 r->n_roots, clock_unix_s(), &e) != ERR_NONE) {
+		pact_fail(p, &e);
+		return;
+	}
+	drop_revision(p); /* nothing is left to be added or cut of it */
+	keep(p, &p->held);
+}
+
+static void look_up_list(struct pact *p,
+			 const struct rent_signed_revision *held)
+{
+	struct err e = {0};
+
+	p->held = *held;
+	p->call = rent_call_list(rent_peer_client(p->peer), &p->held.a, on_list,
+				 p, &e);
+	if (!p->call)
+		pact_fail(p, &e);
+	else
+		rent_peer_wake(p->peer);
+}
+
+static void on_newest(void *ctx, const struct rent_result *r)
+{
+	struct pact *p = ctx;
+	const struct rent_signed_revision *held = r->revision;
+
+	p->call = NULL;
+	if (r->fate == RENT_REFUSED && r->code == RENT_NO_UNKNOWN) {
+		close_offer(p);
+	} else if (is_for_later(r)) {
+		p->again_ms = now_of(p) + AGREE_AGAIN_MS;
+	} else if (r->fate != RENT_DONE) {
+		fail_with(p, ERR_STATE, r->why ? r->why : "it did not answer");
+	} else if (held->a.revision == p->row.signed_.revision &&
+		   p->row.state != RENTER_DRAFT) {
+		close_offer(p);
+	} else if (is_offered_list(p, &held->a)) {
+		keep(p, held);
+	} else {
+		look_up_list(p, held);
+	}
+}
+
+static void mend(struct pact *p)
+{
+	struct err e = {0};
+	const struct agreement *known =
+		p->row.state == RENTER_DRAFT ? NULL : &p->row.signed_;
+
+	p->again_ms = 0;
+	p->call = rent_call_newest(rent_peer_client(p->peer),
+				   p->row.signed_.number, known, on_newest, p,
+				   &e);
+	if (!p->call)
+		pact_fail(p, &e);
+	else
+		rent_peer_wake(p->peer);
+}
+
+/* ---- the chain ---- */
+
+static void on_step(void *ctx, const struct settle_step *st)
+{
+	struct pact *p = ctx;
+
+	if (st->step == OUTBOX_SENT) {
+		agree_say(p->all, p,
+			  "the agreement is on its way to the chain");
+	} else if (st->step == OUTBOX_TROUBLE && !p->troubled) {
+		p->troubled = true;
+		agree_say(p->all, p, st->text);
+	}
+}
+
+/* It is there, whoever posted it. */
+static void told(struct pact *p)
+{
+	struct renter_running run;
+	struct bank_agreement view;
+	struct err e = {0};
+
+	p->row.state = RENTER_OPENED;
+	p->row.posted = true;
+	p->row.posted_revision = p->row.signed_.revision;
+	p->row.fund = p->row.signed_.fund;
+	if (running_read(p->all->renter, &p->row, &run, &view))
+		p->row.fund = book_fund_left(&view);
+	if (renter_db_set_agreement(db_of(p), &p->row, &e) != ERR_NONE) {
+		pact_fail(p, &e);
+		return;
+	}
+	renting_want_commit(p->all->renter->renting);
+	renting_read_head(p->all->renter->renting);
+	agree_say(p->all, p, "the agreement is on the chain");
+	enter(p, PACT_DONE);
+}
+
+static bool is_posted(struct pact *p, struct renter_running *run,
+		      struct bank_agreement *view)
+{
+	return running_read(p->all->renter, &p->row, run, view) &&
+	       view->state == BANK_AGREEMENT_OPEN &&
+	       view->revision >= p->row.signed_.revision;
+}
+
+static void on_posted_else(void *ctx, const struct err *error)
+{
+	struct pact *p = ctx;
+	struct renter_running run;
+	struct bank_agreement view;
+
+	if (!error && is_posted(p, &run, &view))
+		told(p);
+	else
+		pact_fail(p, &p->why);
+}
+
+static void on_settled(void *ctx, const struct settle_result *r,
+		       const struct err *error)
+{
+	struct pact *p = ctx;
+
+	(void)r;
+	if (!error) {
+		told(p);
+		return;
+	}
+	/* the host may have been quicker */
+	p->why = *error;
+	settle_refresh(p->all->renter->engine->money->storage.settle,
+		       on_posted_else, p);
+}
+
+static void post(struct pact *p)
+{
+	struct settle *s = p->all->renter->engine->money->storage.settle;
+	struct settle_signed what = {.a = p->row.signed_};
+
+	memcpy(what.renter.bytes, p->row.renter_sig, sizeof(what.renter.bytes));
+	memcpy(what.host.bytes, p->row.host_sig, sizeof(what.host.bytes));
+	enter(p, PACT_CHAIN);
+	if (p->row.posted)
+		settle_revise(s, &what, on_step, on_settled, p);
+	else
+		settle_open(s, &what, on_step, on_settled, p);
+}
+
+/* True: the newest revision is as good as signed, and is to be posted or there
+ * already. False: another is needed, the bank takes this one no more. */
+static bool is_timely(struct pact *p)
+{
+	struct renter_running run;
+	struct bank_agreement view;
+	uint32_t now;
+
+	return !p->row.posted || is_posted(p, &run, &view) ||
+	       !renting_period(p->all->renter->renting, &now) ||
+	       !running_read(p->all->renter, &p->row, &run, &view) ||
+	       !renter_stale(&run, view.rate, now);
+}
+
+static void post_or_end(struct pact *p)
+{
+	struct renter_running run;
+	struct bank_agreement view;
+
+	if (p->row.posted && is_posted(p, &run, &view))
+		told(p);
+	else
+		post(p);
+}
+
+/* ---- what is next ---- */
+
+static uint32_t staged_of(struct pact *p)
+{
+	struct hash32 *roots;
+	size_t n = 0;
+	struct err e = {0};
+
+	if (!p->takes)
+		return 0;
+	if (renter_db_staged_roots(db_of(p), &p->host, 1, &roots, &n, &e) !=
+	    ERR_NONE)
+		pact_fail(p, &e);
+	else
+		free(roots);
+	return (uint32_t)n;
+}
+
+void pact_go_on(struct pact *p)
+{
+	uint32_t staged;
+
+	if (p->state >= PACT_DONE)
+		return;
+	if (!p->peer) {
+		fail_with(p, ERR_LIMIT, "too many hosts");
+		return;
+	}
+	if (p->state == PACT_DRAFTED && pact_is_open(&p->row)) {
+		enter(p, PACT_MENDING);
+		mend(p);
+		return;
+	}
+	staged = staged_of(p);
+	if (p->state >= PACT_DONE)
+		return;
+	if (staged == 0 && pact_going(db_of(p), &p->row) == 0 &&
+	    p->row.state != RENTER_DRAFT && is_timely(p))
+		post_or_end(p);
+	else if (offer_of(p))
+		sign(p);
+	else
+		enter(p, PACT_OFFER);
+}
+
+static void on_offer(void *ctx, const struct rent_result *r)
+{
+	struct pact *p = ctx;
+
+	(void)r;
+	p->call = NULL; /* the tick looks at what is there now */
+	p->again_ms = now_of(p) + AGREE_AGAIN_MS;
+}
+
+static void want_offer(struct pact *p)
+{
+	p->call = rent_call_offer(rent_peer_client(p->peer), on_offer, p, NULL);
+	if (p->call)
+		rent_peer_wake(p->peer);
+}
+
+static void on_read(void *ctx, const struct err *error)
+{
+	struct pact *p = ctx;
+
+	if (error)
+		pact_fail(p, error);
+	else if (offer_of(p))
+		sign(p);
+	else
+		enter(p, PACT_OFFER);
+}
+
+static void read_chain(struct pact *p)
+{
+	p->reread = false;
+	enter(p, PACT_READ);
+	settle_refresh(p->all->renter->engine->money->storage.settle, on_read,
+		       p);
+}
+
+void pact_committed(struct pact *p, bool ok)
+{
+	if (p->state != PACT_NOTED && p->state != PACT_KEPT)
+		return;
+	if (!ok)
+		fail_with(p, ERR_DB, "renter.db could not be written");
+	else if (p->state == PACT_NOTED)
+		ask(p);
+	else
+		pact_go_on(p);
+}
+
+void pact_tick(struct pact *p)
+{
+	int64_t now = now_of(p);
+
+	if (p->state != PACT_OFFER && p->state != PACT_ASKED &&
+	    p->state != PACT_MENDING)
+		return;
+	if (rent_peer_is_gone(p->peer)) {
+		fail_with(p, ERR_STATE, rent_peer_why(p->peer));
+		return;
+	}
+	if (!p->waited && is_urgent(p) && rent_peer_is_away(p->peer)) {
+		p->waited = true;
+		agree_say(p->all, p,
+			  "it cannot be reached, and is waited for: two "
+			  "minutes at the most");
+	}
+	if (now - p->since_ms >=
+	    (is_urgent(p) ? AGREE_HOST_MS : AGREE_CUT_MS)) {
+		fail_with(p, ERR_STATE, "it does not answer");
+		return;
+	}
+	if (p->state == PACT_OFFER && offer_of(p) &&
+	    (!p->reread || now >= p->again_ms)) {
+		if (p->call)
+			rent_call_cancel(p->call);
+		p->call = NULL;
+		if (p->reread)
+			read_chain(p);
+		else
+			sign(p);
+	} else if (!p->call && now >= p->again_ms) {
+		if (p->state == PACT_OFFER)
+			want_offer(p);
+		else if (p->state == PACT_ASKED)
+			ask(p);
+		else
+			mend(p);
+	}
+}

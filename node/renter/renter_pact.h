@@ -1,0 +1,87 @@
+/* renter_pact.h - what renter_agree.c (which agreements there are to be) and
+ * renter_pact.c (one host: sign, ask, keep, open) share; nobody else includes
+ * it. */
+#ifndef NODE_RENTER_PACT_H
+#define NODE_RENTER_PACT_H
+
+#include "contracts-abi/bank.h"
+#include "node/renter/renter_agree.h"
+
+enum pact_state {
+	PACT_DRAFTED,
+	PACT_MENDING, /* did the host sign what we offered last time? */
+	PACT_OFFER,
+	PACT_READ,   /* what the chain says of it */
+	PACT_TOP_UP, /* its fund grows */
+	PACT_SIGN,
+	PACT_NOTED,
+	PACT_ASKED,
+	PACT_KEPT,
+	PACT_CHAIN,
+	PACT_DONE,
+	PACT_FAILED,
+	PACT_PUT_OFF, /* nothing of it is urgent */
+};
+
+struct pact {
+	struct agree *all;
+	struct address host;
+	struct rent_peer *peer;
+	enum pact_state state;
+	struct renter_agreement row;
+	bool takes;	     /* what is staged at the host is for it */
+	uint32_t total;	     /* sectors staged at the beginning */
+	uint32_t left;	     /* of them, not in a list yet */
+	size_t adding;	     /* in the revision under way */
+	struct hash32 *adds; /* heap */
+	uint32_t *cuts;	     /* heap, falling */
+	size_t n_cuts;
+	uint32_t going; /* sectors that are to be cut, in all */
+	struct rent_signed_revision held; /* whose list is looked up */
+	struct agreement next;		  /* the revision under way */
+	struct sig64 sig;
+	struct amount due;
+	struct rent_call *call;
+	struct amount top_up; /* the fund needs it before the revision */
+	bool topped, reread;
+	bool waited;   /* it was told that the host is away */
+	bool troubled; /* and that its transaction has trouble */
+	unsigned tries;
+	int64_t since_ms, again_ms;
+	struct err why;
+};
+
+struct agree {
+	struct renter *renter;
+	struct agree_cfg cfg;
+	const struct agree_ops *ops;
+	void *ctx;
+	struct loop_timer *timer;
+	struct rent_listener listener;
+	struct pact *pacts; /* heap */
+	unsigned n;
+	unsigned gone;	/* that never came to be: what lay there is to be stored
+			 * again */
+	uint32_t start; /* of agreements that are drafted in this run */
+	bool signing, reading, ended, told;
+	struct err why;
+};
+
+/* We offered something that the host may have signed without our knowing. */
+bool pact_is_open(const struct renter_agreement *row);
+/* Sectors that its next revisions can cut: an empty list is none. */
+uint32_t pact_going(struct renter_db *db, const struct renter_agreement *row);
+/* Begins, or goes on: looks what is next for it. */
+void pact_go_on(struct pact *p);
+/* Our changes were committed, or lost. */
+void pact_committed(struct pact *p, bool ok);
+/* Time goes by; the host came up, or went. */
+void pact_tick(struct pact *p);
+void pact_fail(struct pact *p, const struct err *why);
+void pact_clear(struct pact *p);
+
+/* agree.c: a pact ended, or wants to be looked at. */
+void agree_wake(struct agree *a);
+void agree_say(struct agree *a, const struct pact *p, const char *text);
+
+#endif

@@ -1,0 +1,508 @@
+#include "node/renter/renter_publish.h"
+
+#include "base/clock.h"
+#include "node/rent/object_put.h"
+#include "node/renter/renter_agree.h"
+#include "node/renter/renter_records.h"
+#include "storage/object/segment.h"
+#include "storage/rent/renter_catalogue.h"
+#include "storage/rent/renter_placement.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ENTRY_BYTES 64	/* of an entry, with a path as long again */
+#define OBJECT_BYTES 64 /* of an object, of an agreement */
+
+/* What the catalogue's upload reads: it may outlive the publish. */
+struct text {
+	uint8_t *bytes;
+	size_t len;
+	unsigned refs;
+};
+
+struct publish {
+	struct renter *renter;
+	struct publish_cfg cfg;
+	const struct publish_ops *ops;
+	void *ctx;
+	struct text *text;
+	uint64_t sequence;
+	struct renter_object object; /* the catalogue's */
+	struct object_keys keys;
+	struct object_put *put;
+	struct agree *agree;
+	struct records *records;
+	struct loop_timer *timer; /* ends are told from there */
+	unsigned round;
+	bool ended, told, marking;
+	struct publish_result result;
+	struct err why;
+};
+
+static void text_unref(struct text *t)
+{
+	if (!t || --t->refs > 0)
+		return;
+	free(t->bytes);
+	free(t);
+}
+
+/* ---- ending ---- */
+
+static void end(struct publish *p, const struct err *why)
+{
+	if (p->ended)
+		return;
+	p->ended = true;
+	if (why)
+		p->why = *why;
+	loop_timer_set(p->timer, 0);
+}
+
+static void on_timer(void *ctx)
+{
+	struct publish *p = ctx;
+	struct publish_result result;
+	struct err why;
+
+	if (!p->ended || p->told)
+		return;
+	/* it may be freed while these are read */
+	result = p->result;
+	why = p->why;
+	p->told = true;
+	p->ops->ended(p->ctx, &result, why.code == ERR_NONE ? NULL : &why);
+}
+
+/* ---- the end: what was put is stored ---- */
+
+struct marking {
+	struct publish *p;
+	struct renter_object found[PUBLISH_OBJECTS_MAX + 16];
+	size_t n;
+};
+
+static bool is_published(const struct publish *p, int64_t id)
+{
+	for (size_t i = 0; i < p->cfg.objects_n; i++)
+		if (p->cfg.objects[i] == id)
+			return true;
+	return id == p->object.id;
+}
+
+/* Ours become STORED; a catalogue of before has done its work. */
+static bool find_marked(void *ctx, const struct renter_object *o)
+{
+	struct marking *m = ctx;
+	bool ours = is_published(m->p, o->id);
+
+	if (!ours && !(o->catalogue && o->state != RENTER_DROPPING))
+		return true;
+	if (m->n == sizeof(m->found) / sizeof(*m->found))
+		return false;
+	m->found[m->n] = *o;
+	m->found[m->n].state = ours ? RENTER_STORED : RENTER_DROPPING;
+	m->found[m->n++].put = 0;
+	return true;
+}
+
+static void mark(struct publish *p)
+{
+	struct marking *m = calloc(1, sizeof(*m));
+	struct err e = {0};
+	uint64_t n;
+	enum err_code code = m ? ERR_NONE : err_fail(&e, ERR_NOMEM, "a change");
+
+	if (m)
+		m->p = p;
+	if (code == ERR_NONE)
+		code = renter_db_objects(p->renter->db, find_marked, m, &e);
+	for (size_t i = 0; code == ERR_NONE && i < m->n; i++)
+		code = renter_db_set_object(p->renter->db, &m->found[i], &e);
+	/* files that were replaced leave objects behind */
+	if (code == ERR_NONE)
+		code = renter_db_drop_unused(p->renter->db, &n, &e);
+	if (code == ERR_NONE)
+		code = renter_db_remove_dropped(p->renter->db, &n, &e);
+	if (code == ERR_NONE)
+		code = renter_db_set_number(p->renter->db, RENTER_UNPUBLISHED,
+					    0, &e);
+	if (code == ERR_NONE)
+		code = renter_db_set_number(p->renter->db, RENTER_CATALOGUE,
+					    p->sequence, &e);
+	free(m);
+	if (code != ERR_NONE) {
+		end(p, &e);
+		return;
+	}
+	p->marking = true;
+	renting_want_commit(p->renter->renting);
+}
+
+static void on_commit(void *ctx, bool ok)
+{
+	struct publish *p = ctx;
+	struct err e = {0};
+
+	if (!p->marking)
+		return;
+	p->marking = false;
+	if (!ok)
+		(void)err_fail(&e, ERR_DB, "renter.db could not be written");
+	end(p, ok ? NULL : &e);
+}
+
+/* ---- records ---- */
+
+static void on_records(void *ctx, const struct records_result *r,
+		       const struct err *error)
+{
+	struct publish *p = ctx;
+	struct err e = {0};
+
+	p->result.hosts = r->hosts;
+	p->result.told = r->told;
+	if (error)
+		e = *error;
+	else if (r->newer * 2 > r->hosts)
+		(void)err_fail(&e, ERR_STATE,
+			       "%u of %u hosts have a newer list of what is "
+			       "stored: this renter.db is an old copy, or "
+			       "another home uses the account. Use that one, "
+			       "or `seedbank restore` into a new --home",
+			       r->newer, r->hosts);
+	else if (r->told * 2 < r->hosts ||
+		 (r->told < p->cfg.k && r->told < r->hosts))
+		(void)err_fail(&e, ERR_STATE,
+			       "only %u of %u hosts took the records of where "
+			       "the sectors lie; run the command again",
+			       r->told, r->hosts);
+	if (e.code != ERR_NONE)
+		end(p, &e);
+	else
+		mark(p);
+}
+
+static void tell_records(struct publish *p)
+{
+	int64_t ids[PUBLISH_OBJECTS_MAX + 1];
+	struct object_head head = {.sequence = p->sequence,
+				   .k = (uint8_t)p->object.k,
+				   .n = (uint8_t)p->object.n,
+				   .segments = (uint16_t)p->object.segments,
+				   .size = p->text->len,
+				   .time_s = clock_unix_s()};
+	struct err e = {0};
+
+	memcpy(head.full, p->keys.full, sizeof(head.full));
+	memcpy(ids, p->cfg.objects, p->cfg.objects_n * sizeof(*ids));
+	ids[p->cfg.objects_n] = p->object.id;
+	p->ops->step(p->ctx, "telling the hosts where everything lies");
+	if (records_start(&p->records, p->renter, ids, p->cfg.objects_n + 1,
+			  &head, on_records, p, &e) != ERR_NONE)
+		end(p, &e);
+}
+
+/* ---- agreements ---- */
+
+static void put_catalogue(struct publish *p);
+
+static void on_step(void *ctx, const char *text)
+{
+	struct publish *p = ctx;
+
+	p->ops->step(p->ctx, text);
+}
+
+static void on_agreed(void *ctx, unsigned done, unsigned failed,
+		      const struct err *error)
+{
+	struct publish *p = ctx;
+	struct err e = {0};
+
+	agree_free(p->agree);
+	p->agree = NULL;
+	p->result.agreements += done;
+	if (error) {
+		end(p, error);
+	} else if (failed == 0) {
+		tell_records(p);
+	} else if (++p->round == PUBLISH_ROUNDS) {
+		(void)err_fail(&e, ERR_STATE,
+			       "%u hosts did not sign or could not be paid; "
+			       "what others signed stays: run the command "
+			       "again",
+			       failed);
+		end(p, &e);
+	} else {
+		p->ops->step(p->ctx, "shards that lost their host go to "
+				     "others");
+		if (p->ops->again)
+			p->ops->again(p->ctx);
+		else
+			put_catalogue(p);
+	}
+}
+
+static const struct agree_ops agree_ops = {.step = on_step, .ended = on_agreed};
+
+static void agree(struct publish *p)
+{
+	const struct agree_cfg cfg = {.periods = p->cfg.periods,
+				      .least = p->cfg.least,
+				      .cut = p->cfg.cut};
+	struct err e = {0};
+
+	p->ops->step(p->ctx, "signing with the hosts");
+	if (agree_start(&p->agree, p->renter, &cfg, &agree_ops, p, &e) !=
+	    ERR_NONE)
+		end(p, &e);
+}
+
+/* ---- the catalogue ---- */
+
+static enum err_code read_text(void *stream, uint64_t off, uint8_t *buf,
+			       size_t len, size_t *got, struct err *e)
+{
+	const struct text *t = stream;
+	size_t left = off < t->len ? t->len - (size_t)off : 0;
+
+	(void)e;
+	*got = len < left ? len : left;
+	memcpy(buf, t->bytes + (off < t->len ? off : 0), *got);
+	return ERR_NONE;
+}
+
+static void on_progress(void *ctx, const struct upload_progress *progress)
+{
+	(void)ctx;
+	(void)progress;
+}
+
+static void on_starved(void *ctx, const struct err *why)
+{
+	end(ctx, why);
+}
+
+static void on_put(void *ctx, const struct renter_object *o,
+		   const struct err *e)
+{
+	struct publish *p = ctx;
+
+	object_put_free(p->put);
+	p->put = NULL;
+	if (e) {
+		end(p, e);
+		return;
+	}
+	p->object = *o;
+	agree(p);
+}
+
+static void on_text_freed(void *stream)
+{
+	text_unref(stream);
+}
+
+static const struct object_put_ops put_ops = {
+	.read = read_text,
+	.progress = on_progress,
+	.starved = on_starved,
+	.ended = on_put,
+	.freed = on_text_freed,
+};
+
+static void put_catalogue(struct publish *p)
+{
+	struct object_put_cfg cfg = {.placing = p->cfg.placing,
+				     .keys = p->keys,
+				     .object = p->object,
+				     .ops = &put_ops,
+				     .ctx = p,
+				     .stream = p->text};
+	struct err e = {0};
+
+	if (object_put_start(&p->put, p->renter, &cfg, &e) == ERR_NONE)
+		p->text->refs++;
+	else
+		end(p, &e);
+	object_keys_clear(&cfg.keys);
+}
+
+/* A new one, noted long before a head with it leaves: after a run that was cut
+ * off no two heads are alike. */
+static enum err_code take_sequence(struct publish *p, struct err *e)
+{
+	struct renter_db *db = p->renter->db;
+	uint64_t taken = 0;
+	enum err_code code =
+		renter_db_number(db, RENTER_CATALOGUE, &p->sequence, e);
+
+	if (code == ERR_NONE)
+		code = renter_db_number(db, RENTER_SEQUENCE, &taken, e);
+	if (taken > p->sequence)
+		p->sequence = taken;
+	p->sequence++;
+	return code == ERR_NONE ? renter_db_set_number(db, RENTER_SEQUENCE,
+						       p->sequence, e)
+				: code;
+}
+
+static enum err_code encode(struct publish *p, struct err *e)
+{
+	enum err_code code = take_sequence(p, e);
+	struct catalogue *c = NULL;
+
+	p->text = calloc(1, sizeof(*p->text));
+	if (!p->text)
+		return err_fail(e, ERR_NOMEM, "a catalogue");
+	p->text->refs = 1;
+	if (code == ERR_NONE)
+		code = renter_catalogue_build(
+			&c, p->renter->db, p->renter->master, p->sequence,
+			p->cfg.objects, p->cfg.objects_n, e);
+	if (code == ERR_NONE)
+		code = catalogue_encode(&p->text->bytes, &p->text->len, c, e);
+	catalogue_free(c);
+	return code;
+}
+
+static enum err_code make_object(struct publish *p, struct err *e)
+{
+	uint8_t full[OBJECT_KEY_LEN];
+	struct rng rng = rng_system();
+	enum err_code code;
+
+	p->object = (struct renter_object){.state = RENTER_PUTTING,
+					   .catalogue = true,
+					   .k = (uint16_t)p->cfg.k,
+					   .n = (uint16_t)p->cfg.n};
+	rng_fill(&rng, full, sizeof(full));
+	code = renter_wrap_key(&p->object, &p->keys, p->renter->master, full,
+			       &rng, e);
+	if (code == ERR_NONE)
+		code = renter_db_add_object(p->renter->db, &p->object, e);
+	memset(full, 0, sizeof(full));
+	return code;
+}
+
+static bool count_entry(void *ctx, const struct renter_file *f)
+{
+	uint64_t *bytes = ctx;
+
+	*bytes += ENTRY_BYTES + strlen(f->path) +
+		  (f->target ? strlen(f->target) : 0);
+	return true;
+}
+
+static bool count_object(void *ctx, const struct renter_object *o)
+{
+	uint64_t *bytes = ctx;
+
+	(void)o;
+	*bytes += OBJECT_BYTES;
+	return true;
+}
+
+uint32_t publish_catalogue_segments(struct renter *r, unsigned k,
+				    uint64_t entries, uint64_t path_bytes)
+{
+	uint64_t bytes = 65536 + entries * ENTRY_BYTES + path_bytes;
+
+	/* a guess: what cannot be counted is told by the upload */
+	(void)!renter_db_files(r->db, NULL, count_entry, &bytes, NULL);
+	(void)!renter_db_objects(r->db, count_object, &bytes, NULL);
+	return (uint32_t)(1 + bytes / segment_plain_len(k));
+}
+
+/* ---- catalogues of runs that were cut off ---- */
+
+struct leftover {
+	struct renter_object at[16];
+	size_t n;
+};
+
+static bool find_leftover(void *ctx, const struct renter_object *o)
+{
+	struct leftover *l = ctx;
+
+	if (o->catalogue && o->state == RENTER_PUTTING &&
+	    l->n < sizeof(l->at) / sizeof(*l->at))
+		l->at[l->n++] = *o;
+	return true;
+}
+
+/* Nothing of them need be agreed on any more. */
+static enum err_code drop_leftovers(struct renter *r, struct err *e)
+{
+	struct leftover l = {.n = 0};
+	enum err_code code = renter_db_objects(r->db, find_leftover, &l, e);
+
+	for (size_t i = 0; code == ERR_NONE && i < l.n; i++) {
+		struct err why = {0};
+
+		code = renter_db_remove_object(r->db, l.at[i].id, &why);
+		if (code == ERR_STATE) { /* lists name its sectors */
+			l.at[i].state = RENTER_DROPPING;
+			code = renter_db_set_object(r->db, &l.at[i], &why);
+		}
+		if (code != ERR_NONE)
+			*e = why;
+	}
+	return code;
+}
+
+/* ---- life ---- */
+
+enum err_code publish_start(struct publish **out, struct renter *r,
+			    const struct publish_cfg *cfg,
+			    const struct publish_ops *ops, void *ctx,
+			    struct err *e)
+{
+	struct publish *p = calloc(1, sizeof(*p));
+	enum err_code code = ERR_NONE;
+
+	if (!p)
+		return err_fail(e, ERR_NOMEM, "a change");
+	p->renter = r;
+	p->cfg = *cfg;
+	p->ops = ops;
+	p->ctx = ctx;
+	p->timer = loop_timer_new(r->engine->loop, on_timer, p);
+	if (!p->timer)
+		code = err_fail(e, ERR_NOMEM, "a change");
+	if (code == ERR_NONE)
+		code = drop_leftovers(r, e);
+	if (code == ERR_NONE)
+		code = encode(p, e);
+	if (code == ERR_NONE)
+		code = make_object(p, e);
+	if (code != ERR_NONE) {
+		publish_free(p);
+		return code;
+	}
+	renting_on_commit(r->renting, on_commit, p);
+	put_catalogue(p);
+	*out = p;
+	return ERR_NONE;
+}
+
+void publish_again(struct publish *p)
+{
+	put_catalogue(p);
+}
+
+void publish_free(struct publish *p)
+{
+	if (!p)
+		return;
+	renting_forget(p->renter->renting, p);
+	object_put_free(p->put);
+	agree_free(p->agree);
+	records_free(p->records);
+	object_keys_clear(&p->keys);
+	text_unref(p->text);
+	loop_timer_free(p->timer);
+	free(p);
+}

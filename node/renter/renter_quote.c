@@ -1,0 +1,231 @@
+#include "node/renter/renter_quote.h"
+
+#include "node/renter/renter_agree.h"
+#include "node/renter/renter_running.h"
+#include "node/renter/renter_scout.h"
+#include "storage/rent/rent_rules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Of a put that goes on: what it has at a host already takes no room again. */
+#define ROOM (1U << 24)
+
+struct adding {
+	struct renter *renter;
+	struct placing *placing;
+	const struct quote_cfg *cfg;
+	unsigned other_terms; /* hosts that rent for others only */
+	uint32_t least, most; /* periods, of any of them */
+	struct err e;
+};
+
+/* Does an agreement with it take more? */
+static bool is_agreed(struct adding *v, const struct address *host)
+{
+	struct renter_want want;
+	struct running best;
+	uint32_t start;
+	bool found = false;
+
+	if (!agree_start_period(v->renter, v->cfg->n, &start))
+		return false;
+	want = running_want(start, v->cfg->periods, v->cfg->least);
+	want.sectors = 1;
+	if (running_choose(&best, &found, v->renter, host, &want, &v->e) !=
+	    ERR_NONE)
+		return false;
+	return found;
+}
+
+static void other_terms(struct adding *v, const struct sheet *s)
+{
+	if (v->other_terms++ == 0 || s->min_periods < v->least)
+		v->least = s->min_periods;
+	if (s->max_periods > v->most)
+		v->most = s->max_periods;
+}
+
+/* Too few, and why: what can be done about it. */
+static enum err_code check_hosts(const struct adding *v, struct err *e)
+{
+	struct err why = {0};
+
+	if (placing_check(v->placing, &why) == ERR_NONE)
+		return ERR_NONE;
+	if (v->other_terms)
+		return err_fail(e, ERR_STATE,
+				"%u hosts rent for %u to %u periods, not for "
+				"%u: give another --term or --periods, or name "
+				"more hosts with --host",
+				v->other_terms, v->least, v->most,
+				v->cfg->periods);
+	if (placing_count(v->placing) == 0)
+		return err_fail(e, ERR_STATE,
+				"no host answered: --host IP:PORT names one "
+				"that knows others");
+	*e = why;
+	return why.code;
+}
+
+static void add_host(void *ctx, const struct rent_offer *o,
+		     const struct renter_host *h)
+{
+	struct adding *v = ctx;
+	struct placing_host p = {.address = h->address,
+				 .net = placing_net_of(h->endpoint.ip),
+				 .rent = o->sheet.rent,
+				 .good = h->good,
+				 .bad = h->bad,
+				 .rtt_ms = h->rtt_ms,
+				 .room = ROOM};
+	struct rent_peer *peer =
+		rent_peers_get(v->renter->peers, &h->address, true);
+	uint16_t number;
+
+	if (peer && !v->cfg->goes_on)
+		p.room = rent_client_room(rent_peer_client(peer));
+	if (v->e.code != ERR_NONE)
+		return;
+	if (v->cfg->periods < o->sheet.min_periods ||
+	    v->cfg->periods > o->sheet.max_periods) {
+		other_terms(v, &o->sheet);
+		return;
+	}
+	p.agreed = is_agreed(v, &h->address);
+	(void)!placing_add(v->placing, &number, &p, &v->e);
+}
+
+enum err_code quote_placing(struct placing **out, struct renter *r,
+			    const struct quote_cfg *cfg, struct err *e)
+{
+	const struct placing_policy policy = {
+		.shards = (uint16_t)cfg->n,
+		.per_host = (uint16_t)cfg->per_host,
+		.per_net = (uint16_t)cfg->per_net,
+		.rent_max = cfg->rent_max,
+	};
+	struct rng rng = rng_seeded(cfg->seed);
+	struct adding v = {.renter = r, .cfg = cfg};
+	enum err_code code = placing_new(&v.placing, &policy, &rng, e);
+
+	if (code == ERR_NONE)
+		code = scout_each(r, add_host, &v, e);
+	if (code == ERR_NONE && v.e.code != ERR_NONE) {
+		*e = v.e;
+		code = v.e.code;
+	}
+	if (code == ERR_NONE && !cfg->partly)
+		code = check_hosts(&v, e);
+	if (code != ERR_NONE) {
+		placing_free(v.placing);
+		v.placing = NULL;
+	}
+	*out = v.placing;
+	return code;
+}
+
+static bool add_cost(struct amount *sum, struct amount more)
+{
+	return amount_add(sum, *sum, more) && amount_fits112(*sum);
+}
+
+/* What a host with so many sectors of it costs, in a new agreement. */
+static bool add_new(struct quote *q, const struct sheet *sheet,
+		    uint32_t sectors, uint32_t periods)
+{
+	struct amount rent, fund;
+
+	return agree_cost(&rent, &fund, sheet, sectors, periods) &&
+	       add_cost(&q->rent, rent) && add_cost(&q->fund, fund);
+}
+
+/* In one that runs. */
+static bool add_running(struct quote *q, const struct running *r,
+			uint32_t sectors)
+{
+	struct amount fund;
+
+	q->running++;
+	q->growing += !amount_is_zero(r->step.missing);
+	if (r->row.signed_.end < q->end)
+		q->end = r->row.signed_.end;
+	return running_top_up(&fund, &r->run, &r->step, sectors) &&
+	       add_cost(&q->rent, r->step.more) && add_cost(&q->fund, fund);
+}
+
+static enum err_code add_one(struct quote *q, struct renter *r,
+			     const struct quote_cfg *cfg,
+			     const struct address *host, uint32_t sectors,
+			     struct err *e)
+{
+	struct renter_want want =
+		running_want(q->start, cfg->periods, cfg->least);
+	struct amount ingress;
+	struct running best;
+	struct sheet sheet;
+	bool found, good;
+	enum err_code code;
+
+	want.sectors = sectors;
+	code = running_choose(&best, &found, r, host, &want, e);
+	if (code != ERR_NONE)
+		return code;
+	good = running_sheet(r, host, &sheet) &&
+	       rent_ingress(&ingress, &sheet, sectors) &&
+	       add_cost(&q->ingress, ingress);
+	good = good && (found ? add_running(q, &best, sectors)
+			      : add_new(q, &sheet, sectors, cfg->periods));
+	return good ? ERR_NONE
+		    : err_fail(e, ERR_LIMIT, "the cost passes 112 bits");
+}
+
+/* Which host gets how many: the same placing decides when it is uploaded. */
+static enum err_code count_sectors(uint32_t *sectors, struct placing *placing,
+				   const struct quote_cfg *cfg, struct err *e)
+{
+	uint16_t seats[UINT8_MAX];
+
+	for (uint32_t s = 0; s < cfg->segments; s++) {
+		for (unsigned i = 0; i < cfg->n; i++)
+			seats[i] = PLACING_NONE;
+		if (placing_fill(placing, seats, s) > 0)
+			return err_fail(e, ERR_STATE,
+					"the hosts have no room for it: name "
+					"more with --host, or take a smaller "
+					"--n or less at once");
+		for (unsigned i = 0; i < cfg->n; i++)
+			sectors[seats[i]]++;
+	}
+	return ERR_NONE;
+}
+
+enum err_code quote_make(struct quote *out, struct renter *r,
+			 const struct quote_cfg *cfg,
+			 const struct placing *placing, struct err *e)
+{
+	unsigned count = placing_count(placing);
+	uint32_t *sectors = calloc(count + 1U, sizeof(*sectors));
+	struct placing *copy = NULL;
+	enum err_code code = sectors ? quote_placing(&copy, r, cfg, e)
+				     : err_fail(e, ERR_NOMEM, "a quote");
+
+	memset(out, 0, sizeof(*out));
+	if (code == ERR_NONE)
+		code = count_sectors(sectors, copy, cfg, e);
+	for (unsigned h = 0; code == ERR_NONE && h < count; h++) {
+		out->hosts += sectors[h] != 0;
+		out->sectors += sectors[h];
+	}
+	if (code == ERR_NONE && !agree_start_period(r, out->hosts, &out->start))
+		code = err_fail(e, ERR_CHAIN, "the chain is not known");
+	out->end = out->start + cfg->periods;
+	for (unsigned h = 0; code == ERR_NONE && h < count; h++)
+		if (sectors[h])
+			code = add_one(out, r, cfg,
+				       &placing_get(copy, (uint16_t)h)->address,
+				       sectors[h], e);
+	placing_free(copy);
+	free(sectors);
+	return code;
+}

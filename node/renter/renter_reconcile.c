@@ -1,0 +1,204 @@
+#include "node/renter/renter_reconcile.h"
+
+#include "base/address.h"
+#include "node/money/money.h"
+#include "storage/rent/rent_msg.h"
+
+#include <stdlib.h>
+
+struct reconcile {
+	struct renter *renter;
+	reconcile_fn *fn;
+	void *ctx;
+	struct loop_timer *timer;      /* ends are told from there */
+	struct renter_agreement *rows; /* heap */
+	size_t n, cap;
+	bool committing, ended, told;
+	struct err why;
+};
+
+enum err_code renter_end_agreement(struct renter_db *db,
+				   struct renter_agreement *row, struct err *e)
+{
+	struct hash32 *roots;
+	size_t n;
+	enum err_code code = renter_db_list(db, row->id, &roots, &n, e);
+
+	if (code != ERR_NONE)
+		return code;
+	free(roots);
+	for (; code == ERR_NONE && n > 0; n--)
+		code = renter_db_cut(db, row->id, (uint32_t)n - 1, e);
+	row->state = RENTER_ENDED;
+	return code == ERR_NONE ? renter_db_set_agreement(db, row, e) : code;
+}
+
+static void end(struct reconcile *c, const struct err *why)
+{
+	c->ended = true;
+	if (why)
+		c->why = *why;
+	loop_timer_set(c->timer, 0);
+}
+
+static void on_timer(void *ctx)
+{
+	struct reconcile *c = ctx;
+	struct err why = c->why; /* c may be gone when it is read */
+
+	if (!c->ended || c->told)
+		return;
+	c->told = true;
+	c->fn(c->ctx, why.code == ERR_NONE ? NULL : &why);
+}
+
+/* ---- one agreement ---- */
+
+static enum err_code take_open(struct reconcile *c,
+			       struct renter_agreement *row,
+			       const struct bank_agreement *view, struct err *e)
+{
+	struct amount fund = book_fund_left(view);
+
+	if (row->state == RENTER_OPENED &&
+	    row->posted_revision == view->revision &&
+	    amount_cmp(row->fund, fund) == 0)
+		return ERR_NONE;
+	row->state = RENTER_OPENED;
+	row->posted = true;
+	row->posted_revision = view->revision;
+	row->fund = fund;
+	return renter_db_set_agreement(c->renter->db, row, e);
+}
+
+static enum err_code give_up(struct reconcile *c, struct renter_agreement *row,
+			     const char *why, struct err *e)
+{
+	char who[ADDRESS_TEXT_MAX];
+
+	log_line(c->renter->engine->log, LOG_WARN, "rent",
+		 "agreement ended host=%s number=%u why=\"%s\"",
+		 address_text(who, &row->signed_.host,
+			      c->renter->engine->money->profile.address),
+		 row->signed_.number, why);
+	return renter_end_agreement(c->renter->db, row, e);
+}
+
+static enum err_code look(struct reconcile *c, struct renter_agreement *row,
+			  struct err *e)
+{
+	struct book_agreement at = {.lease = {row->signed_.renter,
+					      row->signed_.host,
+					      row->signed_.number}};
+	uint32_t now;
+	enum err_code code = book_agreement_load(
+		c->renter->engine->money->storage.book, &at, e);
+
+	if (code != ERR_NONE)
+		return code;
+	if (at.view.state == BANK_AGREEMENT_OPEN)
+		return take_open(c, row, &at.view, e);
+	if (at.view.state == BANK_AGREEMENT_CLOSED)
+		return give_up(c, row, "it is closed", e);
+	/* a final read of a block from its start on has forgotten it */
+	if (!at.followed && renting_period(c->renter->renting, &now) &&
+	    row->signed_.start <= now)
+		return give_up(c, row, "it was not opened in time", e);
+	return ERR_NONE;
+}
+
+static bool collect(void *ctx, const struct renter_agreement *row)
+{
+	struct reconcile *c = ctx;
+	struct address me = renting_me(c->renter->renting);
+
+	if (row->signed_.number >= RENT_UNOPENED ||
+	    (row->state != RENTER_UNOPENED && row->state != RENTER_OPENED) ||
+	    !address_eq(&row->signed_.renter, &me))
+		return true;
+	if (c->n == c->cap) {
+		size_t cap = c->cap ? c->cap * 2 : 64;
+		struct renter_agreement *more =
+			realloc(c->rows, cap * sizeof(*more));
+
+		if (!more) {
+			(void)err_fail(&c->why, ERR_NOMEM, "agreements");
+			return false;
+		}
+		c->rows = more;
+		c->cap = cap;
+	}
+	c->rows[c->n++] = *row;
+	return true;
+}
+
+/* ---- all of them ---- */
+
+static void on_commit(void *ctx, bool ok)
+{
+	struct reconcile *c = ctx;
+	struct err e = {0};
+
+	if (!c->committing)
+		return;
+	c->committing = false;
+	if (!ok)
+		(void)err_fail(&e, ERR_DB, "renter.db could not be written");
+	end(c, ok ? NULL : &e);
+}
+
+static void on_read(void *ctx, const struct err *error)
+{
+	struct reconcile *c = ctx;
+	struct err e = {0};
+	enum err_code code;
+
+	if (error) {
+		end(c, error);
+		return;
+	}
+	code = renter_db_agreements(c->renter->db, collect, c, &e);
+	if (code == ERR_NONE && c->why.code != ERR_NONE) {
+		end(c, NULL);
+		return;
+	}
+	for (size_t i = 0; code == ERR_NONE && i < c->n; i++)
+		code = look(c, &c->rows[i], &e);
+	if (code != ERR_NONE) {
+		end(c, &e);
+		return;
+	}
+	c->committing = true;
+	renting_want_commit(c->renter->renting);
+}
+
+enum err_code reconcile_start(struct reconcile **out, struct renter *r,
+			      reconcile_fn *fn, void *ctx, struct err *e)
+{
+	struct reconcile *c = calloc(1, sizeof(*c));
+
+	if (c)
+		c->timer = loop_timer_new(r->engine->loop, on_timer, c);
+	if (!c || !c->timer) {
+		free(c);
+		return err_fail(e, ERR_NOMEM, "agreements");
+	}
+	c->renter = r;
+	c->fn = fn;
+	c->ctx = ctx;
+	renting_on_commit(r->renting, on_commit, c);
+	settle_refresh(r->engine->money->storage.settle, on_read, c);
+	*out = c;
+	return ERR_NONE;
+}
+
+void reconcile_free(struct reconcile *c)
+{
+	if (!c)
+		return;
+	renting_forget(c->renter->renting, c);
+	settle_forget(c->renter->engine->money->storage.settle, c);
+	loop_timer_free(c->timer);
+	free(c->rows);
+	free(c);
+}

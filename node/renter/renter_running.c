@@ -1,0 +1,136 @@
+#include "node/renter/renter_running.h"
+
+#include "node/money/money.h"
+#include "node/renter/renter_agree.h"
+
+#include <stdlib.h>
+
+/* An end so much later than wanted is as good. */
+#define LATER_FLOOR 8U
+
+bool running_read(struct renter *r, const struct renter_agreement *row,
+		  struct renter_running *out, struct bank_agreement *view)
+{
+	const struct agreement *a = &row->signed_;
+	struct book_agreement b = {.lease = {a->renter, a->host, a->number}};
+	const struct bank_agreement *v = &b.view;
+	uint32_t *none, going;
+	size_t n;
+
+	if (book_agreement_load(r->engine->money->storage.book, &b, NULL) !=
+		    ERR_NONE ||
+	    !b.known)
+		return false;
+	if (renter_db_cuts(r->db, row->id, 0, &none, &n, &going, NULL) !=
+	    ERR_NONE)
+		return false;
+	free(none);
+	*view = *v;
+	*out = (struct renter_running){
+		.last = *a,
+		.rent = renter_rent_of(a),
+		.going = going,
+		.facts = {.known = true,
+			  .opened = v->state != BANK_AGREEMENT_NONE,
+			  .closed = v->state == BANK_AGREEMENT_CLOSED,
+			  .through = v->through,
+			  .earned = v->earned,
+			  .funded = v->fund},
+	};
+	return true;
+}
+
+bool running_sheet(struct renter *r, const struct address *host,
+		   struct sheet *out)
+{
+	struct rent_peer *p = rent_peers_get(r->peers, host, true);
+	const struct rent_offer *o =
+		p ? rent_client_offer(rent_peer_client(p)) : NULL;
+	struct renter_host h;
+
+	if (o) {
+		*out = o->sheet;
+		return true;
+	}
+	if (renter_db_host(r->db, &h, host, NULL) != ERR_NONE || !h.has_sheet)
+		return false;
+	*out = h.sheet;
+	return true;
+}
+
+struct renter_want running_want(uint32_t start, uint32_t periods,
+				uint32_t least)
+{
+	uint64_t to = start + 2 * (uint64_t)periods + LATER_FLOOR;
+
+	return (struct renter_want){
+		.from = start + (least ? least : periods),
+		.to = to < UINT32_MAX ? (uint32_t)to : UINT32_MAX,
+	};
+}
+
+/* ---- the choice ---- */
+
+struct choice {
+	struct renter *renter;
+	const struct address *host;
+	struct address me;
+	struct renter_want want;
+	struct running best;
+	bool found;
+};
+
+static bool look(void *ctx, const struct renter_agreement *row)
+{
+	struct choice *c = ctx;
+	struct running one = {.row = *row};
+	struct bank_agreement view;
+
+	if (row->state != RENTER_OPENED ||
+	    !address_eq(&row->signed_.host, c->host) ||
+	    !address_eq(&row->signed_.renter, &c->me) ||
+	    !running_read(c->renter, row, &one.run, &view) ||
+	    !renter_takes(&one.step, &one.run, &c->want))
+		return true;
+	if (!c->found ||
+	    renter_rather(&one.run, &one.step, &c->best.run, &c->best.step))
+		c->best = one;
+	c->found = true;
+	return true;
+}
+
+enum err_code running_choose(struct running *out, bool *found, struct renter *r,
+			     const struct address *host,
+			     const struct renter_want *want, struct err *e)
+{
+	struct choice c = {.renter = r,
+			   .host = host,
+			   .me = renting_me(r->renting),
+			   .want = *want};
+	struct sheet now;
+	enum err_code code;
+
+	*found = false;
+	if (!running_sheet(r, host, &now))
+		return ERR_NONE;
+	if (!renting_period(r->renting, &c.want.period))
+		return err_fail(e, ERR_CHAIN, "the chain is not known");
+	c.want.now = &now;
+	code = renter_db_agreements(r->db, look, &c, e);
+	*found = code == ERR_NONE && c.found;
+	*out = c.best;
+	return code;
+}
+
+bool running_top_up(struct amount *out, const struct renter_running *run,
+		    const struct renter_step *step, uint32_t adds)
+{
+	uint64_t left = step->next.end - step->next.through;
+	struct amount spare;
+
+	*out = AMOUNT_ZERO;
+	if (amount_is_zero(step->missing))
+		return true;
+	return amount_mul_u64(&spare, run->rent, left * agree_spare(adds)) &&
+	       amount_add(out, step->missing, spare) && amount_fits112(*out);
+}

@@ -1,0 +1,275 @@
+#include "node/renter/tenure.h"
+
+#include "base/address.h"
+#include "node/money/money.h"
+#include "node/renter/renter_close.h"
+#include "node/renter/renter_keep.h"
+#include "node/renter/renter_reconcile.h"
+#include "node/renter/renter_term.h"
+#include "storage/rent/rent_rules.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BEGIN_MS 7000  /* after the start: others come up first */
+#define AGAIN_MS 30000 /* something else was under way, or failed */
+#define LOOK_MS 3600000
+#define LOOK_LEAST_MS 2000
+
+struct tenure {
+	struct engine *engine;
+	struct loop_timer *timer;
+	struct renter *renter;
+	bool busy, claimed;
+	uint32_t now, told; /* periods; told: in which ends were logged */
+	unsigned ending;    /* agreements */
+	uint32_t term;	    /* the longest of theirs */
+	struct closing *closing;
+	struct reconcile *reconcile;
+	struct keep *keep;
+	struct net_addr named[SCOUT_NAMED_MAX];
+	size_t named_n;
+};
+
+static void log_err(const struct tenure *t, const char *what,
+		    const struct err *e)
+{
+	log_line(t->engine->log, LOG_WARN, "rent", "%s why=\"%s\"", what,
+		 e->msg);
+}
+
+static void finish(struct tenure *t, bool again)
+{
+	int64_t wait = LOOK_MS;
+
+	if (t->claimed)
+		renter_end(t->renter);
+	t->claimed = t->busy = false;
+	if (t->renter && renting_period_ms(t->renter->renting) / 4 < wait)
+		wait = renting_period_ms(t->renter->renting) / 4;
+	if (wait < LOOK_LEAST_MS)
+		wait = LOOK_LEAST_MS;
+	loop_timer_set(t->timer, again && wait > AGAIN_MS ? AGAIN_MS : wait);
+}
+
+/* ---- renewing ---- */
+
+static void on_step(void *ctx, const char *text)
+{
+	struct tenure *t = ctx;
+
+	log_line(t->engine->log, LOG_DEBUG, "rent", "renewing text=\"%s\"",
+		 text);
+}
+
+static void on_renewed(void *ctx, const struct keep_result *r,
+		       const struct err *e)
+{
+	struct tenure *t = ctx;
+	char cost[MONEY_TEXT_MAX];
+
+	if (e)
+		log_err(t, "not renewed", e);
+	else
+		log_line(t->engine->log, LOG_INFO, "rent",
+			 "renewed agreements=%u sectors=%llu lost=%llu "
+			 "cost=%s until=%u",
+			 r->ending, (unsigned long long)r->sectors,
+			 (unsigned long long)r->lost,
+			 money_text(t->engine->money, r->rent, cost), r->until);
+	keep_free(t->keep);
+	t->keep = NULL;
+	finish(t, e != NULL);
+}
+
+static void read_named(struct tenure *t)
+{
+	const char *text;
+	char ip[64];
+	uint16_t port;
+
+	t->named_n = 0;
+	for (size_t i = 0; (text = engine_list_at(t->engine, "host-peer", i)) &&
+			   t->named_n < SCOUT_NAMED_MAX;
+	     i++)
+		if (options_split_endpoint(text, ip, sizeof(ip), &port, NULL) ==
+			    ERR_NONE &&
+		    net_addr_from_ip(&t->named[t->named_n], ip, port))
+			t->named_n++;
+}
+
+static void on_reconciled(void *ctx, const struct err *error)
+{
+	static const struct keep_ops ops = {.step = on_step,
+					    .ended = on_renewed};
+	struct tenure *t = ctx;
+	struct keep_cfg cfg = {.what = KEEP_RENEW,
+			       .near = true,
+			       .periods = t->term,
+			       .has_budget = true,
+			       .per_host = 1,
+			       .per_net = 1};
+	struct err e = {0};
+	enum err_code code = ERR_NONE;
+
+	if (error)
+		e = *error;
+	code = e.code;
+	reconcile_free(t->reconcile);
+	t->reconcile = NULL;
+	read_named(t);
+	cfg.scout =
+		(struct scout_cfg){.named = t->named, .named_n = t->named_n};
+	if (code == ERR_NONE)
+		code = money_parse(t->engine->money,
+				   engine_text(t->engine, "store-renew-budget"),
+				   &cfg.budget, &e);
+	if (code == ERR_NONE)
+		code = keep_start(&t->keep, t->renter, &cfg, &ops, t, &e);
+	if (code != ERR_NONE) {
+		log_err(t, "not renewed", &e);
+		finish(t, true);
+	}
+}
+
+static void renew(struct tenure *t)
+{
+	struct err e = {0};
+
+	if (renter_begin(t->renter, "a renewal by the daemon itself", &e) !=
+	    ERR_NONE) {
+		finish(t, true);
+		return;
+	}
+	t->claimed = true;
+	if (reconcile_start(&t->reconcile, t->renter, on_reconciled, t, &e) !=
+	    ERR_NONE) {
+		log_err(t, "not renewed", &e);
+		finish(t, true);
+	}
+}
+
+/* ---- looking ---- */
+
+static bool look_at(void *ctx, const struct renter_agreement *row)
+{
+	struct tenure *t = ctx;
+	const struct agreement *a = &row->signed_;
+	struct address me = renting_me(t->renter->renting);
+	char who[ADDRESS_TEXT_MAX];
+
+	if (row->state != RENTER_OPENED || a->number >= RENT_UNOPENED ||
+	    !address_eq(&a->renter, &me) ||
+	    t->now >= a->end + AGREEMENT_CLOSE_WAIT ||
+	    !renter_term_is_near(a->start, a->end, t->now))
+		return true;
+	t->ending++;
+	if (a->end - a->start > t->term)
+		t->term = a->end - a->start;
+	if (t->told != t->now)
+		log_line(t->engine->log, LOG_WARN, "rent",
+			 "an agreement ends host=%s number=%u end=%u period=%u",
+			 address_text(who, &a->host,
+				      t->engine->money->profile.address),
+			 a->number, a->end, t->now);
+	return true;
+}
+
+static void on_closed(void *ctx, const struct closing_result *r)
+{
+	struct tenure *t = ctx;
+	char back[MONEY_TEXT_MAX];
+	struct err e = {0};
+
+	if (r->closed)
+		log_line(t->engine->log, LOG_INFO, "rent",
+			 "closed agreements=%u back=%s", r->closed,
+			 money_text(t->engine->money, r->back, back));
+	closing_free(t->closing);
+	t->closing = NULL;
+	t->ending = 0;
+	t->term = 1;
+	if (!renting_period(t->renter->renting, &t->now)) {
+		finish(t, true);
+		return;
+	}
+	if (renter_db_agreements(t->renter->db, look_at, t, &e) != ERR_NONE)
+		log_err(t, "agreements", &e);
+	t->told = t->now;
+	if (t->ending && engine_flag(t->engine, "store-renew"))
+		renew(t);
+	else
+		finish(t, false);
+}
+
+static void on_renter(void *ctx, struct renter *r, const struct err *error)
+{
+	struct tenure *t = ctx;
+	struct err e = {0};
+
+	t->renter = r;
+	if (error) {
+		log_err(t, "not open", error);
+		t->renter = NULL;
+		finish(t, true);
+	} else if (closing_start(&t->closing, r, on_closed, t, &e) !=
+		   ERR_NONE) {
+		log_err(t, "agreements", &e);
+		finish(t, true);
+	}
+}
+
+/* Who never stored anything is not connected to a chain for it. */
+static void on_timer(void *ctx)
+{
+	struct tenure *t = ctx;
+	char path[HOME_PATH_MAX];
+
+	if (t->busy)
+		return;
+	home_file(&t->engine->home, "renter.db", path);
+	if (access(path, F_OK) != 0) {
+		loop_timer_set(t->timer, AGAIN_MS);
+		return;
+	}
+	t->busy = true;
+	renter_open(t->engine, on_renter, t);
+}
+
+/* ---- life ---- */
+
+enum err_code tenure_new(struct tenure **out, struct engine *en, struct err *e)
+{
+	struct tenure *t = calloc(1, sizeof(*t));
+
+	if (t)
+		t->timer = loop_timer_new(en->loop, on_timer, t);
+	if (!t || !t->timer) {
+		free(t);
+		return err_fail(e, ERR_NOMEM, "agreements");
+	}
+	t->engine = en;
+	*out = t;
+	return ERR_NONE;
+}
+
+void tenure_free(struct tenure *t)
+{
+	if (!t)
+		return;
+	renter_forget(t->engine, t);
+	closing_free(t->closing);
+	reconcile_free(t->reconcile);
+	keep_free(t->keep);
+	if (t->claimed)
+		renter_end(t->renter);
+	loop_timer_free(t->timer);
+	free(t);
+}
+
+void tenure_begin(struct tenure *t)
+{
+	if (t->engine->money)
+		loop_timer_set(t->timer, BEGIN_MS);
+}

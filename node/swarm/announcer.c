@@ -1,0 +1,270 @@
+#include "node/swarm/announcer.h"
+
+#include "base/http.h"
+#include "wire/announce.h"
+#include "wire/tracker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWER_MS 15000
+#define GOODBYE_MS 2500 /* of the whole program's stop */
+
+struct asked { /* one announce under way */
+	struct announcer *announcer;
+	struct asked *next;
+	struct http_request *request;
+	uint32_t tier;
+};
+
+struct announcer {
+	struct engine *engine;
+	struct tracker *tracker;
+	struct announcer_ops ops;
+	void *ctx;
+	struct loop_timer *timer;
+	struct loop_timer *patience; /* with what is asked while leaving */
+	struct asked *asked;
+	struct tracker_stats stats;
+	uint32_t next_tier; /* of the user's own trackers */
+	bool paused;
+	bool leaving;
+	bool left;
+};
+
+static void advance(struct announcer *a);
+
+static void drop(struct asked *k)
+{
+	struct asked **at = &k->announcer->asked;
+
+	while (*at && *at != k)
+		at = &(*at)->next;
+	if (*at)
+		*at = k->next;
+	free(k);
+}
+
+static void take_peers(struct announcer *a, const struct announce_reply *reply)
+{
+	for (uint32_t i = 0; i < reply->peer_count; i++) {
+		struct net_addr addr;
+
+		net_addr_of_wire(&addr, &reply->peers[i]);
+		a->ops.peer(a->ctx, &addr);
+	}
+}
+
+static void on_answer(void *ctx, const struct http_answer *answer,
+		      const struct err *error)
+{
+	struct asked *k = ctx;
+	struct announcer *a = k->announcer;
+	int64_t now = loop_now_ms(a->engine->loop);
+	struct announce_reply reply = {0};
+	struct err e = {0};
+	uint32_t tier = k->tier;
+
+	drop(k);
+	if (error) {
+		e = *error;
+		tracker_on_error(a->tracker, tier, error, now);
+	} else {
+		(void)tracker_on_answer(a->tracker, &reply, tier,
+					answer->status, answer->body,
+					answer->body_len, now, &e);
+		take_peers(a, &reply);
+	}
+	if (e.code != ERR_NONE && !a->leaving)
+		a->ops.note(a->ctx, e.msg);
+	advance(a);
+}
+
+/* A tracker tells others the address that we come from, so on a machine with
+ * several it must be the one that we listen on. */
+static void on_socket(void *ctx, int fd, const struct sockaddr *to,
+		      socklen_t to_len)
+{
+	const struct engine *en = ctx;
+	struct net_addr addr = {.len = to_len};
+
+	if (to_len > sizeof(addr.sa))
+		return;
+	memcpy(&addr.sa, to, to_len);
+	net_bind_source(links_net(en->links), fd, &addr);
+}
+
+static void ask(struct announcer *a, const struct tracker_announce *due)
+{
+	struct http_ask what = {.url = due->url,
+				.max_body = ANNOUNCE_MAX_BODY,
+				.timeout_ms =
+					a->leaving ? GOODBYE_MS : ANSWER_MS,
+				.max_redirects = 3,
+				.on_socket = on_socket,
+				.socket_ctx = a->engine,
+				.allow = announce_allowed};
+	struct asked *k = calloc(1, sizeof(*k));
+	struct err e = {0};
+
+	if (!k) {
+		(void)err_fail(&e, ERR_NOMEM, "announce");
+	} else {
+		k->announcer = a;
+		k->tier = due->tier;
+		k->next = a->asked;
+		a->asked = k;
+		if (http_start(a->engine->http, &k->request, &what, on_answer,
+			       k, &e) == ERR_NONE)
+			return;
+		drop(k);
+	}
+	tracker_on_error(a->tracker, due->tier, &e,
+			 loop_now_ms(a->engine->loop));
+}
+
+static void read_stats(struct announcer *a)
+{
+	a->ops.figures(a->ctx, &a->stats.uploaded, &a->stats.downloaded,
+		       &a->stats.left);
+}
+
+static void advance(struct announcer *a)
+{
+	int64_t now = loop_now_ms(a->engine->loop), wake;
+	struct tracker_announce due;
+
+	if (!a->leaving && !a->paused) /* then the swarm may be gone */
+		read_stats(a);
+	tracker_set_hungry(a->tracker, a->stats.left > 0);
+	while (tracker_next(a->tracker, &due, now, &a->stats))
+		ask(a, &due);
+	if (a->leaving && tracker_done(a->tracker)) {
+		loop_timer_cancel(a->timer);
+		if (!a->left) {
+			a->left = true;
+			a->ops.goodbye(a->ctx);
+		}
+		return;
+	}
+	wake = tracker_wake_ms(a->tracker);
+	if (wake != INT64_MAX)
+		loop_timer_set(a->timer, wake - now);
+}
+
+static void on_timer(void *ctx)
+{
+	advance(ctx);
+}
+
+/* Ends what was under way when we began to leave. */
+static void on_patience(void *ctx)
+{
+	struct announcer *a = ctx;
+	struct err e = {0};
+
+	(void)err_fail(&e, ERR_IO, "no answer while stopping");
+	while (a->asked) {
+		uint32_t tier = a->asked->tier;
+
+		http_cancel(a->asked->request);
+		drop(a->asked);
+		tracker_on_error(a->tracker, tier, &e,
+				 loop_now_ms(a->engine->loop));
+	}
+	advance(a);
+}
+
+enum err_code announcer_new(struct announcer **out, struct engine *en,
+			    const struct metainfo *meta,
+			    const struct announcer_ops *ops, void *ctx,
+			    struct err *e)
+{
+	struct tracker_cfg cfg = {.info_hash = meta->info_hash,
+				  .peer_id = en->peer_id,
+				  .port = en->listen_port,
+				  .rng = rng_system()};
+	struct announcer *a = calloc(1, sizeof(*a));
+	char ipv6[NET_IP_TEXT_MAX];
+	enum err_code code;
+
+	if (!a)
+		return err_fail(e, ERR_NOMEM, "trackers");
+	if (net_global_ip6(links_net(en->links), ipv6))
+		cfg.ipv6 = ipv6;
+	a->engine = en;
+	a->ops = *ops;
+	a->ctx = ctx;
+	a->timer = loop_timer_new(en->loop, on_timer, a);
+	a->patience = loop_timer_new(en->loop, on_patience, a);
+	code = a->timer && a->patience ? tracker_new(&a->tracker, &cfg, e)
+				       : err_fail(e, ERR_NOMEM, "trackers");
+	if (code != ERR_NONE) {
+		announcer_free(a);
+		return code;
+	}
+	for (uint32_t i = 0; i < meta->tracker_count; i++) {
+		/* kinds that we do not speak (udp) are passed over */
+		(void)tracker_add(a->tracker, meta->trackers[i].url,
+				  meta->trackers[i].tier, NULL);
+		if (meta->trackers[i].tier >= a->next_tier)
+			a->next_tier = meta->trackers[i].tier + 1;
+	}
+	*out = a;
+	return ERR_NONE;
+}
+
+enum err_code announcer_add(struct announcer *a, const char *url, struct err *e)
+{
+	return tracker_add(a->tracker, url, a->next_tier++, e);
+}
+
+void announcer_start(struct announcer *a)
+{
+	a->paused = false;
+	tracker_start(a->tracker, loop_now_ms(a->engine->loop));
+	advance(a);
+}
+
+void announcer_completed(struct announcer *a)
+{
+	tracker_completed(a->tracker, loop_now_ms(a->engine->loop));
+	advance(a);
+}
+
+void announcer_pause(struct announcer *a)
+{
+	if (a->paused)
+		return;
+	read_stats(a);
+	a->paused = true;
+	tracker_stop(a->tracker, loop_now_ms(a->engine->loop));
+	advance(a);
+}
+
+void announcer_goodbye(struct announcer *a)
+{
+	if (!a->paused)
+		read_stats(a);
+	a->leaving = true;
+	/* What is under way may be `completed`: it is let through, for a while
+	 */
+	if (a->asked)
+		loop_timer_set(a->patience, GOODBYE_MS);
+	tracker_stop(a->tracker, loop_now_ms(a->engine->loop));
+	advance(a);
+}
+
+void announcer_free(struct announcer *a)
+{
+	if (!a)
+		return;
+	while (a->asked) {
+		http_cancel(a->asked->request);
+		drop(a->asked);
+	}
+	tracker_free(a->tracker);
+	loop_timer_free(a->patience);
+	loop_timer_free(a->timer);
+	free(a);
+}

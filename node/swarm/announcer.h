@@ -1,0 +1,40 @@
+/* announcer.h - a torrent's talk with its trackers: when to announce is
+ * decided by wire/tracker.h, how to fetch by base/http.h; this joins the two.
+ * Thread: the loop.
+ */
+#ifndef NODE_ANNOUNCER_H
+#define NODE_ANNOUNCER_H
+
+#include "node/core/engine.h"
+#include "node/swarm/net.h"
+#include "wire/metainfo.h"
+
+struct announcer;
+
+struct announcer_ops {
+	void (*peer)(void *ctx, const struct net_addr *addr);
+	void (*figures)(void *ctx, uint64_t *up, uint64_t *down,
+			uint64_t *left);
+	void (*note)(void *ctx, const char *text);
+	/* announcer_goodbye() is over. */
+	void (*goodbye)(void *ctx);
+};
+
+enum err_code announcer_new(struct announcer **out, struct engine *en,
+			    const struct metainfo *meta,
+			    const struct announcer_ops *ops, void *ctx,
+			    struct err *e);
+/* Before announcer_start(). ERR_PARSE: no http(s) URL. */
+enum err_code announcer_add(struct announcer *a, const char *url,
+			    struct err *e);
+/* First announce `started`, then at the tracker's interval. */
+void announcer_start(struct announcer *a);
+void announcer_completed(struct announcer *a);
+/* `stopped`, when `started` was told, with the figures of this moment; nothing
+ * more until announcer_start(), which may come before it is answered. */
+void announcer_pause(struct announcer *a);
+/* `stopped`, when `started` was told; ops.goodbye comes at once or later. */
+void announcer_goodbye(struct announcer *a);
+void announcer_free(struct announcer *a);
+
+#endif

@@ -1,0 +1,175 @@
+#include "node/swarm/candidates.h"
+
+#include <stdlib.h>
+
+#define FIRST_MS 1000
+#define LAST_MS 300000
+#define LAST_KEPT_MS 30000
+
+struct candidate {
+	struct net_addr addr;
+	int64_t next_ms;
+	unsigned failures;
+	bool keep, connected, banned;
+};
+
+struct candidates {
+	struct candidate *list;
+	unsigned count, cap;
+};
+
+struct candidates *candidates_new(void)
+{
+	return calloc(1, sizeof(struct candidates));
+}
+
+void candidates_free(struct candidates *c)
+{
+	if (!c)
+		return;
+	free(c->list);
+	free(c);
+}
+
+static struct candidate *find(const struct candidates *c,
+			      const struct net_addr *addr)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		if (net_addr_eq(&c->list[i].addr, addr))
+			return &c->list[i];
+	return NULL;
+}
+
+static struct candidate *worst(const struct candidates *c)
+{
+	struct candidate *out = NULL;
+
+	for (unsigned i = 0; i < c->count; i++) {
+		struct candidate *k = &c->list[i];
+
+		if (k->keep || k->connected || k->banned || !k->failures)
+			continue;
+		if (!out || k->failures > out->failures)
+			out = k;
+	}
+	return out;
+}
+
+static struct candidate *room(struct candidates *c)
+{
+	if (c->count == CANDIDATES_MAX)
+		return worst(c);
+	if (c->count == c->cap) {
+		unsigned cap = c->cap ? c->cap * 2 : 16;
+		struct candidate *grown =
+			realloc(c->list, cap * sizeof(*grown));
+
+		if (!grown)
+			return NULL;
+		c->list = grown;
+		c->cap = cap;
+	}
+	return &c->list[c->count++];
+}
+
+bool candidates_add(struct candidates *c, const struct net_addr *addr,
+		    bool keep)
+{
+	struct candidate *k = find(c, addr);
+
+	if (k) {
+		k->keep = k->keep || keep;
+		return false;
+	}
+	if (net_addr_port(addr) == 0 || !(k = room(c)))
+		return false;
+	*k = (struct candidate){
+		.addr = *addr, .keep = keep, .next_ms = INT64_MIN};
+	return true;
+}
+
+bool candidates_take(struct candidates *c, int64_t now_ms, struct net_addr *out,
+		     int64_t *wake_ms)
+{
+	struct candidate *best = NULL;
+
+	*wake_ms = INT64_MAX;
+	for (unsigned i = 0; i < c->count; i++) {
+		struct candidate *k = &c->list[i];
+
+		if (!k->connected && !k->banned &&
+		    (!best || k->next_ms < best->next_ms))
+			best = k;
+	}
+	if (!best)
+		return false;
+	if (best->next_ms > now_ms) {
+		*wake_ms = best->next_ms;
+		return false;
+	}
+	best->connected = true;
+	*out = best->addr;
+	return true;
+}
+
+enum candidate_end candidate_end_of(bool lasted, enum peer_close why)
+{
+	if (why == PEER_CLOSE_BAD_DATA || why == PEER_CLOSE_SELF)
+		return CANDIDATE_BANNED;
+	if (lasted && why != PEER_CLOSE_DUPLICATE)
+		return CANDIDATE_WORKED;
+	return CANDIDATE_FAILED;
+}
+
+void candidates_ended(struct candidates *c, const struct net_addr *addr,
+		      int64_t now_ms, enum candidate_end how)
+{
+	struct candidate *k = find(c, addr);
+	int64_t last, wait = FIRST_MS;
+
+	if (!k)
+		return;
+	k->connected = false;
+	k->banned = k->banned || how == CANDIDATE_BANNED;
+	last = k->keep ? LAST_KEPT_MS : LAST_MS;
+	if (how == CANDIDATE_HERE) {
+		k->next_ms = now_ms + last;
+		return;
+	}
+	if (how == CANDIDATE_WORKED)
+		k->failures = 0;
+	for (unsigned i = 0; i < k->failures && wait < last; i++)
+		wait *= 2;
+	k->failures++;
+	k->next_ms = now_ms + (wait < last ? wait : last);
+}
+
+bool candidates_is_banned(const struct candidates *c,
+			  const struct net_addr *addr)
+{
+	const struct candidate *k = find(c, addr);
+
+	return k && k->banned;
+}
+
+void candidates_retry_now(struct candidates *c)
+{
+	for (unsigned i = 0; i < c->count; i++) {
+		c->list[i].next_ms = INT64_MIN;
+		c->list[i].connected = false;
+	}
+}
+
+unsigned candidates_connected(const struct candidates *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->count; i++)
+		n += c->list[i].connected;
+	return n;
+}
+
+unsigned candidates_count(const struct candidates *c)
+{
+	return c->count;
+}

@@ -1,0 +1,53 @@
+/* candidates.h - whom a torrent may connect to, and when again.
+ *
+ * Addresses come from the user, trackers and later other sources. Each is free,
+ * connected, or waiting for its next try: 1 s after the first failure, doubling
+ * to 5 minutes (30 s for those that the user named, which are never forgotten).
+ * Only a connection that worked lets the waits begin anew; one whose peer is
+ * connected already did not, however well its handshakes went. Where such a
+ * peer is known beforehand it is not tried for the longest of these waits.
+ * A banned address is never tried again. At most CANDIDATES_MAX are kept; the
+ * one that failed most often gives way.
+ * Pure: time is an argument. Thread: the loop.
+ */
+#ifndef NODE_CANDIDATES_H
+#define NODE_CANDIDATES_H
+
+#include "node/swarm/net.h"
+#include "wire/peer.h"
+
+#define CANDIDATES_MAX 2000
+
+struct candidates;
+
+struct candidates *candidates_new(void);
+void candidates_free(struct candidates *c);
+
+/* True when it is new. */
+bool candidates_add(struct candidates *c, const struct net_addr *addr,
+		    bool keep);
+/* The next to connect to at `now_ms`; it then counts as connected. False: none
+ * is due; *wake_ms says when one will be (INT64_MAX: never). */
+bool candidates_take(struct candidates *c, int64_t now_ms, struct net_addr *out,
+		     int64_t *wake_ms);
+
+/* How a try ended. */
+enum candidate_end {
+	CANDIDATE_FAILED,
+	CANDIDATE_WORKED,
+	CANDIDATE_HERE, /* not tried: its peer is connected already */
+	CANDIDATE_BANNED,
+};
+
+/* Of a connection; `lasted` as in link_ended_fn. */
+enum candidate_end candidate_end_of(bool lasted, enum peer_close why);
+void candidates_ended(struct candidates *c, const struct net_addr *addr,
+		      int64_t now_ms, enum candidate_end how);
+bool candidates_is_banned(const struct candidates *c,
+			  const struct net_addr *addr);
+/* Every connection is closed, and all may be tried at once (after a pause). */
+void candidates_retry_now(struct candidates *c);
+unsigned candidates_connected(const struct candidates *c);
+unsigned candidates_count(const struct candidates *c);
+
+#endif

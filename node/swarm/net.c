@@ -1,0 +1,621 @@
+#include "node/swarm/net.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_LISTENERS 16
+#define RBUFS_MAX 4096 /* 4 GiB of received bytes still held: a ceiling */
+#define RBUFS_KEPT 32  /* a new one costs 256 page faults */
+#define IDLE_MS 5000
+#define RECVS_A_TURN 4 /* then others get their turn */
+#define WRITES_A_TURN 8
+#define CONNECT_TIMEOUT_MS 15000
+
+struct listener {
+	struct net *net;
+	int fd;
+	struct loop_watch *watch;
+};
+
+struct conn {
+	struct net *net;
+	void *ctx;
+	int fd;
+	bool connecting;
+	bool blocked;	  /* the socket's buffer is full: wait for LOOP_WRITE */
+	bool read_paused; /* may_read said 0 */
+	bool dirty;	  /* in net->dirty */
+	bool dead;	  /* closed; freed at the end of the turn */
+	struct loop_watch *watch;
+	struct loop_timer *timer; /* while connecting */
+	struct conn *prev, *next;
+	struct conn *next_dirty; /* in net->dirty, or in net->dead */
+};
+
+struct net {
+	struct loop *loop;
+	struct log *log;
+	const struct net_ops *ops;
+	void *ctx;
+	struct listener listeners[MAX_LISTENERS];
+	unsigned listener_count;
+	struct net_addr source[2]; /* of outgoing connections: IPv4, IPv6; len
+				    * 0: the kernel chooses */
+	struct conn *conns;
+	unsigned conn_count;
+	struct conn *dirty;
+	struct conn *flushing; /* what net_flush() still has before it */
+	struct conn *dead;
+	struct cbuf_pool *pool;
+	struct cbuf *rbuf;
+	uint32_t rbuf_used;
+	struct loop_timer *idle; /* armed while there is a buffer */
+	bool received;		 /* since it was armed */
+};
+
+/* Nothing came for a while: an idle node holds no buffers. */
+static void on_idle(void *ctx)
+{
+	struct net *n = ctx;
+
+	if (n->received) {
+		n->received = false;
+		loop_timer_set(n->idle, IDLE_MS);
+		return;
+	}
+	cbuf_unref(n->rbuf);
+	n->rbuf = NULL;
+	cbuf_pool_trim(n->pool);
+}
+
+struct net *net_new(struct loop *loop, struct log *log,
+		    const struct net_ops *ops, void *net_ctx, struct err *e)
+{
+	struct net *n = calloc(1, sizeof(*n));
+
+	if (n) {
+		n->pool = cbuf_pool_new(NET_RBUF, RBUFS_MAX, RBUFS_KEPT);
+		n->idle = loop_timer_new(loop, on_idle, n);
+	}
+	if (!n || !n->pool || !n->idle) {
+		if (n)
+			loop_timer_free(n->idle);
+		free(n);
+		(void)err_fail(e, ERR_NOMEM, "network");
+		return NULL;
+	}
+	n->loop = loop;
+	n->log = log;
+	n->ops = ops;
+	n->ctx = net_ctx;
+	return n;
+}
+
+static void free_dead(struct net *n)
+{
+	while (n->dead) {
+		struct conn *c = n->dead;
+
+		n->dead = c->next_dirty;
+		free(c);
+	}
+}
+
+static void unlink_from(struct conn **at, const struct conn *c)
+{
+	while (*at && *at != c)
+		at = &(*at)->next_dirty;
+	if (*at)
+		*at = c->next_dirty;
+}
+
+void net_close(struct conn *c)
+{
+	struct net *n;
+
+	if (!c || c->dead)
+		return;
+	n = c->net;
+	c->dead = true;
+	loop_timer_free(c->timer);
+	loop_watch_free(c->watch);
+	(void)close(c->fd);
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		n->conns = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	n->conn_count--;
+	if (c->dirty) {
+		unlink_from(&n->dirty, c);
+		unlink_from(&n->flushing, c);
+	}
+	/* whoever is in one of its callbacks may still look at `dead` */
+	c->next_dirty = n->dead;
+	n->dead = c;
+	loop_want_turn_end(n->loop);
+}
+
+void net_free(struct net *n)
+{
+	if (!n)
+		return;
+	while (n->conns)
+		net_close(n->conns);
+	free_dead(n);
+	for (unsigned i = 0; i < n->listener_count; i++) {
+		loop_watch_free(n->listeners[i].watch);
+		(void)close(n->listeners[i].fd);
+	}
+	loop_timer_free(n->idle);
+	cbuf_unref(n->rbuf);
+	cbuf_pool_free(n->pool);
+	free(n);
+}
+
+static void lose(struct conn *c, const char *why)
+{
+	net_close(c);
+	c->net->ops->closed(c->ctx, why);
+}
+
+static void set_watch(struct conn *c)
+{
+	unsigned what = 0;
+
+	if (!c->read_paused && !c->connecting)
+		what |= LOOP_READ;
+	if (c->blocked || c->connecting)
+		what |= LOOP_WRITE;
+	loop_watch_set(c->watch, what);
+}
+
+/* Room for a whole receive, in a buffer that nobody else writes behind. */
+static bool rbuf_ready(struct net *n)
+{
+	if (n->rbuf && n->rbuf->refs == 1)
+		n->rbuf_used = 0; /* nobody kept a span: start over, hot */
+	if (n->rbuf && n->rbuf->cap - n->rbuf_used >= NET_RECV)
+		return true;
+	if (!n->rbuf)
+		loop_timer_set(n->idle, IDLE_MS);
+	cbuf_unref(n->rbuf);
+	n->rbuf = cbuf_get(n->pool);
+	n->rbuf_used = 0;
+	return n->rbuf != NULL;
+}
+
+/* One recv and its callback. False: stop reading for now. */
+static bool receive_once(struct conn *c)
+{
+	struct net *n = c->net;
+	size_t room = n->ops->may_read(c->ctx);
+	struct span bytes;
+	ssize_t got;
+
+	if (room == 0 || !rbuf_ready(n)) {
+		c->read_paused = true;
+		set_watch(c);
+		return false;
+	}
+	if (room > NET_RECV)
+		room = NET_RECV;
+	got = recv(c->fd, n->rbuf->data + n->rbuf_used, room, MSG_DONTWAIT);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (got <= 0) {
+		lose(c, got == 0 ? "closed by the peer" : strerror(errno));
+		return false;
+	}
+	bytes = (struct span){.owner = n->rbuf,
+			      .p = n->rbuf->data + n->rbuf_used,
+			      .len = (size_t)got};
+	n->rbuf_used += (uint32_t)got;
+	n->received = true;
+	n->ops->received(c->ctx, &bytes);
+	return !c->dead && (size_t)got == room;
+}
+
+/* One sendmsg. False: nothing more now. */
+static bool transmit_once(struct conn *c)
+{
+	struct iovec iov[NET_IOV_MAX];
+	const struct net_ops *ops = c->net->ops;
+	struct msghdr msg = {.msg_iov = iov};
+	ssize_t n;
+
+	msg.msg_iovlen = ops->output(c->ctx, iov, NET_IOV_MAX);
+	if (msg.msg_iovlen == 0 || c->dead)
+		return false;
+	n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n < 0 && errno == EAGAIN) {
+		c->blocked = true;
+		set_watch(c);
+		return false;
+	}
+	if (n < 0 && errno != EINTR) {
+		lose(c, strerror(errno));
+		return false;
+	}
+	if (n > 0)
+		ops->sent(c->ctx, (size_t)n);
+	return !c->dead;
+}
+
+static void transmit(struct conn *c)
+{
+	for (int i = 0; i < WRITES_A_TURN; i++)
+		if (!transmit_once(c))
+			return;
+	net_want_write(c); /* more may be left: after the others */
+}
+
+static void finish_connect(struct conn *c)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	(void)getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	if (error) {
+		lose(c, strerror(error));
+		return;
+	}
+	c->connecting = false;
+	loop_timer_free(c->timer);
+	c->timer = NULL;
+	set_watch(c);
+	c->net->ops->connected(c->ctx);
+}
+
+static void on_socket(void *ctx, unsigned what)
+{
+	struct conn *c = ctx;
+
+	if (c->connecting) {
+		finish_connect(c);
+		return;
+	}
+	if (what & LOOP_WRITE) {
+		c->blocked = false;
+		set_watch(c);
+		net_want_write(c);
+	}
+	if (!(what & LOOP_READ))
+		return;
+	for (int i = 0; i < RECVS_A_TURN; i++)
+		if (!receive_once(c))
+			break;
+}
+
+static void on_connect_timeout(void *ctx)
+{
+	lose(ctx, "no answer to the connection attempt");
+}
+
+static struct conn *conn_new(struct net *n, int fd)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+	const int one = 1;
+
+	if (!c)
+		return NULL;
+	c->net = n;
+	c->fd = fd;
+	c->watch = loop_watch_new(n->loop, fd, on_socket, c);
+	if (!c->watch) {
+		free(c);
+		return NULL;
+	}
+	/* batches are made here; Nagle would hold back the last one */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	c->next = n->conns;
+	if (c->next)
+		c->next->prev = c;
+	n->conns = c;
+	n->conn_count++;
+	return c;
+}
+
+static void on_listener(void *ctx, unsigned what)
+{
+	struct listener *l = ctx;
+	struct net *n = l->net;
+
+	(void)what;
+	for (int i = 0; i < 64; i++) {
+		struct net_addr from = {.len = sizeof(from.sa)};
+		struct conn *c;
+		int fd = accept4(l->fd, (struct sockaddr *)&from.sa, &from.len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return;
+		c = conn_new(n, fd);
+		if (!c) {
+			(void)close(fd);
+			continue;
+		}
+		c->ctx = n->ops->accepted(n->ctx, c, &from);
+		if (!c->ctx)
+			net_close(c);
+		else if (!c->dead)
+			set_watch(c);
+	}
+}
+
+static int bind_socket(const struct net_addr *at)
+{
+	const int one = 1, zero = 0;
+	int family = at->sa.ss_family;
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero,
+				 sizeof(zero));
+	if (bind(fd, (const struct sockaddr *)&at->sa, at->len) != 0 ||
+	    listen(fd, 256) != 0) {
+		int saved = errno;
+
+		(void)close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+static bool is_loopback(const struct net_addr *a)
+{
+	static const uint8_t one[16] = {[15] = 1};
+	uint8_t ip[16];
+
+	return net_addr_ip(a, ip) == 4 ? ip[0] == 127
+				       : memcmp(ip, one, sizeof(one)) == 0;
+}
+
+/* Who was told to listen on one address is reached there, so that is the one
+ * its peers should see. */
+static void note_source(struct net *n, const struct net_addr *at)
+{
+	static const uint8_t any[16];
+	struct net_addr *source = &n->source[at->sa.ss_family == AF_INET6];
+	uint8_t ip[16];
+	size_t len = net_addr_ip(at, ip);
+
+	if (source->len == 0 && memcmp(ip, any, len) != 0)
+		(void)net_addr_from_bytes(source, ip, len, 0);
+}
+
+/* Best effort: without it the connection still works. From loopback there is
+ * no way to anywhere else. */
+void net_bind_source(const struct net *n, int fd, const struct net_addr *to)
+{
+	const struct net_addr *from = &n->source[to->sa.ss_family == AF_INET6];
+	const int one = 1;
+
+	if (from->len == 0 || (is_loopback(from) && !is_loopback(to)))
+		return;
+	/* the port is chosen when the other end is known, so none runs out */
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one,
+			 sizeof(one));
+	(void)!bind(fd, (const struct sockaddr *)&from->sa, from->len);
+}
+
+bool net_global_ip6(const struct net *n, char out[NET_IP_TEXT_MAX])
+{
+	const struct net_addr *at = &n->source[1];
+	uint8_t ip[16];
+
+	if (at->len == 0 || !net_addr_is_global_ip6(at))
+		return false;
+	(void)net_addr_ip(at, ip);
+	return inet_ntop(AF_INET6, ip, out, NET_IP_TEXT_MAX) != NULL;
+}
+
+enum err_code net_listen(struct net *n, const char *host, uint16_t port,
+			 uint16_t *bound_port, struct err *e)
+{
+	struct listener *l = &n->listeners[n->listener_count];
+	struct net_addr at, bound = {.len = sizeof(bound.sa)};
+
+	if (n->listener_count == MAX_LISTENERS)
+		return err_fail(e, ERR_LIMIT, "more than %d --listen addresses",
+				MAX_LISTENERS);
+	if (!net_addr_from_ip(&at, host, port))
+		return err_fail(
+			e, ERR_PARSE,
+			"--listen %.60s: want an IP address, not a name", host);
+	l->fd = bind_socket(&at);
+	if (l->fd < 0)
+		return err_fail(e, ERR_IO, "cannot listen on %.60s port %u: %s",
+				host, port, strerror(errno));
+	l->net = n;
+	l->watch = loop_watch_new(n->loop, l->fd, on_listener, l);
+	if (!l->watch) {
+		(void)close(l->fd);
+		return err_fail(e, ERR_NOMEM, "listener");
+	}
+	(void)getsockname(l->fd, (struct sockaddr *)&bound.sa, &bound.len);
+	*bound_port = net_addr_port(&bound);
+	n->listener_count++;
+	note_source(n, &at);
+	loop_watch_set(l->watch, LOOP_READ);
+	return ERR_NONE;
+}
+
+struct conn *net_connect(struct net *n, const struct net_addr *to,
+			 void *conn_ctx)
+{
+	struct conn *c;
+	int fd = socket(to->sa.ss_family,
+			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return NULL;
+	c = conn_new(n, fd);
+	if (!c) {
+		(void)close(fd);
+		return NULL;
+	}
+	c->ctx = conn_ctx;
+	c->connecting = true;
+	net_bind_source(n, fd, to);
+	c->timer = loop_timer_new(n->loop, on_connect_timeout, c);
+	if (!c->timer ||
+	    (connect(fd, (const struct sockaddr *)&to->sa, to->len) != 0 &&
+	     errno != EINPROGRESS)) {
+		net_close(c);
+		return NULL;
+	}
+	loop_timer_set(c->timer, CONNECT_TIMEOUT_MS);
+	set_watch(c);
+	return c;
+}
+
+void net_want_write(struct conn *c)
+{
+	if (c->dirty || c->dead || c->blocked || c->connecting)
+		return;
+	c->dirty = true;
+	c->next_dirty = c->net->dirty;
+	c->net->dirty = c;
+	loop_want_turn_end(c->net->loop);
+}
+
+void net_want_read(struct conn *c)
+{
+	if (!c->read_paused || c->dead)
+		return;
+	c->read_paused = false;
+	set_watch(c);
+}
+
+void net_flush(struct net *n)
+{
+	/* those who want again during this go to the next turn */
+	n->flushing = n->dirty;
+	n->dirty = NULL;
+	while (n->flushing) {
+		struct conn *c = n->flushing;
+
+		n->flushing = c->next_dirty;
+		c->dirty = false;
+		transmit(c);
+	}
+	free_dead(n);
+}
+
+unsigned net_count(const struct net *n)
+{
+	return n->conn_count;
+}
+
+bool net_addr_from_bytes(struct net_addr *out, const uint8_t *ip, size_t ip_len,
+			 uint16_t port)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&out->sa;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&out->sa;
+
+	memset(out, 0, sizeof(*out));
+	if (ip_len == 4) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(port);
+		memcpy(&v4->sin_addr, ip, 4);
+		out->len = sizeof(*v4);
+		return true;
+	}
+	if (ip_len != 16)
+		return false;
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons(port);
+	memcpy(&v6->sin6_addr, ip, 16);
+	out->len = sizeof(*v6);
+	return true;
+}
+
+bool net_addr_from_ip(struct net_addr *out, const char *ip, uint16_t port)
+{
+	uint8_t bytes[16];
+
+	if (inet_pton(AF_INET, ip, bytes) == 1)
+		return net_addr_from_bytes(out, bytes, 4, port);
+	if (inet_pton(AF_INET6, ip, bytes) == 1)
+		return net_addr_from_bytes(out, bytes, 16, port);
+	return false;
+}
+
+static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+void net_addr_to_ip16(const struct net_addr *a, uint8_t out[16])
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a->sa;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a->sa;
+
+	if (a->sa.ss_family != AF_INET) {
+		memcpy(out, &v6->sin6_addr, 16);
+		return;
+	}
+	memcpy(out, mapped, sizeof(mapped));
+	memcpy(out + sizeof(mapped), &v4->sin_addr, 4);
+}
+
+void net_addr_from_ip16(struct net_addr *out, const uint8_t ip[16],
+			uint16_t port)
+{
+	bool v4 = memcmp(ip, mapped, sizeof(mapped)) == 0;
+
+	(void)net_addr_from_bytes(out, v4 ? ip + sizeof(mapped) : ip,
+				  v4 ? 4 : 16, port);
+}
+
+size_t net_addr_ip(const struct net_addr *a, uint8_t out[16])
+{
+	net_addr_to_ip16(a, out);
+	if (memcmp(out, mapped, sizeof(mapped)) != 0)
+		return 16;
+	memmove(out, out + sizeof(mapped), 4);
+	return 4;
+}
+
+uint16_t net_addr_port(const struct net_addr *a)
+{
+	if (a->sa.ss_family == AF_INET)
+		return ntohs(((const struct sockaddr_in *)&a->sa)->sin_port);
+	return ntohs(((const struct sockaddr_in6 *)&a->sa)->sin6_port);
+}
+
+bool net_addr_eq(const struct net_addr *a, const struct net_addr *b)
+{
+	uint8_t x[16], y[16];
+	size_t n = net_addr_ip(a, x);
+
+	return n == net_addr_ip(b, y) && memcmp(x, y, n) == 0 &&
+	       net_addr_port(a) == net_addr_port(b);
+}
+
+bool net_addr_is_global_ip6(const struct net_addr *a)
+{
+	uint8_t ip[16];
+
+	return net_addr_ip(a, ip) == 16 && (ip[0] & 0xe0) == 0x20;
+}
+
+void net_addr_text(const struct net_addr *a, char *out, size_t cap)
+{
+	char text[INET6_ADDRSTRLEN] = "?";
+	uint8_t ip[16];
+	bool v6 = net_addr_ip(a, ip) == 16;
+
+	(void)inet_ntop(v6 ? AF_INET6 : AF_INET, ip, text, sizeof(text));
+	(void)snprintf(out, cap, v6 ? "[%s]:%u" : "%s:%u", text,
+		       net_addr_port(a));
+}

@@ -1,0 +1,128 @@
+/* torrent.h - one torrent of a running node: its metainfo, its files (storage),
+ * its swarm (wire), its trackers and the addresses it may connect to.
+ *
+ * Life: torrent_add() -> CHECKING (only when nothing trustworthy is recorded
+ * about its files) -> DOWNLOADING or SEEDING <-> PAUSED; a disk that refuses
+ * is FAULT, tried again by `resume`. torrent_stop() tells trackers and saves,
+ * then torrent_free().
+ * Thread: the loop.
+ */
+#ifndef NODE_TORRENT_H
+#define NODE_TORRENT_H
+
+#include "base/amount.h"
+#include "base/err.h"
+#include "base/ids.h"
+#include "node/core/engine.h"
+#include "node/swarm/net.h"
+#include "wire/metainfo.h"
+#include "wire/swarm.h"
+
+#include <jansson.h>
+
+enum torrent_state {
+	TORRENT_CHECKING,
+	TORRENT_DOWNLOADING,
+	TORRENT_SEEDING,
+	TORRENT_PAUSED,
+	TORRENT_FAULT, /* the disk is full or refuses: see fault text */
+	TORRENT_STOPPED,
+};
+
+struct torrent_cfg {
+	const uint8_t *file; /* the .torrent's bytes; copied */
+	size_t file_len;
+	const char *dir; /* absolute; the torrent's name goes below it */
+	bool read_only;	 /* seeding only: files are never created or changed */
+	bool preallocate;
+	bool paused;
+	bool verify_only; /* hash everything, connect to nobody */
+	/* seeding ends at either, when given */
+	uint64_t ratio_permille; /* 0: no such end */
+	int64_t seed_time_s;	 /* -1: no such end */
+	/* what counts towards them from before a restart */
+	uint64_t seeded_up; /* bytes */
+	int64_t seeded_ms;
+	uint32_t slots;		 /* upload slots; 0: the node's setting */
+	bool stop_when_complete; /* a `get` without seeding */
+	bool paying;		 /* the two below count */
+	struct amount bid;	 /* per GiB, hard maximum */
+	struct amount budget;
+};
+
+/* What a watcher is told; the text is for people. */
+typedef void torrent_event_fn(void *ctx, const char *type, const char *text);
+
+/* Parses, opens the files and starts. ERR_STATE: already there (then *out is
+ * that one). Other errors name what is wrong with the torrent or directory. */
+enum err_code torrent_add(struct torrent **out, struct engine *en,
+			  const struct torrent_cfg *cfg, struct err *e);
+/* Those that the daemon had when it ended. */
+enum err_code torrents_restore(struct engine *en, struct err *e);
+/* Frees at once; see torrent_stop(). NULL is a no-op. */
+void torrent_free(struct torrent *t);
+
+/* Announces `stopped`, closes connections, makes everything durable; `done`
+ * is called when it is so (maybe at once). */
+void torrent_stop(struct torrent *t, void (*done)(void *ctx), void *ctx);
+bool torrent_stopped(const struct torrent *t);
+
+void torrent_pause(struct torrent *t);
+void torrent_resume(struct torrent *t);
+/* Forgets it (and deletes its files); t is gone. */
+enum err_code torrent_remove(struct torrent *t, bool files, struct err *e);
+
+/* Puts it into the list that the daemon restores, with its extras (below). */
+enum err_code torrent_remember(struct torrent *t, const json_t *extras,
+			       struct err *e);
+/* The user's own trackers and peers: extras' lists of text "tracker" and
+ * "peer"; either may be missing. */
+enum err_code torrent_add_extras(struct torrent *t, const json_t *extras,
+				 struct err *e);
+/* Hashes every piece again; CHECKING until it is done. */
+enum err_code torrent_recheck(struct torrent *t, struct err *e);
+
+/* One watcher at a time and torrent; NULL ends it. */
+void torrent_watch(struct torrent *t, torrent_event_fn *fn, void *ctx);
+/* Did it reach what it was started for (complete and seeded enough)? */
+bool torrent_reached(const struct torrent *t);
+
+/* `source` for the log. Duplicates are ignored. `keep`: never forgotten. */
+void torrent_add_peer(struct torrent *t, const struct net_addr *addr, bool keep,
+		      const char *source);
+/* A host name or IP, and a port; a name is looked up without blocking. */
+enum err_code torrent_add_peer_text(struct torrent *t, const char *endpoint,
+				    struct err *e);
+enum err_code torrent_add_tracker(struct torrent *t, const char *url,
+				  struct err *e);
+
+/* {"info_hash","name","state","total","have","percent","rate_down",...} */
+json_t *torrent_json(const struct torrent *t);
+
+const struct info_hash *torrent_hash(const struct torrent *t);
+struct swarm *torrent_swarm(const struct torrent *t);
+struct torrent *torrent_next(const struct torrent *t);
+const struct metainfo *torrent_meta(const struct torrent *t);
+enum torrent_state torrent_state(const struct torrent *t);
+const char *torrent_state_name(enum torrent_state s);
+struct pay_job *torrent_job(const struct torrent *t);
+
+/* ---- from money.h and trade.h ---- */
+/* Starts what waited for the wallet to be opened. */
+void torrent_begin(struct torrent *t);
+/* What trade_offer() gives has changed: handshakes say so from now on. */
+void torrent_offer_changed(struct torrent *t);
+/* Trading is possible from now on: a paid download opens its job. */
+void torrent_trade_ready(struct torrent *t);
+/* What the user pays at most. */
+void torrent_terms(const struct torrent *t, struct amount *bid,
+		   struct amount *budget);
+/* Something about its money that a person should hear. */
+void torrent_trade_event(struct torrent *t, int kind, const char *amount,
+			 const char *text);
+
+/* From link.h, for an outgoing connection. */
+void torrent_link_ended(void *torrent, const struct net_addr *to, bool lasted,
+			enum peer_close why);
+
+#endif

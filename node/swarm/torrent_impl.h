@@ -1,0 +1,105 @@
+/* torrent_impl.h - the insides of struct torrent, for the torrent_*.c files
+ * only: torrent.c (life), torrent_swarm.c (between wire, storage and trade),
+ * torrent_peers.c (trackers, names, connections), torrent_list.c (restarts),
+ * torrent_view.c (telling). */
+#ifndef NODE_TORRENT_IMPL_H
+#define NODE_TORRENT_IMPL_H
+
+#include "node/swarm/candidates.h"
+#include "node/swarm/torrent.h"
+#include "storage/torrent_store.h"
+
+struct lookup;
+struct announcer;
+
+struct torrent {
+	struct engine *engine;
+	struct torrent *prev, *next;
+	struct metainfo meta;
+	uint8_t *file; /* the .torrent, for the resume database */
+	size_t file_len;
+	char *dir;
+	bool read_only; /* `seed`: the files are never written */
+	char *claim;	/* what no other process may write; NULL: none */
+	bool verify_only;
+	bool preallocate;
+	uint32_t slots;	  /* 0: the node's setting */
+	json_t *settings; /* as in the resume database's list; NULL: not there
+			   */
+	enum torrent_state state;
+	char fault[160];
+	struct store *store;
+	struct swarm *swarm; /* NULL while checking, paused or stopped */
+	struct loop_timer *tick;
+	bool rechecking;
+	bool pause_after_check; /* it was paused when the check began */
+	uint64_t checked, check_total;
+
+	/* ends of seeding, see struct torrent_cfg */
+	uint64_t ratio_permille;
+	int64_t seed_time_s;
+	bool stop_when_complete;
+	int64_t complete_ms; /* when seeding began; -1: not yet */
+	/* towards those ends, by swarms that are gone */
+	uint64_t seeded_up;
+	int64_t seeded_ms;
+	int64_t count_saved_ms;
+	bool fresh; /* became complete in this run */
+
+	bool paying;
+	struct amount bid, budget;
+	struct pay_job *job;
+
+	int64_t started_ms;
+	uint64_t up_saved, down_saved; /* of the swarm, in the totals already */
+
+	struct candidates *candidates;
+	struct announcer *announcer;
+	struct lookup *lookups;
+
+	torrent_event_fn *watcher;
+	void *watcher_ctx;
+	void (*stopped)(void *ctx);
+	void *stopped_ctx;
+	bool goodbye_said; /* the last announce is answered, or needless */
+	bool store_closed;
+};
+
+extern const struct store_ops torrent_store_callbacks;
+
+int64_t torrent_now(const struct torrent *t);
+void torrent_tell(struct torrent *t, const char *type, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The torrent's tick runs at the next turn. */
+void torrent_wake(struct torrent *t);
+void torrent_opened(struct torrent *t);
+void torrent_completed(struct torrent *t);
+void torrent_fault(struct torrent *t, const struct err *err);
+void torrent_check_progress(struct torrent *t, uint64_t done, uint64_t total);
+void torrent_save_totals(struct torrent *t);
+/* How long it was seeded, towards the end that the user set. */
+int64_t torrent_seeded_ms(const struct torrent *t);
+/* Stores what counts towards such ends, so that a restart counts on. */
+void torrent_save_count(struct torrent *t);
+/* One of the two halves of stopping is done. */
+void torrent_stop_step(struct torrent *t);
+
+/* torrent_swarm.c */
+enum err_code torrent_swarm_start(struct torrent *t, struct err *e);
+void torrent_swarm_stop(struct torrent *t);
+
+/* torrent_peers.c */
+enum err_code torrent_peers_new(struct torrent *t, struct err *e);
+/* Trackers are told from here on. */
+void torrent_peers_start(struct torrent *t);
+/* Connects to who is due; returns when to be called next. */
+int64_t torrent_peers_tick(struct torrent *t, int64_t now_ms);
+void torrent_peers_completed(struct torrent *t);
+/* Trackers are told `stopped`; torrent_peers_start() begins again. */
+void torrent_peers_pause(struct torrent *t);
+/* Tells trackers `stopped`, when they were told `started`; sets goodbye_said
+ * and calls torrent_stop_step() when it is answered, at once or later. */
+void torrent_peers_goodbye(struct torrent *t);
+void torrent_peers_free(struct torrent *t);
+
+#endif

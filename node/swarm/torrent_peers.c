@@ -1,0 +1,243 @@
+/* torrent_peers.c - whom a torrent connects to: names that the user gave,
+ * addresses that trackers gave, and when to try which. */
+#include "node/swarm/torrent_impl.h"
+
+#include "node/swarm/announcer.h"
+
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPEN_MAX 40 /* outgoing connections that a torrent keeps trying */
+
+/* A host name being looked up by a worker. */
+struct lookup {
+	struct work_job job;	 /* first: the job is the lookup */
+	struct torrent *torrent; /* NULL: the torrent is gone */
+	struct lookup *next;
+	char host[256];
+	char port[8];
+	struct addrinfo *found;
+	int error;
+};
+
+static void run_lookup(struct work_job *job)
+{
+	struct lookup *k = (struct lookup *)job;
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+
+	k->error = getaddrinfo(k->host, k->port, &hints, &k->found);
+}
+
+static void unlink_lookup(struct lookup *k)
+{
+	struct lookup **at = &k->torrent->lookups;
+
+	while (*at && *at != k)
+		at = &(*at)->next;
+	if (*at)
+		*at = k->next;
+}
+
+static void add_found(const struct lookup *k)
+{
+	for (struct addrinfo *a = k->found; a; a = a->ai_next) {
+		struct net_addr addr = {.len = a->ai_addrlen};
+
+		if (a->ai_addrlen > sizeof(addr.sa))
+			continue;
+		memcpy(&addr.sa, a->ai_addr, a->ai_addrlen);
+		torrent_add_peer(k->torrent, &addr, true, "user");
+	}
+}
+
+static void lookup_done(struct work_job *job)
+{
+	struct lookup *k = (struct lookup *)job;
+
+	if (k->torrent) {
+		unlink_lookup(k);
+		if (k->error)
+			torrent_tell(k->torrent, "note", "--peer %.60s: %s",
+				     k->host, gai_strerror(k->error));
+		else
+			add_found(k);
+	}
+	if (k->found)
+		freeaddrinfo(k->found);
+	free(k);
+}
+
+enum err_code torrent_add_peer_text(struct torrent *t, const char *endpoint,
+				    struct err *e)
+{
+	struct lookup *k;
+	struct net_addr addr;
+	char host[256];
+	uint16_t port;
+	enum err_code code =
+		options_split_endpoint(endpoint, host, sizeof(host), &port, e);
+
+	if (code != ERR_NONE)
+		return code;
+	if (net_addr_from_ip(&addr, host, port)) {
+		torrent_add_peer(t, &addr, true, "user");
+		return ERR_NONE;
+	}
+	k = calloc(1, sizeof(*k));
+	if (!k)
+		return err_fail(e, ERR_NOMEM, "--peer %.80s", endpoint);
+	memcpy(k->host, host, sizeof(host));
+	(void)snprintf(k->port, sizeof(k->port), "%u", port);
+	k->torrent = t;
+	k->next = t->lookups;
+	t->lookups = k;
+	k->job.run = run_lookup;
+	k->job.done = lookup_done;
+	work_submit(t->engine->work, NULL, &k->job);
+	return ERR_NONE;
+}
+
+void torrent_add_peer(struct torrent *t, const struct net_addr *addr, bool keep,
+		      const char *source)
+{
+	char text[64];
+
+	if (!candidates_add(t->candidates, addr, keep))
+		return;
+	net_addr_text(addr, text, sizeof(text));
+	log_line(t->engine->log, LOG_DEBUG, "torrent",
+		 "peer address=%s source=%s", text, source);
+	if (t->swarm)
+		torrent_wake(t);
+}
+
+struct sought {
+	struct wire_addr addr;
+	bool found;
+};
+
+static void compare_peer(void *ctx, struct peer *p)
+{
+	struct sought *k = ctx;
+	struct wire_addr at = peer_addr(p);
+
+	if (peer_listen_port(p) == k->addr.port &&
+	    memcmp(at.ip, k->addr.ip, sizeof(at.ip)) == 0)
+		k->found = true;
+}
+
+/* Is the peer that listens there connected, as it is when it came to us before
+ * a tracker told its address? */
+static bool is_here(const struct torrent *t, const struct net_addr *addr)
+{
+	struct sought k = {.addr = wire_addr_of(addr)};
+
+	swarm_each_peer(t->swarm, compare_peer, &k);
+	return k.found;
+}
+
+int64_t torrent_peers_tick(struct torrent *t, int64_t now_ms)
+{
+	struct net_addr addr;
+	int64_t wake = now_ms + 1000;
+
+	while (candidates_connected(t->candidates) < OPEN_MAX &&
+	       !links_full(t->engine->links) &&
+	       candidates_take(t->candidates, now_ms, &addr, &wake)) {
+		if (is_here(t, &addr))
+			candidates_ended(t->candidates, &addr, now_ms,
+					 CANDIDATE_HERE);
+		else if (!links_open(t->engine->links, t->swarm, &addr,
+				     torrent_link_ended, t))
+			candidates_ended(t->candidates, &addr, now_ms,
+					 CANDIDATE_FAILED);
+	}
+	return wake;
+}
+
+void torrent_link_ended(void *owner, const struct net_addr *to, bool lasted,
+			enum peer_close why)
+{
+	struct torrent *t = owner;
+
+	candidates_ended(t->candidates, to, torrent_now(t),
+			 candidate_end_of(lasted, why));
+	if (t->swarm)
+		torrent_wake(t);
+}
+
+static void on_tracker_peer(void *ctx, const struct net_addr *addr)
+{
+	torrent_add_peer(ctx, addr, false, "tracker");
+}
+
+static void figures(void *ctx, uint64_t *up, uint64_t *down, uint64_t *left)
+{
+	const struct torrent *t = ctx;
+	struct swarm_stats stats = {.left = t->meta.total};
+
+	if (t->swarm)
+		swarm_stats_get(t->swarm, &stats);
+	*up = stats.uploaded;
+	*down = stats.downloaded;
+	*left = stats.left;
+}
+
+static void on_tracker_note(void *ctx, const char *text)
+{
+	torrent_tell(ctx, "note", "%s", text);
+}
+
+static void on_goodbye(void *ctx)
+{
+	struct torrent *t = ctx;
+
+	t->goodbye_said = true;
+	torrent_stop_step(t);
+}
+
+enum err_code torrent_peers_new(struct torrent *t, struct err *e)
+{
+	static const struct announcer_ops ops = {.peer = on_tracker_peer,
+						 .figures = figures,
+						 .note = on_tracker_note,
+						 .goodbye = on_goodbye};
+
+	return announcer_new(&t->announcer, t->engine, &t->meta, &ops, t, e);
+}
+
+enum err_code torrent_add_tracker(struct torrent *t, const char *url,
+				  struct err *e)
+{
+	return announcer_add(t->announcer, url, e);
+}
+
+void torrent_peers_start(struct torrent *t)
+{
+	announcer_start(t->announcer);
+}
+
+void torrent_peers_completed(struct torrent *t)
+{
+	announcer_completed(t->announcer);
+}
+
+void torrent_peers_pause(struct torrent *t)
+{
+	announcer_pause(t->announcer);
+}
+
+void torrent_peers_goodbye(struct torrent *t)
+{
+	announcer_goodbye(t->announcer);
+}
+
+void torrent_peers_free(struct torrent *t)
+{
+	for (struct lookup *k = t->lookups; k; k = k->next)
+		k->torrent = NULL; /* frees itself when the worker is done */
+	announcer_free(t->announcer);
+	candidates_free(t->candidates);
+}

@@ -1,0 +1,307 @@
+/* torrent_swarm.c - between wire, storage and trade: what the swarm asks of the
+ * rest of the node, and what the store answers. */
+#include "node/swarm/torrent_impl.h"
+
+#include "node/swarm/trade.h"
+
+/* ---- the swarm asks ---- */
+
+static enum swarm_read on_read(void *ctx, uint32_t piece, uint32_t offset,
+			       uint32_t len, struct span *out, uint64_t cookie)
+{
+	struct torrent *t = ctx;
+
+	switch (store_read(t->store, piece, offset, len, out, cookie)) {
+	case STORE_NOW:
+		return SWARM_READ_NOW;
+	case STORE_LATER:
+		return SWARM_READ_LATER;
+	case STORE_FAILED:
+		break;
+	}
+	return SWARM_READ_FAILED;
+}
+
+static void on_write(void *ctx, uint32_t piece, uint32_t offset,
+		     const struct span *spans, size_t n)
+{
+	struct torrent *t = ctx;
+	struct err e = {0};
+
+	if (store_write(t->store, piece, offset, spans, n, &e) == ERR_NONE)
+		return;
+	log_line(t->engine->log, LOG_WARN, "torrent",
+		 "block not taken name=\"%s\" piece=%u text=\"%s\"",
+		 t->meta.name, piece, e.msg);
+	swarm_piece_lost(t->swarm, torrent_now(t), piece);
+}
+
+/* The store counts blocks itself and answers through on_store_piece(). */
+static void on_piece_complete(void *ctx, uint32_t piece)
+{
+	(void)ctx;
+	(void)piece;
+}
+
+static void on_piece_done(void *ctx, uint32_t piece, bool ok)
+{
+	struct torrent *t = ctx;
+
+	if (!ok)
+		log_line(t->engine->log, LOG_WARN, "torrent",
+			 "piece failed its hash name=\"%s\" piece=%u",
+			 t->meta.name, piece);
+}
+
+static void on_complete(void *ctx)
+{
+	torrent_completed(ctx);
+}
+
+static enum swarm_charge on_charge(void *ctx, struct peer *p, uint32_t len,
+				   enum peer_slot slot)
+{
+	struct torrent *t = ctx;
+
+	(void)slot; /* the trade heard of it by peer_slot */
+	if (!t->engine->trade)
+		return WIRE_FREE;
+	return trade_charge(t->engine->trade, p, len);
+}
+
+static void on_uncharge(void *ctx, struct peer *p, uint32_t len)
+{
+	struct torrent *t = ctx;
+
+	if (t->engine->trade)
+		trade_uncharge(t->engine->trade, p, len);
+}
+
+static void on_block_received(void *ctx, struct peer *p, uint32_t len,
+			      bool wanted)
+{
+	struct torrent *t = ctx;
+
+	(void)wanted; /* owed either way, protocol section 3 */
+	if (t->engine->trade)
+		trade_block(t->engine->trade, p, len);
+}
+
+static void on_ext_message(void *ctx, struct peer *p, enum ext_id ext,
+			   const uint8_t *bytes, size_t len)
+{
+	struct torrent *t = ctx;
+
+	if (ext == EXT_SB_PAY && t->engine->trade)
+		trade_message(t->engine->trade, p, bytes, len);
+}
+
+static void on_peer_ready(void *ctx, struct peer *p,
+			  const struct ext_handshake *ext)
+{
+	struct torrent *t = ctx;
+	struct link *k = peer_user(p);
+
+	link_set_ready(k);
+	if (t->engine->trade)
+		trade_peer_ready(t->engine->trade, t, p, ext);
+}
+
+static void on_peer_gone(void *ctx, struct peer *p)
+{
+	struct torrent *t = ctx;
+
+	if (t->engine->trade)
+		trade_peer_gone(t->engine->trade, p);
+}
+
+static void on_peer_choked(void *ctx, struct peer *p, bool choked)
+{
+	struct torrent *t = ctx;
+
+	if (t->engine->trade)
+		trade_choked(t->engine->trade, p, choked);
+}
+
+static void on_peer_slot(void *ctx, struct peer *p, enum peer_slot slot)
+{
+	static const char *const names[] = {"none", "free", "rank"};
+	struct torrent *t = ctx;
+
+	log_line(t->engine->log, LOG_DEBUG, "torrent", "slot peer=%llu slot=%s",
+		 (unsigned long long)peer_serial(p), names[slot]);
+	if (t->engine->trade)
+		trade_slot(t->engine->trade, p, slot);
+}
+
+static void on_peer_banned(void *ctx, struct peer *p, uint64_t serial,
+			   const struct wire_addr *addr)
+{
+	struct torrent *t = ctx;
+
+	(void)serial;
+	(void)addr; /* torrent_link_ended() bans what was connected to */
+	torrent_tell(t, "note", "a peer sent false data and is banned");
+	if (p && t->engine->trade)
+		trade_bad_data(t->engine->trade, p);
+}
+
+static const struct swarm_ops swarm_callbacks = {
+	.read = on_read,
+	.write = on_write,
+	.piece_complete = on_piece_complete,
+	.piece_done = on_piece_done,
+	.complete = on_complete,
+	.charge = on_charge,
+	.uncharge = on_uncharge,
+	.block_received = on_block_received,
+	.ext_message = on_ext_message,
+	.peer_ready = on_peer_ready,
+	.peer_gone = on_peer_gone,
+	.peer_choked = on_peer_choked,
+	.peer_slot = on_peer_slot,
+	.peer_banned = on_peer_banned,
+};
+
+enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
+{
+	struct engine *en = t->engine;
+	struct swarm_cfg cfg = {
+		.info_hash = t->meta.info_hash,
+		.self = en->peer_id,
+		.pieces = t->meta.piece_count,
+		.piece_len = t->meta.piece_length,
+		.total_len = t->meta.total,
+		.max_peers = (uint32_t)engine_int(en, "max-peers"),
+		.slots =
+			t->slots ? t->slots : (uint32_t)engine_int(en, "slots"),
+		.listen_port = en->listen_port,
+		.rate = en->rate,
+		.rng = en->rng,
+		.log = en->log,
+		.ops = &swarm_callbacks,
+		.ctx = t,
+	};
+	size_t len;
+
+	cfg.free_slots =
+		(cfg.slots * (uint32_t)engine_int(en, "free-share") + 99) / 100;
+	cfg.have = store_have(t->store, &len);
+	if (en->trade)
+		cfg.sb_pay = trade_offer(en->trade, &cfg.sb_pay_len);
+	return swarm_new(&t->swarm, &cfg, torrent_now(t), e);
+}
+
+void torrent_offer_changed(struct torrent *t)
+{
+	struct engine *en = t->engine;
+	const uint8_t *offer;
+	struct err e = {0};
+	size_t len;
+
+	if (!t->swarm || !en->trade)
+		return;
+	offer = trade_offer(en->trade, &len);
+	if (swarm_set_pay_offer(t->swarm, offer, len, &e) != ERR_NONE)
+		log_line(en->log, LOG_WARN, "torrent",
+			 "not offered name=\"%s\" text=\"%s\"", t->meta.name,
+			 e.msg);
+}
+
+void torrent_swarm_stop(struct torrent *t)
+{
+	struct swarm_stats stats;
+
+	if (!t->swarm)
+		return;
+	links_close_swarm(t->engine->links, t->swarm, t);
+	torrent_save_totals(t);
+	swarm_stats_get(t->swarm, &stats);
+	t->seeded_up += stats.uploaded;
+	if (t->complete_ms >= 0)
+		t->seeded_ms += torrent_now(t) - t->complete_ms;
+	swarm_free(t->swarm);
+	t->swarm = NULL;
+}
+
+/* ---- the store answers ---- */
+
+static void on_store_ready(void *ctx)
+{
+	torrent_opened(ctx);
+}
+
+static void on_store_piece(void *ctx, uint32_t piece, bool ok)
+{
+	struct torrent *t = ctx;
+
+	if (!t->swarm)
+		return;
+	if (ok)
+		swarm_piece_verified(t->swarm, torrent_now(t), piece);
+	else
+		swarm_piece_failed(t->swarm, torrent_now(t), piece);
+	torrent_wake(t);
+}
+
+static void on_store_lost(void *ctx, uint32_t piece)
+{
+	struct torrent *t = ctx;
+
+	if (t->swarm)
+		swarm_piece_lost(t->swarm, torrent_now(t), piece);
+}
+
+static void on_store_found(void *ctx, uint32_t piece)
+{
+	struct torrent *t = ctx;
+
+	if (t->swarm)
+		swarm_piece_verified(t->swarm, torrent_now(t), piece);
+}
+
+static void on_store_read_done(void *ctx, uint64_t cookie,
+			       const struct span *data)
+{
+	struct torrent *t = ctx;
+
+	if (t->swarm)
+		swarm_read_done(t->swarm, torrent_now(t), cookie, data);
+	else if (data)
+		span_unref(data);
+}
+
+static void on_store_pressure(void *ctx, bool blocked)
+{
+	struct torrent *t = ctx;
+
+	if (t->swarm)
+		swarm_set_write_blocked(t->swarm, torrent_now(t), blocked);
+}
+
+static void on_store_error(void *ctx, const struct err *err)
+{
+	torrent_fault(ctx, err);
+}
+
+static void on_store_progress(void *ctx, uint64_t done, uint64_t total)
+{
+	torrent_check_progress(ctx, done, total);
+}
+
+static void on_store_note(void *ctx, const char *text)
+{
+	torrent_tell(ctx, "note", "%s", text);
+}
+
+const struct store_ops torrent_store_callbacks = {
+	.ready = on_store_ready,
+	.piece = on_store_piece,
+	.lost = on_store_lost,
+	.found = on_store_found,
+	.read_done = on_store_read_done,
+	.pressure = on_store_pressure,
+	.error = on_store_error,
+	.progress = on_store_progress,
+	.note = on_store_note,
+};
