@@ -25,6 +25,8 @@ struct due {
 	bool failed_told;
 	uint32_t failed_into; /* blocks into the period when it failed */
 	enum duty_alarm told; /* the highest alarm that was told */
+	bool looked; /* a round has ended with it: the bank's view was read if
+		      * the chain answers at all */
 	struct prover_ask ask;
 	uint8_t *packed; /* heap; one entry of prove() */
 	size_t packed_len;
@@ -221,7 +223,7 @@ static void tell_alarms(struct prover *p)
 	for (size_t i = 0; i < p->now.n; i++) {
 		struct due *d = &p->now.at[i];
 
-		if (d->stage == DUE_DONE || alarm <= d->told ||
+		if (d->stage == DUE_DONE || !d->looked || alarm <= d->told ||
 		    p->no_beacon_told)
 			continue;
 		d->told = alarm;
@@ -258,6 +260,8 @@ static int64_t pause_of(const struct prover *p)
 static void round_end(struct prover *p)
 {
 	p->busy = false;
+	for (size_t i = 0; i < p->now.n; i++)
+		p->now.at[i].looked = true;
 	count(p);
 	loop_timer_set(p->timer, p->again ? 0 : pause_of(p));
 	p->again = false;
