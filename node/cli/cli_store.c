@@ -346,12 +346,26 @@ static enum err_code run_hosts(struct cli *cli, json_t **result, struct err *e)
 
 /* ---- ls, get, cat, share ---- */
 
+const char *cli_name_or_link(const struct cli *cli, char buf[CLI_LINK_MAX])
+{
+	if (strcmp(cli->args[0], "-") != 0)
+		return cli->args[0];
+	if (!fgets(buf, CLI_LINK_MAX, stdin))
+		return NULL;
+	buf[strcspn(buf, "\r\n")] = 0;
+	return buf;
+}
+
 /* NULL: e says why. */
 static json_t *named(const struct cli *cli, struct err *e)
 {
-	json_t *params = json_pack("{ss}", "name", cli->args[0]);
+	char buf[CLI_LINK_MAX];
+	const char *name = cli_name_or_link(cli, buf);
+	json_t *params = name ? json_pack("{ss}", "name", name) : NULL;
 
-	if (!params)
+	if (!name)
+		(void)err_fail(e, ERR_PARSE, "no link came on standard input");
+	else if (!params)
 		(void)err_fail(e, ERR_PARSE,
 			       "the name is not UTF-8: take the directory that "
 			       "it is in");
@@ -501,7 +515,7 @@ const struct command cmd_store_ls = {
 	1,	    MONEY_MUST,	       run_ls};
 const struct command cmd_store_get = {
 	"store get",
-	"NAME|LINK [--out DIR]",
+	"NAME|LINK|- [--out DIR]",
 	"Fetches what is stored; goes on where it was cut off.",
 	get_options,
 	COUNT(get_options),

@@ -18,4 +18,10 @@ enum err_code cli_store_call(struct cli *cli, const char *method,
 			     json_t *take_params, json_t **result,
 			     struct err *e) __attribute__((warn_unused_result));
 
+/* The first word, a name or a link. "-": a line of standard input, since words
+ * of a command are seen by everybody on the machine and links are secrets.
+ * NULL: nothing came. */
+#define CLI_LINK_MAX 4200 /* a path of a catalogue is as long */
+const char *cli_name_or_link(const struct cli *cli, char buf[CLI_LINK_MAX]);
+
 #endif

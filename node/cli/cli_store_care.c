@@ -16,9 +16,11 @@ static json_int_t number_of(const json_t *o, const char *key)
 
 static void put_name(const struct cli *cli, json_t *params)
 {
-	if (cli->arg_count)
-		(void)json_object_set_new(params, "name",
-					  json_string(cli->args[0]));
+	char buf[CLI_LINK_MAX];
+	const char *name = cli->arg_count ? cli_name_or_link(cli, buf) : NULL;
+
+	if (name)
+		(void)json_object_set_new(params, "name", json_string(name));
 }
 
 /* ---- audit ---- */
@@ -160,7 +162,9 @@ static const struct option steward_options[] = {WALLET_OPTIONS};
 static enum err_code run_steward_add(struct cli *cli, json_t **result,
 				     struct err *e)
 {
-	json_t *params = json_pack("{ss}", "link", cli->args[0]);
+	char buf[CLI_LINK_MAX];
+	const char *link = cli_name_or_link(cli, buf);
+	json_t *params = json_pack("{ss}", "link", link ? link : "");
 	enum err_code code;
 
 	cli_put_list(cli, params, "host");
@@ -212,7 +216,7 @@ static enum err_code run_steward_rm(struct cli *cli, json_t **result,
 
 const struct command cmd_steward_add = {
 	"steward add",
-	"LINK [--host IP:PORT]",
+	"LINK|- [--host IP:PORT]",
 	"Has the daemon audit and repair what a repair link leads to.",
 	steward_options,
 	COUNT(steward_options),

@@ -268,9 +268,23 @@ def database(owner, directory):
 
 
 def no_chain(owner):
+    away = ("--rpc", "http://127.0.0.1:9")
     says("a chain that does not answer is told by name", typed(
-        owner, "store", "ls", "--rpc", "http://127.0.0.1:9"), 1,
-        "127.0.0.1:9")
+        owner, "store", "status", *away), 1, "127.0.0.1:9")
+    says("what is stored is listed without it", typed(
+        owner, "store", "ls", *away), 0)
+    got = typed(owner, "store", "cat", "one", *away)
+    check("and fetched", got[0] == 0 and len(got[1]) == 1000, got)
+
+
+def a_link_that_nobody_sees(owner, directory):
+    link = typed(owner, "store", "share", "one")[1]
+    done = subprocess.run(
+        owner.argv("store", "get", "-", "--out", directory + "/linked",
+                   "--passphrase-file", owner.passphrase), input=link,
+        capture_output=True, timeout=120)
+    check("a link is taken from standard input", done.returncode == 0 and
+          os.path.getsize(directory + "/linked/one") == 1000, done)
 
 
 # --- with a daemon ------------------------------------------------------------
@@ -307,6 +321,7 @@ def play(st, chain, directory):
     cut_off(owner, directory)
     database(owner, directory)
     no_chain(owner)
+    a_link_that_nobody_sees(owner, directory)
     daemon(st, owner)
 
 
