@@ -576,7 +576,7 @@ static void on_tick(void *ctx)
 	int64_t now = host_now(h);
 
 	if (h->phase == HOST_OPENING) {
-		renting_open(h->en->renting, on_ready, h);
+		renting_open(h->en->renting, RENTING_HEAD, on_ready, h);
 		return;
 	}
 	if (h->phase == HOST_LOADING)

@@ -508,7 +508,7 @@ void method_host_enable(struct engine *en, const json_t *params, struct call *c)
 		return;
 	}
 	call_on_cancel(c, on_cancel, x);
-	renting_open(en->renting, on_open, x);
+	renting_open(en->renting, RENTING_HEAD, on_open, x);
 }
 
 /* ---- status ---- */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WATCHERS_MAX 16
+#define WATCHERS_MAX 64
 #define HEAD_MS_MAX 15000 /* the head is read this often at least */
 #define STALE_TIMES 8	  /* heads missed until the period is not known */
 #define SAVE_MS 600000	  /* endpoint records are written this often */
@@ -23,6 +23,7 @@ enum watch_kind { WATCH_READY, WATCH_HEAD, WATCH_COMMIT };
 
 struct watcher {
 	enum watch_kind kind;
+	enum renting_need need; /* READY */
 	void *ctx;
 	renting_ready_fn *ready;
 	void (*head)(void *ctx);
@@ -94,12 +95,14 @@ static void tell(struct renting *r, enum watch_kind kind, bool ok)
 	}
 }
 
-static void tell_ready(struct renting *r, const struct err *e)
+/* Those that wait for no more than `need`. */
+static void tell_ready(struct renting *r, enum renting_need need,
+		       const struct err *e)
 {
 	for (unsigned i = 0; i < r->n_watchers;) {
 		struct watcher w = r->watchers[i];
 
-		if (w.kind != WATCH_READY) {
+		if (w.kind != WATCH_READY || w.need > need) {
 			i++;
 			continue;
 		}
@@ -175,17 +178,6 @@ static enum err_code open_peers(struct renting *r, struct err *e)
 
 /* ---- opening ---- */
 
-static void end_opening(struct renting *r, const struct err *e)
-{
-	r->opening = false;
-	r->open = !e;
-	if (e && !r->peers) {
-		renter_db_close(r->db);
-		r->db = NULL;
-	}
-	tell_ready(r, e);
-}
-
 static enum err_code open_files(struct renting *r, struct err *e)
 {
 	struct money *m = money_of(r);
@@ -201,8 +193,8 @@ static enum err_code open_files(struct renting *r, struct err *e)
 	return code;
 }
 
-/* What stands between us and renting; ERR_NONE: nothing. ERR_CHAIN: it may come
- * by itself. */
+/* What stands between us and our files; ERR_NONE: nothing. ERR_CHAIN: it may
+ * come by itself. */
 static enum err_code missing(const struct renting *r, struct err *e)
 {
 	const struct money *m = money_of(r);
@@ -215,45 +207,77 @@ static enum err_code missing(const struct renting *r, struct err *e)
 				r->engine->no_wallet);
 	if (money_only_looks(m))
 		return err_fail(e, ERR_STATE, "the wallet is not open");
+	if (m->pinned)
+		return ERR_NONE;
 	if (m->open && !m->chain)
 		return err_fail(e, ERR_STATE,
 				"no RPC is configured: `seedbank config rpc "
 				"URL`");
-	if (m->pinned && r->head_known)
-		return ERR_NONE;
 	if (m->trouble.code == ERR_STATE || m->trouble.code == ERR_SIG)
 		return err_fail(e, ERR_STATE, "%s", m->trouble.msg);
 	return err_fail(e, ERR_CHAIN, "the chain has not answered yet: %.120s",
 			m->trouble.code != ERR_NONE ? m->trouble.msg
-			: r->no_head[0]		    ? r->no_head
 						    : "is its RPC reachable?");
+}
+
+/* The same of what takes more than our files. */
+static enum err_code missing_head(const struct renting *r, struct err *e)
+{
+	if (r->head_known)
+		return ERR_NONE;
+	if (!money_of(r)->chain)
+		return err_fail(e, ERR_STATE,
+				"no RPC is configured: `seedbank config rpc "
+				"URL`");
+	return err_fail(e, ERR_CHAIN, "the chain has not answered yet: %.120s",
+			r->no_head[0] ? r->no_head : "is its RPC reachable?");
 }
 
 static void read_head(struct renting *r);
 
+static void end_opening(struct renting *r, const struct err *e)
+{
+	r->opening = false;
+	if (!r->open && !r->peers) {
+		renter_db_close(r->db);
+		r->db = NULL;
+	}
+	tell_ready(r, RENTING_HEAD, e);
+	if (r->open)
+		loop_timer_set(r->timer, 0);
+}
+
+/* Who needs our files alone does not wait for the chain. */
 static void go_on_opening(struct renting *r)
 {
+	const bool late = now_of(r) - r->since_ms >= RENTING_WAIT_MS;
 	struct err e = {0};
 	enum err_code code = missing(r, &e);
 
-	if (code == ERR_CHAIN && now_of(r) - r->since_ms < RENTING_WAIT_MS) {
-		loop_timer_set(r->timer, WAIT_TICK_MS);
-		if (money_of(r)->pinned)
-			read_head(r);
+	if (code == ERR_NONE && !r->open) {
+		code = open_files(r, &e);
+		r->open = code == ERR_NONE;
+	}
+	if (code == ERR_NONE) {
+		tell_ready(r, RENTING_FILES, NULL);
+		code = missing_head(r, &e);
+	}
+	if (code != ERR_CHAIN || late) {
+		end_opening(r, code == ERR_NONE ? NULL : &e);
 		return;
 	}
-	if (code == ERR_NONE && open_files(r, &e) == ERR_NONE) {
-		end_opening(r, NULL);
-		loop_timer_set(r->timer, 0);
-		return;
-	}
-	end_opening(r, &e);
+	loop_timer_set(r->timer, WAIT_TICK_MS);
+	if (r->open)
+		read_head(r);
 }
 
-void renting_open(struct renting *r, renting_ready_fn *fn, void *ctx)
+void renting_open(struct renting *r, enum renting_need need,
+		  renting_ready_fn *fn, void *ctx)
 {
-	if (!watch(r, (struct watcher){
-			      .kind = WATCH_READY, .ctx = ctx, .ready = fn}))
+	if (!watch(r, (struct watcher){.kind = WATCH_READY,
+				       .need = need,
+				       .ctx = ctx,
+				       .ready = fn}))
 		return;
 	if (!r->opening) {
 		r->opening = true;
@@ -322,15 +346,9 @@ static void on_timer(void *ctx)
 {
 	struct renting *r = ctx;
 
-	if (r->opening && !r->open) {
+	if (r->opening)
 		go_on_opening(r);
-		return;
-	}
-	if (r->opening) { /* opened before: who asks again is told */
-		r->opening = false;
-		tell_ready(r, NULL);
-	}
-	if (!r->open)
+	if (r->opening || !r->open)
 		return;
 	read_head(r);
 	endpoints_tick(r->peers, clock_unix_s());
@@ -427,7 +445,8 @@ struct hash32 renting_domain(const struct renting *r)
 
 bool renting_block(const struct renting *r, uint64_t *block)
 {
-	if (!r->open || now_of(r) - r->head_ms > STALE_TIMES * HEAD_MS_MAX)
+	if (!r->open || !r->head_known ||
+	    now_of(r) - r->head_ms > STALE_TIMES * HEAD_MS_MAX)
 		return false;
 	*block = r->block;
 	return true;

@@ -34,8 +34,14 @@ void renting_free(struct renting *r);
  * it says what is missing and what to do (no wallet, a raw key, no bank, a
  * chain that does not answer within RENTING_WAIT_MS). */
 #define RENTING_WAIT_MS 20000
+enum renting_need {
+	RENTING_FILES, /* our files and whom we know: what reading takes. Not
+			* the chain, where the bank was checked before */
+	RENTING_HEAD,  /* the chain's head as well */
+};
 typedef void renting_ready_fn(void *ctx, const struct err *e);
-void renting_open(struct renting *r, renting_ready_fn *fn, void *ctx);
+void renting_open(struct renting *r, enum renting_need need,
+		  renting_ready_fn *fn, void *ctx);
 /* No more callbacks with this ctx, of renting_open() and renting_watch(). */
 void renting_forget(struct renting *r, void *ctx);
 /* fn whenever a newer head was read, until renting_forget(). */

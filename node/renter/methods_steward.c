@@ -154,7 +154,7 @@ static enum err_code begin_ls(struct store_call *s, struct err *e)
 
 void method_steward_ls(struct engine *en, const json_t *params, struct call *c)
 {
-	const struct store_call ls = {.begin = begin_ls};
+	const struct store_call ls = {.begin = begin_ls, .reads = true};
 
 	store_call_start(en, params, c, &ls);
 }

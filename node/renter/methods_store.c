@@ -250,7 +250,7 @@ void store_call_start(struct engine *en, const json_t *params, struct call *c,
 	}
 	call_on_cancel(c, on_cancel, s);
 	/* hosts of this machine's own may want to reach us as one */
-	renter_open(en, on_renter, s);
+	renter_open(en, s->reads ? RENTING_FILES : RENTING_HEAD, on_renter, s);
 }
 
 struct scout_cfg store_scout(const struct store_call *s, unsigned enough)
@@ -417,8 +417,9 @@ static enum err_code open_pipe(struct store_call *s, struct put_cfg *cfg,
 
 	cfg->path = NULL;
 	cfg->pipe = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-	if (cfg->pipe < 0 || fcntl(cfg->pipe, F_SETFL, O_RDONLY) != 0)
+	if (cfg->pipe < 0)
 		return err_fail(e, ERR_IO, "the pipe %.100s", path);
+	(void)fcntl(cfg->pipe, F_SETFL, O_RDONLY); /* it may wait */
 	call_event(s->call, json_pack("{ss}", "type", "pipe"));
 	return ERR_NONE;
 }

@@ -16,7 +16,8 @@ struct store_call {
 	struct renter *renter; /* NULL: not open yet */
 	const char *claim;     /* renter_begin()'s; NULL: none */
 	bool claimed;
-	bool restores;		   /* a home that knows nothing is welcome */
+	bool reads;    /* needs no chain: what is stored is got without */
+	bool restores; /* a home that knows nothing is welcome */
 	struct reconcile *mending; /* the chain is asked before changes */
 	struct leases *leases;	   /* and this, where nothing is known */
 	struct net_addr hosts[SCOUT_NAMED_MAX];

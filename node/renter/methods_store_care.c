@@ -146,6 +146,7 @@ void method_store_audit(struct engine *en, const json_t *params, struct call *c)
 {
 	const struct store_call audit = {
 		.begin = begin_audit,
+		.reads = true,
 		.stop = stop_audit,
 		.cut_off = "interrupted: what was found so far is forgotten"};
 

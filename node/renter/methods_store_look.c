@@ -148,7 +148,7 @@ static enum err_code begin_ls(struct store_call *s, struct err *e)
 
 void method_store_ls(struct engine *en, const json_t *params, struct call *c)
 {
-	const struct store_call ls = {.begin = begin_ls};
+	const struct store_call ls = {.begin = begin_ls, .reads = true};
 
 	store_call_start(en, params, c, &ls);
 }
@@ -193,9 +193,10 @@ static enum err_code open_pipe(struct get_cfg *cfg, const char *path,
 			       struct err *e)
 {
 	cfg->pipe = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-	if (cfg->pipe >= 0 && fcntl(cfg->pipe, F_SETFL, O_WRONLY) == 0)
-		return ERR_NONE;
-	return err_fail(e, ERR_IO, "the pipe %.100s", path);
+	if (cfg->pipe < 0)
+		return err_fail(e, ERR_IO, "the pipe %.100s", path);
+	(void)fcntl(cfg->pipe, F_SETFL, O_WRONLY); /* it may wait */
+	return ERR_NONE;
 }
 
 static enum err_code begin_get(struct store_call *s, struct err *e)
@@ -233,6 +234,7 @@ void method_store_get(struct engine *en, const json_t *params, struct call *c)
 {
 	const struct store_call get = {
 		.begin = begin_get,
+		.reads = true,
 		.stop = stop_get,
 		.cut_off = "interrupted; the same command goes on from here"};
 
@@ -335,7 +337,7 @@ static enum err_code begin_share(struct store_call *s, struct err *e)
 
 void method_store_share(struct engine *en, const json_t *params, struct call *c)
 {
-	const struct store_call share = {.begin = begin_share};
+	const struct store_call share = {.begin = begin_share, .reads = true};
 
 	store_call_start(en, params, c, &share);
 }

@@ -10,6 +10,7 @@
 /* Who waits for the renter; one allocation each. */
 struct waiter {
 	struct waiter *next;
+	enum renting_need need;
 	renter_fn *fn;
 	void *ctx;
 };
@@ -18,7 +19,9 @@ struct waiter {
 struct renter_all {
 	struct renter r; /* first: the engine's struct renter */
 	struct waiter *waiters;
-	bool asking;
+	bool asking[RENTING_HEAD + 1]; /* renting_open(), by need */
+	bool there[RENTING_HEAD + 1]; /* it answered well; the key is awaited */
+	bool asking_key;
 };
 
 static struct renter_all *all_of(struct renter *r)
@@ -26,14 +29,32 @@ static struct renter_all *all_of(struct renter *r)
 	return (struct renter_all *)r;
 }
 
-static void tell(struct renter_all *a, const struct err *e)
+/* e NULL: all whose need is met; else those that have just this one. */
+static void tell(struct renter_all *a, enum renting_need need,
+		 const struct err *e)
 {
-	struct waiter *w;
+	struct waiter **at = &a->waiters, *w;
 
-	while ((w = a->waiters)) {
-		a->waiters = w->next;
+	while ((w = *at)) {
+		if (e ? w->need != need : w->need > need) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
 		w->fn(w->ctx, e ? NULL : &a->r, e);
 		free(w);
+		at = &a->waiters; /* the list may be another by now */
+	}
+}
+
+static void tell_there(struct renter_all *a, const struct err *e)
+{
+	for (unsigned need = 0; need <= RENTING_HEAD; need++) {
+		bool there = a->there[need];
+
+		a->there[need] = false;
+		if (there)
+			tell(a, (enum renting_need)need, e);
 	}
 }
 
@@ -44,9 +65,9 @@ static void on_key(void *ctx, const struct signer_reply *reply,
 	struct renter *r = &a->r;
 	struct err e = {0};
 
-	a->asking = false;
+	a->asking_key = false;
 	if (error) {
-		tell(a, error);
+		tell_there(a, error);
 		return;
 	}
 	r->master = sodium_malloc(OBJECT_KEY_LEN);
@@ -56,34 +77,51 @@ static void on_key(void *ctx, const struct signer_reply *reply,
 		r->master = NULL;
 		if (e.code == ERR_NONE)
 			(void)err_fail(&e, ERR_NOMEM, "renter");
-		tell(a, &e);
+		tell_there(a, &e);
 		return;
 	}
 	memcpy(r->master, reply->u.storage_key, OBJECT_KEY_LEN);
 	r->db = renting_db(r->renting);
-	tell(a, NULL);
+	tell_there(a, NULL);
 }
 
-static void on_renting(void *ctx, const struct err *error)
+/* Our files, or the chain too, are there: now the key. */
+static void on_renting(struct renter_all *a, enum renting_need need,
+		       const struct err *error)
 {
-	struct renter_all *a = ctx;
 	const struct signer_request q = {.type = SIGNER_STORAGE_KEY};
 	struct err e = {0};
 
+	a->asking[need] = false;
 	if (error) {
-		a->asking = false;
-		tell(a, error);
-	} else if (a->r.master) {
-		a->asking = false;
-		tell(a, NULL);
-	} else if (signer_ask(a->r.engine->money->signer, &q, on_key, a, &e) !=
-		   ERR_NONE) {
-		a->asking = false;
-		tell(a, &e);
+		tell(a, need, error);
+		return;
+	}
+	a->there[need] = true;
+	if (a->r.master) {
+		tell_there(a, NULL);
+	} else if (!a->asking_key) {
+		a->asking_key = true;
+		if (signer_ask(a->r.engine->money->signer, &q, on_key, a, &e) !=
+		    ERR_NONE) {
+			a->asking_key = false;
+			tell_there(a, &e);
+		}
 	}
 }
 
-void renter_open(struct engine *en, renter_fn *fn, void *ctx)
+static void on_files(void *ctx, const struct err *error)
+{
+	on_renting(ctx, RENTING_FILES, error);
+}
+
+static void on_chain(void *ctx, const struct err *error)
+{
+	on_renting(ctx, RENTING_HEAD, error);
+}
+
+void renter_open(struct engine *en, enum renting_need need, renter_fn *fn,
+		 void *ctx)
 {
 	struct waiter *w = calloc(1, sizeof(*w));
 	struct renter_all *a;
@@ -101,11 +139,13 @@ void renter_open(struct engine *en, renter_fn *fn, void *ctx)
 		return;
 	}
 	a = all_of(en->renter);
-	*w = (struct waiter){.next = a->waiters, .fn = fn, .ctx = ctx};
+	*w = (struct waiter){
+		.next = a->waiters, .need = need, .fn = fn, .ctx = ctx};
 	a->waiters = w;
-	if (!a->asking) {
-		a->asking = true;
-		renting_open(en->renting, on_renting, a);
+	if (!a->asking[need]) {
+		a->asking[need] = true;
+		renting_open(en->renting, need,
+			     need == RENTING_FILES ? on_files : on_chain, a);
 	}
 }
 

@@ -36,7 +36,8 @@ struct renter {
 
 /* fn once, later: the renter, or why there is none (e). */
 typedef void renter_fn(void *ctx, struct renter *r, const struct err *e);
-void renter_open(struct engine *en, renter_fn *fn, void *ctx);
+void renter_open(struct engine *en, enum renting_need need, renter_fn *fn,
+		 void *ctx);
 /* No callback with this ctx comes any more. */
 void renter_forget(struct engine *en, void *ctx);
 /* Before rent_links_free(). NULL is a no-op. */

@@ -234,7 +234,7 @@ static void on_timer(void *ctx)
 		return;
 	}
 	t->busy = true;
-	renter_open(t->engine, on_renter, t);
+	renter_open(t->engine, RENTING_HEAD, on_renter, t);
 }
 
 /* ---- life ---- */

@@ -285,7 +285,7 @@ static void on_timer(void *ctx)
 		next_turn(w);
 	} else if (anything(w)) {
 		w->opening = true;
-		renter_open(w->engine, on_renter, w);
+		renter_open(w->engine, RENTING_HEAD, on_renter, w);
 	}
 }
 
