@@ -66,6 +66,9 @@ def set_up(st, chain, renter, hosts):
         start(st, node)
     for node in hosts:
         wait_up(node)
+    wait_for("word of all hosts", 60, lambda: len(renter.run(
+        "store", "hosts", "--host", hosts[0].address + ":6881")["hosts"]) ==
+        HOSTS)
 
 
 def make_tree(directory, rng):

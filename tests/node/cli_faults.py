@@ -105,6 +105,8 @@ def set_up(st, chain, owner, hosts):
         begin(st, node)
     for node in hosts:
         wait_for("renting out", 60, lambda: is_up(node), node.daemon)
+    wait_for("word of all hosts", 60, lambda: len(owner.run(
+        "store", "hosts", "--host", at(hosts[0]))["hosts"]) == HOSTS)
     check("a renter and hosts", True)
 
 
