@@ -105,8 +105,9 @@ def set_up(st, chain, owner, hosts):
         begin(st, node)
     for node in hosts:
         wait_for("renting out", 60, lambda: is_up(node), node.daemon)
-    wait_for("word of all hosts", 60, lambda: len(owner.run(
-        "store", "hosts", "--host", at(hosts[0]))["hosts"]) == HOSTS)
+    # the owner is to know none yet: the first host is asked
+    wait_for("word of all hosts", 60, lambda: len(hosts[0].run(
+        "store", "hosts", wallet=False)["hosts"]) == HOSTS - 1)
     check("a renter and hosts", True)
 
 
