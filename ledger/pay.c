@@ -20,6 +20,14 @@ struct amount pay_cost_up(struct amount per_gib, uint64_t bytes)
 	return amount_min(cost, amount_max112());
 }
 
+struct amount pay_part_of(struct amount a, uint64_t div)
+{
+	struct amount out = AMOUNT_ZERO;
+
+	(void)!amount_mul_div(&out, NULL, a, 1, 0, div);
+	return out;
+}
+
 bool pay_cost_add(struct amount *sum, uint64_t *rem, struct amount per_gib,
 		  uint64_t bytes, struct amount most)
 {

@@ -1,5 +1,5 @@
-/* pay_int.h - what pay.c, pay_sell.c and pay_buy.c share; nobody else includes
- * it. State tables: ledger/DESIGN.md. */
+/* pay_int.h - what pay.c, pay_sell.c and the buyer's files (pay_buy_int.h)
+ * share; nobody else includes it. State tables: ledger/DESIGN.md. */
 #ifndef LEDGER_PAY_INT_H
 #define LEDGER_PAY_INT_H
 
@@ -239,6 +239,8 @@ void pay_tell(struct pay_session *s, enum pay_event_kind kind,
 void pay_ask_facts(struct pay *p, struct pay_pair *pair, bool in);
 /* Price of `bytes`, rounded up: at least 1 unit unless bytes is 0. */
 struct amount pay_cost_up(struct amount per_gib, uint64_t bytes);
+/* One `div`th, rounded down. */
+struct amount pay_part_of(struct amount a, uint64_t div);
 /* Adds the exact price to a running sum; false (nothing changed) when it would
  * pass `most`. */
 bool pay_cost_add(struct amount *sum, uint64_t *rem, struct amount per_gib,
@@ -267,19 +269,22 @@ struct amount pay_sell_credit(const struct pay *p, const struct pay_pair *pair);
 void pay_sell_keep(struct pay_session *s, struct amount due);
 void pay_sell_due(struct pay *p, struct pay_pair *pair, struct amount due);
 
-/* ---- pay_buy.c ---- */
+/* ---- the buyer's half ---- */
 
+/* pay_buy.c */
 void pay_buy_start(struct pay_session *s);
 enum err_code pay_buy_receive(struct pay_session *s, const struct pay_msg *m,
 			      struct err *e);
-void pay_buy_committed(struct pay *p, struct pay_pair *pair, bool ok);
 void pay_buy_tick(struct pay_session *s);
-void pay_buy_leave(struct pay_session *s);
-/* Sends the next receipt if it is due and we may. */
-void pay_buy_pump(struct pay_session *s);
 void pay_buy_job_gone(struct pay_job *job);
-/* Promised and not arrived. */
+/* pay_buy_promise.c: sends the next receipt if it is due and we may */
+void pay_buy_pump(struct pay_session *s);
+void pay_buy_committed(struct pay *p, struct pay_pair *pair, bool ok);
+/* pay_buy_risk.c: the session ends */
+void pay_buy_leave(struct pay_session *s);
+/* pay_buy_count.c: promised and not arrived */
 struct amount pay_buy_ahead(const struct pay_pair *pair);
+/* What was written off, and was done: pair->found. */
 void pay_buy_found(struct pay_pair *pair);
 void pay_buy_due(struct pay_pair *pair, struct amount due, uint32_t bytes);
 

@@ -12,14 +12,13 @@
 static struct amount unsecured(const struct pay *p, const struct pay_pair *pair)
 {
 	const struct book_facts *f = &pair->in.facts;
-	struct amount trust = p->cfg.trust_start, part;
+	struct amount trust = p->cfg.trust_start;
 
 	if (!f->known)
 		return pair->blind ? trust : AMOUNT_ZERO;
 	if (pair->in.bounced)
 		return AMOUNT_ZERO;
-	if (amount_mul_div(&part, NULL, f->paid, 1, 0, PAY_TRUST_DIV))
-		trust = amount_add_cap(trust, part);
+	trust = amount_add_cap(trust, pay_part_of(f->paid, PAY_TRUST_DIV));
 	trust = amount_min(trust,
 			   amount_max(p->cfg.trust_max, p->cfg.trust_start));
 	return amount_min(trust, f->free);
