@@ -7,7 +7,7 @@
 
 /* ---- opening ---- */
 
-static enum err_code add_beyond(void *ctx, const struct book_row_out *row,
+static enum err_code add_beyond(void *ctx, const struct book_row_pair *row,
 				struct err *e)
 {
 	struct book *b = ctx;
@@ -30,7 +30,7 @@ static enum err_code load(struct book *b, struct err *e)
 	b->coin_is_token = flag == 1;
 	b->beyond = AMOUNT_ZERO;
 	b->lag_in.more = b->lag_out.more = true;
-	return book_db_out_each(b->db, add_beyond, b, e);
+	return book_db_pair_each(b->db, BOOK_DB_PAYEES, 0, add_beyond, b, e);
 }
 
 static enum err_code own_books(struct book *b, const struct address *me,

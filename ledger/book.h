@@ -120,15 +120,15 @@ struct book_in {   /* the other address pays us */
 	struct amount due_mark; /* `paid` reaching this */
 };
 
-struct book_out { /* we pay the other address */
+struct book_out { /* we pay the other address; begins as book_in does */
 	bool have;
 	struct receipt newest; /* payer is us */
 	struct amount owed;    /* bytes that arrived are worth so much */
 	uint64_t owed_rem;     /* and this many 2^-30 units */
+	struct book_facts facts;
 	struct amount lost; /* promised, counted as served by it, not by us */
 	uint64_t bytes;	    /* paid bytes that arrived, ever */
-	struct book_facts facts;
-	bool banned; /* it sent bad data: never paid again */
+	bool banned;	    /* it sent bad data: never paid again */
 	/* The counts are exact: no session was open when they were stored. */
 	bool settled;
 };

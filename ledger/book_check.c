@@ -146,7 +146,7 @@ static enum err_code expect(struct check *c, enum book_account kind,
 	return rc;
 }
 
-static enum err_code see_in(void *ctx, const struct book_row_in *row,
+static enum err_code see_in(void *ctx, const struct book_row_pair *row,
 			    struct err *e)
 {
 	struct check *c = ctx;
@@ -185,7 +185,7 @@ static enum err_code see_in(void *ctx, const struct book_row_in *row,
 		      book_sum_minus(book_sum_of(row->booked)), e);
 }
 
-static enum err_code see_out(void *ctx, const struct book_row_out *row,
+static enum err_code see_out(void *ctx, const struct book_row_pair *row,
 			     struct err *e)
 {
 	struct check *c = ctx;
@@ -327,9 +327,9 @@ enum err_code book_check(struct book *b, book_finding_fn *fn, void *ctx,
 	if (rc == ERR_NONE)
 		rc = check_sums(&c, e);
 	if (rc == ERR_NONE)
-		rc = book_db_in_each(c.db, BOOK_DB_BY_PEER, 0, see_in, &c, e);
+		rc = book_db_pair_each(c.db, BOOK_DB_PAYERS, 0, see_in, &c, e);
 	if (rc == ERR_NONE)
-		rc = book_db_out_each(c.db, see_out, &c, e);
+		rc = book_db_pair_each(c.db, BOOK_DB_PAYEES, 0, see_out, &c, e);
 	if (rc == ERR_NONE)
 		rc = check_agreements(&c, e);
 	if (rc == ERR_NONE)

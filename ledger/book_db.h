@@ -72,57 +72,47 @@ enum err_code book_db_posting_set(struct book_db *b, int64_t entry,
 				  struct err *e)
 	__attribute__((warn_unused_result));
 
-/* One direction of a pair. `entry` is the receipts' entry that still grows in
- * `hour` (Unix time / 3600). */
-struct book_row_in {
+/* One direction of a pair: who pays us, or whom we pay. `entry` is the
+ * receipts' entry that still grows in `hour` (Unix time / 3600). */
+enum book_side { BOOK_SIDE_IN, BOOK_SIDE_OUT };
+struct book_row_pair {
+	enum book_side side;
 	struct address peer;
 	bool found;
-	struct book_in in;
+	union {
+		struct book_in in;
+		struct book_out out;
+	};
 	int64_t entry, hour;
-	struct amount booked; /* of book_in_total(): what the accounts have */
+	/* of book_in_total() or book_out_total(): what the accounts have */
+	struct amount booked;
+	struct amount uncashed; /* SIDE_IN: orders settlement; never read */
 };
-struct book_row_out {
-	struct address peer;
-	bool found;
-	struct book_out out;
-	int64_t entry, hour;
-	struct amount booked; /* of book_out_total() */
-};
-enum err_code book_db_in_get(struct book_db *b, struct book_row_in *row,
-			     struct err *e) __attribute__((warn_unused_result));
-/* `uncashed` orders settlement. */
-enum err_code book_db_in_set(struct book_db *b, const struct book_row_in *row,
-			     struct amount uncashed, struct err *e)
+/* By side and peer; all else is zero when there is none. */
+enum err_code book_db_pair_get(struct book_db *b, struct book_row_pair *row,
+			       struct err *e)
 	__attribute__((warn_unused_result));
-enum err_code book_db_out_get(struct book_db *b, struct book_row_out *row,
-			      struct err *e)
-	__attribute__((warn_unused_result));
-enum err_code book_db_out_set(struct book_db *b, const struct book_row_out *row,
-			      struct err *e)
+enum err_code book_db_pair_set(struct book_db *b,
+			       const struct book_row_pair *row, struct err *e)
 	__attribute__((warn_unused_result));
 /* Receipt and counts only, of a row that is there: one page in the log. */
-enum err_code book_db_in_receipt(struct book_db *b,
-				 const struct book_row_in *row,
-				 struct amount uncashed, struct err *e)
-	__attribute__((warn_unused_result));
-enum err_code book_db_out_receipt(struct book_db *b,
-				  const struct book_row_out *row, struct err *e)
+enum err_code book_db_pair_receipt(struct book_db *b,
+				   const struct book_row_pair *row,
+				   struct err *e)
 	__attribute__((warn_unused_result));
 
-/* Callbacks return an error to stop with it. */
-typedef enum err_code book_db_in_fn(void *ctx, const struct book_row_in *row,
-				    struct err *e);
-typedef enum err_code book_db_out_fn(void *ctx, const struct book_row_out *row,
-				     struct err *e);
-enum book_db_order { BOOK_DB_BY_PEER, BOOK_DB_BY_WORTH, BOOK_DB_BY_UNTIL };
-/* BY_WORTH: those with something uncashed, most first. BY_UNTIL: those with a
- * reserve that ends at or before `until`. */
-enum err_code book_db_in_each(struct book_db *b, enum book_db_order order,
-			      int64_t until, book_db_in_fn *fn, void *ctx,
-			      struct err *e)
-	__attribute__((warn_unused_result));
-enum err_code book_db_out_each(struct book_db *b, book_db_out_fn *fn, void *ctx,
-			       struct err *e)
+/* A callback returns an error to stop with it. */
+typedef enum err_code
+book_db_pair_fn(void *ctx, const struct book_row_pair *row, struct err *e);
+enum book_db_pairs {
+	BOOK_DB_PAYERS,		 /* by peer */
+	BOOK_DB_PAYERS_BY_WORTH, /* something uncashed; most first */
+	BOOK_DB_PAYERS_BY_UNTIL, /* a reserve that ends by `until` */
+	BOOK_DB_PAYEES,		 /* by peer */
+};
+enum err_code book_db_pair_each(struct book_db *b, enum book_db_pairs which,
+				int64_t until, book_db_pair_fn *fn, void *ctx,
+				struct err *e)
 	__attribute__((warn_unused_result));
 
 enum err_code book_db_job_get(struct book_db *b, struct book_job *job,

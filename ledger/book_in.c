@@ -3,11 +3,27 @@
 
 /* ---- money in ---- */
 
+static enum err_code store(struct book *b, struct book_row_pair *row,
+			   struct err *e)
+{
+	row->uncashed = book_in_uncashed(&row->in);
+	return book_db_pair_set(b->db, row, e);
+}
+
+/* The row of a payer, to be changed in this turn's transaction. */
+static enum err_code stage(struct book *b, struct book_row_pair *row,
+			   struct err *e)
+{
+	enum err_code rc = book_db_stage(b->db, e);
+
+	return rc == ERR_NONE ? book_db_pair_get(b->db, row, e) : rc;
+}
+
 /* Brings the accounts of a payer from `before` to `row`, then stores `row`.
  * promised and secured are moved to what they should be now; what was paid
  * since goes to `cash`. */
 static enum err_code settle_in(struct book *b, const struct book_in *before,
-			       struct book_row_in *row,
+			       struct book_row_pair *row,
 			       struct book_row_entry *entry,
 			       enum book_account cash, int64_t now_s,
 			       struct err *e)
@@ -41,10 +57,10 @@ static enum err_code settle_in(struct book *b, const struct book_in *before,
 	row->booked = book_in_total(&row->in);
 	if (entry->kind == BOOK_RECEIPT_IN)
 		row->entry = entry->id;
-	return book_db_in_set(b->db, row, due, e);
+	return store(b, row, e);
 }
 
-static enum err_code catch_up_in(struct book *b, struct book_row_in *row,
+static enum err_code catch_up_in(struct book *b, struct book_row_pair *row,
 				 int64_t now_s, struct err *e)
 {
 	struct book_row_entry entry = {.kind = BOOK_RECEIPT_IN,
@@ -59,8 +75,8 @@ static enum err_code catch_up_in(struct book *b, struct book_row_in *row,
 enum err_code book_catch_up_payer(struct book *b, const struct address *peer,
 				  int64_t now_s, struct err *e)
 {
-	struct book_row_in row = {.peer = *peer};
-	enum err_code rc = book_db_in_get(b->db, &row, e);
+	struct book_row_pair row = {.side = BOOK_SIDE_IN, .peer = *peer};
+	enum err_code rc = book_db_pair_get(b->db, &row, e);
 
 	return rc == ERR_NONE ? catch_up_in(b, &row, now_s, e) : rc;
 }
@@ -69,14 +85,12 @@ enum err_code book_receipt_in(struct book *b, const struct receipt *r,
 			      struct amount owed, uint64_t owed_rem,
 			      int64_t now_s, struct err *e)
 {
-	struct book_row_in row = {.peer = r->payer};
+	struct book_row_pair row = {.side = BOOK_SIDE_IN, .peer = r->payer};
 	enum err_code rc;
 
 	if (!amount_fits112(r->amount) || !amount_fits112(owed))
 		return err_fail(e, ERR_LIMIT, "book: 2^112 or more");
-	rc = book_db_stage(b->db, e);
-	if (rc == ERR_NONE)
-		rc = book_db_in_get(b->db, &row, e);
+	rc = stage(b, &row, e);
 	if (rc != ERR_NONE)
 		return rc;
 	if (row.in.have && amount_cmp(r->amount, row.in.newest.amount) <= 0)
@@ -88,25 +102,23 @@ enum err_code book_receipt_in(struct book *b, const struct receipt *r,
 	b->now_s = now_s;
 	book_note_lag(&b->lag_in, &r->payer);
 	if (!row.found)
-		return book_db_in_set(b->db, &row, book_in_uncashed(&row.in),
-				      e);
-	return book_db_in_receipt(b->db, &row, book_in_uncashed(&row.in), e);
+		return store(b, &row, e);
+	row.uncashed = book_in_uncashed(&row.in);
+	return book_db_pair_receipt(b->db, &row, e);
 }
 
 enum err_code book_counts_in(struct book *b, const struct address *payer,
 			     struct amount owed, uint64_t owed_rem,
 			     struct err *e)
 {
-	struct book_row_in row = {.peer = *payer};
-	enum err_code rc = book_db_stage(b->db, e);
+	struct book_row_pair row = {.side = BOOK_SIDE_IN, .peer = *payer};
+	enum err_code rc = stage(b, &row, e);
 
-	if (rc == ERR_NONE)
-		rc = book_db_in_get(b->db, &row, e);
 	if (rc != ERR_NONE)
 		return rc;
 	row.in.owed = owed;
 	row.in.owed_rem = owed_rem;
-	return book_db_in_set(b->db, &row, book_in_uncashed(&row.in), e);
+	return store(b, &row, e);
 }
 
 static enum err_code facts_in(struct book *b, const struct address *payer,
@@ -119,11 +131,11 @@ static enum err_code facts_in(struct book *b, const struct address *payer,
 		[BOOK_TO_WALLET] = BOOK_WALLET,
 		[BOOK_TO_OTHER] = BOOK_OUTSIDE,
 	};
-	struct book_row_in row = {.peer = *payer};
+	struct book_row_pair row = {.side = BOOK_SIDE_IN, .peer = *payer};
 	struct book_row_entry entry = {.time_s = now_s, .peer = *payer};
 	struct book_in before;
 	bool use;
-	enum err_code rc = book_db_in_get(b->db, &row, e);
+	enum err_code rc = book_db_pair_get(b->db, &row, e);
 
 	if (rc == ERR_NONE)
 		rc = book_facts_check(&row.in.facts, f, &use, e);
@@ -153,26 +165,24 @@ enum err_code book_facts_in(struct book *b, const struct address *payer,
 enum err_code book_bounced(struct book *b, const struct address *payer,
 			   struct err *e)
 {
-	struct book_row_in row = {.peer = *payer};
-	enum err_code rc = book_db_stage(b->db, e);
+	struct book_row_pair row = {.side = BOOK_SIDE_IN, .peer = *payer};
+	enum err_code rc = stage(b, &row, e);
 
-	if (rc == ERR_NONE)
-		rc = book_db_in_get(b->db, &row, e);
 	if (rc != ERR_NONE)
 		return rc;
 	row.in.due_mark = book_in_total(&row.in);
 	row.in.bounced = amount_cmp(row.in.facts.paid, row.in.due_mark) < 0;
-	return book_db_in_set(b->db, &row, book_in_uncashed(&row.in), e);
+	return store(b, &row, e);
 }
 
 enum err_code book_unsecure(struct book *b, const struct address *payer,
 			    int64_t now_s, struct err *e)
 {
-	struct book_row_in row = {.peer = *payer};
+	struct book_row_pair row = {.side = BOOK_SIDE_IN, .peer = *payer};
 	struct book_row_entry entry = {
 		.kind = BOOK_SECURE, .time_s = now_s, .peer = *payer};
 	struct book_in before;
-	enum err_code rc = book_db_in_get(b->db, &row, e);
+	enum err_code rc = book_db_pair_get(b->db, &row, e);
 
 	if (rc == ERR_NONE)
 		rc = catch_up_in(b, &row, now_s, e);
@@ -191,7 +201,7 @@ struct due_walk {
 	bool stop;
 };
 
-static enum err_code give_due(void *ctx, const struct book_row_in *row,
+static enum err_code give_due(void *ctx, const struct book_row_pair *row,
 			      struct err *e)
 {
 	struct due_walk *walk = ctx;
@@ -216,5 +226,6 @@ enum err_code book_due_list(struct book *b, int64_t now_s, book_due_fn *fn,
 {
 	struct due_walk walk = {.fn = fn, .ctx = ctx, .now_s = now_s};
 
-	return book_db_in_each(b->db, BOOK_DB_BY_WORTH, 0, give_due, &walk, e);
+	return book_db_pair_each(b->db, BOOK_DB_PAYERS_BY_WORTH, 0, give_due,
+				 &walk, e);
 }

@@ -7,7 +7,7 @@
  * What it drew came from its reserve first; a reserve that grew or was released
  * moved between our free balance and it. */
 static enum err_code settle_out(struct book *b, const struct book_out *before,
-				struct book_row_out *row,
+				struct book_row_pair *row,
 				struct book_row_entry *entry, struct err *e)
 {
 	struct book_lines ls = {.unit = BOOK_TOKEN};
@@ -30,10 +30,10 @@ static enum err_code settle_out(struct book *b, const struct book_out *before,
 	row->booked = total;
 	if (entry->kind == BOOK_RECEIPT_OUT)
 		row->entry = entry->id;
-	return book_db_out_set(b->db, row, e);
+	return book_db_pair_set(b->db, row, e);
 }
 
-static enum err_code catch_up_out(struct book *b, struct book_row_out *row,
+static enum err_code catch_up_out(struct book *b, struct book_row_pair *row,
 				  int64_t now_s, struct err *e)
 {
 	struct book_row_entry entry = {.kind = BOOK_RECEIPT_OUT,
@@ -48,8 +48,8 @@ static enum err_code catch_up_out(struct book *b, struct book_row_out *row,
 enum err_code book_catch_up_payee(struct book *b, const struct address *peer,
 				  int64_t now_s, struct err *e)
 {
-	struct book_row_out row = {.peer = *peer};
-	enum err_code rc = book_db_out_get(b->db, &row, e);
+	struct book_row_pair row = {.side = BOOK_SIDE_OUT, .peer = *peer};
+	enum err_code rc = book_db_pair_get(b->db, &row, e);
 
 	return rc == ERR_NONE ? catch_up_out(b, &row, now_s, e) : rc;
 }
@@ -67,7 +67,7 @@ static enum err_code move_beyond(struct book *b, const struct book_out *before,
 }
 
 /* Counts are the caller's, facts and entry are the book's. */
-static void take_counts(struct book_row_out *row, const struct book_out *out)
+static void take_counts(struct book_row_pair *row, const struct book_out *out)
 {
 	row->out.owed = out->owed;
 	row->out.owed_rem = out->owed_rem;
@@ -81,9 +81,9 @@ static enum err_code receipt_out(struct book *b, const struct address *payee,
 				 const struct book_out *out,
 				 const struct book_job *job, struct err *e)
 {
-	struct book_row_out row = {.peer = *payee};
+	struct book_row_pair row = {.side = BOOK_SIDE_OUT, .peer = *payee};
 	struct book_out before;
-	enum err_code rc = book_db_out_get(b->db, &row, e);
+	enum err_code rc = book_db_pair_get(b->db, &row, e);
 
 	if (rc != ERR_NONE)
 		return rc;
@@ -94,8 +94,8 @@ static enum err_code receipt_out(struct book *b, const struct address *payee,
 	take_counts(&row, out);
 	row.out.have = true;
 	row.out.newest = out->newest;
-	rc = row.found ? book_db_out_receipt(b->db, &row, e)
-		       : book_db_out_set(b->db, &row, e);
+	rc = row.found ? book_db_pair_receipt(b->db, &row, e)
+		       : book_db_pair_set(b->db, &row, e);
 	if (rc == ERR_NONE && job)
 		rc = book_db_job_set(b->db, job, e);
 	if (rc == ERR_NONE)
@@ -126,15 +126,15 @@ enum err_code book_receipt_out(struct book *b, const struct address *payee,
 enum err_code book_counts_out(struct book *b, const struct address *payee,
 			      const struct book_out *out, struct err *e)
 {
-	struct book_row_out row = {.peer = *payee};
+	struct book_row_pair row = {.side = BOOK_SIDE_OUT, .peer = *payee};
 	enum err_code rc = book_db_stage(b->db, e);
 
 	if (rc == ERR_NONE)
-		rc = book_db_out_get(b->db, &row, e);
+		rc = book_db_pair_get(b->db, &row, e);
 	if (rc != ERR_NONE)
 		return rc;
 	take_counts(&row, out);
-	return book_db_out_set(b->db, &row, e);
+	return book_db_pair_set(b->db, &row, e);
 }
 
 enum err_code book_job_end(struct book *b, const uint8_t key[20], struct err *e)
@@ -153,11 +153,11 @@ static enum err_code facts_out(struct book *b, const struct address *payee,
 			       const struct book_facts *f, int64_t now_s,
 			       struct err *e)
 {
-	struct book_row_out row = {.peer = *payee};
+	struct book_row_pair row = {.side = BOOK_SIDE_OUT, .peer = *payee};
 	struct book_row_entry entry = {.time_s = now_s, .peer = *payee};
 	struct book_out before;
 	bool use;
-	enum err_code rc = book_db_out_get(b->db, &row, e);
+	enum err_code rc = book_db_pair_get(b->db, &row, e);
 
 	if (rc == ERR_NONE)
 		rc = book_facts_check(&row.out.facts, f, &use, e);

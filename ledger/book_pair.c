@@ -45,12 +45,12 @@ struct amount book_out_beyond(const struct book_out *out)
 enum err_code book_pair_load(struct book *b, struct book_pair *out,
 			     const struct address *peer, struct err *e)
 {
-	struct book_row_in in = {.peer = *peer};
-	struct book_row_out given = {.peer = *peer};
-	enum err_code rc = book_db_in_get(b->db, &in, e);
+	struct book_row_pair in = {.side = BOOK_SIDE_IN, .peer = *peer};
+	struct book_row_pair given = {.side = BOOK_SIDE_OUT, .peer = *peer};
+	enum err_code rc = book_db_pair_get(b->db, &in, e);
 
 	if (rc == ERR_NONE)
-		rc = book_db_out_get(b->db, &given, e);
+		rc = book_db_pair_get(b->db, &given, e);
 	out->peer = *peer;
 	out->in = in.in;
 	out->out = given.out;
@@ -108,45 +108,28 @@ void book_note_lag(struct book_lag *lag, const struct address *peer)
 
 /* ---- the tick ---- */
 
-static enum err_code find_lag_in(void *ctx, const struct book_row_in *row,
+static enum err_code find_lag_of(void *ctx, const struct book_row_pair *row,
 				 struct err *e)
 {
-	struct book_lag *lag = ctx;
+	struct amount total = row->side == BOOK_SIDE_IN
+				      ? book_in_total(&row->in)
+				      : book_out_total(&row->out);
 
 	(void)e;
-	if (amount_cmp(row->booked, book_in_total(&row->in)) != 0)
-		book_note_lag(lag, &row->peer);
+	if (amount_cmp(row->booked, total) != 0)
+		book_note_lag(ctx, &row->peer);
 	return ERR_NONE;
 }
 
-static enum err_code find_lag_out(void *ctx, const struct book_row_out *row,
-				  struct err *e)
+/* Notes all that lag, where it is not known which do. */
+static enum err_code find_lag(struct book *b, struct book_lag *lag,
+			      enum book_db_pairs which, struct err *e)
 {
-	struct book_lag *lag = ctx;
-
-	(void)e;
-	if (amount_cmp(row->booked, book_out_total(&row->out)) != 0)
-		book_note_lag(lag, &row->peer);
-	return ERR_NONE;
-}
-
-/* Notes every pair that lags, where it is not known which do. */
-static enum err_code find_lag(struct book *b, struct err *e)
-{
-	enum err_code rc = ERR_NONE;
-
-	if (b->lag_in.more) {
-		b->lag_in.n = 0;
-		b->lag_in.more = false;
-		rc = book_db_in_each(b->db, BOOK_DB_BY_PEER, 0, find_lag_in,
-				     &b->lag_in, e);
-	}
-	if (b->lag_out.more && rc == ERR_NONE) {
-		b->lag_out.n = 0;
-		b->lag_out.more = false;
-		rc = book_db_out_each(b->db, find_lag_out, &b->lag_out, e);
-	}
-	return rc;
+	if (!lag->more)
+		return ERR_NONE;
+	lag->n = 0;
+	lag->more = false;
+	return book_db_pair_each(b->db, which, 0, find_lag_of, lag, e);
 }
 
 static enum err_code catch_up(struct book *b, int64_t now_s, struct err *e)
@@ -169,7 +152,7 @@ struct ending {
 	size_t n;
 };
 
-static enum err_code note_ending(void *ctx, const struct book_row_in *row,
+static enum err_code note_ending(void *ctx, const struct book_row_pair *row,
 				 struct err *e)
 {
 	struct ending *list = ctx;
@@ -185,13 +168,15 @@ static enum err_code note_ending(void *ctx, const struct book_row_in *row,
 enum err_code book_tick(struct book *b, int64_t now_s, struct err *e)
 {
 	struct ending list = {.b = b};
-	enum err_code rc = find_lag(b, e);
+	enum err_code rc = find_lag(b, &b->lag_in, BOOK_DB_PAYERS, e);
 
+	if (rc == ERR_NONE)
+		rc = find_lag(b, &b->lag_out, BOOK_DB_PAYEES, e);
 	b->now_s = now_s;
 	if (rc == ERR_NONE)
-		rc = book_db_in_each(b->db, BOOK_DB_BY_UNTIL,
-				     now_s + BOOK_SECURED_MARGIN_S - 1,
-				     note_ending, &list, e);
+		rc = book_db_pair_each(b->db, BOOK_DB_PAYERS_BY_UNTIL,
+				       now_s + BOOK_SECURED_MARGIN_S - 1,
+				       note_ending, &list, e);
 	if (rc != ERR_NONE || (!list.n && !b->lag_in.n && !b->lag_out.n))
 		return rc;
 	rc = book_begin(b, e);

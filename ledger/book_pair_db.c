@@ -1,7 +1,8 @@
 /* book_pair_db.c - the tables of pairs and of paid downloads: rows in, rows
- * out. */
+ * out. Who pays us and whom we pay are two tables of one shape. */
 #include "ledger/book_db_impl.h"
 
+#include <stddef.h>
 #include <string.h>
 
 enum stmt {
@@ -16,12 +17,13 @@ enum stmt {
 	S_JOB_DROP,
 };
 
-#define IN_COLUMNS \
+/* Parameter n of every statement is column n - 1 of these, uncashed the one
+ * behind them. */
+#define SHARED_COLUMNS \
 	"peer,packed,owed,owed_rem,known,paid,reserve,free,until,block," \
-	"bounced,due_mark,entry,hour,booked"
-#define OUT_COLUMNS \
-	"peer,packed,owed,owed_rem,known,paid,reserve,free,until,block," \
-	"lost,bytes,banned,entry,hour,booked,settled"
+	"entry,hour,booked,"
+#define IN_COLUMNS SHARED_COLUMNS "bounced,due_mark"
+#define OUT_COLUMNS SHARED_COLUMNS "lost,bytes,banned,settled"
 
 const char *const book_pair_sql[BOOK_PAIR_STATEMENTS] = {
 	[S_IN_GET] = "SELECT " IN_COLUMNS " FROM pair_in WHERE peer=?1",
@@ -29,18 +31,53 @@ const char *const book_pair_sql[BOOK_PAIR_STATEMENTS] = {
 		     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"
 		     "?15,?16)",
 	[S_IN_RECEIPT] = "UPDATE pair_in SET packed=?2,owed=?3,owed_rem=?4,"
-			 "uncashed=?5 WHERE peer=?1",
+			 "uncashed=?16 WHERE peer=?1",
 	[S_OUT_GET] = "SELECT " OUT_COLUMNS " FROM pair_out WHERE peer=?1",
 	[S_OUT_SET] = "INSERT OR REPLACE INTO pair_out(" OUT_COLUMNS ")"
 		      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"
 		      "?15,?16,?17)",
 	[S_OUT_RECEIPT] = "UPDATE pair_out SET packed=?2,owed=?3,owed_rem=?4,"
-			  "lost=?5,bytes=?6,banned=?7,settled=?8"
+			  "lost=?14,bytes=?15,banned=?16,settled=?17"
 			  " WHERE peer=?1",
 	[S_JOB_GET] = "SELECT spent FROM job WHERE key=?1",
 	[S_JOB_SET] = "INSERT OR REPLACE INTO job VALUES(?1,?2)",
 	[S_JOB_DROP] = "DELETE FROM job WHERE key=?1",
 };
+
+static const struct side {
+	const char *what; /* that does not read back */
+	enum stmt get, set, receipt;
+} sides[] = {
+	[BOOK_SIDE_IN] = {"receipt taken", S_IN_GET, S_IN_SET, S_IN_RECEIPT},
+	[BOOK_SIDE_OUT] = {"receipt given", S_OUT_GET, S_OUT_SET,
+			   S_OUT_RECEIPT},
+};
+
+static const struct list {
+	enum book_side side;
+	const char *sql;
+} lists[] = {
+	[BOOK_DB_PAYERS] = {BOOK_SIDE_IN, "SELECT " IN_COLUMNS " FROM pair_in"
+					  " WHERE ?1=?1 ORDER BY peer"},
+	[BOOK_DB_PAYERS_BY_WORTH] = {BOOK_SIDE_IN,
+				     "SELECT " IN_COLUMNS " FROM pair_in"
+				     " WHERE uncashed > zeroblob(16) AND ?1=?1"
+				     " ORDER BY uncashed DESC"},
+	[BOOK_DB_PAYERS_BY_UNTIL] = {BOOK_SIDE_IN,
+				     "SELECT " IN_COLUMNS " FROM pair_in"
+				     " WHERE reserve > zeroblob(16)"
+				     " AND until<=?1 ORDER BY until"},
+	[BOOK_DB_PAYEES] = {BOOK_SIDE_OUT,
+			    "SELECT " OUT_COLUMNS " FROM pair_out"
+			    " WHERE ?1=?1 ORDER BY peer"},
+};
+
+/* `in` of a row stands for both sides, where they are alike. */
+_Static_assert(offsetof(struct book_in, facts) ==
+		       offsetof(struct book_out, facts),
+	       "begin alike");
+
+/* ---- columns ---- */
 
 static void bind_facts(struct db_stmt *s, int i, const struct book_facts *f)
 {
@@ -86,205 +123,144 @@ static bool col_receipt(struct db_stmt *s, int i, bool *have,
 	return p && receipt_unpack(out, p, len, NULL) == ERR_NONE;
 }
 
-static bool read_in(struct db_stmt *s, struct book_row_in *row)
+/* Who it is, and what each receipt changes. */
+static void bind_receipt_of(struct db_stmt *s, const struct book_row_pair *row)
 {
-	struct book_in *in = &row->in;
-
-	row->found = true;
-	in->owed_rem = book_col_u64(s, 3);
-	in->bounced = db_col_int(s, 10) == 1;
-	row->entry = db_col_int(s, 12);
-	row->hour = db_col_int(s, 13);
-	return book_col_address(s, 0, &row->peer) &&
-	       col_receipt(s, 1, &in->have, &in->newest) &&
-	       db_col_amount(s, 2, &in->owed) && col_facts(s, 4, &in->facts) &&
-	       db_col_amount(s, 11, &in->due_mark) &&
-	       db_col_amount(s, 14, &row->booked);
-}
-
-enum err_code book_db_in_get(struct book_db *b, struct book_row_in *row,
-			     struct err *e)
-{
-	struct db_stmt *s = b->pair[S_IN_GET];
-	struct address peer = row->peer;
-	bool found = false, sound;
-	enum err_code rc;
-
-	memset(row, 0, sizeof(*row));
-	row->peer = peer;
-	book_bind_address(s, 1, &peer);
-	rc = db_step(s, &found, e);
-	if (rc != ERR_NONE || !found)
-		return rc;
-	sound = read_in(s, row);
-	db_reset(s);
-	return sound ? ERR_NONE : book_db_spoilt("receipt taken", e);
-}
-
-enum err_code book_db_in_set(struct book_db *b, const struct book_row_in *row,
-			     struct amount uncashed, struct err *e)
-{
-	struct db_stmt *s = b->pair[S_IN_SET];
-	const struct book_in *in = &row->in;
-
-	book_bind_address(s, 1, &row->peer);
-	bind_receipt(s, 2, in->have, &in->newest);
-	db_bind_amount(s, 3, in->owed);
-	book_bind_u64(s, 4, in->owed_rem);
-	bind_facts(s, 5, &in->facts);
-	db_bind_int(s, 11, in->bounced);
-	db_bind_amount(s, 12, in->due_mark);
-	db_bind_int(s, 13, row->entry);
-	db_bind_int(s, 14, row->hour);
-	db_bind_amount(s, 15, row->booked);
-	db_bind_amount(s, 16, uncashed);
-	return db_run(s, e);
-}
-
-enum err_code book_db_in_receipt(struct book_db *b,
-				 const struct book_row_in *row,
-				 struct amount uncashed, struct err *e)
-{
-	struct db_stmt *s = b->pair[S_IN_RECEIPT];
-
 	book_bind_address(s, 1, &row->peer);
 	bind_receipt(s, 2, row->in.have, &row->in.newest);
 	db_bind_amount(s, 3, row->in.owed);
 	book_bind_u64(s, 4, row->in.owed_rem);
-	db_bind_amount(s, 5, uncashed);
-	return db_run(s, e);
 }
 
-static bool read_out(struct db_stmt *s, struct book_row_out *row)
+static void bind_shared(struct db_stmt *s, const struct book_row_pair *row)
 {
-	struct book_out *out = &row->out;
-
-	row->found = true;
-	out->owed_rem = book_col_u64(s, 3);
-	out->bytes = book_col_u64(s, 11);
-	out->banned = db_col_int(s, 12) == 1;
-	out->settled = db_col_int(s, 16) == 1;
-	row->entry = db_col_int(s, 13);
-	row->hour = db_col_int(s, 14);
-	return book_col_address(s, 0, &row->peer) &&
-	       col_receipt(s, 1, &out->have, &out->newest) &&
-	       db_col_amount(s, 2, &out->owed) &&
-	       col_facts(s, 4, &out->facts) &&
-	       db_col_amount(s, 10, &out->lost) &&
-	       db_col_amount(s, 15, &row->booked);
+	bind_receipt_of(s, row);
+	bind_facts(s, 5, &row->in.facts);
+	db_bind_int(s, 11, row->entry);
+	db_bind_int(s, 12, row->hour);
+	db_bind_amount(s, 13, row->booked);
 }
 
-enum err_code book_db_out_get(struct book_db *b, struct book_row_out *row,
+static void bind_own(struct db_stmt *s, const struct book_row_pair *row)
+{
+	switch (row->side) {
+	case BOOK_SIDE_IN:
+		db_bind_int(s, 14, row->in.bounced);
+		db_bind_amount(s, 15, row->in.due_mark);
+		db_bind_amount(s, 16, row->uncashed);
+		break;
+	case BOOK_SIDE_OUT:
+		db_bind_amount(s, 14, row->out.lost);
+		book_bind_u64(s, 15, row->out.bytes);
+		db_bind_int(s, 16, row->out.banned);
+		db_bind_int(s, 17, row->out.settled);
+		break;
+	}
+}
+
+static bool read_shared(struct db_stmt *s, struct book_row_pair *row)
+{
+	struct book_in *in = &row->in;
+
+	in->owed_rem = book_col_u64(s, 3);
+	row->entry = db_col_int(s, 10);
+	row->hour = db_col_int(s, 11);
+	return book_col_address(s, 0, &row->peer) &&
+	       col_receipt(s, 1, &in->have, &in->newest) &&
+	       db_col_amount(s, 2, &in->owed) && col_facts(s, 4, &in->facts) &&
+	       db_col_amount(s, 12, &row->booked);
+}
+
+static bool read_own(struct db_stmt *s, struct book_row_pair *row)
+{
+	switch (row->side) {
+	case BOOK_SIDE_IN:
+		row->in.bounced = db_col_int(s, 13) == 1;
+		return db_col_amount(s, 14, &row->in.due_mark);
+	case BOOK_SIDE_OUT:
+		row->out.bytes = book_col_u64(s, 14);
+		row->out.banned = db_col_int(s, 15) == 1;
+		row->out.settled = db_col_int(s, 16) == 1;
+		return db_col_amount(s, 13, &row->out.lost);
+	}
+	return false;
+}
+
+static enum err_code read_row(struct db_stmt *s, struct book_row_pair *row,
 			      struct err *e)
 {
-	struct db_stmt *s = b->pair[S_OUT_GET];
-	struct address peer = row->peer;
-	bool found = false, sound;
+	row->found = true;
+	return read_shared(s, row) && read_own(s, row)
+		       ? ERR_NONE
+		       : book_db_spoilt(sides[row->side].what, e);
+}
+
+/* ---- rows ---- */
+
+enum err_code book_db_pair_get(struct book_db *b, struct book_row_pair *row,
+			       struct err *e)
+{
+	struct db_stmt *s = b->pair[sides[row->side].get];
+	const struct book_row_pair key = {.side = row->side, .peer = row->peer};
+	bool found = false;
 	enum err_code rc;
 
-	memset(row, 0, sizeof(*row));
-	row->peer = peer;
-	book_bind_address(s, 1, &peer);
+	*row = key;
+	book_bind_address(s, 1, &key.peer);
 	rc = db_step(s, &found, e);
 	if (rc != ERR_NONE || !found)
 		return rc;
-	sound = read_out(s, row);
+	rc = read_row(s, row, e);
 	db_reset(s);
-	return sound ? ERR_NONE : book_db_spoilt("receipt given", e);
+	return rc;
 }
 
-enum err_code book_db_out_set(struct book_db *b, const struct book_row_out *row,
-			      struct err *e)
+enum err_code book_db_pair_set(struct book_db *b,
+			       const struct book_row_pair *row, struct err *e)
 {
-	struct db_stmt *s = b->pair[S_OUT_SET];
-	const struct book_out *out = &row->out;
+	struct db_stmt *s = b->pair[sides[row->side].set];
 
-	book_bind_address(s, 1, &row->peer);
-	bind_receipt(s, 2, out->have, &out->newest);
-	db_bind_amount(s, 3, out->owed);
-	book_bind_u64(s, 4, out->owed_rem);
-	bind_facts(s, 5, &out->facts);
-	db_bind_amount(s, 11, out->lost);
-	book_bind_u64(s, 12, out->bytes);
-	db_bind_int(s, 13, out->banned);
-	db_bind_int(s, 14, row->entry);
-	db_bind_int(s, 15, row->hour);
-	db_bind_amount(s, 16, row->booked);
-	db_bind_int(s, 17, out->settled);
+	bind_shared(s, row);
+	bind_own(s, row);
 	return db_run(s, e);
 }
 
-enum err_code book_db_out_receipt(struct book_db *b,
-				  const struct book_row_out *row, struct err *e)
+enum err_code book_db_pair_receipt(struct book_db *b,
+				   const struct book_row_pair *row,
+				   struct err *e)
 {
-	struct db_stmt *s = b->pair[S_OUT_RECEIPT];
-	const struct book_out *out = &row->out;
+	struct db_stmt *s = b->pair[sides[row->side].receipt];
 
-	book_bind_address(s, 1, &row->peer);
-	bind_receipt(s, 2, out->have, &out->newest);
-	db_bind_amount(s, 3, out->owed);
-	book_bind_u64(s, 4, out->owed_rem);
-	db_bind_amount(s, 5, out->lost);
-	book_bind_u64(s, 6, out->bytes);
-	db_bind_int(s, 7, out->banned);
-	db_bind_int(s, 8, out->settled);
+	bind_receipt_of(s, row);
+	bind_own(s, row);
 	return db_run(s, e);
 }
 
-enum err_code book_db_in_each(struct book_db *b, enum book_db_order order,
-			      int64_t until, book_db_in_fn *fn, void *ctx,
-			      struct err *e)
+enum err_code book_db_pair_each(struct book_db *b, enum book_db_pairs which,
+				int64_t until, book_db_pair_fn *fn, void *ctx,
+				struct err *e)
 {
-	static const char *const text[] = {
-		[BOOK_DB_BY_PEER] = "SELECT " IN_COLUMNS " FROM pair_in"
-				    " WHERE ?1=?1 ORDER BY peer",
-		[BOOK_DB_BY_WORTH] = "SELECT " IN_COLUMNS " FROM pair_in"
-				     " WHERE uncashed > zeroblob(16) AND ?1=?1"
-				     " ORDER BY uncashed DESC",
-		[BOOK_DB_BY_UNTIL] = "SELECT " IN_COLUMNS " FROM pair_in"
-				     " WHERE reserve > zeroblob(16)"
-				     " AND until<=?1 ORDER BY until",
-	};
 	struct db_stmt *s = NULL;
-	enum err_code rc = db_prepare(&s, b->db, text[order], e);
+	enum err_code rc = db_prepare(&s, b->db, lists[which].sql, e);
 	bool found = rc == ERR_NONE;
 
 	if (found)
 		db_bind_int(s, 1, until);
 	while (rc == ERR_NONE) {
-		struct book_row_in row = {0};
+		struct book_row_pair row = {.side = lists[which].side};
 
 		rc = db_step(s, &found, e);
 		if (rc != ERR_NONE || !found)
 			break;
-		rc = read_in(s, &row) ? fn(ctx, &row, e)
-				      : book_db_spoilt("receipt taken", e);
+		rc = read_row(s, &row, e);
+		if (rc == ERR_NONE)
+			rc = fn(ctx, &row, e);
 	}
 	db_stmt_free(s);
 	return rc;
 }
 
-enum err_code book_db_out_each(struct book_db *b, book_db_out_fn *fn, void *ctx,
-			       struct err *e)
-{
-	struct db_stmt *s = NULL;
-	enum err_code rc = db_prepare(
-		&s, b->db, "SELECT " OUT_COLUMNS " FROM pair_out ORDER BY peer",
-		e);
-	bool found = false;
-
-	while (rc == ERR_NONE) {
-		struct book_row_out row = {0};
-
-		rc = db_step(s, &found, e);
-		if (rc != ERR_NONE || !found)
-			break;
-		rc = read_out(s, &row) ? fn(ctx, &row, e)
-				       : book_db_spoilt("receipt given", e);
-	}
-	db_stmt_free(s);
-	return rc;
-}
+/* ---- paid downloads ---- */
 
 enum err_code book_db_job_get(struct book_db *b, struct book_job *job,
 			      struct err *e)

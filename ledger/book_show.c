@@ -169,7 +169,7 @@ struct lacking {
 	struct book_totals *t;
 };
 
-static enum err_code add_lacking_in(void *ctx, const struct book_row_in *row,
+static enum err_code add_lacking_in(void *ctx, const struct book_row_pair *row,
 				    struct err *e)
 {
 	struct lacking *l = ctx;
@@ -193,7 +193,7 @@ static enum err_code add_lacking_in(void *ctx, const struct book_row_in *row,
 	return rc;
 }
 
-static enum err_code add_lacking_out(void *ctx, const struct book_row_out *row,
+static enum err_code add_lacking_out(void *ctx, const struct book_row_pair *row,
 				     struct err *e)
 {
 	struct lacking *l = ctx;
@@ -221,10 +221,11 @@ enum err_code book_totals(struct book *b, struct book_totals *out,
 	out->final = amount_sub_floor(
 		out->final, amount_add_cap(out->promised, out->secured));
 	if (rc == ERR_NONE)
-		rc = book_db_in_each(db, BOOK_DB_BY_PEER, 0, add_lacking_in, &l,
-				     e);
+		rc = book_db_pair_each(db, BOOK_DB_PAYERS, 0, add_lacking_in,
+				       &l, e);
 	if (rc == ERR_NONE)
-		rc = book_db_out_each(db, add_lacking_out, &l, e);
+		rc = book_db_pair_each(db, BOOK_DB_PAYEES, 0, add_lacking_out,
+				       &l, e);
 	return rc;
 }
 
@@ -237,7 +238,7 @@ struct pair_walk {
 	bool stop;
 };
 
-static enum err_code give_payer(void *ctx, const struct book_row_in *row,
+static enum err_code give_payer(void *ctx, const struct book_row_pair *row,
 				struct err *e)
 {
 	struct pair_walk *w = ctx;
@@ -252,16 +253,16 @@ static enum err_code give_payer(void *ctx, const struct book_row_in *row,
 	return rc;
 }
 
-static enum err_code give_payee(void *ctx, const struct book_row_out *row,
+static enum err_code give_payee(void *ctx, const struct book_row_pair *row,
 				struct err *e)
 {
 	struct pair_walk *w = ctx;
-	struct book_row_in in = {.peer = row->peer};
+	struct book_row_pair in = {.side = BOOK_SIDE_IN, .peer = row->peer};
 	struct book_pair pair = {.peer = row->peer, .out = row->out};
 	enum err_code rc = ERR_NONE;
 
 	if (!w->stop)
-		rc = book_db_in_get(book_tables(w->b), &in, e);
+		rc = book_db_pair_get(book_tables(w->b), &in, e);
 	if (rc == ERR_NONE && !w->stop && !in.found)
 		w->stop = !w->fn(w->ctx, &pair);
 	return rc;
@@ -271,11 +272,12 @@ enum err_code book_pair_list(struct book *b, book_pair_fn *fn, void *ctx,
 			     struct err *e)
 {
 	struct pair_walk w = {.b = b, .fn = fn, .ctx = ctx};
-	enum err_code rc = book_db_in_each(book_tables(b), BOOK_DB_BY_PEER, 0,
-					   give_payer, &w, e);
+	enum err_code rc = book_db_pair_each(book_tables(b), BOOK_DB_PAYERS, 0,
+					     give_payer, &w, e);
 
 	if (rc == ERR_NONE)
-		rc = book_db_out_each(book_tables(b), give_payee, &w, e);
+		rc = book_db_pair_each(book_tables(b), BOOK_DB_PAYEES, 0,
+				       give_payee, &w, e);
 	return rc;
 }
 
@@ -330,8 +332,8 @@ static enum err_code write_two(FILE *out, enum book_entry_kind kind,
 		       : rc;
 }
 
-static enum err_code write_lacking_in(void *ctx, const struct book_row_in *row,
-				      struct err *e)
+static enum err_code
+write_lacking_in(void *ctx, const struct book_row_pair *row, struct err *e)
 {
 	return write_two(
 		ctx, BOOK_RECEIPT_IN, BOOK_PROMISED, BOOK_EARNED, &row->peer,
@@ -339,7 +341,7 @@ static enum err_code write_lacking_in(void *ctx, const struct book_row_in *row,
 }
 
 static enum err_code
-write_lacking_out(void *ctx, const struct book_row_out *row, struct err *e)
+write_lacking_out(void *ctx, const struct book_row_pair *row, struct err *e)
 {
 	return write_two(
 		ctx, BOOK_RECEIPT_OUT, BOOK_SPENT, BOOK_OWED, &row->peer,
@@ -357,11 +359,11 @@ enum err_code book_export_csv(struct book *b, FILE *out, struct err *e)
 	rc = book_db_posting_each(book_tables(b), BOOK_DB_BY_ENTRY, write_row,
 				  out, e);
 	if (rc == ERR_NONE)
-		rc = book_db_in_each(book_tables(b), BOOK_DB_BY_PEER, 0,
-				     write_lacking_in, out, e);
+		rc = book_db_pair_each(book_tables(b), BOOK_DB_PAYERS, 0,
+				       write_lacking_in, out, e);
 	if (rc == ERR_NONE)
-		rc = book_db_out_each(book_tables(b), write_lacking_out, out,
-				      e);
+		rc = book_db_pair_each(book_tables(b), BOOK_DB_PAYEES, 0,
+				       write_lacking_out, out, e);
 	if (rc == ERR_NONE && fflush(out) != 0)
 		return err_fail(e, ERR_IO, "writing the book: %s",
 				strerror(errno));

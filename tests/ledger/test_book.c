@@ -590,13 +590,13 @@ static enum err_code spoil(struct book *b, int how)
 	struct book_row_account acc = {
 		.kind = BOOK_PROMISED, .unit = BOOK_TOKEN, .peer = who(1)};
 	struct book_sum sum = book_sum_of(n(41));
-	struct book_row_in row = {.peer = who(1)};
-	struct book_row_out out = {.peer = who(2)};
+	struct book_row_pair row = {.side = BOOK_SIDE_IN, .peer = who(1)};
+	struct book_row_pair out = {.side = BOOK_SIDE_OUT, .peer = who(2)};
 
 	if (book_db_stage(db, NULL) != ERR_NONE ||
 	    book_db_account(db, &acc, false, NULL) != ERR_NONE ||
-	    book_db_in_get(db, &row, NULL) != ERR_NONE ||
-	    book_db_out_get(db, &out, NULL) != ERR_NONE)
+	    book_db_pair_get(db, &row, NULL) != ERR_NONE ||
+	    book_db_pair_get(db, &out, NULL) != ERR_NONE)
 		return ERR_DB;
 	switch (how) {
 	case 0:
@@ -605,20 +605,23 @@ static enum err_code spoil(struct book *b, int how)
 		return book_db_posting_set(db, 1, acc.id, &sum, NULL);
 	case 2:
 		row.in.newest.amount = n(41);
-		return book_db_in_set(db, &row, n(41), NULL);
+		row.uncashed = n(41);
+		return book_db_pair_set(db, &row, NULL);
 	case 3:
 		row.in.newest.payer = who(9);
-		return book_db_in_set(db, &row, n(42), NULL);
+		row.uncashed = n(42);
+		return book_db_pair_set(db, &row, NULL);
 	case 4:
 		row.in.owed = n(43);
-		return book_db_in_set(db, &row, n(42), NULL);
+		row.uncashed = n(42);
+		return book_db_pair_set(db, &row, NULL);
 	case 5:
 		out.out.owed = n(50);
 		out.out.lost = n(1);
-		return book_db_out_set(db, &out, NULL);
+		return book_db_pair_set(db, &out, NULL);
 	default: /* allowed: a number, not an enum */
 		out.out.newest.amount = n(49);
-		return book_db_out_set(db, &out, NULL);
+		return book_db_pair_set(db, &out, NULL);
 	}
 }
 
