@@ -76,6 +76,53 @@ static void what_is_wrong_is_named(void)
 	      "unknown");
 }
 
+static void what_a_value_means_is_checked(void)
+{
+	static const struct {
+		const char *name, *bad, *says, *good;
+	} rows[] = {
+		{"log-level", "loud", "log-level 'loud': want error", "debug"},
+		{"listen", "there", "listen 'there'", "127.0.0.1:7000"},
+		{"listen", "a.example:1", "listen 'a.example': want an IP",
+		 "[::1]:7000"},
+		{"profile", "mars", "mars", "bttc"},
+		{"chain-id", "0", "chain-id", "7"},
+		{"bank", "0x12",
+		 "bank '0x12': ", "0x52908400098527886E0F7030069857D2E4169EE7"},
+		{"token", "none", "token 'none': ",
+		 "0x52908400098527886E0F7030069857D2E4169EE7"},
+		{"rpc", "gopher://a", "rpc 'gopher://a': ", "http://a:1"},
+		{"confirmations", "few", "confirmations 'few': ", "finalized"},
+		{"legacy-fees", "maybe", "legacy-fees 'maybe': ", "yes"},
+		{"cold", "0x12",
+		 "cold '0x12': ", "0x52908400098527886E0F7030069857D2E4169EE7"},
+		{"host-path", "/mnt", "host-path '/mnt': want a size",
+		 "1GiB /mnt"},
+		{"host-endpoint", "here", "host-endpoint 'here'",
+		 "10.0.0.1:6881"},
+		{"host-peer", "b.example:1",
+		 "host-peer 'b.example': want an IP", "10.0.0.1:6881"},
+		{"host-schedule", "late", "schedule 'late': want HH:MM",
+		 "22:00-06:30"},
+	};
+
+	write_config("");
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct err e = {0};
+
+		CHECK(settings_store(&home, rows[i].name, rows[i].bad, &e) ==
+				      ERR_PARSE &&
+			      strstr(e.msg, rows[i].says),
+		      "%s = %s: %s", rows[i].name, rows[i].bad, e.msg);
+		e = (struct err){0};
+		CHECK(settings_store(&home, rows[i].name, rows[i].good, &e) ==
+			      ERR_NONE,
+		      "%s = %s: %s", rows[i].name, rows[i].good, e.msg);
+		CHECK(settings_store(&home, rows[i].name, NULL, &e) == ERR_NONE,
+		      "%s: %s", rows[i].name, e.msg);
+	}
+}
+
 static void a_lock_names_its_holder(void)
 {
 	struct err e = {0};
@@ -133,6 +180,7 @@ int main(void)
 	CHECK(home_open(&home, path, &e) == ERR_NONE, "%s", e.msg);
 	setting_one_line_leaves_the_others();
 	what_is_wrong_is_named();
+	what_a_value_means_is_checked();
 	a_lock_names_its_holder();
 	what_is_written_is_claimed();
 	home_file(&home, "config", path);
