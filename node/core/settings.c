@@ -179,25 +179,14 @@ enum err_code settings_log_level(enum log_level *out, const char *text,
 			text);
 }
 
-static enum err_code check_level(const struct profile *p, const char *name,
-				 const char *text, struct err *e)
-{
-	enum log_level level;
-
-	(void)p;
-	(void)name;
-	return settings_log_level(&level, text, e);
-}
-
-static enum err_code check_listen(const struct profile *p, const char *name,
-				  const char *text, struct err *e)
+static enum err_code check_endpoint(const char *name, const char *text,
+				    struct err *e)
 {
 	struct err why = {0};
 	struct net_addr addr;
 	char host[64];
 	uint16_t port;
 
-	(void)p;
 	if (options_split_endpoint(text, host, sizeof(host), &port, &why) !=
 	    ERR_NONE)
 		return err_fail(e, ERR_PARSE, "%s %s", name, why.msg);
@@ -208,69 +197,61 @@ static enum err_code check_listen(const struct profile *p, const char *name,
 	return ERR_NONE;
 }
 
-static enum err_code check_profile(const struct profile *p, const char *name,
-				   const char *text, struct err *e)
-{
-	struct profile found;
-
-	(void)p;
-	(void)name;
-	return profile_find(&found, text, e);
-}
-
-static enum err_code check_field(const struct profile *p, const char *name,
-				 const char *text, struct err *e)
-{
-	struct profile copy = *p;
-	struct err why = {0};
-
-	if (profile_set(&copy, name, text, &why) == ERR_NONE)
-		return ERR_NONE;
-	return err_fail(e, ERR_PARSE, "%s '%.60s': %s", name, text, why.msg);
-}
-
-static enum err_code check_cold(const struct profile *p, const char *name,
-				const char *text, struct err *e)
-{
-	struct address address;
-	struct err why = {0};
-
-	if (address_parse_as(&address, p->address, text, &why) == ERR_NONE)
-		return ERR_NONE;
-	return err_fail(e, ERR_PARSE, "%s '%.60s': %s", name, text, why.msg);
-}
-
-static enum err_code check_host_path(const struct profile *p, const char *name,
-				     const char *text, struct err *e)
-{
-	struct host_path path;
-
-	(void)p;
-	(void)name;
-	return host_path_parse(&path, text, e);
-}
-
-static enum err_code check_schedule(const struct profile *p, const char *name,
-				    const char *text, struct err *e)
-{
-	(void)p;
-	(void)name;
-	return host_schedule_check(text, e);
-}
-
 static const struct check {
 	const char *name;
-	enum err_code (*fn)(const struct profile *p, const char *name,
-			    const char *text, struct err *e);
+	enum meaning {
+		LEVEL,
+		ENDPOINT, /* an IP address and a port */
+		PROFILE,
+		FIELD, /* of the profile, which it changes */
+		ADDRESS,
+		HOST_PATH,
+		SCHEDULE,
+	} meaning;
 } checks[] = {
-	{"log-level", check_level},	{"listen", check_listen},
-	{"profile", check_profile},	{"chain-id", check_field},
-	{"bank", check_field},		{"token", check_field},
-	{"rpc", check_field},		{"confirmations", check_field},
-	{"cold", check_cold},		{"legacy-fees", check_field},
-	{"host-path", check_host_path}, {"host-endpoint", check_listen},
-	{"host-peer", check_listen},	{"host-schedule", check_schedule},
+	{"log-level", LEVEL},	  {"listen", ENDPOINT},
+	{"profile", PROFILE},	  {"chain-id", FIELD},
+	{"bank", FIELD},	  {"token", FIELD},
+	{"rpc", FIELD},		  {"confirmations", FIELD},
+	{"cold", ADDRESS},	  {"legacy-fees", FIELD},
+	{"host-path", HOST_PATH}, {"host-endpoint", ENDPOINT},
+	{"host-peer", ENDPOINT},  {"host-schedule", SCHEDULE},
 };
+
+static enum err_code check_text(const struct profile *profile,
+				const struct check *k, const char *text,
+				struct err *e)
+{
+	struct profile p = *profile;
+	enum log_level level;
+	struct address address;
+	struct host_path path;
+	struct err why = {0};
+	enum err_code code = ERR_NONE;
+
+	switch (k->meaning) {
+	case LEVEL:
+		return settings_log_level(&level, text, e);
+	case ENDPOINT:
+		return check_endpoint(k->name, text, e);
+	case PROFILE:
+		return profile_find(&p, text, e);
+	case HOST_PATH:
+		return host_path_parse(&path, text, e);
+	case SCHEDULE:
+		return host_schedule_check(text, e);
+	case FIELD:
+		code = profile_set(&p, k->name, text, &why);
+		break;
+	case ADDRESS:
+		code = address_parse_as(&address, p.address, text, &why);
+		break;
+	}
+	/* these two do not name the setting */
+	if (code == ERR_NONE)
+		return ERR_NONE;
+	return err_fail(e, ERR_PARSE, "%s '%.60s': %s", k->name, text, why.msg);
+}
 
 static enum err_code check_one(const struct values *v, const struct check *k,
 			       struct err *e)
@@ -285,10 +266,10 @@ static enum err_code check_one(const struct values *v, const struct check *k,
 			 NULL) != ERR_NONE)
 		code = profile_find(&p, profile_name(0), e);
 	if (code == ERR_NONE && text)
-		code = k->fn(&p, k->name, text, e);
+		code = check_text(&p, k, text, e);
 	for (size_t i = 0;
 	     code == ERR_NONE && (text = options_list_at(o, k->name, i)); i++)
-		code = k->fn(&p, k->name, text, e);
+		code = check_text(&p, k, text, e);
 	return code;
 }
 
