@@ -260,16 +260,6 @@ static bool share_file(void *ctx, const struct renter_file *f)
 	return true;
 }
 
-static bool find_object(void *ctx, const struct renter_object *o)
-{
-	struct renter_object *want = ctx;
-
-	if (o->id != want->id)
-		return true;
-	*want = *o;
-	return false;
-}
-
 static enum err_code make_link(struct store_call *s,
 			       const struct renter_object *o, char *text,
 			       struct err *e)
@@ -313,7 +303,7 @@ static enum err_code make_link(struct store_call *s,
 static enum err_code begin_share(struct store_call *s, struct err *e)
 {
 	struct sharing v = {.object = 0};
-	struct renter_object o = {.id = 0};
+	struct renter_object o;
 	char text[LINK_TEXT_MAX];
 	enum err_code code = renter_db_files(
 		s->renter->db, store_text(s, "name"), share_file, &v, e);
@@ -325,9 +315,8 @@ static enum err_code begin_share(struct store_call *s, struct err *e)
 					    "once"
 					  : "nothing of that name is stored",
 				v.objects);
-	o.id = v.object;
 	if (code == ERR_NONE)
-		code = renter_db_objects(s->renter->db, find_object, &o, e);
+		code = renter_db_object(s->renter->db, v.object, &o, e);
 	if (code == ERR_NONE)
 		code = make_link(s, &o, text, e);
 	if (code == ERR_NONE)

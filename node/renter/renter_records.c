@@ -53,23 +53,6 @@ struct records {
 
 /* ---- making them ---- */
 
-struct search {
-	int64_t id;
-	struct renter_object found;
-	bool is_found;
-};
-
-static bool find_object(void *ctx, const struct renter_object *o)
-{
-	struct search *s = ctx;
-
-	if (o->id != s->id)
-		return true;
-	s->found = *o;
-	s->is_found = true;
-	return false;
-}
-
 static enum err_code copy_hosts(struct record *out, const struct address *hosts,
 				unsigned n, struct err *e)
 {
@@ -128,17 +111,14 @@ static enum err_code seal_record(struct records *s, struct record *out,
 
 static enum err_code add_record(struct records *s, int64_t id, struct err *e)
 {
-	struct search v = {.id = id};
-	enum err_code code =
-		renter_db_objects(s->renter->db, find_object, &v, e);
+	struct renter_object o;
+	enum err_code code = renter_db_object(s->renter->db, id, &o, e);
 
-	if (code == ERR_NONE && !v.is_found)
-		code = err_fail(e, ERR_STATE, "no such object");
 	if (code == ERR_NONE)
-		code = seal_record(s, &s->record[s->n], &v.found, e);
+		code = seal_record(s, &s->record[s->n], &o, e);
 	s->n += 2;
 	if (code == ERR_NONE)
-		code = renter_db_set_object(s->renter->db, &v.found, e);
+		code = renter_db_set_object(s->renter->db, &o, e);
 	return code;
 }
 

@@ -110,6 +110,7 @@ static const char *const migrations[] = {
 	"name, wrapped, state, catalogue, size, k, n, segments, sequence, " \
 	"put," \
 	" put_s"
+#define IS_OURS " id NOT IN (SELECT object FROM steward)"
 #define PLACE_COLUMNS \
 	"object, segment, shard, state, root, host, agreement, position," \
 	" since_s"
@@ -147,9 +148,10 @@ static const char *const sql[S_COUNT] = {
 		"UPDATE object SET wrapped = ?2, state = ?3, catalogue = ?4,"
 		" size = ?5, k = ?6, n = ?7, segments = ?8, sequence = ?9,"
 		" put = ?10, put_s = ?11 WHERE id = ?12 AND name = ?1",
+	[S_OBJECT] = "SELECT id, " OBJECT_COLUMNS " FROM object"
+		     " WHERE id = ?1 AND" IS_OURS,
 	[S_OBJECTS] = "SELECT id, " OBJECT_COLUMNS " FROM object"
-		      " WHERE id NOT IN (SELECT object FROM steward)"
-		      " ORDER BY id",
+		      " WHERE" IS_OURS " ORDER BY id",
 	[S_HELD] = "SELECT count(*) FROM place"
 		   " WHERE object = ?1 AND (segment = ?2 OR ?2 < 0)"
 		   " AND agreement IS NOT NULL",

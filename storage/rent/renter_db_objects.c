@@ -112,6 +112,25 @@ static bool read_object(struct db_stmt *s, struct renter_object *o)
 	return renter_hash_col(s, 1, &o->name);
 }
 
+enum err_code renter_db_object(struct renter_db *r, int64_t object,
+			       struct renter_object *out, struct err *e)
+{
+	struct db_stmt *s = r->s[S_OBJECT];
+	enum err_code code;
+	bool row;
+
+	db_bind_int(s, 1, object);
+	code = db_step(s, &row, e);
+	if (code != ERR_NONE)
+		return code;
+	if (!row)
+		return err_fail(e, ERR_STATE, "no such object");
+	if (!read_object(s, out))
+		code = renter_damaged(r, "an object", e);
+	db_reset(s);
+	return code;
+}
+
 enum err_code renter_db_objects(struct renter_db *r, renter_object_fn *fn,
 				void *ctx, struct err *e)
 {

@@ -342,22 +342,12 @@ static void end_stream(struct upload *u)
 		upload_fail(u, &e);
 }
 
-static bool take_object(void *ctx, const struct renter_object *o)
-{
-	struct renter_object *want = ctx;
-
-	if (o->id != want->id)
-		return true;
-	*want = *o;
-	return false;
-}
-
 /* As it is in the database by now: records may have been made meanwhile. */
 static void close_object(struct upload *u)
 {
 	struct err e = {0};
 	enum err_code code =
-		renter_db_objects(u->cfg.db, take_object, &u->object, &e);
+		renter_db_object(u->cfg.db, u->object.id, &u->object, &e);
 
 	u->object.size = u->off;
 	u->object.segments = u->next;

@@ -432,6 +432,7 @@ static void objects_of_others_are_listed_apart(void)
 				   .link_len = 3,
 				   .note = "new"},
 			      got = {0};
+	struct renter_object one;
 	unsigned n = 0;
 
 	must(renter_db_add_steward(r, &s, NULL), "add");
@@ -446,6 +447,8 @@ static void objects_of_others_are_listed_apart(void)
 		      got.link[2] == 3 && strcmp(got.note, "new") == 0 &&
 		      memcmp(&got.name, &other.name, sizeof(got.name)) == 0,
 	      "as it was set");
+	CHECK(renter_db_object(r, other.id, &one, NULL) == ERR_STATE,
+	      "another's was taken for ours");
 	must(renter_db_objects(r, count_object, &n, NULL), "objects");
 	CHECK(n == 1, "%u objects are ours", n);
 	must(stage(r, other.id, 0, 1, 1, 5), "its sectors are staged");
@@ -455,6 +458,24 @@ static void objects_of_others_are_listed_apart(void)
 	CHECK(got.object == 0, "gone with its object");
 	s.object = own.id + 100;
 	CHECK(renter_db_set_steward(r, &s, NULL) == ERR_STATE, "none");
+	renter_db_close(r);
+}
+
+static void an_object_is_found_by_its_id(void)
+{
+	struct renter_db *r = open_db(DB_IN_MEMORY);
+	struct renter_object first = object_with(r, 8, 1), got;
+	struct renter_object second = object_with(r, 9, 3);
+
+	must(renter_db_object(r, second.id, &got, NULL), "the second");
+	CHECK(got.id == second.id && got.segments == 3 && got.k == second.k &&
+		      got.state == RENTER_PUTTING &&
+		      memcmp(&got.name, &second.name, sizeof(got.name)) == 0,
+	      "as it was added");
+	must(renter_db_object(r, first.id, &got, NULL), "the first, after it");
+	CHECK(got.id == first.id, "the first");
+	CHECK(renter_db_object(r, second.id + 1, &got, NULL) == ERR_STATE,
+	      "one that is not there");
 	renter_db_close(r);
 }
 
@@ -680,6 +701,7 @@ int main(void)
 	cuts_fall_and_objects_go_when_they_are_made();
 	a_list_is_adopted();
 	objects_of_others_are_listed_apart();
+	an_object_is_found_by_its_id();
 	what_repairs_cost_is_added_by_day();
 	staged_sectors_get_positions_in_order();
 	staged_sectors_are_signed_in_portions();
