@@ -2,20 +2,14 @@
  * range; and when they cannot, it is said at once what is missing. */
 #include "storage/rent/download.h"
 
-#include "base/loop.h"
-#include "tests/storage/town.h"
+#include "tests/storage/engine_rig.h"
 
 struct rig {
-	struct town town;
-	struct loop *loop;
-	struct work *work;
-	struct loop_timer *look;
+	struct engine g;
 	struct placement *placement;
 	struct object_keys keys;
 	struct download *download;
 	/* what was seen */
-	bool ended, freed;
-	struct err why;
 	uint64_t next; /* byte that write() must begin with */
 	bool wrong;
 	uint64_t fails_at; /* the file system is full there */
@@ -30,19 +24,10 @@ static void read_sector(void *ctx, const struct address *host,
 			uint8_t *buf, uint64_t cookie)
 {
 	struct rig *r = ctx;
-	struct town_ask *a = town_ask(&r->town, host, cookie);
 
-	a->root = *root;
-	a->off = off;
-	a->len = len;
-	a->buf = buf;
+	engine_ask_read(&r->g, host, root, off, len, buf, cookie);
 	r->reads++;
 	r->read_bytes += len;
-}
-
-static void cancel(void *ctx, const struct address *host, uint64_t cookie)
-{
-	town_cancel(&((struct rig *)ctx)->town, host, cookie);
 }
 
 static enum err_code write_bytes(void *ctx, uint64_t off, const uint8_t *p,
@@ -74,95 +59,42 @@ static void host_did(void *ctx, const struct address *host,
 	((struct rig *)ctx)->deeds[deed]++;
 }
 
-static void ended(void *ctx, const struct err *why)
-{
-	struct rig *r = ctx;
-
-	CHECK(!r->ended, "once");
-	r->ended = true;
-	r->why = *why;
-}
-
-static void freed(void *ctx)
-{
-	((struct rig *)ctx)->freed = true;
-}
-
 static const struct download_ops ops = {
 	.read = read_sector,
-	.cancel = cancel,
+	.cancel = engine_cancel,
 	.write = write_bytes,
 	.host = host_hint,
 	.host_did = host_did,
-	.ended = ended,
-	.freed = freed,
+	.ended = engine_ended,
+	.freed = engine_freed,
 };
-
-static void stop_loop(void *ctx)
-{
-	loop_stop(((struct rig *)ctx)->loop);
-}
-
-static void run_jobs(struct rig *r)
-{
-	while (work_pending(r->work)) {
-		loop_timer_set(r->look, 1);
-		loop_run(r->loop);
-	}
-}
 
 static void answer(struct rig *r, const struct town_ask *a)
 {
-	enum download_no no = DOWNLOAD_GONE;
+	int64_t now = r->g.town.now_ms;
+	enum download_no no;
 
-	switch (r->town.hosts[a->host].habit) {
-	case HABIT_GOOD:
-	case HABIT_LIAR:
-		if (town_fill(&r->town, a)) {
-			download_on_read(r->download, a->cookie,
-					 r->town.now_ms);
-			return;
-		}
-		no = DOWNLOAD_LIED;
-		break;
-	case HABIT_FORGOT:
-		no = download_no_of(RENT_NO_LOST);
-		break;
-	case HABIT_REFUSES:
-		no = download_no_of(RENT_NO_ACCOUNT);
-		break;
-	case HABIT_BUSY:
-		r->town.hosts[a->host].habit = HABIT_GOOD;
-		no = download_no_of(RENT_NO_BUSY);
-		break;
-	case HABIT_GONE:
-	case HABIT_PARKED:
-	case HABIT_SILENT:
-		break;
-	}
-	memset(a->buf, 0x55, a->len);
-	download_on_failed(r->download, a->cookie, no, NULL, r->town.now_ms);
+	CHECK(town_sector(&r->g.town, a->host, &a->root),
+	      "host %u was asked for what it has", a->host);
+	if (engine_read(&r->g, a, download_no_of(RENT_NO_ACCOUNT), &no))
+		download_on_read(r->download, a->cookie, now);
+	else
+		download_on_failed(r->download, a->cookie, no, NULL, now);
 }
 
 static void turn(struct rig *r)
 {
 	struct town_ask *a;
-	int64_t next;
 
-	run_jobs(r);
-	a = town_next(&r->town);
+	engine_run_jobs(&r->g);
+	a = town_next(&r->g.town);
 	if (a) {
 		answer(r, a);
 		return;
 	}
-	next = town_next_ms(&r->town);
-	if (download_next_ms(r->download) < next)
-		next = download_next_ms(r->download);
-	if (next == INT64_MAX)
+	if (!engine_wait(&r->g, download_next_ms(r->download)))
 		return;
-	if (next > r->town.now_ms)
-		r->town.now_ms = next;
-	download_tick(r->download, r->town.now_ms);
+	download_tick(r->download, r->g.town.now_ms);
 }
 
 static struct rig *rig_new(unsigned k, unsigned n, unsigned segments,
@@ -172,12 +104,10 @@ static struct rig *rig_new(unsigned k, unsigned n, unsigned segments,
 
 	if (!r)
 		abort();
-	r->loop = loop_new(NULL);
-	r->work = work_new(r->loop, 1, NULL);
-	r->look = loop_timer_new(r->loop, stop_loop, r);
+	engine_init(&r->g);
 	r->fails_at = UINT64_MAX;
 	town_keys(&r->keys);
-	r->placement = town_store(&r->town, k, n, segments, hosts);
+	r->placement = town_store(&r->g.town, k, n, segments, hosts);
 	return r;
 }
 
@@ -185,28 +115,23 @@ static void stop(struct rig *r)
 {
 	download_free(r->download);
 	r->download = NULL;
-	run_jobs(r);
-	CHECK(r->freed, "freed");
-	for (unsigned i = 0; i < TOWN_ASKED; i++)
-		CHECK(!r->town.asks[i].open, "all is cancelled");
+	engine_check_freed(&r->g);
+	engine_check_cancelled(&r->g);
 	for (unsigned i = 0; i < TOWN_HOSTS; i++)
-		r->town.hosts[i].habit = HABIT_GOOD;
+		r->g.town.hosts[i].habit = HABIT_GOOD;
 }
 
 static void rig_free(struct rig *r)
 {
-	loop_timer_free(r->look);
-	work_free(r->work);
-	loop_free(r->loop);
 	placement_free(r->placement);
-	town_clear(&r->town);
+	engine_clear(&r->g);
 	free(r);
 }
 
 static void start(struct rig *r, uint64_t off, uint64_t len)
 {
 	const struct download_cfg cfg = {.placement = r->placement,
-					 .work = r->work,
+					 .work = r->g.work,
 					 .ops = &ops,
 					 .ctx = r,
 					 .keys = r->keys,
@@ -214,13 +139,13 @@ static void start(struct rig *r, uint64_t off, uint64_t len)
 					 .len = len};
 	struct err e = {0};
 
-	r->ended = r->freed = r->wrong = false;
-	r->why = (struct err){0};
+	r->g.ended = r->g.freed = r->wrong = false;
+	r->g.why = (struct err){0};
 	r->next = off;
 	r->reads = 0;
 	r->read_bytes = 0;
 	memset(r->deeds, 0, sizeof(r->deeds));
-	CHECK(download_start(&r->download, &cfg, r->town.now_ms, &e) ==
+	CHECK(download_start(&r->download, &cfg, r->g.town.now_ms, &e) ==
 		      ERR_NONE,
 	      "start: %s", e.msg);
 }
@@ -228,14 +153,15 @@ static void start(struct rig *r, uint64_t off, uint64_t len)
 static void go(struct rig *r, uint64_t off, uint64_t len)
 {
 	start(r, off, len);
-	for (unsigned i = 0; i < 100000 && !r->ended; i++)
+	for (unsigned i = 0; i < 100000 && !r->g.ended; i++)
 		turn(r);
-	CHECK(r->ended, "it ends");
+	CHECK(r->g.ended, "it ends");
 }
 
 static void check_got(struct rig *r, uint64_t end, const char *name)
 {
-	CHECK(r->ended && r->why.code == ERR_NONE, "%s: %s", name, r->why.msg);
+	CHECK(r->g.ended && r->g.why.code == ERR_NONE, "%s: %s", name,
+	      r->g.why.msg);
 	CHECK(!r->wrong && r->next == end, "%s: the right bytes up to %llu",
 	      name, (unsigned long long)r->next);
 }
@@ -280,7 +206,7 @@ static void ranges_are_had_with_little_more_than_their_bytes(void)
 static void set_habits(struct rig *r, const char *habits)
 {
 	for (unsigned i = 0; habits[i]; i++) {
-		struct town_host *h = &r->town.hosts[i];
+		struct town_host *h = &r->g.town.hosts[i];
 
 		h->habit = habits[i] == 'G'   ? HABIT_GONE
 			   : habits[i] == 'L' ? HABIT_LIAR
@@ -339,26 +265,26 @@ static void what_cannot_be_had_is_said_at_once(void)
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		struct download_loss loss = {0};
-		int64_t began = r->town.now_ms;
+		int64_t began = r->g.town.now_ms;
 
 		set_habits(r, rows[i].habits);
 		r->known_dead = rows[i].dead;
 		start(r, 0, 2 * (uint64_t)segment_plain_len(4));
-		CHECK(r->ended == rows[i].at_start, "%s: at once",
+		CHECK(r->g.ended == rows[i].at_start, "%s: at once",
 		      rows[i].name);
-		for (unsigned n = 0; n < 10000 && !r->ended; n++)
+		for (unsigned n = 0; n < 10000 && !r->g.ended; n++)
 			turn(r);
-		CHECK(r->ended && r->why.code == ERR_IO &&
-			      strstr(r->why.msg, "unrecoverable"),
-		      "%s: %s", rows[i].name, r->why.msg);
-		CHECK(strstr(r->why.msg, "3 of 12 shards") &&
-			      strstr(r->why.msg, "1 are missing"),
-		      "%s: %s", rows[i].name, r->why.msg);
+		CHECK(r->g.ended && r->g.why.code == ERR_IO &&
+			      strstr(r->g.why.msg, "unrecoverable"),
+		      "%s: %s", rows[i].name, r->g.why.msg);
+		CHECK(strstr(r->g.why.msg, "3 of 12 shards") &&
+			      strstr(r->g.why.msg, "1 are missing"),
+		      "%s: %s", rows[i].name, r->g.why.msg);
 		CHECK(download_loss(r->download, &loss) && loss.segment < 2 &&
 			      loss.need == 4 && loss.have == rows[i].have,
 		      "%s: %u of %u", rows[i].name, loss.have, loss.need);
-		CHECK(r->town.now_ms - began < 10000, "%s: after %lld ms",
-		      rows[i].name, (long long)(r->town.now_ms - began));
+		CHECK(r->g.town.now_ms - began < 10000, "%s: after %lld ms",
+		      rows[i].name, (long long)(r->g.town.now_ms - began));
 		stop(r);
 	}
 	r->known_dead = 0;
@@ -371,8 +297,8 @@ static void nobody_answers(void)
 
 	set_habits(r, "GGGG");
 	go(r, 0, 1000);
-	CHECK(r->why.code == ERR_IO && strstr(r->why.msg, "online"), "%s",
-	      r->why.msg);
+	CHECK(r->g.why.code == ERR_IO && strstr(r->g.why.msg, "online"), "%s",
+	      r->g.why.msg);
 	stop(r);
 	rig_free(r);
 }
@@ -384,16 +310,16 @@ static void slow_hosts_are_raced(void)
 	struct rig *r = rig_new(4, 12, 3, 12);
 	int64_t began;
 
-	r->town.hosts[0].takes_ms = r->town.hosts[2].takes_ms = 3600000;
-	began = r->town.now_ms;
+	r->g.town.hosts[0].takes_ms = r->g.town.hosts[2].takes_ms = 3600000;
+	began = r->g.town.now_ms;
 	go(r, 0, 3 * one);
 	check_got(r, 3 * one, "slow");
-	CHECK(r->town.now_ms - began < 5000, "after %lld ms",
-	      (long long)(r->town.now_ms - began));
+	CHECK(r->g.town.now_ms - began < 5000, "after %lld ms",
+	      (long long)(r->g.town.now_ms - began));
 	CHECK(r->read_bytes <= 20 * SECTOR_LEN, "%llu bytes",
 	      (unsigned long long)r->read_bytes);
 	stop(r);
-	r->town.hosts[1].takes_ms = 3600000;
+	r->g.town.hosts[1].takes_ms = 3600000;
 	go(r, FRAME_PLAIN * 17, 5);
 	check_got(r, FRAME_PLAIN * 17 + 5, "a frame at a slow host");
 	stop(r);
@@ -407,11 +333,11 @@ static void the_fast_are_asked_more(void)
 	unsigned slow;
 
 	for (unsigned i = 0; i < 6; i++)
-		r->town.hosts[i].takes_ms = i < 3 ? 20 : 380;
+		r->g.town.hosts[i].takes_ms = i < 3 ? 20 : 380;
 	go(r, 0, 8 * one);
 	check_got(r, 8 * one, "all");
-	slow = r->town.hosts[3].asked + r->town.hosts[4].asked +
-	       r->town.hosts[5].asked;
+	slow = r->g.town.hosts[3].asked + r->g.town.hosts[4].asked +
+	       r->g.town.hosts[5].asked;
 	CHECK(slow <= 6, "slow ones were asked %u of %u", slow, r->reads);
 	stop(r);
 	rig_free(r);
@@ -424,13 +350,13 @@ static void a_wrong_key_is_seen(void)
 
 	r->keys.full[0] ^= 1;
 	go(r, 0, 100);
-	CHECK(r->why.code == ERR_SIG && !r->next, "%s", r->why.msg);
+	CHECK(r->g.why.code == ERR_SIG && !r->next, "%s", r->g.why.msg);
 	stop(r);
 	r->keys.full[0] ^= 1;
 	r->keys.access = OBJECT_REPAIR;
 	{
 		const struct download_cfg cfg = {.placement = r->placement,
-						 .work = r->work,
+						 .work = r->g.work,
 						 .ops = &ops,
 						 .ctx = r,
 						 .keys = r->keys,
@@ -450,8 +376,8 @@ static void a_full_disk_ends_it_and_it_resumes(void)
 
 	r->fails_at = one + 5 * FRAME_PLAIN + 1;
 	go(r, 0, 3 * one);
-	CHECK(r->why.code == ERR_IO && strstr(r->why.msg, "space"), "%s",
-	      r->why.msg);
+	CHECK(r->g.why.code == ERR_IO && strstr(r->g.why.msg, "space"), "%s",
+	      r->g.why.msg);
 	got = r->next;
 	CHECK(got == one + 5 * FRAME_PLAIN, "what was there is written");
 	stop(r);
@@ -469,7 +395,7 @@ static void a_place_more_is_used(void)
 	struct address spare = town_address(9);
 	const struct hash32 *root = &placement_row(r->placement, 0, 0)->root;
 
-	town_keep(&r->town, 9, root, town_sector(&r->town, 0, root));
+	town_keep(&r->g.town, 9, root, town_sector(&r->g.town, 0, root));
 	CHECK(placement_add(r->placement, 0, 0, &spare, NULL) == ERR_NONE,
 	      "add");
 	set_habits(r, "FG.");
@@ -485,15 +411,15 @@ static void freed_at_any_time(void)
 
 	for (unsigned turns = 0; turns < 12; turns++) {
 		start(r, 100, 2 * (uint64_t)segment_plain_len(2) - 100);
-		for (unsigned i = 0; i < turns && !r->ended; i++) {
-			struct town_ask *a = town_next(&r->town);
+		for (unsigned i = 0; i < turns && !r->g.ended; i++) {
+			struct town_ask *a = town_next(&r->g.town);
 
 			if (i % 2)
-				run_jobs(r);
+				engine_run_jobs(&r->g);
 			if (a)
 				answer(r, a);
-			r->town.now_ms += 6;
-			download_tick(r->download, r->town.now_ms);
+			r->g.town.now_ms += 6;
+			download_tick(r->download, r->g.town.now_ms);
 		}
 		stop(r);
 	}
@@ -504,7 +430,7 @@ static void ranges_outside_are_refused(void)
 {
 	struct rig *r = rig_new(1, 2, 1, 2);
 	struct download_cfg cfg = {.placement = r->placement,
-				   .work = r->work,
+				   .work = r->g.work,
 				   .ops = &ops,
 				   .ctx = r,
 				   .keys = r->keys,

@@ -3,18 +3,14 @@
  */
 #include "storage/rent/repair.h"
 
-#include "base/loop.h"
 #include "storage/rent/renter_placement.h"
-#include "tests/storage/town.h"
+#include "tests/storage/engine_rig.h"
 
 #define SEGMENTS_MOST 4
 #define ROWS_MOST 8
 
 struct rig {
-	struct town town;
-	struct loop *loop;
-	struct work *work;
-	struct loop_timer *look;
+	struct engine g;
 	struct placement *placement;
 	struct placing *placing;
 	struct object_keys keys; /* a repair link's */
@@ -34,8 +30,6 @@ struct rig {
 	unsigned commits, kill_at;
 	bool killed;
 	/* what was seen */
-	bool ended, freed;
-	struct err why;
 	unsigned starved, puts, reads, placed, put_open, put_most;
 	struct repair_progress progress;
 	uint64_t first_read; /* its cookie */
@@ -50,20 +44,12 @@ static void read_sector(void *ctx, const struct address *host,
 			uint8_t *buf, uint64_t cookie)
 {
 	struct rig *r = ctx;
-	struct town_ask *a = town_ask(&r->town, host, cookie);
+	struct town_ask *a =
+		engine_ask_read(&r->g, host, root, off, len, buf, cookie);
 
-	a->root = *root;
-	a->off = off;
-	a->len = len;
-	a->buf = buf;
 	if (r->reads++ == 0)
 		r->first_read = cookie;
 	CHECK(!(r->dead >> a->host & 1), "who is dead is not asked");
-}
-
-static void cancel(void *ctx, const struct address *host, uint64_t cookie)
-{
-	town_cancel(&((struct rig *)ctx)->town, host, cookie);
 }
 
 static void put_sector(void *ctx, const struct address *host,
@@ -71,11 +57,9 @@ static void put_sector(void *ctx, const struct address *host,
 		       uint64_t cookie)
 {
 	struct rig *r = ctx;
-	struct town_ask *a = town_ask(&r->town, host, cookie);
 	struct hash32 is;
 
-	a->root = *root;
-	a->data = data;
+	engine_ask_put(&r->g, host, root, data, cookie);
 	r->puts++;
 	if (++r->put_open > r->put_most)
 		r->put_most = r->put_open;
@@ -86,7 +70,7 @@ static void put_sector(void *ctx, const struct address *host,
 static void put_cancel(void *ctx, const struct address *host, uint64_t cookie)
 {
 	((struct rig *)ctx)->put_open--;
-	cancel(ctx, host, cookie);
+	engine_cancel(ctx, host, cookie);
 }
 
 static bool is_alive(void *ctx, uint32_t segment, uint16_t row,
@@ -161,23 +145,9 @@ static void starved(void *ctx, const struct err *why)
 	r->starved++;
 }
 
-static void ended(void *ctx, const struct err *why)
-{
-	struct rig *r = ctx;
-
-	CHECK(!r->ended, "once");
-	r->ended = true;
-	r->why = *why;
-}
-
-static void freed(void *ctx)
-{
-	((struct rig *)ctx)->freed = true;
-}
-
 static const struct repair_ops ops = {
 	.read = read_sector,
-	.cancel = cancel,
+	.cancel = engine_cancel,
 	.read_did = read_did,
 	.put_sector = put_sector,
 	.put_cancel = put_cancel,
@@ -186,24 +156,11 @@ static const struct repair_ops ops = {
 	.placed = placed,
 	.progress = progress,
 	.starved = starved,
-	.ended = ended,
-	.freed = freed,
+	.ended = engine_ended,
+	.freed = engine_freed,
 };
 
 /* --- driving --- */
-
-static void stop_loop(void *ctx)
-{
-	loop_stop(((struct rig *)ctx)->loop);
-}
-
-static void run_jobs(struct rig *r)
-{
-	while (work_pending(r->work)) {
-		loop_timer_set(r->look, 1);
-		loop_run(r->loop);
-	}
-}
 
 static void commit(struct rig *r)
 {
@@ -220,82 +177,41 @@ static void commit(struct rig *r)
 static void answer_put(struct rig *r, const struct town_ask *a)
 {
 	struct address host = town_address(a->host);
-	struct town_host *h = &r->town.hosts[a->host];
-	enum upload_no no = UPLOAD_GONE;
+	int64_t now = r->g.town.now_ms;
+	enum upload_no no;
 
 	r->put_open--;
-	switch (h->habit) {
-	case HABIT_GOOD:
-	case HABIT_LIAR:
-	case HABIT_FORGOT:
-		town_keep(&r->town, a->host, &a->root, a->data);
-		repair_on_stored(r->repair, a->cookie, r->town.now_ms);
+	if (engine_put(&r->g, a, r->put_no, &no)) {
+		repair_on_stored(r->repair, a->cookie, now);
 		return;
-	case HABIT_REFUSES:
-		no = r->put_no;
-		break;
-	case HABIT_BUSY:
-		h->habit = HABIT_GOOD;
-		no = UPLOAD_BUSY;
-		break;
-	case HABIT_PARKED:
-		h->habit = HABIT_GOOD;
-		repair_on_refused(r->repair, a->cookie, UPLOAD_PARKED, NULL,
-				  r->town.now_ms);
-		repair_host_ready(r->repair, &host, r->town.now_ms);
-		return;
-	case HABIT_GONE:
-	case HABIT_SILENT:
-		break;
 	}
-	repair_on_refused(r->repair, a->cookie, no, NULL, r->town.now_ms);
+	repair_on_refused(r->repair, a->cookie, no, NULL, now);
+	if (no != UPLOAD_PARKED)
+		return;
+	r->g.town.hosts[a->host].habit = HABIT_GOOD;
+	repair_host_ready(r->repair, &host, now);
 }
 
 static void answer_read(struct rig *r, const struct town_ask *a)
 {
-	enum download_no no = DOWNLOAD_GONE;
+	int64_t now = r->g.town.now_ms;
+	enum download_no no;
 
-	switch (r->town.hosts[a->host].habit) {
-	case HABIT_GOOD:
-	case HABIT_PARKED:
-	case HABIT_LIAR:
-		no = DOWNLOAD_LOST;
-		if (!town_sector(&r->town, a->host, &a->root))
-			break;
-		if (town_fill(&r->town, a)) {
-			repair_on_read(r->repair, a->cookie, r->town.now_ms);
-			return;
-		}
-		no = DOWNLOAD_LIED;
-		break;
-	case HABIT_FORGOT:
-		no = DOWNLOAD_LOST;
-		break;
-	case HABIT_REFUSES:
-		no = r->read_no;
-		break;
-	case HABIT_BUSY:
-		r->town.hosts[a->host].habit = HABIT_GOOD;
-		no = DOWNLOAD_BUSY;
-		break;
-	case HABIT_GONE:
-	case HABIT_SILENT:
-		break;
-	}
-	memset(a->buf, 0x55, a->len);
-	repair_on_failed(r->repair, a->cookie, no, NULL, r->town.now_ms);
+	if (engine_read(&r->g, a, r->read_no, &no))
+		repair_on_read(r->repair, a->cookie, now);
+	else
+		repair_on_failed(r->repair, a->cookie, no, NULL, now);
 }
 
 /* False: nothing can happen any more. */
 static bool turn(struct rig *r)
 {
 	struct town_ask *a;
-	int64_t next;
 
-	run_jobs(r);
-	if (r->ended)
+	engine_run_jobs(&r->g);
+	if (r->g.ended)
 		return false;
-	a = town_next(&r->town);
+	a = town_next(&r->g.town);
 	if (a) {
 		if (a->data)
 			answer_put(r, a);
@@ -304,14 +220,9 @@ static bool turn(struct rig *r)
 		commit(r);
 		return !r->killed;
 	}
-	next = town_next_ms(&r->town);
-	if (repair_next_ms(r->repair) < next)
-		next = repair_next_ms(r->repair);
-	if (next == INT64_MAX)
+	if (!engine_wait(&r->g, repair_next_ms(r->repair)))
 		return false;
-	if (next > r->town.now_ms)
-		r->town.now_ms = next;
-	repair_tick(r->repair, r->town.now_ms);
+	repair_tick(r->repair, r->g.town.now_ms);
 	return true;
 }
 
@@ -327,16 +238,14 @@ static struct rig *rig_new(unsigned k, unsigned n, unsigned segments,
 
 	if (!r || segments > SEGMENTS_MOST || n > ROWS_MOST)
 		abort();
-	r->loop = loop_new(NULL);
-	r->work = work_new(r->loop, 1, NULL);
-	r->look = loop_timer_new(r->loop, stop_loop, r);
+	engine_init(&r->g);
 	r->k = k;
 	r->n = n;
 	r->put_no = UPLOAD_DROP;
 	r->read_no = DOWNLOAD_DROP;
 	town_keys(&full);
 	object_keys_from_repair(&r->keys, full.repair, full.owner_pk);
-	r->placement = town_store(&r->town, k, n, segments, n);
+	r->placement = town_store(&r->g.town, k, n, segments, n);
 	CHECK(placing_new(&r->placing, &y, &rng, NULL) == ERR_NONE, "placing");
 	for (unsigned i = 0; i < n + spares; i++)
 		town_join(r->placing, i);
@@ -347,34 +256,32 @@ static struct rig *rig_new(unsigned k, unsigned n, unsigned segments,
 static void kill_host(struct rig *r, unsigned host)
 {
 	r->dead |= 1U << host;
-	r->town.hosts[host].habit = HABIT_GONE;
-	town_burn(&r->town, host);
+	r->g.town.hosts[host].habit = HABIT_GONE;
+	town_burn(&r->g.town, host);
 }
 
 static enum err_code start(struct rig *r, struct err *e)
 {
 	const struct repair_cfg cfg = {.placement = r->placement,
 				       .placing = r->placing,
-				       .work = r->work,
+				       .work = r->g.work,
 				       .ops = &ops,
 				       .ctx = r,
 				       .keys = r->keys,
 				       .slots = r->slots,
 				       .due_only = r->due_only};
 
-	r->ended = r->freed = r->killed = false;
+	r->g.ended = r->g.freed = r->killed = false;
 	r->puts = r->reads = r->placed = 0;
-	return repair_start(&r->repair, &cfg, r->town.now_ms, e);
+	return repair_start(&r->repair, &cfg, r->g.town.now_ms, e);
 }
 
 static void stop(struct rig *r)
 {
 	repair_free(r->repair);
 	r->repair = NULL;
-	run_jobs(r);
-	CHECK(r->freed, "freed");
-	for (unsigned i = 0; i < TOWN_ASKED; i++)
-		CHECK(!r->town.asks[i].open, "all is cancelled");
+	engine_check_freed(&r->g);
+	engine_check_cancelled(&r->g);
 	r->put_open = 0;
 }
 
@@ -394,10 +301,7 @@ static void rig_free(struct rig *r)
 	renter_db_close(r->db);
 	placing_free(r->placing);
 	placement_free(r->placement);
-	loop_timer_free(r->look);
-	work_free(r->work);
-	loop_free(r->loop);
-	town_clear(&r->town);
+	engine_clear(&r->g);
 	free(r);
 }
 
@@ -405,7 +309,8 @@ static void check_good(struct rig *r, const char *name)
 {
 	struct repair_survey v;
 
-	CHECK(r->ended && r->why.code == ERR_NONE, "%s: %s", name, r->why.msg);
+	CHECK(r->g.ended && r->g.why.code == ERR_NONE, "%s: %s", name,
+	      r->g.why.msg);
 	repair_look(&v, r->placement, is_alive, r);
 	CHECK(v.missing == 0 && v.least == r->n, "%s: %llu missing", name,
 	      (unsigned long long)v.missing);
@@ -416,7 +321,7 @@ static void check_good(struct rig *r, const char *name)
 			const struct address *a =
 				&r->placement->hosts[x->host[x->places - 1]];
 
-			CHECK(town_sector(&r->town, town_number(a), &x->root),
+			CHECK(town_sector(&r->g.town, town_number(a), &x->root),
 			      "%s: row %u of segment %u is there", name, i, s);
 		}
 }
@@ -483,7 +388,7 @@ static void rows_of_a_host_that_is_gone_are_made_again(void)
 	      "progress");
 	stop(r);
 	go(r);
-	CHECK(r->ended && r->why.code == ERR_NONE && r->reads == 0,
+	CHECK(r->g.ended && r->g.why.code == ERR_NONE && r->reads == 0,
 	      "again: nothing is to be done");
 	rig_free(r);
 }
@@ -509,8 +414,8 @@ static void spare_hosts_that_fail_are_replaced(void)
 
 		kill_host(r, 0);
 		kill_host(r, 3);
-		r->town.hosts[6].habit = rows[i].habit;
-		r->town.hosts[6].good_for = rows[i].good_for;
+		r->g.town.hosts[6].habit = rows[i].habit;
+		r->g.town.hosts[6].good_for = rows[i].good_for;
 		go(r);
 		check_good(r, rows[i].name);
 		CHECK(r->placed == 6, "%s: %u", rows[i].name, r->placed);
@@ -534,7 +439,7 @@ static void several_spare_hosts_may_be_gone(void)
 		kill_host(r, 0);
 		kill_host(r, 1);
 		for (unsigned h = 4; h < 7; h++)
-			r->town.hosts[h].habit = habits[i];
+			r->g.town.hosts[h].habit = habits[i];
 		go(r);
 		check_good(r, "the last two");
 		rig_free(r);
@@ -564,10 +469,10 @@ static void a_dropped_host_leaves_its_network_to_others(void)
 	kill_host(r, 1);
 	join_net(r, 4, 100, 1);
 	join_net(r, 5, 100, 1000);
-	r->town.hosts[4].habit = HABIT_REFUSES;
+	r->g.town.hosts[4].habit = HABIT_REFUSES;
 	go(r);
-	CHECK(!r->ended && r->starved == 1 && r->placed == 1 &&
-		      r->town.hosts[5].n == 1,
+	CHECK(!r->g.ended && r->starved == 1 && r->placed == 1 &&
+		      r->g.town.hosts[5].n == 1,
 	      "%u placed, starved %u times", r->placed, r->starved);
 	rig_free(r);
 }
@@ -582,10 +487,11 @@ static void a_late_answer_of_the_last_segment_is_ignored(void)
 	while (r->reads < 4 && turn(r))
 		;
 	repair_on_failed(r->repair, r->first_read, DOWNLOAD_STOP, NULL,
-			 r->town.now_ms);
-	repair_on_read(r->repair, r->first_read, r->town.now_ms);
-	repair_on_stored(r->repair, 12345, r->town.now_ms);
-	repair_on_refused(r->repair, 12345, UPLOAD_STOP, NULL, r->town.now_ms);
+			 r->g.town.now_ms);
+	repair_on_read(r->repair, r->first_read, r->g.town.now_ms);
+	repair_on_stored(r->repair, 12345, r->g.town.now_ms);
+	repair_on_refused(r->repair, 12345, UPLOAD_STOP, NULL,
+			  r->g.town.now_ms);
 	while (turn(r))
 		;
 	check_good(r, "late answers");
@@ -611,10 +517,10 @@ static void any_k_rows_will_do(void)
 
 		kill_host(r, 5);
 		for (unsigned h = 0; h < 3; h++)
-			r->town.hosts[h].habit = rows[i].habit;
+			r->g.town.hosts[h].habit = rows[i].habit;
 		go(r);
-		CHECK(r->ended && r->why.code == ERR_NONE && r->placed == 3,
-		      "%s: %u: %s", rows[i].name, r->placed, r->why.msg);
+		CHECK(r->g.ended && r->g.why.code == ERR_NONE && r->placed == 3,
+		      "%s: %u: %s", rows[i].name, r->placed, r->g.why.msg);
 		rig_free(r);
 	}
 }
@@ -624,16 +530,16 @@ static void who_lied_or_gave_up_is_not_asked_of_the_next_segment(void)
 	struct rig *r = rig_new(2, 6, 4, 2);
 
 	kill_host(r, 5);
-	r->town.hosts[0].habit = HABIT_LIAR;
-	r->town.hosts[1].habit = HABIT_REFUSES;
+	r->g.town.hosts[0].habit = HABIT_LIAR;
+	r->g.town.hosts[1].habit = HABIT_REFUSES;
 	go(r);
-	CHECK(r->ended && r->why.code == ERR_NONE, "%s", r->why.msg);
+	CHECK(r->g.ended && r->g.why.code == ERR_NONE, "%s", r->g.why.msg);
 	CHECK(r->read_deeds[DOWNLOAD_FALSE] == 1 &&
 		      r->read_deeds[DOWNLOAD_GIVEN_UP] == 2,
 	      "once: %u, %u", r->read_deeds[DOWNLOAD_FALSE],
 	      r->read_deeds[DOWNLOAD_GIVEN_UP]);
-	CHECK(r->town.hosts[0].asked == 1 && r->town.hosts[1].asked == 1,
-	      "%u, %u", r->town.hosts[0].asked, r->town.hosts[1].asked);
+	CHECK(r->g.town.hosts[0].asked == 1 && r->g.town.hosts[1].asked == 1,
+	      "%u, %u", r->g.town.hosts[0].asked, r->g.town.hosts[1].asked);
 	rig_free(r);
 }
 
@@ -663,8 +569,8 @@ static void a_row_without_its_root_goes_nowhere(void)
 		r->placement->salts[0][3] ^= rows[i].salt;
 		r->keys.repair[7] ^= rows[i].key;
 		go(r);
-		CHECK(r->ended && r->why.code == ERR_SIG, "%s: %d %s",
-		      rows[i].name, r->why.code, r->why.msg);
+		CHECK(r->g.ended && r->g.why.code == ERR_SIG, "%s: %d %s",
+		      rows[i].name, r->g.why.code, r->g.why.msg);
 		CHECK(r->puts == 0 && r->placed == 0, "%s: %u sent",
 		      rows[i].name, r->puts);
 		rig_free(r);
@@ -690,8 +596,8 @@ static void what_cannot_be_made_is_told_and_the_rest_is_made(void)
 					->root.bytes[0] ^= 1;
 		}
 		go(r);
-		CHECK(r->ended && r->why.code == ERR_IO, "%s: %s", rows[i].name,
-		      r->why.msg);
+		CHECK(r->g.ended && r->g.why.code == ERR_IO, "%s: %s",
+		      rows[i].name, r->g.why.msg);
 		CHECK(repair_loss(r->repair, &l) && l.segment == 1 &&
 			      l.have == 2 && l.need == 3 && l.segments == 1,
 		      "%s: segment %u has %u", rows[i].name, l.segment, l.have);
@@ -711,8 +617,8 @@ static void what_cannot_be_made_waits_for_nobody(void)
 	for (unsigned h = 0; h < 4; h++)
 		kill_host(r, h);
 	go(r);
-	CHECK(r->ended && r->why.code == ERR_IO && r->starved == 0, "%s",
-	      r->why.msg);
+	CHECK(r->g.ended && r->g.why.code == ERR_IO && r->starved == 0, "%s",
+	      r->g.why.msg);
 	CHECK(repair_loss(r->repair, &l) && l.have == 2 && l.segments == 1,
 	      "two of three");
 	rig_free(r);
@@ -728,9 +634,10 @@ static void what_is_ours_to_mend_ends_it(void)
 		r->read_no = DOWNLOAD_STOP;
 		for (unsigned h = 0; h < 6; h++)
 			if ((h < 4) == read)
-				r->town.hosts[h].habit = HABIT_REFUSES;
+				r->g.town.hosts[h].habit = HABIT_REFUSES;
 		go(r);
-		CHECK(r->ended && r->why.code == ERR_STATE, "%s", r->why.msg);
+		CHECK(r->g.ended && r->g.why.code == ERR_STATE, "%s",
+		      r->g.why.msg);
 		CHECK(r->placed == 0, "nothing");
 		rig_free(r);
 	}
@@ -759,13 +666,13 @@ static void it_waits_for_hosts_and_goes_on(void)
 	kill_host(r, 0);
 	kill_host(r, 1);
 	go(r);
-	CHECK(!r->ended && r->starved == 1, "starved %u times", r->starved);
+	CHECK(!r->g.ended && r->starved == 1, "starved %u times", r->starved);
 	CHECK(r->placed == 3, "%u: what could be seated is there", r->placed);
-	repair_tick(r->repair, r->town.now_ms);
-	repair_tick(r->repair, r->town.now_ms);
+	repair_tick(r->repair, r->g.town.now_ms);
+	repair_tick(r->repair, r->g.town.now_ms);
 	CHECK(r->starved == 1, "told once");
 	town_join(r->placing, 5);
-	repair_hosts_changed(r->repair, r->town.now_ms);
+	repair_hosts_changed(r->repair, r->g.town.now_ms);
 	while (turn(r))
 		;
 	check_good(r, "with one more");
@@ -808,7 +715,7 @@ static void what_is_not_due_is_left_alone(void)
 	for (unsigned i = 0; i < 3; i++)
 		r->lost[1][i] = true;
 	go(r);
-	CHECK(r->ended && r->why.code == ERR_NONE && r->placed == 3 &&
+	CHECK(r->g.ended && r->g.why.code == ERR_NONE && r->placed == 3 &&
 		      !r->placed_at[0][1],
 	      "%u: the second alone", r->placed);
 	rig_free(r);
@@ -824,13 +731,13 @@ static void second_places_count(void)
 	join_net(r, 4, 4, 1); /* by far the best */
 	CHECK(placement_add(r->placement, 0, 2, &second, NULL) == ERR_NONE,
 	      "a second place");
-	town_keep(&r->town, 4, &placement_row(r->placement, 0, 2)->root,
-		  town_sector(&r->town, 2,
+	town_keep(&r->g.town, 4, &placement_row(r->placement, 0, 2)->root,
+		  town_sector(&r->g.town, 2,
 			      &placement_row(r->placement, 0, 2)->root));
 	r->lost[0][3] = true;
 	go(r);
 	check_good(r, "second places");
-	CHECK(r->town.hosts[5].n == 1 && r->placed == 1,
+	CHECK(r->g.town.hosts[5].n == 1 && r->placed == 1,
 	      "the one that is left");
 	rig_free(r);
 }
@@ -864,14 +771,14 @@ static void it_can_be_given_up_while_rows_are_made(void)
 
 	kill_host(r, 0);
 	CHECK(start(r, &e) == ERR_NONE, "%s", e.msg);
-	run_jobs(r);
+	engine_run_jobs(&r->g);
 	for (unsigned i = 0; i < 2; i++) {
-		r->town.now_ms += 10;
-		a = town_next(&r->town);
+		r->g.town.now_ms += 10;
+		a = town_next(&r->g.town);
 		if (a)
 			answer_read(r, a);
 	}
-	CHECK(work_pending(r->work) > 0, "a worker is at it");
+	CHECK(work_pending(r->g.work) > 0, "a worker is at it");
 	stop(r);
 	CHECK(r->puts == 0, "nothing left");
 	rig_free(r);
@@ -903,9 +810,9 @@ static struct renter_object into_db(struct rig *r)
 		list[h] = (struct renter_list){.agreement = a.id,
 					       .host = town_address(h),
 					       .roots = roots[h],
-					       .n = r->town.hosts[h].n};
+					       .n = r->g.town.hosts[h].n};
 		for (unsigned i = 0; i < list[h].n; i++)
-			roots[h][i] = r->town.hosts[h].has[i].root;
+			roots[h][i] = r->g.town.hosts[h].has[i].root;
 	}
 	CHECK(renter_lists_new(&lists, list, r->n, NULL) == ERR_NONE, "lists");
 	CHECK(renter_placement_restore(r->db, &o, r->placement, 1, lists, 1,

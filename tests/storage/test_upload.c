@@ -2,15 +2,11 @@
  * and every segment can be brought back from any k of them. */
 #include "storage/rent/upload.h"
 
-#include "base/loop.h"
-#include "tests/storage/town.h"
+#include "tests/storage/engine_rig.h"
 
 struct rig {
-	struct town town;
+	struct engine g;
 	char dir[64], path[96];
-	struct loop *loop;
-	struct work *work;
-	struct loop_timer *look;
 	struct renter_db *db;
 	struct renter_db *other; /* sees what is committed, only */
 	struct placing *placing;
@@ -24,8 +20,7 @@ struct rig {
 	unsigned slots;
 	uint64_t rng;
 	/* what was seen */
-	bool commit, ended, freed;
-	struct err why;
+	bool commit;
 	unsigned starved;
 	struct err starved_why;
 	unsigned deeds[UPLOAD_GIVEN_UP + 1];
@@ -46,26 +41,20 @@ static void put_sector(void *ctx, const struct address *host,
 		       uint64_t cookie)
 {
 	struct rig *r = ctx;
-	struct town_ask *a = town_ask(&r->town, host, cookie);
+	struct town_ask *a = engine_ask_put(&r->g, host, root, data, cookie);
 	struct renter_segment g;
 	unsigned open = 0;
 	bool known = false;
 
-	a->root = *root;
-	a->data = data;
 	CHECK(renter_db_segment(r->other, &g, &known, r->object.id, 0, NULL) ==
 			      ERR_NONE &&
 		      known,
 	      "nothing leaves before its segment is committed");
 	for (unsigned i = 0; i < TOWN_ASKED; i++)
-		open += r->town.asks[i].open && r->town.asks[i].host == a->host;
+		open += r->g.town.asks[i].open &&
+			r->g.town.asks[i].host == a->host;
 	if (open > r->sent_most)
 		r->sent_most = open;
-}
-
-static void put_cancel(void *ctx, const struct address *host, uint64_t cookie)
-{
-	town_cancel(&((struct rig *)ctx)->town, host, cookie);
 }
 
 static enum err_code read_stream(void *ctx, uint64_t off, uint8_t *buf,
@@ -115,86 +104,36 @@ static void starved(void *ctx, const struct err *why)
 	r->starved_why = *why;
 }
 
-static void ended(void *ctx, const struct err *why)
-{
-	struct rig *r = ctx;
-
-	CHECK(!r->ended, "once");
-	r->ended = true;
-	r->why = *why;
-}
-
-static void freed(void *ctx)
-{
-	((struct rig *)ctx)->freed = true;
-}
-
 static const struct upload_ops ops = {
 	.put_sector = put_sector,
-	.put_cancel = put_cancel,
+	.put_cancel = engine_cancel,
 	.read = read_stream,
 	.tail = tail,
 	.want_commit = want_commit,
 	.progress = progress,
 	.host_did = host_did,
 	.starved = starved,
-	.ended = ended,
-	.freed = freed,
+	.ended = engine_ended,
+	.freed = engine_freed,
 };
 
 /* --- driving --- */
 
-static void stop_loop(void *ctx)
-{
-	loop_stop(((struct rig *)ctx)->loop);
-}
-
-static void run_jobs(struct rig *r)
-{
-	while (work_pending(r->work)) {
-		loop_timer_set(r->look, 1);
-		loop_run(r->loop);
-	}
-}
-
 static void answer(struct rig *r, const struct town_ask *a)
 {
 	struct address host = town_address(a->host);
+	int64_t now = r->g.town.now_ms;
+	enum upload_no no;
 
-	switch (r->town.hosts[a->host].habit) {
-	case HABIT_GOOD:
-	case HABIT_LIAR:
-	case HABIT_FORGOT:
-		town_keep(&r->town, a->host, &a->root, a->data);
-		upload_on_stored(r->upload, a->cookie, 1000, r->town.now_ms);
-		break;
-	case HABIT_GONE:
-		upload_on_refused(r->upload, a->cookie, UPLOAD_GONE, NULL,
-				  r->town.now_ms);
-		break;
-	case HABIT_REFUSES:
-		upload_on_refused(r->upload, a->cookie,
-				  upload_no_of(RENT_NO_FULL), NULL,
-				  r->town.now_ms);
-		break;
-	case HABIT_BUSY:
-		r->town.hosts[a->host].habit = HABIT_GOOD;
-		upload_on_refused(r->upload, a->cookie,
-				  upload_no_of(RENT_NO_BUSY), NULL,
-				  r->town.now_ms);
-		break;
-	case HABIT_PARKED:
-		upload_on_refused(r->upload, a->cookie,
-				  upload_no_of(RENT_NO_STAGE), NULL,
-				  r->town.now_ms);
-		if (r->hold_revisions)
-			break;
-		r->town.hosts[a->host].habit = HABIT_GOOD;
-		upload_host_ready(r->upload, &host, r->town.now_ms);
-		break;
-	case HABIT_SILENT:
-		break;
+	if (engine_put(&r->g, a, upload_no_of(RENT_NO_FULL), &no)) {
+		upload_on_stored(r->upload, a->cookie, 1000, now);
+		return;
 	}
+	upload_on_refused(r->upload, a->cookie, no, NULL, now);
+	if (no != UPLOAD_PARKED || r->hold_revisions)
+		return;
+	r->g.town.hosts[a->host].habit = HABIT_GOOD;
+	upload_host_ready(r->upload, &host, now);
 }
 
 static bool commit(struct rig *r)
@@ -211,33 +150,27 @@ static bool commit(struct rig *r)
 		r->killed = true;
 		return false;
 	}
-	upload_committed(r->upload, r->town.now_ms);
+	upload_committed(r->upload, r->g.town.now_ms);
 	return true;
 }
 
 /* Until it ended, was killed, or nothing can happen any more. */
 static void run(struct rig *r)
 {
-	for (unsigned turn = 0; turn < 100000 && !r->ended; turn++) {
+	for (unsigned turn = 0; turn < 100000 && !r->g.ended; turn++) {
 		struct town_ask *a;
-		int64_t next;
 
-		run_jobs(r);
-		a = town_next(&r->town);
+		engine_run_jobs(&r->g);
+		a = town_next(&r->g.town);
 		if (a)
 			answer(r, a);
 		if (r->commit && !commit(r))
 			return;
-		if (a || r->commit || work_pending(r->work))
+		if (a || r->commit || work_pending(r->g.work))
 			continue;
-		next = town_next_ms(&r->town);
-		if (upload_next_ms(r->upload) < next)
-			next = upload_next_ms(r->upload);
-		if (next == INT64_MAX)
+		if (!engine_wait(&r->g, upload_next_ms(r->upload)))
 			return;
-		if (next > r->town.now_ms)
-			r->town.now_ms = next;
-		upload_tick(r->upload, r->town.now_ms);
+		upload_tick(r->upload, r->g.town.now_ms);
 	}
 }
 
@@ -270,9 +203,7 @@ static struct rig *rig_new(uint16_t k, uint16_t n, unsigned hosts, uint64_t len)
 		abort();
 	town_dir(r->dir, sizeof(r->dir));
 	(void)snprintf(r->path, sizeof(r->path), "%s/store.db", r->dir);
-	r->loop = loop_new(NULL);
-	r->work = work_new(r->loop, 1, NULL);
-	r->look = loop_timer_new(r->loop, stop_loop, r);
+	engine_init(&r->g);
 	r->k = k;
 	r->n = n;
 	r->len = len;
@@ -289,7 +220,7 @@ static enum err_code start(struct rig *r, struct err *e)
 {
 	struct upload_cfg cfg = {
 		.db = r->db,
-		.work = r->work,
+		.work = r->g.work,
 		.placing = r->placing,
 		.ops = &ops,
 		.ctx = r,
@@ -299,9 +230,9 @@ static enum err_code start(struct rig *r, struct err *e)
 		.slots = r->slots,
 	};
 
-	r->ended = r->freed = r->killed = false;
+	r->g.ended = r->g.freed = r->killed = false;
 	r->kill_at = r->kill_at ? r->kill_at : 0;
-	return upload_start(&r->upload, &cfg, r->town.now_ms, e);
+	return upload_start(&r->upload, &cfg, r->g.town.now_ms, e);
 }
 
 static void go(struct rig *r)
@@ -316,14 +247,13 @@ static void stop(struct rig *r)
 {
 	upload_free(r->upload);
 	r->upload = NULL;
-	run_jobs(r);
-	CHECK(r->freed, "freed");
+	engine_check_freed(&r->g);
 	for (unsigned i = 0; i < TOWN_ASKED; i++)
-		CHECK(!r->town.asks[i].open ||
-			      r->town.hosts[r->town.asks[i].host].habit ==
+		CHECK(!r->g.town.asks[i].open ||
+			      r->g.town.hosts[r->g.town.asks[i].host].habit ==
 				      HABIT_GOOD,
 		      "all is cancelled");
-	memset(r->town.asks, 0, sizeof(r->town.asks));
+	memset(r->g.town.asks, 0, sizeof(r->g.town.asks));
 }
 
 static void reopen(struct rig *r, unsigned hosts)
@@ -346,9 +276,6 @@ static void rig_free(struct rig *r)
 	renter_db_close(r->db);
 	renter_db_close(r->other);
 	placing_free(r->placing);
-	loop_timer_free(r->look);
-	work_free(r->work);
-	loop_free(r->loop);
 	for (size_t i = 0; i < ROWS(ends); i++) {
 		char path[128];
 
@@ -356,7 +283,7 @@ static void rig_free(struct rig *r)
 		(void)unlink(path);
 	}
 	(void)rmdir(r->dir);
-	town_clear(&r->town);
+	engine_clear(&r->g);
 	free(r);
 }
 
@@ -398,7 +325,7 @@ static void check_segment(struct rig *r, struct segment *s, uint32_t index,
 	for (unsigned i = r->n - r->k; i < r->n; i++) {
 		unsigned host = town_number(&l.at[i].host);
 		const uint8_t *data =
-			town_sector(&r->town, host, &l.at[i].root);
+			town_sector(&r->g.town, host, &l.at[i].root);
 
 		CHECK(data, "%s: host %u has shard %u", name, host, i);
 		if (!data)
@@ -431,9 +358,9 @@ static void check_stored(struct rig *r, uint32_t segments, const char *name)
 {
 	struct segment *s = NULL;
 
-	CHECK(r->ended && r->why.code == ERR_NONE, "%s: ended: %s", name,
-	      r->why.msg);
-	if (!r->ended || !r->upload)
+	CHECK(r->g.ended && r->g.why.code == ERR_NONE, "%s: ended: %s", name,
+	      r->g.why.msg);
+	if (!r->g.ended || !r->upload)
 		return;
 	r->object = *upload_object(r->upload);
 	CHECK(r->object.segments == segments && r->object.size == r->len,
@@ -504,7 +431,7 @@ static void hosts_that_fail_are_replaced(void)
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		struct rig *r = rig_new(2, 6, 8, 3 * segment_plain_len(2) - 9);
-		struct town_host *bad = &r->town.hosts[2];
+		struct town_host *bad = &r->g.town.hosts[2];
 
 		bad->habit = rows[i].habit;
 		bad->good_for = rows[i].good_for;
@@ -525,11 +452,11 @@ static void a_slow_host_holds_nothing_up(void)
 {
 	struct rig *r = rig_new(4, 8, 9, 2 * segment_plain_len(4));
 
-	r->town.hosts[1].takes_ms = 3600000;
+	r->g.town.hosts[1].takes_ms = 3600000;
 	go(r);
 	check_stored(r, 2, "slow");
-	CHECK(r->town.now_ms < 2 * UPLOAD_SLOW_MS, "done after %lld ms",
-	      (long long)r->town.now_ms);
+	CHECK(r->g.town.now_ms < 2 * UPLOAD_SLOW_MS, "done after %lld ms",
+	      (long long)r->g.town.now_ms);
 	rig_free(r);
 }
 
@@ -538,7 +465,7 @@ static unsigned open_asks(const struct rig *r)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < TOWN_ASKED; i++)
-		n += r->town.asks[i].open;
+		n += r->g.town.asks[i].open;
 	return n;
 }
 
@@ -548,23 +475,23 @@ static void what_waits_behind_others_does_not_stall(void)
 	struct rig *r = rig_new(1, 1, 1, 3 * segment_plain_len(1));
 	struct err e = {0};
 
-	r->town.hosts[0].habit = HABIT_SILENT;
+	r->g.town.hosts[0].habit = HABIT_SILENT;
 	CHECK(start(r, &e) == ERR_NONE, "start: %s", e.msg);
 	for (unsigned turn = 0; turn < 100 && open_asks(r) < 3; turn++) {
-		run_jobs(r);
+		engine_run_jobs(&r->g);
 		if (r->commit)
 			(void)commit(r);
 	}
 	CHECK(open_asks(r) == 3, "%u are on their way", open_asks(r));
 	for (unsigned i = 0; i < 5; i++) {
-		r->town.now_ms += UPLOAD_STALL_MS / 3;
-		upload_on_moving(r->upload, r->town.asks[0].cookie,
-				 r->town.now_ms);
-		upload_tick(r->upload, r->town.now_ms);
+		r->g.town.now_ms += UPLOAD_STALL_MS / 3;
+		upload_on_moving(r->upload, r->g.town.asks[0].cookie,
+				 r->g.town.now_ms);
+		upload_tick(r->upload, r->g.town.now_ms);
 	}
 	CHECK(open_asks(r) == 3 && r->deeds[UPLOAD_FAILED] == 0, "%u are left",
 	      open_asks(r));
-	r->town.hosts[0].habit = HABIT_GOOD;
+	r->g.town.hosts[0].habit = HABIT_GOOD;
 	run(r);
 	check_stored(r, 3, "at last");
 	rig_free(r);
@@ -580,16 +507,16 @@ static void the_last_hosts_may_all_be_gone(void)
 		struct rig *r = rig_new(2, 6, 9, 10);
 
 		for (unsigned h = 3; h < 6; h++) {
-			r->town.hosts[h].habit = habits[i];
-			r->town.hosts[h].takes_ms = 5000;
+			r->g.town.hosts[h].habit = habits[i];
+			r->g.town.hosts[h].takes_ms = 5000;
 		}
 		go(r);
 		check_stored(r, 1, "the last three");
 		CHECK(r->deeds[UPLOAD_GIVEN_UP] >= 2 &&
 			      r->deeds[UPLOAD_GIVEN_UP] <= 3 &&
-			      r->town.now_ms < 600000,
+			      r->g.town.now_ms < 600000,
 		      "%u given up after %lld ms", r->deeds[UPLOAD_GIVEN_UP],
-		      (long long)r->town.now_ms);
+		      (long long)r->g.town.now_ms);
 		rig_free(r);
 	}
 }
@@ -600,24 +527,24 @@ static void a_line_that_fails_for_minutes_costs_few_hosts(void)
 	struct rig *r = rig_new(2, 8, 12, 3 * segment_plain_len(2));
 
 	CHECK(start(r, NULL) == ERR_NONE, "start");
-	while (r->town.now_ms < 600000) {
+	while (r->g.town.now_ms < 600000) {
 		struct town_ask *a;
 
 		for (unsigned i = 0; i < 12 && r->progress.sectors; i++)
-			r->town.hosts[i].habit = HABIT_GONE;
-		run_jobs(r);
-		while ((a = town_next(&r->town)))
+			r->g.town.hosts[i].habit = HABIT_GONE;
+		engine_run_jobs(&r->g);
+		while ((a = town_next(&r->g.town)))
 			answer(r, a);
 		if (r->commit)
 			(void)commit(r);
-		r->town.now_ms += 1000;
-		upload_tick(r->upload, r->town.now_ms);
+		r->g.town.now_ms += 1000;
+		upload_tick(r->upload, r->g.town.now_ms);
 	}
 	CHECK(r->deeds[UPLOAD_GIVEN_UP] <= 4, "%u given up in ten minutes",
 	      r->deeds[UPLOAD_GIVEN_UP]);
 	for (unsigned i = 0; i < 12; i++)
-		r->town.hosts[i].habit = HABIT_GOOD;
-	CHECK(!r->ended && r->starved == 0, "it waits");
+		r->g.town.hosts[i].habit = HABIT_GOOD;
+	CHECK(!r->g.ended && r->starved == 0, "it waits");
 	run(r);
 	check_stored(r, 3, "the line is back");
 	rig_free(r);
@@ -629,23 +556,23 @@ static void nobody_is_blamed_for_our_own_line(void)
 	struct rig *r = rig_new(2, 4, 4, 10);
 
 	for (unsigned i = 0; i < 4; i++)
-		r->town.hosts[i].habit = HABIT_GONE;
+		r->g.town.hosts[i].habit = HABIT_GONE;
 	CHECK(start(r, NULL) == ERR_NONE, "start");
 	for (unsigned i = 0; i < 40; i++) {
 		struct town_ask *a;
 
-		run_jobs(r);
-		while ((a = town_next(&r->town)))
+		engine_run_jobs(&r->g);
+		while ((a = town_next(&r->g.town)))
 			answer(r, a);
 		if (r->commit)
 			(void)commit(r);
-		r->town.now_ms += 10000;
-		upload_tick(r->upload, r->town.now_ms);
+		r->g.town.now_ms += 10000;
+		upload_tick(r->upload, r->g.town.now_ms);
 	}
 	CHECK(r->deeds[UPLOAD_GIVEN_UP] == 0 && r->starved == 0, "%u given up",
 	      r->deeds[UPLOAD_GIVEN_UP]);
 	for (unsigned i = 0; i < 4; i++)
-		r->town.hosts[i].habit = HABIT_GOOD;
+		r->g.town.hosts[i].habit = HABIT_GOOD;
 	run(r);
 	check_stored(r, 1, "the line is back");
 	rig_free(r);
@@ -661,13 +588,13 @@ static void too_few_hosts_are_said_and_more_help(void)
 	      "at the start: %s", e.msg);
 	r->upload = NULL;
 	town_join(r->placing, 5);
-	r->town.hosts[3].habit = HABIT_REFUSES;
+	r->g.town.hosts[3].habit = HABIT_REFUSES;
 	go(r);
-	CHECK(!r->ended && r->starved == 1 &&
+	CHECK(!r->g.ended && r->starved == 1 &&
 		      strstr(r->starved_why.msg, "1 more hosts"),
 	      "starved %u: %s", r->starved, r->starved_why.msg);
 	town_join(r->placing, 6);
-	upload_hosts_changed(r->upload, r->town.now_ms);
+	upload_hosts_changed(r->upload, r->g.town.now_ms);
 	run(r);
 	check_stored(r, 1, "with one more");
 	rig_free(r);
@@ -679,7 +606,7 @@ static void errors_of_the_source_end_it(void)
 
 	r->fails_at = segment_plain_len(2) + 1000;
 	go(r);
-	CHECK(r->ended && r->why.code == ERR_IO, "%s", r->why.msg);
+	CHECK(r->g.ended && r->g.why.code == ERR_IO, "%s", r->g.why.msg);
 	r->fails_at = UINT64_MAX;
 	reopen(r, 4);
 	go(r);
@@ -707,16 +634,16 @@ static void killed_at_any_commit_it_goes_on(void)
 		r->kill_at = (at + 1) / 2;
 		r->kill_before = at % 2;
 		go(r);
-		CHECK(r->killed || r->ended, "killed at %u", at);
+		CHECK(r->killed || r->g.ended, "killed at %u", at);
 		had = r->progress.sectors;
 		r->kill_at = 0;
 		reopen(r, 4);
 		for (unsigned i = 0; i < TOWN_HOSTS; i++)
-			r->town.hosts[i].asked = 0;
+			r->g.town.hosts[i].asked = 0;
 		go(r);
 		check_stored(r, 2, "killed");
 		for (unsigned i = 0; i < TOWN_HOSTS; i++)
-			asked += r->town.hosts[i].asked;
+			asked += r->g.town.hosts[i].asked;
 		CHECK(asked <= 6 - had,
 		      "at %u: %u sent again of 6, %llu were "
 		      "there",
@@ -804,9 +731,9 @@ static void what_is_signed_is_not_replaced(void)
 		r->len = whole ? one : rows[i].len;
 		r->kind = rows[i].kind & 1;
 		go(r);
-		CHECK(r->ended && r->why.code == ERR_STATE &&
-			      strstr(r->why.msg, rows[i].says),
-		      "%s: %s", rows[i].name, r->why.msg);
+		CHECK(r->g.ended && r->g.why.code == ERR_STATE &&
+			      strstr(r->g.why.msg, rows[i].says),
+		      "%s: %s", rows[i].name, r->g.why.msg);
 		rig_free(r);
 	}
 }
@@ -822,9 +749,9 @@ static void freed_at_any_time(void)
 			struct town_ask *a = NULL;
 
 			if (i % 3 == 0)
-				run_jobs(r);
-			r->town.now_ms += 7;
-			a = town_next(&r->town);
+				engine_run_jobs(&r->g);
+			r->g.town.now_ms += 7;
+			a = town_next(&r->g.town);
 			if (a)
 				answer(r, a);
 			if (r->commit && i % 2)
@@ -839,13 +766,14 @@ static void a_parked_host_waits_for_its_revision(void)
 	struct rig *r = rig_new(2, 4, 4, 10);
 	struct address host = town_address(1);
 
-	r->town.hosts[1].habit = HABIT_PARKED;
+	r->g.town.hosts[1].habit = HABIT_PARKED;
 	r->hold_revisions = true;
 	go(r);
-	CHECK(!r->ended && r->progress.sectors == 3, "the others have theirs");
+	CHECK(!r->g.ended && r->progress.sectors == 3,
+	      "the others have theirs");
 	CHECK(r->deeds[UPLOAD_WAITS] == 1 && !r->starved, "it waits");
-	r->town.hosts[1].habit = HABIT_GOOD;
-	upload_host_ready(r->upload, &host, r->town.now_ms);
+	r->g.town.hosts[1].habit = HABIT_GOOD;
+	upload_host_ready(r->upload, &host, r->g.town.now_ms);
 	run(r);
 	check_stored(r, 1, "after its revision");
 	rig_free(r);
