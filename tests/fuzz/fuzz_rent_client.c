@@ -1,17 +1,9 @@
 /* A renter and a host that says anything at any time: its own messages, others
  * changed in a byte, made-up ones, none. Every call ends at most once; bytes,
  * lists and revisions that are given as good are good. */
-#include "storage/rent/rent_client.h"
-#include "tests/storage/rent_rig.h"
+#include "tests/storage/rent_line.h"
 
-#define QUEUE 4096
 #define CALLS 512
-
-struct queue {
-	uint8_t *msg[QUEUE];
-	size_t len[QUEUE];
-	unsigned first, n;
-};
 
 struct asked { /* a call, and what is good for it */
 	unsigned called;
@@ -45,41 +37,13 @@ static uint8_t u8(struct input *in)
 	return *in->p++;
 }
 
-static void push(struct queue *q, const uint8_t *msg, size_t len)
-{
-	unsigned at = (q->first + q->n) % QUEUE;
-
-	if (q->n == QUEUE)
-		return; /* lost: who is hostile may do that */
-	q->msg[at] = rig_copy(msg, len);
-	q->len[at] = len;
-	q->n++;
-}
-
-static uint8_t *pop(struct queue *q, size_t *len)
-{
-	uint8_t *msg = q->msg[q->first];
-
-	*len = q->len[q->first];
-	q->first = (q->first + 1) % QUEUE;
-	q->n--;
-	return msg;
-}
-
-static void drop_all(struct queue *q)
-{
-	size_t len;
-
-	while (q->n)
-		free(pop(q, &len));
-}
-
 /* ---- what the client is lent ---- */
 
 static void on_send(void *ctx, const uint8_t *msg, size_t len)
 {
 	(void)ctx;
-	push(&up, msg, len);
+	if (up.n < QUEUE_MOST) /* lost: who is hostile may do that */
+		queue_push(&up, msg, len);
 }
 
 static size_t on_room(void *ctx)
@@ -93,25 +57,6 @@ static void on_close(void *ctx, const struct err *e)
 	(void)ctx;
 	(void)e;
 	closed = true;
-}
-
-static bool on_covered(void *ctx, struct amount due)
-{
-	(void)ctx;
-	(void)due;
-	return true;
-}
-
-static void on_due(void *ctx, struct amount due)
-{
-	(void)ctx;
-	(void)due;
-}
-
-static void on_charged(void *ctx, uint32_t len)
-{
-	(void)ctx;
-	(void)len;
 }
 
 static void on_event(void *ctx, const struct rent_client_event *ev)
@@ -169,7 +114,8 @@ static void on_done(void *ctx, const struct rent_result *r)
 static void from_host(void *ctx, const uint8_t *msg, size_t len)
 {
 	(void)ctx;
-	push(&down, msg, len);
+	if (down.n < QUEUE_MOST)
+		queue_push(&down, msg, len);
 }
 
 static void hang_up(void)
@@ -178,27 +124,16 @@ static void hang_up(void)
 		return;
 	rig_hangup(s);
 	s = NULL;
-	drop_all(&up);
-	drop_all(&down);
+	queue_drop(&up);
+	queue_drop(&down);
 	rent_client_down(c, g.now_ms);
 	closed = false;
 }
 
 static void connect(void)
 {
-	struct rent_client_link l;
-	struct hash32 digest;
-
-	if (s)
-		return;
-	g.n_sessions = 0;
-	s = rig_connect(&g, 1);
-	s->id = me;
-	s->sink = from_host;
-	memcpy(l.host_key, rig_host_key, 32);
-	digest = eip712_channel(&rig_domain, &me.address, s->key);
-	l.sig = rig_sign(&me, &digest);
-	rent_client_up(c, &l, g.now_ms);
+	if (!s)
+		line_connect(&s, &g, &me, c, from_host);
 }
 
 static void to_host(void)
@@ -209,7 +144,7 @@ static void to_host(void)
 
 	if (!s || !up.n)
 		return;
-	msg = pop(&up, &len);
+	msg = queue_pop(&up, &len);
 	if (rent_host_receive(s->s, msg, len, g.now_ms, &e) != ERR_NONE)
 		closed = true;
 	free(msg);
@@ -231,7 +166,7 @@ static void to_client(struct input *in, bool harm)
 
 	if (!s || !down.n)
 		return;
-	msg = pop(&down, &len);
+	msg = queue_pop(&down, &len);
 	if (harm && len) {
 		at = u8(in);
 		at = at << 8 | u8(in);
@@ -257,22 +192,9 @@ static void raw(struct input *in)
 
 static struct agreement agreement_of(uint32_t n, uint32_t revision)
 {
-	struct agreement a = {
-		.renter = me.address,
-		.host = g.host.address,
-		.number = RENT_UNOPENED,
-		.revision = revision,
-		.root = rig_list_root(roots, n),
-		.sectors = n,
-		.through = 101,
-		.start = 100,
-		.end = 130,
-		.span = 7,
-		.terms = g.offer.digest,
-	};
+	struct agreement a = rig_prepaid(&g, &me.address, roots, n);
 
-	a.rate = amount_from_u64(10ULL * n);
-	a.earned = a.rate;
+	a.revision = revision;
 	return a;
 }
 
@@ -428,9 +350,9 @@ static void begin(void)
 		.send = on_send,
 		.room = on_room,
 		.close = on_close,
-		.covered = on_covered,
-		.add_due = on_due,
-		.charged = on_charged,
+		.covered = line_covered,
+		.add_due = line_due,
+		.charged = line_charged,
 		.event = on_event,
 	};
 	struct rent_client_cfg cfg = {.chain_id = RIG_CHAIN, .bank = rig_bank};
@@ -461,8 +383,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hang_up();
 	rent_client_free(c);
 	rig_free(&g);
-	drop_all(&up);
-	drop_all(&down);
+	queue_drop(&up);
+	queue_drop(&down);
 	if (check_failures)
 		abort();
 	return 0;

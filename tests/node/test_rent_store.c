@@ -2,25 +2,10 @@
  * there, and what the disk refuses is told by the right name. */
 #include "node/host/rent_store.h"
 #include "storage/object/record.h"
-#include "storage/rent/rent_client.h"
-#include "tests/storage/rent_rig.h"
+#include "tests/storage/rent_line.h"
 #include "tests/storage/sector_rig.h"
 
-#define QUEUE 4096
 #define SECTORS 8
-
-struct queue {
-	uint8_t *msg[QUEUE];
-	size_t len[QUEUE];
-	unsigned first, n;
-};
-
-struct outcome { /* of a call */
-	unsigned called;
-	struct rent_result r;
-	uint8_t *data;
-	char why[100];
-};
 
 static struct world {
 	struct rig rig;
@@ -38,36 +23,6 @@ static struct world {
 
 static uint8_t sectors[SECTORS][SECTOR_LEN];
 static struct hash32 roots[SECTORS];
-
-/* ---- queues ---- */
-
-static void push(struct queue *q, const uint8_t *msg, size_t len)
-{
-	unsigned at = (q->first + q->n) % QUEUE;
-
-	CHECK(q->n < QUEUE, "queue is full");
-	q->msg[at] = rig_copy(msg, len);
-	q->len[at] = len;
-	q->n++;
-}
-
-static uint8_t *pop(struct queue *q, size_t *len)
-{
-	uint8_t *msg = q->msg[q->first];
-
-	*len = q->len[q->first];
-	q->first = (q->first + 1) % QUEUE;
-	q->n--;
-	return msg;
-}
-
-static void drop_all(struct queue *q)
-{
-	size_t len;
-
-	while (q->n)
-		free(pop(q, &len));
-}
 
 /* ---- the host's side ---- */
 
@@ -97,7 +52,7 @@ static void on_sign(void *ctx, uint64_t token, const struct rent_ask *q)
 static void from_host(void *ctx, const uint8_t *msg, size_t len)
 {
 	(void)ctx;
-	push(&w.down, msg, len);
+	queue_push(&w.down, msg, len);
 }
 
 static void open_store(void)
@@ -120,7 +75,7 @@ static void open_store(void)
 static void on_send(void *ctx, const uint8_t *msg, size_t len)
 {
 	(void)ctx;
-	push(&w.up, msg, len);
+	queue_push(&w.up, msg, len);
 }
 
 static size_t on_room(void *ctx)
@@ -136,55 +91,11 @@ static void on_close(void *ctx, const struct err *e)
 	CHECK(false, "the client ends it: %s", e->msg);
 }
 
-static bool on_covered(void *ctx, struct amount due)
-{
-	(void)ctx;
-	(void)due;
-	return true;
-}
-
-static void on_due(void *ctx, struct amount due)
-{
-	(void)ctx;
-	(void)due;
-}
-
-static void on_charged(void *ctx, uint32_t len)
-{
-	(void)ctx;
-	(void)len;
-}
-
 static void on_event(void *ctx, const struct rent_client_event *ev)
 {
 	(void)ctx;
 	CHECK(ev->kind == RENT_CLIENT_UP || ev->kind == RENT_CLIENT_OFFER,
 	      "event %d: %s", (int)ev->kind, ev->text ? ev->text : "");
-}
-
-static void on_done(void *ctx, const struct rent_result *r)
-{
-	struct outcome *o = ctx;
-
-	o->called++;
-	o->r = *r;
-	(void)snprintf(o->why, sizeof(o->why), "%s", r->why ? r->why : "");
-	free(o->data);
-	o->data = r->data ? rig_copy(r->data, r->len) : NULL;
-}
-
-static void connect(void)
-{
-	struct rent_client_link l;
-	struct hash32 digest;
-
-	w.s = rig_connect(&w.rig, 1);
-	w.s->id = w.me;
-	w.s->sink = from_host;
-	memcpy(l.host_key, rig_host_key, 32);
-	digest = eip712_channel(&rig_domain, &w.me.address, w.s->key);
-	l.sig = rig_sign(&w.me, &digest);
-	rent_client_up(w.c, &l, w.rig.now_ms);
 }
 
 static void start(void)
@@ -193,9 +104,9 @@ static void start(void)
 		.send = on_send,
 		.room = on_room,
 		.close = on_close,
-		.covered = on_covered,
-		.add_due = on_due,
-		.charged = on_charged,
+		.covered = line_covered,
+		.add_due = line_due,
+		.charged = line_charged,
 		.event = on_event,
 	};
 	struct rent_client_cfg cfg = {.chain_id = RIG_CHAIN,
@@ -217,7 +128,7 @@ static void start(void)
 	CHECK(rent_client_new(&w.c, &cfg, &ops, w.rig.now_ms, w.rig.now_s,
 			      &e) == ERR_NONE,
 	      "%s", e.msg);
-	connect();
+	line_connect(&w.s, &w.rig, &w.me, w.c, from_host);
 }
 
 static void close_disk(void)
@@ -234,8 +145,8 @@ static void stop(void)
 	if (w.store)
 		close_disk();
 	rig_free(&w.rig);
-	drop_all(&w.up);
-	drop_all(&w.down);
+	queue_drop(&w.up);
+	queue_drop(&w.down);
 	srig_check_index(&w.disk);
 	srig_remove(&w.disk);
 }
@@ -247,7 +158,7 @@ static bool deliver(void)
 	uint8_t *msg;
 
 	if (w.up.n) {
-		msg = pop(&w.up, &len);
+		msg = queue_pop(&w.up, &len);
 		CHECK(rent_host_receive(w.s->s, msg, len, w.rig.now_ms, &e) ==
 			      ERR_NONE,
 		      "the host ends it: %s", e.msg);
@@ -257,7 +168,7 @@ static bool deliver(void)
 	}
 	if (!w.down.n)
 		return false;
-	msg = pop(&w.down, &len);
+	msg = queue_pop(&w.down, &len);
 	CHECK(rent_client_receive(w.c, msg, len, w.rig.now_ms, &e) == ERR_NONE,
 	      "the renter ends it: %s", e.msg);
 	free(msg);
@@ -310,15 +221,7 @@ static void refused(struct outcome *o, enum rent_no code, const char *what)
 	CHECK(o->called == 1 && o->r.fate == RENT_REFUSED && o->r.code == code,
 	      "%s: called %u, fate %d, %s (%s), not %s", what, o->called,
 	      o->r.fate, rent_no_name(o->r.code), o->why, rent_no_name(code));
-	free(o->data);
-	memset(o, 0, sizeof(*o));
-}
-
-static void forget(struct outcome *o, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(o[i].data);
-	memset(o, 0, n * sizeof(*o));
+	outcome_clear(o, 1);
 }
 
 /* ---- what is asked ---- */
@@ -328,28 +231,15 @@ static void put(unsigned n, struct outcome *o)
 	struct span data = {NULL, sectors[n], SECTOR_LEN};
 	struct err e = {0};
 
-	CHECK(rent_call_put(w.c, &roots[n], &data, on_done, o, &e) != NULL,
+	CHECK(rent_call_put(w.c, &roots[n], &data, outcome_set, o, &e) != NULL,
 	      "%s", e.msg);
 }
 
 static struct agreement agreement_of(uint32_t n, uint32_t revision)
 {
-	struct agreement a = {
-		.renter = w.me.address,
-		.host = w.rig.host.address,
-		.number = RENT_UNOPENED,
-		.revision = revision,
-		.root = rig_list_root(roots, n),
-		.sectors = n,
-		.through = 101,
-		.start = 100,
-		.end = 130,
-		.span = 7,
-		.terms = w.rig.offer.digest,
-	};
+	struct agreement a = rig_prepaid(&w.rig, &w.me.address, roots, n);
 
-	a.rate = amount_from_u64(10ULL * n);
-	a.earned = a.rate;
+	a.revision = revision;
 	return a;
 }
 
@@ -361,7 +251,8 @@ static void revise(const struct agreement *a, uint32_t from, uint32_t n,
 	struct err e = {0};
 
 	ask.sig = rig_sign_agreement(&w.me, a);
-	CHECK(rent_call_revise(w.c, &ask, on_done, o, &e) != NULL, "%s", e.msg);
+	CHECK(rent_call_revise(w.c, &ask, outcome_set, o, &e) != NULL, "%s",
+	      e.msg);
 }
 
 /* Puts the first n sectors under an agreement. */
@@ -403,8 +294,8 @@ static void place(uint64_t seq, const uint8_t id[32], const uint8_t *bytes,
 {
 	struct err e = {0};
 
-	CHECK(rent_call_place(w.c, id, seq, bytes, (uint32_t)len, on_done, o,
-			      &e) != NULL,
+	CHECK(rent_call_place(w.c, id, seq, bytes, (uint32_t)len, outcome_set,
+			      o, &e) != NULL,
 	      "%s", e.msg);
 }
 
@@ -422,16 +313,16 @@ static void all_that_is_stored_is_there(void)
 	a = rent(3);
 	bytes = record(4, 100000, &len, id);
 	place(4, id, bytes, len, &o[0]);
-	(void)rent_call_keep(w.c, 9, bytes, 100, on_done, &o[1], &e);
-	(void)rent_call_newest(w.c, RENT_UNOPENED, &a, on_done, &o[2], &e);
-	(void)rent_call_list(w.c, &a, on_done, &o[3], &e);
-	(void)rent_call_lost(w.c, RENT_UNOPENED, on_done, &o[4], &e);
+	(void)rent_call_keep(w.c, 9, bytes, 100, outcome_set, &o[1], &e);
+	(void)rent_call_newest(w.c, RENT_UNOPENED, &a, outcome_set, &o[2], &e);
+	(void)rent_call_list(w.c, &a, outcome_set, &o[3], &e);
+	(void)rent_call_lost(w.c, RENT_UNOPENED, outcome_set, &o[4], &e);
 	(void)rent_call_read(w.c, &roots[2], 5 * RENT_TILE, 6 * RENT_TILE, NULL,
-			     on_done, &o[5], &e);
-	(void)rent_call_have(w.c, roots, 5, on_done, &o[6], &e);
+			     outcome_set, &o[5], &e);
+	(void)rent_call_have(w.c, roots, 5, outcome_set, &o[6], &e);
 	done(o, 7, "call");
-	(void)rent_call_fetch(w.c, id, on_done, &o[7], &e);
-	(void)rent_call_head(w.c, on_done, &o[8], &e);
+	(void)rent_call_fetch(w.c, id, outcome_set, &o[7], &e);
+	(void)rent_call_head(w.c, outcome_set, &o[8], &e);
 	done(o, 9, "call");
 	CHECK(e.code == ERR_NONE, "%s", e.msg);
 	CHECK(o[3].r.n_roots == 3 && o[4].r.n_roots == 0, "lists");
@@ -444,7 +335,7 @@ static void all_that_is_stored_is_there(void)
 		      memcmp(o[7].data, bytes, len) == 0,
 	      "record");
 	CHECK(o[8].r.len == 100 && o[8].r.seq == 9, "head");
-	forget(o, 9);
+	outcome_clear(o, 9);
 	free(bytes);
 	stop();
 }
@@ -458,33 +349,34 @@ static void what_is_not_here_is_told_apart_from_what_is_lost(void)
 
 	start();
 	a = rent(2);
-	(void)rent_call_read(w.c, &roots[5], 0, RENT_TILE, NULL, on_done, &o,
-			     &e);
+	(void)rent_call_read(w.c, &roots[5], 0, RENT_TILE, NULL, outcome_set,
+			     &o, &e);
 	refused(&o, RENT_NO_UNKNOWN, "a sector that never was here");
-	(void)rent_call_newest(w.c, RENT_UNOPENED + 7, NULL, on_done, &o, &e);
+	(void)rent_call_newest(w.c, RENT_UNOPENED + 7, NULL, outcome_set, &o,
+			       &e);
 	refused(&o, RENT_NO_UNKNOWN, "an agreement that is none");
-	(void)rent_call_lost(w.c, RENT_UNOPENED + 7, on_done, &o, &e);
+	(void)rent_call_lost(w.c, RENT_UNOPENED + 7, outcome_set, &o, &e);
 	refused(&o, RENT_NO_UNKNOWN, "what is lost of it");
-	(void)rent_call_fetch(w.c, id, on_done, &o, &e);
+	(void)rent_call_fetch(w.c, id, outcome_set, &o, &e);
 	refused(&o, RENT_NO_UNKNOWN, "a record that is none");
-	(void)rent_call_head(w.c, on_done, &o, &e);
+	(void)rent_call_head(w.c, outcome_set, &o, &e);
 	refused(&o, RENT_NO_UNKNOWN, "a head that is none");
 	srig_spoil(&w.disk, 0, 0);
 	srig_spoil(&w.disk, 0, 1);
-	(void)rent_call_read(w.c, &roots[1], 0, RENT_TILE, NULL, on_done, &o,
-			     &e);
+	(void)rent_call_read(w.c, &roots[1], 0, RENT_TILE, NULL, outcome_set,
+			     &o, &e);
 	refused(&o, RENT_NO_LOST, "a sector whose bytes rotted");
-	(void)rent_call_lost(w.c, RENT_UNOPENED, on_done, &o, &e);
+	(void)rent_call_lost(w.c, RENT_UNOPENED, outcome_set, &o, &e);
 	done(&o, 1, "lost");
 	CHECK(o.r.n_roots == 1, "%u lost", o.r.n_roots);
-	forget(&o, 1);
+	outcome_clear(&o, 1);
 	put(1, &o);
 	done(&o, 1, "put again");
-	forget(&o, 1);
-	(void)rent_call_read(w.c, &roots[1], 0, RENT_TILE, NULL, on_done, &o,
-			     &e);
+	outcome_clear(&o, 1);
+	(void)rent_call_read(w.c, &roots[1], 0, RENT_TILE, NULL, outcome_set,
+			     &o, &e);
 	done(&o, 1, "read what was put again");
-	forget(&o, 1);
+	outcome_clear(&o, 1);
 	(void)a;
 	stop();
 }
@@ -506,13 +398,13 @@ static void what_the_disk_refuses_has_a_name(void)
 	for (unsigned i = 0; i < 6; i++)
 		put(i, &o[i]);
 	done(o, 6, "put");
-	forget(o, 6);
+	outcome_clear(o, 6);
 	put(6, &o[0]);
 	refused(&o[0], RENT_NO_STAGE, "more than may be staged");
 	CHECK(srig_space(&w.disk, 0, 6) == ERR_NONE, "%s", w.disk.got.msg);
 	revise(&a, 0, 2, &o[0]);
 	done(o, 1, "revise");
-	forget(o, 1);
+	outcome_clear(o, 1);
 	put(6, &o[0]);
 	refused(&o[0], RENT_NO_STAGE, "a full disk");
 	stop();
@@ -541,7 +433,7 @@ static void records_are_their_signers_and_follow_what_is_stored(void)
 	id[0] ^= 1;
 	place(5, id, bytes, len, &o);
 	done(&o, 1, "place");
-	forget(&o, 1);
+	outcome_clear(&o, 1);
 	free(bytes);
 	bytes = record(4, 1000, &len, id);
 	place(4, id, bytes, len, &o);
@@ -578,7 +470,7 @@ static void a_record_that_is_here_is_gone_on_with_by_others(void)
 	bytes = record(2, 200000, &len, id);
 	place(2, id, bytes, len, &o);
 	done(&o, 1, "place");
-	forget(&o, 1);
+	outcome_clear(&o, 1);
 	free(bytes);
 	stop();
 }
@@ -613,8 +505,8 @@ static void a_disk_that_is_not_there_is_told(void)
 		abort();
 	srig_start(&w.disk);
 	open_store();
-	(void)rent_call_read(w.c, &roots[0], 0, RENT_TILE, NULL, on_done, &o,
-			     &e);
+	(void)rent_call_read(w.c, &roots[0], 0, RENT_TILE, NULL, outcome_set,
+			     &o, &e);
 	/* "later": the client asks some times before it says so */
 	while (!o.called && w.rig.now_ms < 1100000) {
 		if (deliver())
@@ -630,7 +522,7 @@ static void a_disk_that_is_not_there_is_told(void)
 		      o.r.code == RENT_NO_STORE,
 	      "called %u, fate %d, %s", o.called, o.r.fate,
 	      rent_no_name(o.r.code));
-	forget(&o, 1);
+	outcome_clear(&o, 1);
 	stop();
 }
 
@@ -650,9 +542,9 @@ static void the_end_comes_in_the_middle(void)
 	for (unsigned i = 1; i < 6; i++)
 		put(i, &o[i]);
 	place(5, id, bytes, len, &o[6]);
-	(void)rent_call_read(w.c, &roots[0], 0, RENT_SECTOR, NULL, on_done,
+	(void)rent_call_read(w.c, &roots[0], 0, RENT_SECTOR, NULL, outcome_set,
 			     &o[7], &e);
-	(void)rent_call_head(w.c, on_done, &o[8], &e);
+	(void)rent_call_head(w.c, outcome_set, &o[8], &e);
 	while (deliver())
 		continue;
 	answers = w.answers;
@@ -664,7 +556,7 @@ static void the_end_comes_in_the_middle(void)
 	      "%llu due of sectors that nobody was told of",
 	      (unsigned long long)w.rig.orphan_dues);
 	free(bytes);
-	forget(o, SECTORS + 2);
+	outcome_clear(o, SECTORS + 2);
 	stop();
 }
 

@@ -176,6 +176,30 @@ static inline struct hash32 rig_list_root(const struct hash32 *roots,
 	return root;
 }
 
+/* Of n sectors, paid ahead and not for the chain. */
+static inline struct agreement rig_prepaid(const struct rig *g,
+					   const struct address *renter,
+					   const struct hash32 *roots,
+					   uint32_t n)
+{
+	struct agreement a = {
+		.renter = *renter,
+		.host = g->host.address,
+		.number = RENT_UNOPENED,
+		.root = rig_list_root(roots, n),
+		.sectors = n,
+		.through = 101,
+		.start = 100,
+		.end = 130,
+		.span = 7,
+		.terms = g->offer.digest,
+	};
+
+	a.rate = amount_from_u64(10ULL * n);
+	a.earned = a.rate;
+	return a;
+}
+
 /* ---- the store ---- */
 
 static inline struct rig_sector *rig_find(struct rig *g,

@@ -1,24 +1,6 @@
-#include "storage/rent/rent_client.h"
-#include "tests/storage/rent_rig.h"
+#include "tests/storage/rent_line.h"
 
 /* A client and a host with two queues between them, that can be cut. */
-
-#define QUEUE 4096
-
-struct queue {
-	uint8_t *msg[QUEUE];
-	size_t len[QUEUE];
-	unsigned first, n;
-};
-
-struct outcome { /* of a call */
-	unsigned called;
-	struct rent_result r;
-	struct rent_signed_revision revision;
-	uint8_t *data;
-	struct hash32 *roots;
-	char why[100];
-};
 
 struct world {
 	struct rig rig;
@@ -48,43 +30,13 @@ static struct world w;
 static uint8_t sectors[8][SECTOR_LEN];
 static struct hash32 roots[8];
 
-/* ---- queues ---- */
-
-static void push(struct queue *q, const uint8_t *msg, size_t len)
-{
-	unsigned at = (q->first + q->n) % QUEUE;
-
-	CHECK(q->n < QUEUE, "queue is full");
-	q->msg[at] = rig_copy(msg, len);
-	q->len[at] = len;
-	q->n++;
-}
-
-static uint8_t *pop(struct queue *q, size_t *len)
-{
-	uint8_t *msg = q->msg[q->first];
-
-	*len = q->len[q->first];
-	q->first = (q->first + 1) % QUEUE;
-	q->n--;
-	return msg;
-}
-
-static void drop_all(struct queue *q)
-{
-	size_t len;
-
-	while (q->n)
-		free(pop(q, &len));
-}
-
 /* ---- what the client is lent ---- */
 
 static void on_send(void *ctx, const uint8_t *msg, size_t len)
 {
 	(void)ctx;
 	if (w.s)
-		push(&w.up, msg, len);
+		queue_push(&w.up, msg, len);
 }
 
 static size_t on_room(void *ctx)
@@ -132,32 +84,6 @@ static void on_event(void *ctx, const struct rent_client_event *ev)
 	w.events[ev->kind]++;
 }
 
-static void on_done(void *ctx, const struct rent_result *r)
-{
-	struct outcome *o = ctx;
-
-	o->called++;
-	o->r = *r;
-	(void)snprintf(o->why, sizeof(o->why), "%s", r->why ? r->why : "");
-	free(o->data);
-	free(o->roots);
-	o->data = r->data ? rig_copy(r->data, r->len) : NULL;
-	o->roots = NULL;
-	if (r->roots)
-		o->roots = (struct hash32 *)(void *)rig_copy(
-			(const uint8_t *)r->roots, r->n_roots * 32UL);
-	if (r->revision)
-		o->revision = *r->revision;
-}
-
-static void clear(struct outcome *o, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		free(o[i].data);
-		free(o[i].roots);
-	}
-}
-
 /* ---- the world ---- */
 
 static void from_host(void *ctx, const uint8_t *msg, size_t len)
@@ -167,7 +93,7 @@ static void from_host(void *ctx, const uint8_t *msg, size_t len)
 
 	(void)ctx;
 	if (!w.harm) {
-		push(&w.down, msg, len);
+		queue_push(&w.down, msg, len);
 		return;
 	}
 	CHECK(rent_msg_decode(&m, msg, len, NULL) == ERR_NONE, "nonsense");
@@ -179,24 +105,13 @@ static void from_host(void *ctx, const uint8_t *msg, size_t len)
 		CHECK(len > 0, "harmed beyond encoding");
 		msg = buf;
 	}
-	push(&w.down, msg, len);
+	queue_push(&w.down, msg, len);
 }
 
 static void connect(void)
 {
-	struct rent_client_link l;
-	struct hash32 digest;
-
-	w.rig.n_sessions = 0; /* the one that there was is gone */
-	w.s = rig_connect(&w.rig, 1);
-	CHECK(w.s->s != NULL, "%s", w.s->why);
-	w.s->id = w.me;
-	w.s->sink = from_host;
 	w.closed = false;
-	memcpy(l.host_key, rig_host_key, 32);
-	digest = eip712_channel(&rig_domain, &w.me.address, w.s->key);
-	l.sig = rig_sign(&w.me, &digest);
-	rent_client_up(w.c, &l, w.rig.now_ms);
+	line_connect(&w.s, &w.rig, &w.me, w.c, from_host);
 }
 
 static void hang_up(void)
@@ -206,8 +121,8 @@ static void hang_up(void)
 	w.host_dues += w.s->dues;
 	rig_hangup(w.s);
 	w.s = NULL;
-	drop_all(&w.up);
-	drop_all(&w.down);
+	queue_drop(&w.up);
+	queue_drop(&w.down);
 	rent_client_down(w.c, w.rig.now_ms);
 }
 
@@ -251,8 +166,8 @@ static void stop(void)
 		rig_hangup(w.s);
 		w.s = NULL;
 	}
-	drop_all(&w.up);
-	drop_all(&w.down);
+	queue_drop(&w.up);
+	queue_drop(&w.down);
 	rent_client_free(w.c);
 	w.rig.n_sessions = 0;
 	rig_free(&w.rig);
@@ -262,7 +177,7 @@ static void deliver_up(void)
 {
 	struct err e = {0};
 	size_t len;
-	uint8_t *msg = pop(&w.up, &len);
+	uint8_t *msg = queue_pop(&w.up, &len);
 
 	CHECK(rent_host_receive(w.s->s, msg, len, w.rig.now_ms, &e) == ERR_NONE,
 	      "the host ends it: %s", e.msg);
@@ -274,7 +189,7 @@ static void deliver_down(void)
 {
 	struct err e = {0};
 	size_t len;
-	uint8_t *msg = pop(&w.down, &len);
+	uint8_t *msg = queue_pop(&w.down, &len);
 
 	if (rent_client_receive(w.c, msg, len, w.rig.now_ms, &e) != ERR_NONE) {
 		(void)snprintf(w.why, sizeof(w.why), "%s", e.msg);
@@ -330,22 +245,9 @@ static struct span span_of(unsigned n)
 
 static struct agreement agreement_of(uint32_t n, uint32_t revision)
 {
-	struct agreement a = {
-		.renter = w.me.address,
-		.host = w.rig.host.address,
-		.number = RENT_UNOPENED,
-		.revision = revision,
-		.root = rig_list_root(roots, n),
-		.sectors = n,
-		.through = 101,
-		.start = 100,
-		.end = 130,
-		.span = 7,
-		.terms = w.rig.offer.digest,
-	};
+	struct agreement a = rig_prepaid(&w.rig, &w.me.address, roots, n);
 
-	a.rate = amount_from_u64(10ULL * n);
-	a.earned = a.rate;
+	a.revision = revision;
 	return a;
 }
 
@@ -356,7 +258,7 @@ static struct rent_call *revise(struct outcome *o, const struct agreement *a,
 		.a = *a, .adds = adds, .n_adds = n, .due = a->earned};
 
 	ask.sig = rig_sign_agreement(&w.me, a);
-	return rent_call_revise(w.c, &ask, on_done, o, NULL);
+	return rent_call_revise(w.c, &ask, outcome_set, o, NULL);
 }
 
 static void check_done(const struct outcome *o, size_t n, const char *what)
@@ -383,7 +285,7 @@ static void whole_life(unsigned cut_at, unsigned *messages)
 	for (unsigned i = 0; i < 2; i++) {
 		struct span data = span_of(i);
 
-		CHECK(rent_call_put(w.c, &roots[i], &data, on_done, &put[i],
+		CHECK(rent_call_put(w.c, &roots[i], &data, outcome_set, &put[i],
 				    &e) != NULL,
 		      "%s", e.msg);
 	}
@@ -397,21 +299,21 @@ static void whole_life(unsigned cut_at, unsigned *messages)
 		     rig_sign_agreement(&w.rig.host, &a).bytes, 64) == 0,
 	      "not the host's signature");
 	memset(record, 0x42, sizeof(record));
-	(void)rent_call_place(w.c, id, 4, record, sizeof(record), on_done,
+	(void)rent_call_place(w.c, id, 4, record, sizeof(record), outcome_set,
 			      &o[0], &e);
-	(void)rent_call_keep(w.c, 9, record, 100, on_done, &o[1], &e);
-	(void)rent_call_newest(w.c, RENT_UNOPENED, &a, on_done, &o[2], &e);
-	(void)rent_call_list(w.c, &a, on_done, &o[3], &e);
-	(void)rent_call_lost(w.c, RENT_UNOPENED, on_done, &o[4], &e);
-	(void)rent_call_read(w.c, &roots[0], 0, RENT_SECTOR, NULL, on_done,
+	(void)rent_call_keep(w.c, 9, record, 100, outcome_set, &o[1], &e);
+	(void)rent_call_newest(w.c, RENT_UNOPENED, &a, outcome_set, &o[2], &e);
+	(void)rent_call_list(w.c, &a, outcome_set, &o[3], &e);
+	(void)rent_call_lost(w.c, RENT_UNOPENED, outcome_set, &o[4], &e);
+	(void)rent_call_read(w.c, &roots[0], 0, RENT_SECTOR, NULL, outcome_set,
 			     &o[5], &e);
 	(void)rent_call_read(w.c, &roots[1], 5 * RENT_TILE, 6 * RENT_TILE, NULL,
-			     on_done, &o[6], &e);
-	(void)rent_call_have(w.c, roots, 3, on_done, &o[7], &e);
+			     outcome_set, &o[6], &e);
+	(void)rent_call_have(w.c, roots, 3, outcome_set, &o[7], &e);
 	run();
 	check_done(o, 8, "call");
-	(void)rent_call_fetch(w.c, id, on_done, &o[8], &e);
-	(void)rent_call_head(w.c, on_done, &o[9], &e);
+	(void)rent_call_fetch(w.c, id, outcome_set, &o[8], &e);
+	(void)rent_call_head(w.c, outcome_set, &o[9], &e);
 	run();
 	check_done(o, 10, "call");
 	CHECK(e.code == ERR_NONE, "%s", e.msg);
@@ -440,9 +342,9 @@ static void whole_life(unsigned cut_at, unsigned *messages)
 	CHECK(cut_at || (w.dues == 220 && w.host_dues == 220), "dues");
 	CHECK(!rent_client_unsettled(w.c), "unsettled");
 	*messages = w.delivered;
-	clear(put, 2);
-	clear(&rev, 1);
-	clear(o, 10);
+	outcome_clear(put, 2);
+	outcome_clear(&rev, 1);
+	outcome_clear(o, 10);
 	stop();
 }
 
@@ -467,7 +369,7 @@ static void nothing_is_written_that_is_not_covered(void)
 	for (unsigned i = 0; i < 3; i++) {
 		struct span data = span_of(i);
 
-		(void)rent_call_put(w.c, &roots[i], &data, on_done, &put[i],
+		(void)rent_call_put(w.c, &roots[i], &data, outcome_set, &put[i],
 				    &e);
 	}
 	run();
@@ -483,7 +385,7 @@ static void nothing_is_written_that_is_not_covered(void)
 	check_done(put, 3, "put");
 	CHECK(w.dues == 300 && w.s->dues == 300, "%llu",
 	      (unsigned long long)w.dues);
-	clear(put, 3);
+	outcome_clear(put, 3);
 	stop();
 }
 
@@ -494,13 +396,13 @@ static void what_the_host_does_not_see_covered_waits(void)
 	struct span data = span_of(0);
 
 	start();
-	(void)rent_call_put(w.c, &roots[0], &data, on_done, &put, NULL);
+	(void)rent_call_put(w.c, &roots[0], &data, outcome_set, &put, NULL);
 	run();
 	CHECK(put.called == 1, "first");
 	w.s->credit = w.s->dues + 99;
 	data = span_of(1);
 	put.called = 0;
-	(void)rent_call_put(w.c, &roots[1], &data, on_done, &put, NULL);
+	(void)rent_call_put(w.c, &roots[1], &data, outcome_set, &put, NULL);
 	run();
 	CHECK(put.called == 0, "ended: %s", put.why);
 	w.s->credit += 1;
@@ -512,14 +414,14 @@ static void what_the_host_does_not_see_covered_waits(void)
 	w.s->credit = 0;
 	data = span_of(2);
 	put.called = 0;
-	(void)rent_call_put(w.c, &roots[2], &data, on_done, &put, NULL);
+	(void)rent_call_put(w.c, &roots[2], &data, outcome_set, &put, NULL);
 	run();
 	for (unsigned i = 0; i < 20; i++)
 		tick(RENT_AGAIN_MS);
 	CHECK(put.called == 1 && put.r.fate == RENT_REFUSED &&
 		      put.r.code == RENT_NO_FUNDS,
 	      "called %u", put.called);
-	clear(&put, 1);
+	outcome_clear(&put, 1);
 	stop();
 }
 
@@ -708,9 +610,10 @@ static struct rent_call *make(enum called what, struct outcome *o,
 	case C_NONE:
 		return NULL;
 	case C_OFFER:
-		return rent_call_offer(w.c, on_done, o, NULL);
+		return rent_call_offer(w.c, outcome_set, o, NULL);
 	case C_PUT:
-		return rent_call_put(w.c, &roots[2], &data, on_done, o, NULL);
+		return rent_call_put(w.c, &roots[2], &data, outcome_set, o,
+				     NULL);
 	case C_REVISE:
 		a->revision++;
 		a->through++;
@@ -720,26 +623,27 @@ static struct rent_call *make(enum called what, struct outcome *o,
 				.a = *a, .due = amount_from_u64(20)};
 
 			ask.sig = rig_sign_agreement(&w.me, a);
-			return rent_call_revise(w.c, &ask, on_done, o, NULL);
+			return rent_call_revise(w.c, &ask, outcome_set, o,
+						NULL);
 		}
 	case C_READ_ALL:
 		return rent_call_read(w.c, &roots[0], 0, RENT_SECTOR, NULL,
-				      on_done, o, NULL);
+				      outcome_set, o, NULL);
 	case C_READ:
 		return rent_call_read(w.c, &roots[0], RENT_PART, RENT_PART,
-				      NULL, on_done, o, NULL);
+				      NULL, outcome_set, o, NULL);
 	case C_LIST:
-		return rent_call_list(w.c, a, on_done, o, NULL);
+		return rent_call_list(w.c, a, outcome_set, o, NULL);
 	case C_NEWEST:
-		return rent_call_newest(w.c, RENT_UNOPENED, a, on_done, o,
+		return rent_call_newest(w.c, RENT_UNOPENED, a, outcome_set, o,
 					NULL);
 	case C_NEWEST_OF_ANY:
-		return rent_call_newest(w.c, RENT_UNOPENED, NULL, on_done, o,
-					NULL);
+		return rent_call_newest(w.c, RENT_UNOPENED, NULL, outcome_set,
+					o, NULL);
 	case C_HAVE:
-		return rent_call_have(w.c, roots, 2, on_done, o, NULL);
+		return rent_call_have(w.c, roots, 2, outcome_set, o, NULL);
 	case C_PEERS:
-		return rent_call_peers(w.c, 5, on_done, o, NULL);
+		return rent_call_peers(w.c, 5, outcome_set, o, NULL);
 	}
 	return NULL;
 }
@@ -754,7 +658,7 @@ static struct agreement prepared(void)
 	for (unsigned i = 0; i < 2; i++) {
 		struct span data = span_of(i);
 
-		(void)rent_call_put(w.c, &roots[i], &data, on_done, &o[i],
+		(void)rent_call_put(w.c, &roots[i], &data, outcome_set, &o[i],
 				    NULL);
 	}
 	run();
@@ -775,11 +679,11 @@ static struct agreement prepared(void)
 		ask.a.earned = a.earned = amount_from_u64(10 + 20);
 		ask.due = amount_from_u64(20);
 		ask.sig = rig_sign_agreement(&w.me, &ask.a);
-		(void)rent_call_revise(w.c, &ask, on_done, &o[3], NULL);
+		(void)rent_call_revise(w.c, &ask, outcome_set, &o[3], NULL);
 	}
 	run();
 	check_done(o, 4, "prepare");
-	clear(o, 4);
+	outcome_clear(o, 4);
 	return a;
 }
 
@@ -869,7 +773,7 @@ static void lies_are_named(void)
 			      "%s: fate %d", rows[i].name, o.r.fate);
 		if (o.called == 0)
 			rent_call_cancel(k);
-		clear(&o, 1);
+		outcome_clear(&o, 1);
 		stop();
 	}
 }
@@ -897,7 +801,7 @@ static void a_sector_whose_answer_was_lost_is_found(void)
 	      o.r.fate);
 	CHECK(w.found == 100 && w.dues == dues, "%llu found, %llu heard",
 	      (unsigned long long)w.found, (unsigned long long)(w.dues - dues));
-	clear(&o, 1);
+	outcome_clear(&o, 1);
 	stop();
 }
 
@@ -942,7 +846,7 @@ static void who_does_not_answer_is_late(void)
 		CHECK(o.called == 1 && o.r.fate == RENT_DONE, "%s: fate %d",
 		      rows[i].name, o.r.fate);
 		(void)k;
-		clear(&o, 1);
+		outcome_clear(&o, 1);
 		stop();
 	}
 }
@@ -961,7 +865,7 @@ static void in_the_end_it_is_given_up(void)
 		tick(RENT_ANSWER_MS);
 	CHECK(o.called == 1 && o.r.fate == RENT_LATE && w.harmed == 4,
 	      "called %u after %u", o.called, w.harmed);
-	clear(&o, 1);
+	outcome_clear(&o, 1);
 	stop();
 }
 
@@ -998,7 +902,7 @@ static void busy_hosts_are_asked_again(void)
 			       o.r.code == rows[i].code),
 		      "%s: fate %d, %s", rows[i].name, o.r.fate,
 		      rent_no_name(o.r.code));
-		clear(&o, 1);
+		outcome_clear(&o, 1);
 		stop();
 	}
 }
@@ -1009,9 +913,9 @@ static void refusals_are_passed_on(void)
 	struct outcome o[3] = {0};
 	struct hash32 other = {{1}};
 
-	(void)rent_call_read(w.c, &other, 0, RENT_TILE, NULL, on_done, &o[0],
-			     NULL);
-	(void)rent_call_newest(w.c, 5, NULL, on_done, &o[1], NULL);
+	(void)rent_call_read(w.c, &other, 0, RENT_TILE, NULL, outcome_set,
+			     &o[0], NULL);
+	(void)rent_call_newest(w.c, 5, NULL, outcome_set, &o[1], NULL);
 	a.revision = 0;
 	(void)revise(&o[2], &a, NULL, 0);
 	run();
@@ -1021,7 +925,7 @@ static void refusals_are_passed_on(void)
 	      "newest");
 	CHECK(o[2].r.fate == RENT_REFUSED && o[2].r.code == RENT_NO_REVISION,
 	      "revise");
-	clear(o, 3);
+	outcome_clear(o, 3);
 	stop();
 }
 
@@ -1061,7 +965,7 @@ static void an_open_revision_is_known_as_such(void)
 	      (unsigned long long)w.dues);
 	CHECK(w.host_dues + w.s->dues == w.dues, "the host counts %llu",
 	      (unsigned long long)(w.host_dues + w.s->dues));
-	clear(&o, 1);
+	outcome_clear(&o, 1);
 	stop();
 }
 
@@ -1093,7 +997,7 @@ static void cancelled_calls_are_silent(void)
 	      "what came was not counted: %llu",
 	      (unsigned long long)(w.charged - before));
 	CHECK(rent_client_calls(w.c) == 0, "%u", rent_client_calls(w.c));
-	clear(o, 4);
+	outcome_clear(o, 4);
 	stop();
 }
 
@@ -1110,34 +1014,34 @@ static void what_was_lent_is_given_back(void)
 	memcpy(lent, sectors[5], RENT_SECTOR);
 	for (unsigned i = 3; i < 5; i++) { /* fill the way */
 		data = (struct span){.p = sectors[i], .len = RENT_SECTOR};
-		(void)rent_call_put(w.c, &roots[i], &data, on_done, &o[i - 3],
-				    NULL);
+		(void)rent_call_put(w.c, &roots[i], &data, outcome_set,
+				    &o[i - 3], NULL);
 	}
-	k = rent_call_put(w.c, &roots[5], &ours, on_done, &o[2], NULL);
+	k = rent_call_put(w.c, &roots[5], &ours, outcome_set, &o[2], NULL);
 	CHECK(w.up.n == 40, "%u parts are out", w.up.n);
 	rent_call_cancel(k);
 	memset(lent, 0xee, sizeof(lent));
 	run();
 	CHECK(!o[2].called && o[0].called && o[1].called, "called");
-	(void)rent_call_have(w.c, &roots[5], 1, on_done, &o[2], NULL);
+	(void)rent_call_have(w.c, &roots[5], 1, outcome_set, &o[2], NULL);
 	run();
 	CHECK(o[2].called && o[2].data[0] == 0x80, "the host got other bytes");
 
 	memset(was, 0x55, sizeof(was));
 	memcpy(into, was, sizeof(into));
-	k = rent_call_read(w.c, &roots[0], 0, RENT_PART, into, on_done, &o[3],
-			   NULL);
+	k = rent_call_read(w.c, &roots[0], 0, RENT_PART, into, outcome_set,
+			   &o[3], NULL);
 	rent_call_cancel(k);
 	run();
 	CHECK(!o[3].called && memcmp(into, was, sizeof(into)) == 0, "touched");
-	(void)rent_call_read(w.c, &roots[0], 0, RENT_PART, into, on_done, &o[3],
-			     NULL);
+	(void)rent_call_read(w.c, &roots[0], 0, RENT_PART, into, outcome_set,
+			     &o[3], NULL);
 	run();
 	CHECK(o[3].called && o[3].r.data == into &&
 		      memcmp(into, sectors[0], sizeof(into)) == 0,
 	      "not the bytes");
 	CHECK(rent_client_calls(w.c) == 0, "%u", rent_client_calls(w.c));
-	clear(o, 5);
+	outcome_clear(o, 5);
 	stop();
 }
 
@@ -1164,10 +1068,10 @@ static void a_cancelled_sector_is_not_sent_again(void)
 	run();
 	CHECK(!o[0].called && w.harmed == 1, "%u", w.harmed);
 	CHECK(rent_client_calls(w.c) == 0, "%u", rent_client_calls(w.c));
-	(void)rent_call_have(w.c, &roots[2], 1, on_done, &o[1], NULL);
+	(void)rent_call_have(w.c, &roots[2], 1, outcome_set, &o[1], NULL);
 	run();
 	CHECK(o[1].called && o[1].data[0] == 0, "it was sent");
-	clear(o, 2);
+	outcome_clear(o, 2);
 	stop();
 }
 
@@ -1181,22 +1085,23 @@ static void what_cannot_be_asked_is_refused(void)
 
 	none.sectors = 0;
 	foreign.a.host.bytes[0] ^= 1;
-	CHECK(!rent_call_peers(w.c, 0, on_done, NULL, NULL), "peers");
-	CHECK(!rent_call_have(w.c, roots, 0, on_done, NULL, NULL), "have");
-	CHECK(!rent_call_put(w.c, roots, &data, on_done, NULL, NULL), "put");
-	CHECK(!rent_call_read(w.c, roots, 1, RENT_TILE, NULL, on_done, NULL,
+	CHECK(!rent_call_peers(w.c, 0, outcome_set, NULL, NULL), "peers");
+	CHECK(!rent_call_have(w.c, roots, 0, outcome_set, NULL, NULL), "have");
+	CHECK(!rent_call_put(w.c, roots, &data, outcome_set, NULL, NULL),
+	      "put");
+	CHECK(!rent_call_read(w.c, roots, 1, RENT_TILE, NULL, outcome_set, NULL,
 			      NULL),
 	      "read");
-	CHECK(!rent_call_read(w.c, roots, RENT_SECTOR, RENT_TILE, NULL, on_done,
-			      NULL, NULL),
+	CHECK(!rent_call_read(w.c, roots, RENT_SECTOR, RENT_TILE, NULL,
+			      outcome_set, NULL, NULL),
 	      "read");
-	CHECK(!rent_call_list(w.c, &none, on_done, NULL, NULL), "list");
-	CHECK(!rent_call_revise(w.c, &ask, on_done, NULL, NULL), "revise");
-	CHECK(!rent_call_revise(w.c, &foreign, on_done, NULL, NULL),
+	CHECK(!rent_call_list(w.c, &none, outcome_set, NULL, NULL), "list");
+	CHECK(!rent_call_revise(w.c, &ask, outcome_set, NULL, NULL), "revise");
+	CHECK(!rent_call_revise(w.c, &foreign, outcome_set, NULL, NULL),
 	      "of others");
-	CHECK(!rent_call_place(w.c, id, 0, id, 1, on_done, NULL, NULL),
+	CHECK(!rent_call_place(w.c, id, 0, id, 1, outcome_set, NULL, NULL),
 	      "place");
-	CHECK(!rent_call_keep(w.c, 1, id, RENT_HEAD_MAX + 1, on_done, NULL,
+	CHECK(!rent_call_keep(w.c, 1, id, RENT_HEAD_MAX + 1, outcome_set, NULL,
 			      NULL),
 	      "keep");
 	stop();
@@ -1220,7 +1125,7 @@ static void many_calls_go_through_the_windows(void)
 		tick(1000); /* the host's tokens come back */
 	}
 	check_done(o, 300, "call");
-	clear(o, 300);
+	outcome_clear(o, 300);
 	stop();
 }
 
@@ -1248,7 +1153,7 @@ static void windows_are_kept(void)
 		tick(1000);
 	}
 	check_done(o, 300, "call");
-	clear(o, 300);
+	outcome_clear(o, 300);
 	stop();
 }
 
@@ -1264,7 +1169,7 @@ static void one_record_and_one_revision_at_a_time(void)
 	for (unsigned i = 0; i < 2; i++) {
 		id[1] = (uint8_t)i;
 		(void)rent_call_place(w.c, id, 5, record, sizeof(record),
-				      on_done, &o[i], NULL);
+				      outcome_set, &o[i], NULL);
 	}
 	w.room = 1 << 20;
 	rent_client_drained(w.c, w.rig.now_ms);
@@ -1278,13 +1183,13 @@ static void one_record_and_one_revision_at_a_time(void)
 					      .due = amount_from_u64(20)};
 
 		ask.sig = rig_sign_agreement(&w.me, &b);
-		(void)rent_call_revise(w.c, &ask, on_done, &o[3], NULL);
+		(void)rent_call_revise(w.c, &ask, outcome_set, &o[3], NULL);
 	}
 	run();
 	check_done(o, 4, "call");
 	CHECK(w.rig.events[RENT_EV_REFUSED] == 0, "%u were refused",
 	      w.rig.events[RENT_EV_REFUSED]);
-	clear(o, 4);
+	outcome_clear(o, 4);
 	stop();
 }
 
@@ -1295,7 +1200,7 @@ static void a_host_without_prices_is_not_pestered(void)
 
 	start();
 	w.rig.no_offer = true;
-	(void)rent_call_put(w.c, &roots[0], &data, on_done, &o, NULL);
+	(void)rent_call_put(w.c, &roots[0], &data, outcome_set, &o, NULL);
 	for (unsigned i = 0; i < 50; i++) {
 		run();
 		tick(1000);
@@ -1305,7 +1210,7 @@ static void a_host_without_prices_is_not_pestered(void)
 	w.rig.no_offer = false;
 	tick(20000);
 	check_done(&o, 1, "put");
-	clear(&o, 1);
+	outcome_clear(&o, 1);
 	stop();
 }
 
@@ -1317,7 +1222,7 @@ static void a_sector_survives_cuts(void)
 
 	start();
 	w.never_again = true;
-	(void)rent_call_put(w.c, &roots[0], &data, on_done, &o, NULL);
+	(void)rent_call_put(w.c, &roots[0], &data, outcome_set, &o, NULL);
 	for (unsigned i = 0; i < 3; i++) {
 		connect();
 		for (unsigned k = 0; k < 12; k++) {
@@ -1333,7 +1238,7 @@ static void a_sector_survives_cuts(void)
 	connect();
 	run();
 	check_done(&o, 1, "put");
-	clear(&o, 1);
+	outcome_clear(&o, 1);
 	stop();
 }
 
@@ -1440,7 +1345,8 @@ static void every_cell_of_the_client(void)
 				say = false;
 				break;
 			case E_CALL:
-				(void)rent_call_head(w.c, on_done, &o, NULL);
+				(void)rent_call_head(w.c, outcome_set, &o,
+						     NULL);
 				say = false;
 				break;
 			case E_PAID:
@@ -1469,13 +1375,13 @@ static void a_refused_hello_is_told(void)
 	start();
 	w.never_again = true;
 	connect();
-	drop_all(&w.up);
+	queue_drop(&w.up);
 	{
 		struct rent_msg m = rig_hello(w.s, true);
 		uint8_t buf[512];
 
 		m.u.hello.bank.bytes[0] ^= 1;
-		push(&w.up, buf, rent_msg_encode(&m, buf, sizeof(buf)));
+		queue_push(&w.up, buf, rent_msg_encode(&m, buf, sizeof(buf)));
 	}
 	run();
 	CHECK(w.events[RENT_CLIENT_REFUSED] == 1 && !w.s, "not told");

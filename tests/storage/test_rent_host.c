@@ -45,22 +45,7 @@ static struct hash32 stored_sector(struct rig_session *s, unsigned n)
 static struct agreement prepaid(const struct rig_session *s,
 				const struct hash32 *roots, uint32_t n)
 {
-	struct agreement a = {
-		.renter = s->id.address,
-		.host = rig.host.address,
-		.number = RENT_UNOPENED,
-		.root = rig_list_root(roots, n),
-		.sectors = n,
-		.through = 101,
-		.start = 100,
-		.end = 130,
-		.span = 7,
-		.terms = rig.offer.digest,
-	};
-
-	a.rate = amount_from_u64(10ULL * n);
-	a.earned = a.rate;
-	return a;
+	return rig_prepaid(&rig, &s->id.address, roots, n);
 }
 
 static struct agreement for_chain(const struct rig_session *s,
