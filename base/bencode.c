@@ -399,6 +399,30 @@ bool ben_str(struct ben v, struct ben_view *out)
 	return true;
 }
 
+bool ben_fixed(struct ben v, void *out, size_t len)
+{
+	struct ben_view s;
+
+	if (!ben_str(v, &s) || s.len != len)
+		return false;
+	memcpy(out, s.p, len);
+	return true;
+}
+
+bool ben_line(struct ben v, char *out, size_t max)
+{
+	struct ben_view s;
+
+	if (!ben_str(v, &s) || s.len > max)
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (s.p[i] < 0x20 || s.p[i] > 0x7e)
+			return false;
+	memcpy(out, s.p, s.len);
+	out[s.len] = 0;
+	return true;
+}
+
 uint32_t ben_count(struct ben v)
 {
 	enum ben_type type = ben_type(v);

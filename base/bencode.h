@@ -59,6 +59,11 @@ struct ben ben_get(struct ben v, const char *key);
 bool ben_int(struct ben v, int64_t *out);
 /* False when v is no string. */
 bool ben_str(struct ben v, struct ben_view *out);
+/* Copies a string of exactly `len` bytes; false (out untouched): it is none. */
+bool ben_fixed(struct ben v, void *out, size_t len);
+/* Copies a string of at most `max` printable ASCII characters and a NUL behind
+ * it; false (out untouched): it is none. */
+bool ben_line(struct ben v, char *out, size_t max);
 /* Number of items in a list or of pairs in a dictionary; else 0. */
 uint32_t ben_count(struct ben v);
 /* Iteration over a list's items or a dictionary's pairs, in input order:

@@ -109,21 +109,11 @@ static bool get_int(struct ben v, int64_t min, int64_t max, int64_t *out)
 	return ben_int(v, out) && *out >= min && *out <= max;
 }
 
-static bool get_fixed(struct ben v, void *out, size_t len)
-{
-	struct ben_view s;
-
-	if (!ben_str(v, &s) || s.len != len)
-		return false;
-	memcpy(out, s.p, len);
-	return true;
-}
-
 static bool get_amount(struct ben v, struct amount *out)
 {
 	uint8_t be[14];
 
-	if (!get_fixed(v, be, sizeof(be)))
+	if (!ben_fixed(v, be, sizeof(be)))
 		return false;
 	*out = amount_from_be14(be);
 	return true;
@@ -131,22 +121,8 @@ static bool get_amount(struct ben v, struct amount *out)
 
 static bool get_address(struct ben v, struct address *out)
 {
-	return get_fixed(v, out->bytes, sizeof(out->bytes)) &&
+	return ben_fixed(v, out->bytes, sizeof(out->bytes)) &&
 	       !address_is_zero(out);
-}
-
-static bool get_text(struct ben v, char out[PAY_WHY_MAX + 1])
-{
-	struct ben_view s;
-
-	if (!ben_str(v, &s) || s.len > PAY_WHY_MAX)
-		return false;
-	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] < 0x20 || s.p[i] > 0x7e)
-			return false;
-	memcpy(out, s.p, s.len);
-	out[s.len] = 0;
-	return true;
 }
 
 static bool get_field(const struct slot *slot, struct ben v, void *at)
@@ -195,9 +171,9 @@ static bool get_field(const struct slot *slot, struct ben v, void *at)
 	case F_ADDRESS:
 		return get_address(v, at);
 	case F_SIG:
-		return get_fixed(v, at, RECEIPT_SIG_LEN);
+		return ben_fixed(v, at, RECEIPT_SIG_LEN);
 	case F_TEXT:
-		return get_text(v, at);
+		return ben_line(v, at, PAY_WHY_MAX);
 	}
 	return false;
 }

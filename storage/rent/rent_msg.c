@@ -195,16 +195,6 @@ static bool get_int(const struct slot *s, struct ben v, int64_t *out)
 	       *out % (s->unit ? s->unit : 1) == 0;
 }
 
-static bool get_fixed(struct ben v, void *out, size_t len)
-{
-	struct ben_view s;
-
-	if (!ben_str(v, &s) || s.len != len)
-		return false;
-	memcpy(out, s.p, len);
-	return true;
-}
-
 static bool get_view(const struct slot *slot, struct ben v,
 		     struct rent_view *out)
 {
@@ -222,7 +212,7 @@ static bool get_amount(struct ben v, struct amount *out)
 {
 	uint8_t be[14];
 
-	if (!get_fixed(v, be, sizeof(be)))
+	if (!ben_fixed(v, be, sizeof(be)))
 		return false;
 	*out = amount_from_be14(be);
 	return true;
@@ -233,7 +223,7 @@ static bool get_agreement(struct ben v, struct agreement *out)
 	uint8_t buf[AGREEMENT_LEN] = {0};
 	struct rd r = rd_from(buf, sizeof(buf));
 
-	if (!get_fixed(v, buf, sizeof(buf)))
+	if (!ben_fixed(v, buf, sizeof(buf)))
 		return false;
 	agreement_get(&r, out);
 	return rd_done(&r);
@@ -244,24 +234,10 @@ static bool get_sheet(struct ben v, struct sheet *out)
 	uint8_t buf[SHEET_LEN] = {0};
 	struct rd r = rd_from(buf, sizeof(buf));
 
-	if (!get_fixed(v, buf, sizeof(buf)))
+	if (!ben_fixed(v, buf, sizeof(buf)))
 		return false;
 	sheet_get(&r, out);
 	return rd_done(&r);
-}
-
-static bool get_text(struct ben v, char out[RENT_WHY_MAX + 1])
-{
-	struct ben_view s;
-
-	if (!ben_str(v, &s) || s.len > RENT_WHY_MAX)
-		return false;
-	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] < 0x20 || s.p[i] > 0x7e)
-			return false;
-	memcpy(out, s.p, s.len);
-	out[s.len] = 0;
-	return true;
 }
 
 static bool get_field(const struct slot *slot, struct ben v, void *at)
@@ -297,10 +273,10 @@ static bool get_field(const struct slot *slot, struct ben v, void *at)
 	case F_AMOUNT:
 		return get_amount(v, at);
 	case F_ADDRESS:
-		return get_fixed(v, at, sizeof(struct address)) &&
+		return ben_fixed(v, at, sizeof(struct address)) &&
 		       !address_is_zero(at);
 	case F_BYTES:
-		return get_fixed(v, at, slot->unit);
+		return ben_fixed(v, at, slot->unit);
 	case F_VIEW:
 		return get_view(slot, v, at);
 	case F_AGREEMENT:
@@ -308,15 +284,15 @@ static bool get_field(const struct slot *slot, struct ben v, void *at)
 	case F_SHEET:
 		return get_sheet(v, at);
 	case F_TEXT:
-		return get_text(v, at);
+		return ben_line(v, at, RENT_WHY_MAX);
 	case F_SHOWN:
 		hello->shown = ben_type(v) != BEN_NONE;
-		return !hello->shown || (get_fixed(v, &hello->account, 20) &&
+		return !hello->shown || (ben_fixed(v, &hello->account, 20) &&
 					 !address_is_zero(&hello->account));
 	case F_SHOWN_SIG: /* behind F_SHOWN: both or neither */
 		if (!hello->shown)
 			return ben_type(v) == BEN_NONE;
-		return get_fixed(v, &hello->sig, 64);
+		return ben_fixed(v, &hello->sig, 64);
 	}
 	return false;
 }

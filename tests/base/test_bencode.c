@@ -181,6 +181,49 @@ static void values_are_found_by_key(void)
 	ben_doc_free(doc);
 }
 
+static void strings_are_copied_when_they_fit(void)
+{
+	static const struct {
+		const char *in;
+		bool fixed, line; /* of 3 bytes; of at most 4 */
+	} rows[] = {
+		{"3:abc", true, true},
+		{"4:abcd", false, true},
+		{"5:abcde", false, false},
+		{"0:", false, true},
+		{"3:a\tc", true, false},
+		{"3:a\x7f"
+		 "c",
+		 true, false},
+		{"3:a c", true, true},
+		{"i123e", false, false},
+		{"l3:abce", false, false},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char fixed[4] = "???", line[6] = "?????";
+		struct ben_doc *doc = NULL;
+		struct ben v;
+
+		CHECK(ben_parse(&doc, (const uint8_t *)rows[i].in,
+				strlen(rows[i].in), 9, 0, NULL) == ERR_NONE,
+		      "%s", rows[i].in);
+		v = ben_root(doc);
+		CHECK(ben_fixed(v, fixed, 3) == rows[i].fixed &&
+			      (fixed[0] == '?') == !rows[i].fixed &&
+			      fixed[3] == 0,
+		      "%s: fixed", rows[i].in);
+		CHECK(ben_line(v, line, 4) == rows[i].line &&
+			      (line[0] == '?') == !rows[i].line && line[5] == 0,
+		      "%s: a line", rows[i].in);
+		if (rows[i].line)
+			CHECK(memcmp(line, rows[i].in + 2, strlen(line)) == 0 &&
+				      strlen(line) + 2 == strlen(rows[i].in),
+			      "%s: '%s'", rows[i].in, line);
+		ben_doc_free(doc);
+	}
+}
+
 static void iteration_meets_each_child_once(void)
 {
 	static const struct {
@@ -260,6 +303,7 @@ int main(void)
 	an_error_names_the_offset();
 	integers_keep_their_value();
 	values_are_found_by_key();
+	strings_are_copied_when_they_fit();
 	iteration_meets_each_child_once();
 	the_writer_writes_what_the_reader_reads();
 	return CHECK_EXIT();
