@@ -534,6 +534,19 @@ enum err_code db_step(struct db_stmt *s, bool *row, struct err *e)
 	return code;
 }
 
+enum err_code db_number(struct db_stmt *s, int64_t *out, struct err *e)
+{
+	bool row;
+	enum err_code code = db_step(s, &row, e);
+
+	*out = 0;
+	if (code == ERR_NONE && row) {
+		*out = db_col_int(s, 0);
+		db_reset(s);
+	}
+	return code;
+}
+
 enum err_code db_run(struct db_stmt *s, struct err *e)
 {
 	enum err_code code;

@@ -119,6 +119,10 @@ void db_bind_null(struct db_stmt *s, int i);
  * reset and unbound, ready for the next use. */
 __attribute__((warn_unused_result)) enum err_code
 db_step(struct db_stmt *s, bool *row, struct err *e);
+/* For statements that give one number at the most: the first column of that
+ * row, or 0. Resets. */
+__attribute__((warn_unused_result)) enum err_code
+db_number(struct db_stmt *s, int64_t *out, struct err *e);
 /* For statements without rows: steps to the end and resets. */
 __attribute__((warn_unused_result)) enum err_code db_run(struct db_stmt *s,
 							 struct err *e);

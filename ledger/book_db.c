@@ -447,13 +447,11 @@ enum err_code book_db_count_entries(struct book_db *b, uint64_t *out,
 	struct db_stmt *s = NULL;
 	enum err_code rc =
 		db_prepare(&s, b->db, "SELECT count(*) FROM entry", e);
-	bool found = false;
+	int64_t n = 0;
 
-	*out = 0;
 	if (rc == ERR_NONE)
-		rc = db_step(s, &found, e);
-	if (rc == ERR_NONE && found)
-		*out = book_col_u64(s, 0);
+		rc = db_number(s, &n, e);
+	*out = (uint64_t)n;
 	db_stmt_free(s);
 	return rc;
 }

@@ -141,16 +141,11 @@ enum err_code book_db_agreement_drop(struct book_db *b,
 enum err_code book_db_agreement_count(struct book_db *b, uint64_t *out,
 				      struct err *e)
 {
-	struct db_stmt *s = b->rent[S_COUNT_ROWS];
-	bool found = false;
-	enum err_code rc = db_step(s, &found, e);
+	int64_t n;
+	enum err_code rc = db_number(b->rent[S_COUNT_ROWS], &n, e);
 
-	*out = 0;
-	if (rc != ERR_NONE || !found)
-		return rc;
-	*out = (uint64_t)db_col_int(s, 0);
-	db_reset(s);
-	return ERR_NONE;
+	*out = (uint64_t)n;
+	return rc;
 }
 
 enum err_code book_db_agreement_each(struct book_db *b,

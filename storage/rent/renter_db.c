@@ -342,16 +342,12 @@ enum err_code renter_db_number(struct renter_db *r, const char *name,
 			       uint64_t *out, struct err *e)
 {
 	struct db_stmt *s = r->s[S_NUMBER];
+	int64_t n;
 	enum err_code code;
-	bool row;
 
-	*out = 0;
 	db_bind_text(s, 1, name);
-	code = db_step(s, &row, e);
-	if (code == ERR_NONE && row) {
-		*out = (uint64_t)db_col_int(s, 0);
-		db_reset(s);
-	}
+	code = db_number(s, &n, e);
+	*out = (uint64_t)n;
 	return code;
 }
 

@@ -135,16 +135,12 @@ static enum err_code count_cuts(struct renter_db *r, int64_t agreement,
 				uint32_t *all, struct err *e)
 {
 	struct db_stmt *s = r->s[S_CUTS_ALL];
+	int64_t n;
 	enum err_code code;
-	bool row;
 
-	*all = 0;
 	db_bind_int(s, 1, agreement);
-	code = db_step(s, &row, e);
-	if (code == ERR_NONE && row) {
-		*all = (uint32_t)db_col_int(s, 0);
-		db_reset(s);
-	}
+	code = db_number(s, &n, e);
+	*all = (uint32_t)n;
 	return code;
 }
 

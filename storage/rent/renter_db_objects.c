@@ -55,17 +55,12 @@ static enum err_code check_free(struct renter_db *r, int64_t object,
 				int64_t segment, struct err *e)
 {
 	struct db_stmt *s = r->s[S_HELD];
-	int64_t n = 0;
+	int64_t n;
 	enum err_code code;
-	bool row;
 
 	db_bind_int(s, 1, object);
 	db_bind_int(s, 2, segment);
-	code = db_step(s, &row, e);
-	if (code == ERR_NONE && row) {
-		n = db_col_int(s, 0);
-		db_reset(s);
-	}
+	code = db_number(s, &n, e);
 	if (code == ERR_NONE && n)
 		code = err_fail(e, ERR_STATE,
 				"%lld of its shards stand in agreements",
@@ -385,17 +380,9 @@ static enum err_code list_length(struct renter_db *r, int64_t agreement,
 				 int64_t *n, struct err *e)
 {
 	struct db_stmt *s = r->s[S_LENGTH];
-	enum err_code code;
-	bool row;
 
-	*n = 0;
 	db_bind_int(s, 1, agreement);
-	code = db_step(s, &row, e);
-	if (code == ERR_NONE && row) {
-		*n = db_col_int(s, 0);
-		db_reset(s);
-	}
-	return code;
+	return db_number(s, n, e);
 }
 
 /* The first staged place of a host; *row false: none is left. */

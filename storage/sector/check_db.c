@@ -17,12 +17,9 @@ static enum err_code none_of(struct sector_db *d, const char *sql,
 	struct db_stmt *s = NULL;
 	enum err_code code = db_prepare(&s, d->db, sql, e);
 	int64_t wrong = 0;
-	bool row = false;
 
 	if (code == ERR_NONE)
-		code = db_step(s, &row, e);
-	if (code == ERR_NONE && row)
-		wrong = db_col_int(s, 0);
+		code = db_number(s, &wrong, e);
 	db_stmt_free(s);
 	if (code == ERR_NONE && wrong)
 		return err_fail(e, ERR_DB, "the index is wrong: %s (%lld)",

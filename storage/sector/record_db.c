@@ -227,16 +227,12 @@ enum err_code record_owned(struct sector_db *d, const struct address *owner,
 			   uint64_t *bytes, struct err *e)
 {
 	struct db_stmt *s = d->record[R_OWNED];
+	int64_t n;
 	enum err_code code;
-	bool row;
 
-	*bytes = 0;
 	db_bind_address(s, 1, owner);
-	code = db_step(s, &row, e);
-	if (code == ERR_NONE && row) {
-		*bytes = (uint64_t)db_col_int(s, 0);
-		db_reset(s);
-	}
+	code = db_number(s, &n, e);
+	*bytes = (uint64_t)n;
 	return code;
 }
 

@@ -270,19 +270,6 @@ enum err_code sector_db_volumes(struct sector_db *d, sector_volume_fn *fn,
 	return code;
 }
 
-static enum err_code one_number(struct db_stmt *s, int64_t *out, struct err *e)
-{
-	bool row;
-	enum err_code code = db_step(s, &row, e);
-
-	*out = 0;
-	if (code == ERR_NONE && row) {
-		*out = db_col_int(s, 0);
-		db_reset(s);
-	}
-	return code;
-}
-
 enum err_code sector_db_volume_add(struct sector_db *d, const char *dir,
 				   const uint8_t name[16], uint32_t *id,
 				   struct err *e)
@@ -292,7 +279,7 @@ enum err_code sector_db_volume_add(struct sector_db *d, const char *dir,
 	enum err_code code;
 
 	*id = 0;
-	code = one_number(d->sector[S_VOLUME_COUNT], &count, e);
+	code = db_number(d->sector[S_VOLUME_COUNT], &count, e);
 	if (code != ERR_NONE)
 		return code;
 	if (count >= SECTOR_MAX_VOLUMES || strlen(dir) > SECTOR_MAX_DIR)
@@ -468,7 +455,7 @@ enum err_code sector_db_retired(struct sector_db *d, uint32_t volume,
 
 	db_bind_int(s, 1, volume);
 	db_bind_int(s, 2, slot);
-	code = one_number(s, &count, e);
+	code = db_number(s, &count, e);
 	*n = (uint32_t)count;
 	return code;
 }
@@ -674,7 +661,7 @@ enum err_code sector_db_staged(struct sector_db *d, const struct address *owner,
 	enum err_code code;
 
 	db_bind_address(d->sector[S_STAGED], 1, owner);
-	code = one_number(d->sector[S_STAGED], &n, e);
+	code = db_number(d->sector[S_STAGED], &n, e);
 	*count = (uint32_t)n;
 	return code;
 }

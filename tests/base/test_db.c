@@ -111,6 +111,35 @@ static void values_come_back_with_their_type(void)
 	db_close(db);
 }
 
+static void a_number_is_read_in_one_step(void)
+{
+	struct db *db = open_new("number");
+	struct db_stmt *s = NULL;
+	struct err e = {0};
+	int64_t n = 99;
+
+	CHECK(db_prepare(&s, db, "SELECT count(*) FROM t WHERE ?1 > 0", &e) ==
+		      ERR_NONE,
+	      "%s", e.msg);
+	db_bind_int(s, 1, 1);
+	CHECK(db_number(s, &n, &e) == ERR_NONE && n == 1, "one: %lld",
+	      (long long)n);
+	CHECK(db_exec(db, "INSERT INTO t(n) VALUES(1),(2)", &e) == ERR_NONE,
+	      "%s", e.msg);
+	db_bind_int(s, 1, 1);
+	CHECK(db_number(s, &n, &e) == ERR_NONE && n == 3, "three: %lld",
+	      (long long)n);
+	CHECK(db_exec(db, "DROP TABLE t", &e) == ERR_NONE,
+	      "the statement still stands on its row: %s", e.msg);
+	db_stmt_free(s);
+	CHECK(db_prepare(&s, db, "SELECT 5 WHERE 0", &e) == ERR_NONE, "%s",
+	      e.msg);
+	CHECK(db_number(s, &n, &e) == ERR_NONE && n == 0, "no row: %lld",
+	      (long long)n);
+	db_stmt_free(s);
+	db_close(db);
+}
+
 static void failures_are_told_apart(void)
 {
 	static const struct {
@@ -372,6 +401,7 @@ int main(void)
 	if (!mkdtemp(dir))
 		return 1;
 	values_come_back_with_their_type();
+	a_number_is_read_in_one_step();
 	failures_are_told_apart();
 	transactions_hold_together();
 	opening_says_what_is_wrong();
