@@ -18,21 +18,7 @@ struct restoring {
 	uint64_t files, whole;
 };
 
-static void on_step(void *ctx, const char *text)
-{
-	store_call_step(ctx, text);
-}
-
 /* ---- the files ---- */
-
-static void on_progress(void *ctx, uint64_t done, uint64_t total)
-{
-	struct store_call *s = ctx;
-
-	call_event(s->call,
-		   json_pack("{ss sI sI}", "type", "progress", "read",
-			     (json_int_t)done, "total", (json_int_t)total));
-}
 
 /* What could be had is there; but that is not all. */
 static void end_partly(struct store_call *s)
@@ -71,7 +57,7 @@ static void on_got(void *ctx, const struct get_result *r, const struct err *e)
 }
 
 static const struct get_ops get_ops = {
-	.step = on_step, .progress = on_progress, .ended = on_got};
+	.step = store_call_step, .progress = store_call_read, .ended = on_got};
 
 /* ---- what was found ---- */
 
@@ -192,7 +178,7 @@ static void on_restored(void *ctx, const struct restore_result *r,
 	}
 }
 
-static const struct restore_ops restore_ops = {.step = on_step,
+static const struct restore_ops restore_ops = {.step = store_call_step,
 					       .ended = on_restored};
 
 static enum err_code begin_restore(struct store_call *s, struct err *e)

@@ -60,9 +60,20 @@ void store_call_error(struct store_call *s, const struct err *e)
 	call_error(c, &copy);
 }
 
-void store_call_step(struct store_call *s, const char *text)
+void store_call_step(void *call, const char *text)
 {
+	struct store_call *s = call;
+
 	call_event(s->call, json_pack("{ss ss}", "type", "step", "text", text));
+}
+
+void store_call_read(void *call, uint64_t done, uint64_t total)
+{
+	struct store_call *s = call;
+
+	call_event(s->call,
+		   json_pack("{ss sI sI}", "type", "progress", "read",
+			     (json_int_t)done, "total", (json_int_t)total));
 }
 
 static void on_cancel(void *ctx)
@@ -274,6 +285,27 @@ enum err_code store_periods(const struct store_call *s, uint32_t *out,
 	return ERR_NONE;
 }
 
+enum err_code store_money(const struct store_call *s, struct store_money *out,
+			  struct err *e)
+{
+	const struct money *m = s->engine->money;
+	const char *price = store_text(s, "max-price");
+	const char *budget = store_text(s, "budget");
+	struct amount month;
+	enum err_code code = ERR_NONE;
+
+	*out = (struct store_money){.has_budget = budget != NULL};
+	if (price) {
+		code = money_parse(m, price, &month, e);
+		if (code == ERR_NONE &&
+		    !renting_rent_of(s->renter->renting, month, &out->rent_max))
+			code = err_fail(e, ERR_LIMIT, "--max-price: too much");
+	}
+	if (code == ERR_NONE && budget)
+		code = money_parse(m, budget, &out->budget, e);
+	return code;
+}
+
 /* ---- put and cost ---- */
 
 static json_t *quote_json(const struct store_call *s, const struct quote *q)
@@ -289,11 +321,6 @@ static json_t *quote_json(const struct store_call *s, const struct quote *q)
 			 (int)q->hosts, "running", (int)q->running,
 			 "stored_bytes", (json_int_t)(q->sectors << 20), "from",
 			 (json_int_t)q->start, "until", (json_int_t)q->end);
-}
-
-static void on_step(void *ctx, const char *text)
-{
-	store_call_step(ctx, text);
 }
 
 static void on_quoted(void *ctx, const struct quote *q, uint64_t bytes)
@@ -346,32 +373,10 @@ static void on_put_ended(void *ctx, const struct put_result *r,
 	store_call_result(s, o);
 }
 
-static const struct put_ops put_ops = {.step = on_step,
+static const struct put_ops put_ops = {.step = store_call_step,
 				       .quoted = on_quoted,
 				       .progress = on_progress,
 				       .ended = on_put_ended};
-
-static enum err_code read_money(struct store_call *s, struct put_cfg *cfg,
-				struct err *e)
-{
-	const struct money *m = s->engine->money;
-	const char *price = store_text(s, "max-price");
-	const char *budget = store_text(s, "budget");
-	struct amount month;
-	enum err_code code = ERR_NONE;
-
-	if (price) {
-		code = money_parse(m, price, &month, e);
-		if (code == ERR_NONE &&
-		    !renting_rent_of(s->renter->renting, month, &cfg->rent_max))
-			code = err_fail(e, ERR_LIMIT, "--max-price: too much");
-	}
-	if (code == ERR_NONE && budget) {
-		cfg->has_budget = true;
-		code = money_parse(m, budget, &cfg->budget, e);
-	}
-	return code;
-}
 
 static enum err_code read_put(struct store_call *s, struct put_cfg *cfg,
 			      struct err *e)
@@ -428,10 +433,14 @@ static enum err_code begin_put(struct store_call *s, struct err *e)
 {
 	struct put_cfg cfg;
 	struct put *p = NULL;
+	struct store_money money = {0};
 	enum err_code code = read_put(s, &cfg, e);
 
 	if (code == ERR_NONE)
-		code = read_money(s, &cfg, e);
+		code = store_money(s, &money, e);
+	cfg.rent_max = money.rent_max;
+	cfg.has_budget = money.has_budget;
+	cfg.budget = money.budget;
 	if (code == ERR_NONE && store_text(s, "pipe"))
 		code = open_pipe(s, &cfg, e);
 	if (code == ERR_NONE)

@@ -36,8 +36,10 @@ void store_call_start(struct engine *en, const json_t *params, struct call *c,
 /* Each ends it: stop() is called, then it is gone. */
 void store_call_result(struct store_call *s, json_t *take_result);
 void store_call_error(struct store_call *s, const struct err *e);
-/* {"type":"step","text":...} */
-void store_call_step(struct store_call *s, const char *text);
+/* As a journey's ops have them, with the call as their ctx:
+ * {"type":"step","text":...} and {"type":"progress","read":N,"total":N}. */
+void store_call_step(void *call, const char *text);
+void store_call_read(void *call, uint64_t done, uint64_t total);
 
 /* A parameter; NULL, or the fallback: it is not there. */
 const char *store_text(const struct store_call *s, const char *key);
@@ -46,6 +48,16 @@ int64_t store_int(const struct store_call *s, const char *key,
 /* "periods", or "term" in days. */
 enum err_code store_periods(const struct store_call *s, uint32_t *out,
 			    struct err *e) __attribute__((warn_unused_result));
+
+/* "max-price" and "budget". ERR_PARSE: no amounts; ERR_LIMIT: the price is too
+ * much. */
+struct store_money {
+	struct amount rent_max; /* of a sector and period; zero: any */
+	bool has_budget;
+	struct amount budget;
+};
+enum err_code store_money(const struct store_call *s, struct store_money *out,
+			  struct err *e) __attribute__((warn_unused_result));
 
 /* The hosts that were named: HOST:PORT of "host". */
 struct scout_cfg store_scout(const struct store_call *s, unsigned enough);

@@ -12,11 +12,6 @@
 
 #define SHARE_TEXT_MAX 12
 
-static void on_step(void *ctx, const char *text)
-{
-	store_call_step(ctx, text);
-}
-
 /* ---- audit ---- */
 
 static void on_progress(void *ctx, uint64_t done, uint64_t total)
@@ -122,7 +117,7 @@ static void on_audited(void *ctx, const struct audit_result *r,
 }
 
 static const struct audit_ops audit_ops = {
-	.step = on_step, .progress = on_progress, .ended = on_audited};
+	.step = store_call_step, .progress = on_progress, .ended = on_audited};
 
 static enum err_code begin_audit(struct store_call *s, struct err *e)
 {
@@ -180,38 +175,21 @@ static void on_mended(void *ctx, const struct mend_result *r,
 				  r->left.code == ERR_NONE ? "" : r->left.msg));
 }
 
-static const struct mend_ops mend_ops = {.step = on_step, .ended = on_mended};
-
-static enum err_code read_repair_money(const struct store_call *s,
-				       struct mend_cfg *cfg, struct err *e)
-{
-	const struct money *m = s->engine->money;
-	const char *price = store_text(s, "max-price");
-	const char *budget = store_text(s, "budget");
-	struct amount month;
-	enum err_code code = ERR_NONE;
-
-	if (price) {
-		code = money_parse(m, price, &month, e);
-		if (code == ERR_NONE &&
-		    !renting_rent_of(s->renter->renting, month, &cfg->rent_max))
-			code = err_fail(e, ERR_LIMIT, "--max-price: too much");
-	}
-	if (code == ERR_NONE && budget) {
-		cfg->has_budget = true;
-		code = money_parse(m, budget, &cfg->budget, e);
-	}
-	return code;
-}
+static const struct mend_ops mend_ops = {.step = store_call_step,
+					 .ended = on_mended};
 
 static enum err_code begin_repair(struct store_call *s, struct err *e)
 {
+	struct store_money money;
+	enum err_code code = store_money(s, &money, e);
 	struct mend_cfg cfg = {
 		.name = store_text(s, "name"),
 		.all = json_is_true(json_object_get(s->params, "all")),
+		.rent_max = money.rent_max,
+		.has_budget = money.has_budget,
+		.budget = money.budget,
 		.scout = store_scout(s, 0)};
 	struct mend *m = NULL;
-	enum err_code code = read_repair_money(s, &cfg, e);
 
 	if (code == ERR_NONE &&
 	    (store_int(s, "periods", 0) || store_int(s, "term", 0)))

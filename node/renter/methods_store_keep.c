@@ -5,11 +5,6 @@
 #include "node/money/money.h"
 #include "node/renter/renter_keep.h"
 
-static void on_step(void *ctx, const char *text)
-{
-	store_call_step(ctx, text);
-}
-
 static void stop_keep(struct store_call *s)
 {
 	keep_free(s->journey);
@@ -48,7 +43,7 @@ static void on_removed(void *ctx, const struct keep_result *r,
 
 static enum err_code begin_rm(struct store_call *s, struct err *e)
 {
-	static const struct keep_ops ops = {.step = on_step,
+	static const struct keep_ops ops = {.step = store_call_step,
 					    .ended = on_removed};
 	struct keep_cfg cfg = {.what = KEEP_RM, .name = store_text(s, "name")};
 
@@ -93,7 +88,7 @@ static void on_renewed(void *ctx, const struct keep_result *r,
 
 static enum err_code begin_renew(struct store_call *s, struct err *e)
 {
-	static const struct keep_ops ops = {.step = on_step,
+	static const struct keep_ops ops = {.step = store_call_step,
 					    .ended = on_renewed};
 	const struct money *m = s->engine->money;
 	const char *budget = store_text(s, "budget");

@@ -155,20 +155,6 @@ void method_store_ls(struct engine *en, const json_t *params, struct call *c)
 
 /* ---- get and cat ---- */
 
-static void on_step(void *ctx, const char *text)
-{
-	store_call_step(ctx, text);
-}
-
-static void on_progress(void *ctx, uint64_t done, uint64_t total)
-{
-	struct store_call *s = ctx;
-
-	call_event(s->call,
-		   json_pack("{ss sI sI}", "type", "progress", "read",
-			     (json_int_t)done, "total", (json_int_t)total));
-}
-
 static void on_got(void *ctx, const struct get_result *r, const struct err *e)
 {
 	struct store_call *s = ctx;
@@ -185,7 +171,7 @@ static void on_got(void *ctx, const struct get_result *r, const struct err *e)
 }
 
 static const struct get_ops get_ops = {
-	.step = on_step, .progress = on_progress, .ended = on_got};
+	.step = store_call_step, .progress = store_call_read, .ended = on_got};
 
 /* The other end is held open by who asks, until it hears that we have it: then
  * a reader that goes away is noticed. */
