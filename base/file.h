@@ -1,7 +1,7 @@
 /* file.h - small files that must be whole: read in one piece, made in one step.
  *
- * For key files and the like, kilobytes each; not for data. Blocking: start-up
- * and commands only, never the loop. Thread: any.
+ * For key files and the like, kilobytes each; not for data. Blocking: start-up,
+ * commands and workers only, never the loop. Thread: any.
  */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
@@ -39,6 +39,10 @@ enum err_code file_create_shared(const char *path, const uint8_t *data,
 /* As file_create(), but takes the place of what is there. */
 enum err_code file_replace(const char *path, const uint8_t *data, size_t len,
 			   struct err *e) __attribute__((warn_unused_result));
+
+/* Makes a directory and those above it, as `mkdir -p`; links in the path are
+ * followed. 0, also when it is there; -1 with errno, as mkdir(). */
+int file_make_dirs(const char *dir);
 
 /* Syncs the directory that `path` lies in, so that its name survives. */
 enum err_code file_sync_dir(const char *path, struct err *e)

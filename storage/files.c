@@ -1,5 +1,7 @@
 #include "storage/files.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -217,29 +219,8 @@ static enum err_code path_fail(const struct files *f, uint32_t file, int os,
 			strerror(os));
 }
 
-/* mkdir -p; the user's own path, so links in it are the user's wish. */
-static int make_root(const char *root)
-{
-	char path[4096];
-	size_t len = strlen(root);
-
-	if (len >= sizeof(path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	memcpy(path, root, len + 1);
-	for (size_t i = 1; i <= len; i++) {
-		if (path[i] != '/' && path[i] != '\0')
-			continue;
-		path[i] = '\0';
-		if (mkdir(path, 0777) != 0 && errno != EEXIST)
-			return -1;
-		path[i] = root[i];
-	}
-	return 0;
-}
-
-/* Borrowed, or -1 with errno. */
+/* Borrowed, or -1 with errno. Made as the user names it: links in that path are
+ * the user's wish. */
 static int root_of(struct files *f, bool make)
 {
 	const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
@@ -249,7 +230,7 @@ static int root_of(struct files *f, bool make)
 	if (f->root_fd < 0) {
 		f->root_fd = open(f->root, flags);
 		if (f->root_fd < 0 && errno == ENOENT && make &&
-		    make_root(f->root) == 0)
+		    file_make_dirs(f->root) == 0)
 			f->root_fd = open(f->root, flags);
 	}
 	fd = f->root_fd;

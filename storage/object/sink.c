@@ -1,6 +1,7 @@
 #include "storage/object/sink.h"
 
 #include "base/bytes.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "storage/object/segment.h"
 #include "storage/object/sink_int.h"
@@ -31,35 +32,15 @@ static enum err_code new (struct sink **out, struct err *e) {
 return ERR_NONE;
 }
 
-/* mkdir -p; the user's own path, so links in it are the user's wish. */
-static int make_root(const char *dir)
-{
-	char path[PATH_MAX];
-	size_t len = strlen(dir);
-
-	if (len == 0 || len >= sizeof(path)) {
-		errno = len ? ENAMETOOLONG : ENOENT;
-		return -1;
-	}
-	memcpy(path, dir, len + 1);
-	for (size_t i = 1; i <= len; i++) {
-		if (path[i] != '/' && path[i] != '\0')
-			continue;
-		path[i] = '\0';
-		if (mkdir(path, 0777) != 0 && errno != EEXIST)
-			return -1;
-		path[i] = dir[i];
-	}
-	return open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
 enum err_code sink_dir(struct sink **out, const char *dir, struct err *e)
 {
 	enum err_code code = new (out, e);
 
 	if (code != ERR_NONE)
 		return code;
-	(*out)->root = make_root(dir);
+	/* links in the user's own path are the user's wish */
+	if (file_make_dirs(dir) == 0)
+		(*out)->root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if ((*out)->root >= 0)
 		return ERR_NONE;
 	code = sink_fail(dir, e);

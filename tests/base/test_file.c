@@ -91,6 +91,28 @@ static void making_never_overwrites(void)
 	      "a directory that is not there");
 }
 
+static void directories_are_made_down_to_the_last(void)
+{
+	char deep[sizeof(dir.dir) + 16], long_name[5000] = {0};
+	struct stat st;
+
+	(void)snprintf(deep, sizeof(deep), "%s/x/y/z/", dir.dir);
+	CHECK(file_make_dirs(deep) == 0 && stat(deep, &st) == 0 &&
+		      (st.st_mode & 0777) == 0750,
+	      "as the umask has it");
+	CHECK(file_make_dirs(deep) == 0, "it is there");
+	(void)snprintf(deep, sizeof(deep), "%s/a/y", dir.dir);
+	CHECK(file_make_dirs(deep) != 0 && errno == ENOTDIR, "below a file");
+	CHECK(file_make_dirs("") != 0 && errno == ENOENT, "no name");
+	memset(long_name, 'n', sizeof(long_name) - 1);
+	CHECK(file_make_dirs(long_name) != 0 && errno == ENAMETOOLONG,
+	      "a name that is too long");
+	for (const char *const *p =
+		     (const char *const[]){"x/y/z", "x/y", "x", NULL};
+	     *p; p++)
+		CHECK(rmdir(scratch_path(&dir, *p)) == 0, "%s", *p);
+}
+
 /* Nothing is left beside the file, whatever happened. */
 static void nothing_is_left_behind(void)
 {
@@ -111,6 +133,7 @@ int main(void)
 	scratch_make(&dir);
 	reading_is_bounded_and_careful();
 	making_never_overwrites();
+	directories_are_made_down_to_the_last();
 	nothing_is_left_behind();
 	scratch_remove(&dir);
 	return CHECK_EXIT();
