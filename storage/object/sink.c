@@ -21,20 +21,27 @@
 
 /* --- life --- */
 
-static enum err_code new (struct sink **out, struct err *e) {
+static enum err_code make(struct sink **out, struct err *e)
+{
 	struct sink *s = calloc(1, sizeof(*s));
 
-	*out = NULL; if (!s) return err_fail(e, ERR_NOMEM, "sink: no memory");
-	s->root = s->pipe = s->fd = s->dir = -1; atomic_init(&s->stop, false);
-	s->list = catalogue_new(); if (!s->list){
-		sink_free(s); return err_fail(e, ERR_NOMEM, "sink: no memory");}
-*out = s;
-return ERR_NONE;
+	*out = NULL;
+	if (!s)
+		return err_fail(e, ERR_NOMEM, "sink: no memory");
+	s->root = s->pipe = s->fd = s->dir = -1;
+	atomic_init(&s->stop, false);
+	s->list = catalogue_new();
+	if (!s->list) {
+		sink_free(s);
+		return err_fail(e, ERR_NOMEM, "sink: no memory");
+	}
+	*out = s;
+	return ERR_NONE;
 }
 
 enum err_code sink_dir(struct sink **out, const char *dir, struct err *e)
 {
-	enum err_code code = new (out, e);
+	enum err_code code = make(out, e);
 
 	if (code != ERR_NONE)
 		return code;
@@ -52,7 +59,7 @@ enum err_code sink_dir(struct sink **out, const char *dir, struct err *e)
 enum err_code sink_pipe(struct sink **out, int take_fd, uint64_t from,
 			uint64_t len, struct err *e)
 {
-	enum err_code code = new (out, e);
+	enum err_code code = make(out, e);
 	struct stat st;
 
 	if (code != ERR_NONE) {
