@@ -115,20 +115,6 @@ static enum err_code check_sums(struct check *c, struct err *e)
 
 /* ---- pairs against their accounts ---- */
 
-static enum err_code balance(struct check *c, enum book_account kind,
-			     const struct address *peer, struct book_sum *out,
-			     struct err *e)
-{
-	struct book_row_account acc = {.kind = kind, .unit = BOOK_TOKEN};
-	enum err_code rc;
-
-	if (peer)
-		acc.peer = *peer;
-	rc = book_db_account(c->db, &acc, false, e);
-	*out = acc.balance;
-	return rc;
-}
-
 /* One balance that a row determines. */
 static enum err_code expect(struct check *c, enum book_account kind,
 			    const struct address *peer, struct book_sum want,
@@ -136,7 +122,7 @@ static enum err_code expect(struct check *c, enum book_account kind,
 {
 	char who[BOOK_HEX_MAX], is[AMOUNT_DEC_MAX], should[AMOUNT_DEC_MAX];
 	struct book_sum have;
-	enum err_code rc = balance(c, kind, peer, &have, e);
+	enum err_code rc = book_balance(c->b, kind, peer, &have, e);
 
 	if (rc == ERR_NONE && !same(have, want))
 		found(c, "%s of %s is %s%s, receipts and bank say %s%s",
@@ -161,9 +147,9 @@ static enum err_code see_in(void *ctx, const struct book_row_pair *row,
 	if (in->have && amount_cmp(in->owed, in->newest.amount) > 0)
 		found(c, "%s was served beyond its receipt",
 		      book_hex(who, &row->peer));
-	rc = balance(c, BOOK_PROMISED, &row->peer, &promised, e);
+	rc = book_balance(c->b, BOOK_PROMISED, &row->peer, &promised, e);
 	if (rc == ERR_NONE)
-		rc = balance(c, BOOK_SECURED, &row->peer, &secured, e);
+		rc = book_balance(c->b, BOOK_SECURED, &row->peer, &secured, e);
 	if (rc != ERR_NONE)
 		return rc;
 	if (!book_sum_add(&both, promised, secured) || promised.neg ||
