@@ -198,6 +198,15 @@ static enum err_code run_transfer(struct cli *cli, json_t *take_params,
 	return code;
 }
 
+static void put_shared(const struct cli *cli, json_t *params)
+{
+	cli_put_list(cli, params, "peer");
+	cli_put_list(cli, params, "tracker");
+	cli_put_text(cli, params, "seed-ratio");
+	cli_put_int(cli, params, "seed-time");
+	cli_put_int(cli, params, "slots");
+}
+
 static enum err_code run_seed(struct cli *cli, json_t **result, struct err *e)
 {
 	json_t *params = json_pack("{ss}", "mode", "seed");
@@ -217,11 +226,7 @@ static enum err_code run_seed(struct cli *cli, json_t **result, struct err *e)
 		json_decref(params);
 		return code;
 	}
-	cli_put_list(cli, params, "peer");
-	cli_put_list(cli, params, "tracker");
-	cli_put_text(cli, params, "seed-ratio");
-	cli_put_int(cli, params, "seed-time");
-	cli_put_int(cli, params, "slots");
+	put_shared(cli, params);
 	return run_transfer(cli, params, result, e);
 }
 
@@ -244,11 +249,7 @@ static enum err_code run_get(struct cli *cli, json_t **result, struct err *e)
 		json_decref(params);
 		return code;
 	}
-	cli_put_list(cli, params, "peer");
-	cli_put_list(cli, params, "tracker");
-	cli_put_text(cli, params, "seed-ratio");
-	cli_put_int(cli, params, "seed-time");
-	cli_put_int(cli, params, "slots");
+	put_shared(cli, params);
 	cli_put_text(cli, params, "bid");
 	cli_put_text(cli, params, "budget");
 	cli_put_int(cli, params, "preallocate");

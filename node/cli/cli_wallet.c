@@ -320,14 +320,21 @@ static enum err_code export_secret(struct cli *cli, const struct wallet *w,
 	return ERR_NONE;
 }
 
+static enum err_code account_open(enum signer_purpose *purpose,
+				  struct wallet *w, struct cli *cli,
+				  struct err *e)
+{
+	enum err_code code = cli_account(cli, purpose, e);
+
+	return code == ERR_NONE ? wallet_open(w, cli, e) : code;
+}
+
 static enum err_code run_export(struct cli *cli, json_t **result, struct err *e)
 {
 	enum signer_purpose purpose;
 	struct wallet w;
-	enum err_code code = cli_account(cli, &purpose, e);
+	enum err_code code = account_open(&purpose, &w, cli, e);
 
-	if (code == ERR_NONE)
-		code = wallet_open(&w, cli, e);
 	if (code != ERR_NONE)
 		return code;
 	if (purpose == SIGNER_STORAGE && !keystore_can_store(w.keys))
@@ -360,10 +367,8 @@ static enum err_code run_address(struct cli *cli, json_t **result,
 {
 	enum signer_purpose purpose;
 	struct wallet w;
-	enum err_code code = cli_account(cli, &purpose, e);
+	enum err_code code = account_open(&purpose, &w, cli, e);
 
-	if (code == ERR_NONE)
-		code = wallet_open(&w, cli, e);
 	if (code != ERR_NONE)
 		return code;
 	if (options_is_set(cli->options, "account"))
