@@ -351,6 +351,22 @@ static enum err_code records_new(struct records **out, struct renter *r,
 	return ERR_NONE;
 }
 
+/* What is made waits for the commit; what is not is gone. Returns code. */
+static enum err_code launch(struct records *take, struct records **out,
+			    enum err_code code)
+{
+	struct renting *rent = take->renter->renting;
+
+	if (code != ERR_NONE) {
+		records_free(take);
+		return code;
+	}
+	renting_on_commit(rent, on_commit, take);
+	renting_want_commit(rent);
+	*out = take;
+	return ERR_NONE;
+}
+
 enum err_code records_start(struct records **out, struct renter *r,
 			    const int64_t *objects, size_t n,
 			    const struct object_head *head, records_fn *fn,
@@ -363,16 +379,10 @@ enum err_code records_start(struct records **out, struct renter *r,
 		return err_fail(e, ERR_LIMIT, "more than %u objects at a time",
 				RECORDS_OBJECTS_MAX);
 	code = records_new(&s, r, fn, ctx, e);
-	if (code == ERR_NONE)
-		code = prepare(s, objects, n, head, e);
-	if (code != ERR_NONE) {
-		records_free(s);
+	if (code != ERR_NONE)
 		return code;
-	}
-	renting_on_commit(r->renting, on_commit, s);
-	renting_want_commit(r->renting);
-	*out = s;
-	return ERR_NONE;
+	code = prepare(s, objects, n, head, e);
+	return launch(s, out, code);
 }
 
 enum err_code records_tell(struct records **out, struct renter *r,
@@ -394,14 +404,7 @@ enum err_code records_tell(struct records **out, struct renter *r,
 	code = copy_hosts(&s->record[0], item->hosts, item->hosts_n, e);
 	if (code == ERR_NONE)
 		code = add_targets(s, e);
-	if (code != ERR_NONE) {
-		records_free(s);
-		return code;
-	}
-	renting_on_commit(r->renting, on_commit, s);
-	renting_want_commit(r->renting);
-	*out = s;
-	return ERR_NONE;
+	return launch(s, out, code);
 }
 
 void records_free(struct records *s)
