@@ -54,15 +54,6 @@ static void on_timer(void *ctx)
 
 /* ---- the catalogue that is to follow ---- */
 
-static bool find_catalogue(void *ctx, const struct renter_object *o)
-{
-	struct keep *k = ctx;
-
-	if (o->catalogue && o->state == RENTER_STORED)
-		k->catalogue = *o;
-	return true;
-}
-
 static bool find_last(void *ctx, const struct renter_agreement *row)
 {
 	struct keep *k = ctx;
@@ -78,7 +69,7 @@ static bool find_last(void *ctx, const struct renter_agreement *row)
 static enum err_code look(struct keep *k, struct err *e)
 {
 	enum err_code code =
-		renter_db_objects(k->renter->db, find_catalogue, k, e);
+		renter_db_catalogue(k->renter->db, &k->catalogue, e);
 
 	return code == ERR_NONE
 		       ? renter_db_agreements(k->renter->db, find_last, k, e)

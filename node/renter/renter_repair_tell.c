@@ -29,22 +29,13 @@ static void on_told(void *ctx, const struct records_result *r,
 	mend_end(m, e.code == ERR_NONE ? NULL : &e);
 }
 
-static bool find_catalogue(void *ctx, const struct renter_object *o)
-{
-	struct renter_object *out = ctx;
-
-	if (o->catalogue && o->state == RENTER_STORED)
-		*out = *o;
-	return true;
-}
-
 /* The head as it is: hosts that are new to us get it, too. */
 static enum err_code make_head(struct renter *r, struct object_head *head,
 			       bool *there, struct err *e)
 {
-	struct renter_object o = {.id = 0};
+	struct renter_object o;
 	struct object_keys keys;
-	enum err_code code = renter_db_objects(r->db, find_catalogue, &o, e);
+	enum err_code code = renter_db_catalogue(r->db, &o, e);
 
 	*there = code == ERR_NONE && o.id;
 	if (!*there)

@@ -150,6 +150,9 @@ static const char *const sql[S_COUNT] = {
 		" put = ?10, put_s = ?11 WHERE id = ?12 AND name = ?1",
 	[S_OBJECT] = "SELECT id, " OBJECT_COLUMNS " FROM object"
 		     " WHERE id = ?1 AND" IS_OURS,
+	[S_CATALOGUE] = "SELECT id, " OBJECT_COLUMNS " FROM object"
+			" WHERE catalogue AND state = 2 AND" IS_OURS
+			" ORDER BY id DESC LIMIT 1",
 	[S_OBJECTS] = "SELECT id, " OBJECT_COLUMNS " FROM object"
 		      " WHERE" IS_OURS " ORDER BY id",
 	[S_HELD] = "SELECT count(*) FROM place"

@@ -178,6 +178,10 @@ enum err_code renter_db_remove_object(struct renter_db *r, int64_t object,
 enum err_code renter_db_object(struct renter_db *r, int64_t object,
 			       struct renter_object *out, struct err *e)
 	__attribute__((warn_unused_result));
+/* The newest catalogue that is STORED; id 0: none is. */
+enum err_code renter_db_catalogue(struct renter_db *r,
+				  struct renter_object *out, struct err *e)
+	__attribute__((warn_unused_result));
 typedef bool renter_object_fn(void *ctx, const struct renter_object *o);
 enum err_code renter_db_objects(struct renter_db *r, renter_object_fn *fn,
 				void *ctx, struct err *e)

@@ -19,6 +19,7 @@ enum renter_stmt {
 	S_ADD_OBJECT,
 	S_SET_OBJECT,
 	S_OBJECT,
+	S_CATALOGUE,
 	S_OBJECTS,
 	S_HELD,
 	S_REMOVE_OBJECT,

@@ -107,23 +107,40 @@ static bool read_object(struct db_stmt *s, struct renter_object *o)
 	return renter_hash_col(s, 1, &o->name);
 }
 
-enum err_code renter_db_object(struct renter_db *r, int64_t object,
-			       struct renter_object *out, struct err *e)
+static enum err_code one_object(struct renter_db *r, struct db_stmt *s,
+				struct renter_object *out, bool *row,
+				struct err *e)
 {
-	struct db_stmt *s = r->s[S_OBJECT];
-	enum err_code code;
-	bool row;
+	enum err_code code = db_step(s, row, e);
 
-	db_bind_int(s, 1, object);
-	code = db_step(s, &row, e);
-	if (code != ERR_NONE)
+	if (code != ERR_NONE || !*row)
 		return code;
-	if (!row)
-		return err_fail(e, ERR_STATE, "no such object");
 	if (!read_object(s, out))
 		code = renter_damaged(r, "an object", e);
 	db_reset(s);
 	return code;
+}
+
+enum err_code renter_db_object(struct renter_db *r, int64_t object,
+			       struct renter_object *out, struct err *e)
+{
+	enum err_code code;
+	bool row;
+
+	db_bind_int(r->s[S_OBJECT], 1, object);
+	code = one_object(r, r->s[S_OBJECT], out, &row, e);
+	if (code == ERR_NONE && !row)
+		code = err_fail(e, ERR_STATE, "no such object");
+	return code;
+}
+
+enum err_code renter_db_catalogue(struct renter_db *r,
+				  struct renter_object *out, struct err *e)
+{
+	bool row;
+
+	*out = (struct renter_object){.id = 0};
+	return one_object(r, r->s[S_CATALOGUE], out, &row, e);
 }
 
 enum err_code renter_db_objects(struct renter_db *r, renter_object_fn *fn,

@@ -479,6 +479,29 @@ static void an_object_is_found_by_its_id(void)
 	renter_db_close(r);
 }
 
+static void the_newest_stored_catalogue_is_found(void)
+{
+	struct renter_db *r = open_db(DB_IN_MEMORY);
+	struct renter_object old = object_with(r, 8, 1), new, got;
+
+	old.state = RENTER_STORED;
+	must(renter_db_set_object(r, &old, NULL), "files are stored");
+	must(renter_db_catalogue(r, &got, NULL), "look");
+	CHECK(got.id == 0, "no catalogue yet");
+	old.catalogue = true;
+	must(renter_db_set_object(r, &old, NULL), "a catalogue is stored");
+	new = object_with(r, 9, 2);
+	new.catalogue = true;
+	must(renter_db_set_object(r, &new, NULL), "and one is being put");
+	must(renter_db_catalogue(r, &got, NULL), "look");
+	CHECK(got.id == old.id && got.segments == 1, "the stored one");
+	new.state = RENTER_STORED;
+	must(renter_db_set_object(r, &new, NULL), "both are stored");
+	must(renter_db_catalogue(r, &got, NULL), "look");
+	CHECK(got.id == new.id &&got.segments == 2, "the newer");
+	renter_db_close(r);
+}
+
 static void what_repairs_cost_is_added_by_day(void)
 {
 	struct renter_db *r = open_db(DB_IN_MEMORY);
@@ -702,6 +725,7 @@ int main(void)
 	a_list_is_adopted();
 	objects_of_others_are_listed_apart();
 	an_object_is_found_by_its_id();
+	the_newest_stored_catalogue_is_found();
 	what_repairs_cost_is_added_by_day();
 	staged_sectors_get_positions_in_order();
 	staged_sectors_are_signed_in_portions();
