@@ -5,6 +5,7 @@
 #include "base/amount.h"
 #include "base/ids.h"
 #include "contracts-abi/abi.h"
+#include "tests/check.h"
 #include "tests/contracts-abi/vectors.h"
 
 #include <stdbool.h>
@@ -43,6 +44,32 @@ static inline struct amount num(uint64_t v)
 static inline bool same(struct amount a, struct amount b)
 {
 	return amount_cmp(a, b) == 0;
+}
+
+/* A call as it is packed, and as ethers packs it. */
+struct call_row {
+	const char *name;
+	void (*put)(struct wr *w);
+	const char *want; /* hex */
+	size_t len;	  /* what its macro says */
+};
+
+static inline void check_calls(const struct call_row *rows, size_t n)
+{
+	static uint8_t got[BIG], want[BIG];
+
+	for (size_t i = 0; i < n; i++) {
+		size_t len = unhex(want, sizeof(want), rows[i].want);
+		struct wr w = wr_into(got, sizeof(got));
+
+		rows[i].put(&w);
+		CHECK(wr_len(&w) == len && memcmp(got, want, len) == 0,
+		      "%s: differs from ethers", rows[i].name);
+		CHECK(len == rows[i].len, "%s: length macro", rows[i].name);
+		w = wr_into(got, len - 1);
+		rows[i].put(&w);
+		CHECK(wr_len(&w) == 0, "%s: fitted one short", rows[i].name);
+	}
 }
 
 struct log_buf {

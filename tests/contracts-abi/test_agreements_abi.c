@@ -128,12 +128,7 @@ static void put_top_up(struct wr *w)
 
 static void calls_are_encoded_as_ethers_does(void)
 {
-	static const struct {
-		const char *name;
-		void (*put)(struct wr *w);
-		const char *want;
-		size_t len;
-	} rows[] = {
+	static const struct call_row rows[] = {
 		{"agreement", put_agreement, VEC_BANK_AGREEMENT,
 		 BANK_AGREEMENT_LEN},
 		{"anchor", put_anchor, VEC_BANK_ANCHOR, BANK_ANCHOR_LEN},
@@ -154,19 +149,7 @@ static void calls_are_encoded_as_ethers_does(void)
 		{"topUp", put_top_up, VEC_BANK_TOP_UP, BANK_TOP_UP_LEN},
 	};
 
-	for (size_t i = 0; i < ROWS(rows); i++) {
-		static uint8_t got[BIG], want[BIG];
-		size_t len = unhex(want, sizeof(want), rows[i].want);
-		struct wr w = wr_into(got, sizeof(got));
-
-		rows[i].put(&w);
-		CHECK(wr_len(&w) == len && memcmp(got, want, len) == 0,
-		      "%s: differs from ethers", rows[i].name);
-		CHECK(len == rows[i].len, "%s: length macro", rows[i].name);
-		w = wr_into(got, len - 1);
-		rows[i].put(&w);
-		CHECK(wr_len(&w) == 0, "%s: fitted one short", rows[i].name);
-	}
+	check_calls(rows, ROWS(rows));
 }
 
 static void what_cannot_be_packed_is_refused(void)

@@ -116,12 +116,7 @@ static void put_mint(struct wr *w)
  * macro tells, and goes bad instead of half written when it does not fit. */
 static void calls_are_encoded_as_ethers_does(void)
 {
-	static const struct {
-		const char *name;
-		void (*put)(struct wr *w);
-		const char *want;
-		size_t len;
-	} rows[] = {
+	static const struct call_row rows[] = {
 		{"cash", put_cash, VEC_BANK_CASH, BANK_CASH_LEN(196)},
 		{"cash, none", put_cash_none, VEC_BANK_CASH_NONE,
 		 BANK_CASH_LEN(0)},
@@ -149,19 +144,7 @@ static void calls_are_encoded_as_ethers_does(void)
 		{"mint", put_mint, VEC_TOKEN_MINT, TEST_TOKEN_MINT_LEN},
 	};
 
-	for (size_t i = 0; i < ROWS(rows); i++) {
-		uint8_t got[BIG], want[BIG];
-		size_t len = unhex(want, sizeof(want), rows[i].want);
-		struct wr w = wr_into(got, sizeof(got));
-
-		rows[i].put(&w);
-		CHECK(wr_len(&w) == len && memcmp(got, want, len) == 0,
-		      "%s: differs from ethers", rows[i].name);
-		CHECK(len == rows[i].len, "%s: length macro", rows[i].name);
-		w = wr_into(got, len - 1);
-		rows[i].put(&w);
-		CHECK(wr_len(&w) == 0, "%s: fitted one short", rows[i].name);
-	}
+	check_calls(rows, ROWS(rows));
 }
 
 static void a_promise_of_more_than_112_bits_is_refused(void)
