@@ -35,22 +35,6 @@ static int64_t unix_now(void)
 	return (int64_t)time(NULL);
 }
 
-/* All leaves are alike, so a level's nodes are too. */
-static void alike(uint8_t leaf[AGREEMENT_LEAF], struct hash32 path[11],
-		  struct hash32 *root, uint8_t fill)
-{
-	uint8_t two[64];
-
-	memset(leaf, fill, AGREEMENT_LEAF);
-	sha256_once(root->bytes, leaf, AGREEMENT_LEAF);
-	for (int i = 0; i < 11; i++) {
-		path[i] = *root;
-		memcpy(two, root->bytes, 32);
-		memcpy(two + 32, root->bytes, 32);
-		sha256_once(root->bytes, two, sizeof(two));
-	}
-}
-
 /* ---- the node that the prover sees */
 
 static void each(void *ctx, prover_each_fn *fn, void *fn_ctx)

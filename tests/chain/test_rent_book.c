@@ -161,22 +161,6 @@ static void both_sign(struct farm *f)
 	f->deal.host = sig64_pack(&sig);
 }
 
-/* All leaves are alike, so a level's nodes are too. */
-static void alike(uint8_t leaf[AGREEMENT_LEAF], struct hash32 path[11],
-		  struct hash32 *root)
-{
-	uint8_t two[64];
-
-	memset(leaf, 0x5a, AGREEMENT_LEAF);
-	sha256_once(root->bytes, leaf, AGREEMENT_LEAF);
-	for (int i = 0; i < 11; i++) {
-		path[i] = *root;
-		memcpy(two, root->bytes, 32);
-		memcpy(two + 32, root->bytes, 32);
-		sha256_once(root->bytes, two, sizeof(two));
-	}
-}
-
 static void prove(struct farm *f, uint64_t paid)
 {
 	uint8_t leaf[AGREEMENT_LEAF], packed[BANK_PROOF_LEN(11)];
@@ -188,7 +172,7 @@ static void prove(struct farm *f, uint64_t paid)
 			       .path = path[0].bytes,
 			       .nodes = 11};
 
-	alike(leaf, path, &root);
+	alike(leaf, path, &root, 0x5a);
 	bank_put_proof(&w, &p);
 	settle_prove(f->host.s, &f->deal.a.host, packed, wr_len(&w), NULL,
 		     on_done, &f->host);
@@ -232,7 +216,7 @@ static void the_host_opens_what_both_signed(struct farm *f)
 				.fund = amount_from_u64(100),
 				.collateral = amount_from_u64(60),
 				.penalty = amount_from_u64(20)};
-	alike(leaf, path, &a->root);
+	alike(leaf, path, &a->root, 0x5a);
 	a->start = a->through = (uint32_t)(block(f) / PERIOD) + 2;
 	a->end = a->start + SPANS;
 	f->lease = (struct book_lease){a->renter, a->host, 0};

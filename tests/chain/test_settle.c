@@ -375,23 +375,6 @@ static void reserves_and_withdrawals(struct shop *sh)
 
 /* ---- an agreement: this node rents from payer 7 */
 
-/* All leaves are alike, so a level's nodes are too: the path of any leaf is one
- * node of each level. */
-static void alike(uint8_t leaf[AGREEMENT_LEAF], struct hash32 path[11],
-		  struct hash32 *root)
-{
-	uint8_t two[64];
-
-	memset(leaf, 0x5a, AGREEMENT_LEAF);
-	sha256_once(root->bytes, leaf, AGREEMENT_LEAF);
-	for (int i = 0; i < 11; i++) {
-		path[i] = *root;
-		memcpy(two, root->bytes, 32);
-		memcpy(two + 32, root->bytes, 32);
-		sha256_once(root->bytes, two, sizeof(two));
-	}
-}
-
 static struct chain_answer ask_one(struct shop *sh, struct chain_ask ask)
 {
 	ask.c = sh->t.bank;
@@ -438,7 +421,7 @@ static void prove_one(struct shop *sh, const struct settle_signed *v)
 			       .path = path[0].bytes,
 			       .nodes = 11};
 
-	alike(leaf, path, &root);
+	alike(leaf, path, &root, 0x5a);
 	bank_put_proof(&w, &p);
 	expect(sh, -1);
 	settle_prove(sh->s, &v->a.host, packed, wr_len(&w), on_step, on_done,
@@ -464,7 +447,7 @@ static void an_agreement_is_opened_proved_and_closed(struct shop *sh)
 	struct bank_listed listed;
 	struct rd r;
 
-	alike(leaf, path, &v.a.root);
+	alike(leaf, path, &v.a.root, 0x5a);
 	(void)ask_one(sh, (struct chain_ask){.what = CHAIN_ASK_PERIOD});
 	v.a.start = v.a.through = (uint32_t)(sh->t.r.at.block / 20) + 2;
 	v.a.end = v.a.start + 3;

@@ -3,6 +3,7 @@
 #define TESTS_CHAIN_TOWN_H
 
 #include "base/eip712.h"
+#include "base/hash.h"
 #include "contracts-abi/bank.h"
 #include "contracts-abi/bank_abi.h"
 #include "contracts-abi/token_abi.h"
@@ -22,6 +23,23 @@ struct town {
 	struct got_tx g;
 	struct got_read r;
 };
+
+/* A sector whose leaves are alike, so that a level's nodes are too: the path of
+ * any leaf is one node of each level. */
+ANVIL_FN void alike(uint8_t leaf[AGREEMENT_LEAF], struct hash32 path[11],
+		    struct hash32 *root, uint8_t fill)
+{
+	uint8_t two[64];
+
+	memset(leaf, fill, AGREEMENT_LEAF);
+	sha256_once(root->bytes, leaf, AGREEMENT_LEAF);
+	for (int i = 0; i < 11; i++) {
+		path[i] = *root;
+		memcpy(two, root->bytes, 32);
+		memcpy(two + 32, root->bytes, 32);
+		sha256_once(root->bytes, two, sizeof(two));
+	}
+}
 
 /* One transaction of each payer, all in one HTTP body; anvil signs for them. */
 ANVIL_FN void for_payers(struct town *t, const struct address *where,
