@@ -1,15 +1,12 @@
 #include "ledger/book_sum.h"
-#include "tests/check.h"
+#include "tests/ledger/book_rig.h"
 #include "tests/ledger/scratch.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define NOW INT64_C(1800000000)
 #define DAY INT64_C(86400)
-
-static const struct address me = {{0xee}};
 
 static struct address who(uint8_t n)
 {
@@ -20,42 +17,12 @@ static struct address who(uint8_t n)
 	return a;
 }
 
-static struct amount n(uint64_t v)
-{
-	return amount_from_u64(v);
-}
-
 static struct receipt signed_by(struct address payer, uint64_t amount)
 {
 	struct receipt r = {.payer = payer, .amount = n(amount)};
 
 	memset(r.sig, (int)(amount % 251), sizeof(r.sig));
 	return r;
-}
-
-static struct book *fresh(void)
-{
-	struct book *b = NULL;
-	struct err e = {0};
-
-	CHECK(book_open(&b, ":memory:", &me, &e) == ERR_NONE, "%s", e.msg);
-	return b;
-}
-
-static void tell(void *ctx, const char *what)
-{
-	(void)fprintf(stderr, "  finding in %s: %s\n", (const char *)ctx, what);
-}
-
-static void expect_sound(struct book *b, const char *name)
-{
-	unsigned findings = 99;
-	struct err e = {0};
-
-	CHECK(book_check(b, tell, (void *)(uintptr_t)name, &findings, &e) ==
-		      ERR_NONE,
-	      "%s: %s", name, e.msg);
-	CHECK(findings == 0, "%s: %u findings", name, findings);
 }
 
 static uint64_t low(struct amount a)
@@ -552,8 +519,9 @@ static void the_book_is_held_against_the_chain(void)
 	CHECK(take(b, 1, 400, NOW) == ERR_NONE, "take");
 	CHECK(book_facts_in(b, &a, &f, BOOK_TO_BANK, NOW, NULL) == ERR_NONE,
 	      "facts");
-	CHECK(book_check_chain(b, &chain, tell, (void *)(uintptr_t) "chain",
-			       &findings, NULL) == ERR_NONE &&
+	CHECK(book_check_chain(b, &chain, tell_finding,
+			       (void *)(uintptr_t) "chain", &findings,
+			       NULL) == ERR_NONE &&
 		      findings == 0,
 	      "%u findings", findings);
 	pair.facts.paid = n(401);

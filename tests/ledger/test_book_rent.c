@@ -1,45 +1,12 @@
 /* The book of an account that rents: what final state says of agreements, and
  * what that does to its money. */
 #include "ledger/book_sum.h"
-#include "tests/check.h"
+#include "tests/ledger/book_rig.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define NOW INT64_C(1800000000)
-
-static const struct address me = {{0xee}};
 static const struct address other = {{0xaa}};
-
-static struct amount n(uint64_t v)
-{
-	return amount_from_u64(v);
-}
-
-static struct book *fresh(void)
-{
-	struct book *b = NULL;
-	struct err e = {0};
-
-	CHECK(book_open(&b, ":memory:", &me, &e) == ERR_NONE, "%s", e.msg);
-	return b;
-}
-
-static void tell(void *ctx, const char *what)
-{
-	(void)fprintf(stderr, "  finding in %s: %s\n", (const char *)ctx, what);
-}
-
-static unsigned findings_of(struct book *b, const char *name)
-{
-	unsigned findings = 99;
-	struct err e = {0};
-
-	CHECK(book_check(b, tell, (void *)(uintptr_t)name, &findings, &e) ==
-		      ERR_NONE,
-	      "%s: %s", name, e.msg);
-	return findings;
-}
 
 /* Ten spans of two periods: one miss costs nothing. */
 static struct bank_agreement opened(uint64_t fund, uint64_t collateral)
@@ -95,7 +62,7 @@ static void expect(struct book *b, const char *name, struct want w)
 	CHECK(amount_cmp(t.rent_earned, n(w.rent_earned)) == 0,
 	      "%s: rent earned", name);
 	CHECK(amount_cmp(t.burnt, n(w.burnt)) == 0, "%s: burnt", name);
-	CHECK(findings_of(b, name) == 0, "%s: the book has faults", name);
+	expect_sound(b, name);
 }
 
 /* A book with 1,000 in the bank. */
@@ -649,7 +616,7 @@ static void the_check_finds_what_was_spoilt(void)
 
 		v.earned = n(10);
 		CHECK(say(b, hosting(0), &v, 5) == ERR_NONE, "facts");
-		CHECK(findings_of(b, names[i]) == 0, "%s: before", names[i]);
+		expect_sound(b, names[i]);
 		CHECK(spoil(b, i) == ERR_NONE, "%s: spoil", names[i]);
 		CHECK(book_check(b, NULL, NULL, &findings, NULL) == ERR_NONE &&
 			      findings > 0,
@@ -672,7 +639,7 @@ static void rent_that_is_booked_for_another_is_found(void)
 		v.earned = n(10 + (uint64_t)i);
 		CHECK(say(b, leases[i], &v, 5) == ERR_NONE, "facts");
 	}
-	CHECK(findings_of(b, "two renters") == 0, "before");
+	expect_sound(b, "two renters");
 	for (int i = 0; i < 2; i++) {
 		struct book_agreement row = {.lease = leases[i]};
 
