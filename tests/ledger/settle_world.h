@@ -196,4 +196,18 @@ FAKE_FN void books_agree(struct world *w, const char *when)
 	      w->what);
 }
 
+/* Killed after so many answers; then all that was begun ends. */
+FAKE_FN void kill_after_answers(struct world *w, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (!model_answer(&w->m))
+			turn(w);
+	kill_and_restart(w);
+	for (int i = 0; i < 3000 && settle_pending(w->s, 0); i++)
+		if (!model_answer(&w->m))
+			turn(w);
+	CHECK(!settle_pending(w->s, 0), "pending, killed after %u", n);
+	books_agree(w, "after the kill");
+}
+
 #endif

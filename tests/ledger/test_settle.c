@@ -462,15 +462,7 @@ static void killed_anywhere_the_book_agrees_with_the_chain(void)
 			       on_done, &w);
 		settle_withdraw(w.s, amount_from_u64(300), &w.cfg.me, on_step,
 				on_done, &w);
-		for (uint32_t i = 0; i < kill_after; i++)
-			if (!model_answer(&w.m))
-				turn(&w);
-		kill_and_restart(&w);
-		for (int i = 0; i < 3000 && settle_pending(w.s, 0); i++)
-			if (!model_answer(&w.m))
-				turn(&w);
-		CHECK(!settle_pending(w.s, 0), "round %d: pending", round);
-		books_agree(&w, "after the kill");
+		kill_after_answers(&w, kill_after);
 		total = w.m.accounts[0].wallet + w.m.accounts[0].free;
 		for (size_t i = 1; i < w.m.n_accounts; i++)
 			total -= w.m.accounts[i].paid_in;

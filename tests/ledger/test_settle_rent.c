@@ -351,15 +351,7 @@ static void killed_anywhere_the_book_agrees_with_the_chain(void)
 		settle_top_up(w.s, &l, amount_from_u64(50), on_step, on_done,
 			      &w);
 		settle_close(w.s, &l, on_step, on_done, &w);
-		for (uint32_t i = 0; i < kill_after; i++)
-			if (!model_answer(&w.m))
-				turn(&w);
-		kill_and_restart(&w);
-		for (int i = 0; i < 3000 && settle_pending(w.s, 0); i++)
-			if (!model_answer(&w.m))
-				turn(&w);
-		CHECK(!settle_pending(w.s, 0), "round %d: pending", round);
-		books_agree(&w, "after the kill");
+		kill_after_answers(&w, kill_after);
 		CHECK(!unexplained(&w), "round %d: an unexplained entry",
 		      round);
 		for (size_t i = 0; i < 3; i++)
