@@ -20,9 +20,7 @@ static void clear(struct repair *r)
 		repair_segment_free(s);
 	}
 	placement_free(r->fetch.part);
-	free(r->hosts);
-	free(r->slots);
-	free(r->pool);
+	sending_clear(&r->sending);
 	sodium_memzero(r, sizeof(*r));
 	free(r);
 }
@@ -80,6 +78,14 @@ static enum err_code check_cfg(const struct repair_cfg *cfg, struct err *e)
 enum err_code repair_start(struct repair **out, const struct repair_cfg *cfg,
 			   int64_t now_ms, struct err *e)
 {
+	/* our own line was heard on by reads, and who repairs does so again */
+	const struct sending_cfg sending = {.placing = cfg->placing,
+					    .log = cfg->log,
+					    .name = "repair",
+					    .ctx = cfg->ctx,
+					    .put = cfg->ops->put_sector,
+					    .cancel = cfg->ops->put_cancel,
+					    .did = cfg->ops->put_did};
 	enum err_code code = check_cfg(cfg, e);
 	struct repair *r;
 
@@ -92,15 +98,11 @@ enum err_code repair_start(struct repair **out, const struct repair_cfg *cfg,
 	r->cfg = *cfg;
 	r->k = cfg->placement->k;
 	r->n = cfg->placement->n;
-	r->slots_n = cfg->slots ? cfg->slots : UPLOAD_SLOTS;
-	r->now_ms = now_ms;
 	atomic_init(&r->stop, false);
-	r->pool = malloc((size_t)r->slots_n * SECTOR_LEN);
-	r->slots = calloc(r->slots_n, sizeof(*r->slots));
-	r->hosts = calloc(PLACING_HOSTS_MAX, sizeof(*r->hosts));
-	if (!r->pool || !r->slots || !r->hosts) {
+	code = sending_init(&r->sending, &sending, cfg->slots, now_ms, e);
+	if (code != ERR_NONE) {
 		clear(r);
-		return err_fail(e, ERR_NOMEM, "repair: no memory");
+		return code;
 	}
 	*out = r;
 	repair_wake(r); /* so that no op is called from inside */
@@ -111,7 +113,7 @@ void repair_free(struct repair *r)
 {
 	if (!r)
 		return;
-	repair_cancel_all(r);
+	sending_cancel_all(&r->sending);
 	r->ended = true;
 	atomic_store(&r->stop, true);
 	repair_fetch_stop(r);
@@ -121,7 +123,7 @@ void repair_free(struct repair *r)
 
 static void end(struct repair *r, const struct err *why)
 {
-	repair_cancel_all(r);
+	sending_cancel_all(&r->sending);
 	r->ended = true;
 	atomic_store(&r->stop, true);
 	repair_fetch_stop(r);
@@ -160,8 +162,8 @@ static unsigned free_slots(const struct repair *r)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < r->slots_n; i++)
-		n += r->slots[i].state == SLOT_FREE;
+	for (unsigned i = 0; i < r->sending.slots_n; i++)
+		n += r->sending.slots[i].state == SLOT_FREE;
 	return n;
 }
 
@@ -191,8 +193,8 @@ static void fetch_next(struct repair *r)
 	if (!s)
 		return;
 	count = repair_seated(r, s);
-	if (count > r->slots_n)
-		count = r->slots_n;
+	if (count > r->sending.slots_n)
+		count = r->sending.slots_n;
 	if (free_slots(r) >= count)
 		repair_fetch_begin(r, s, count);
 }
@@ -212,11 +214,11 @@ static void end_well(struct repair *r)
 
 static bool anything_seated(const struct repair *r)
 {
-	for (unsigned i = 0; i < r->slots_n; i++) {
-		const struct repair_slot *s = &r->slots[i];
+	for (unsigned i = 0; i < r->sending.slots_n; i++) {
+		const struct sending_slot *s = &r->sending.slots[i];
 
 		if ((s->state == SLOT_READY || s->state == SLOT_SENT) &&
-		    s->segment->seat[s->row] != PLACING_NONE)
+		    *s->seat != PLACING_NONE)
 			return true;
 	}
 	return false;
@@ -253,7 +255,7 @@ void repair_pump(struct repair *r)
 	     s = s->next)
 		repair_seat(r, s);
 	if (!r->ended)
-		repair_send(r);
+		sending_go(&r->sending);
 	if (!r->ended && r->fetch.state == FETCH_NONE)
 		fetch_next(r);
 	if (r->ended)
@@ -269,7 +271,7 @@ void repair_pump(struct repair *r)
 
 void repair_hosts_changed(struct repair *r, int64_t now_ms)
 {
-	r->now_ms = now_ms;
+	r->sending.now_ms = now_ms;
 	r->starved = false;
 	for (struct repair_segment *s = r->segments; s; s = s->next)
 		s->stuck = false;
@@ -280,10 +282,10 @@ void repair_tick(struct repair *r, int64_t now_ms)
 {
 	if (r->ended)
 		return;
-	r->now_ms = now_ms;
+	r->sending.now_ms = now_ms;
 	if (r->fetch.state == FETCH_ON)
 		download_tick(r->fetch.download, now_ms);
-	repair_check_times(r);
+	sending_check_times(&r->sending);
 	repair_pump(r);
 }
 
@@ -293,7 +295,7 @@ int64_t repair_next_ms(const struct repair *r)
 
 	if (r->ended)
 		return INT64_MAX;
-	next = repair_send_next_ms(r);
+	next = sending_next_ms(&r->sending);
 	if (r->fetch.state == FETCH_ON)
 		reads = download_next_ms(r->fetch.download);
 	return reads < next ? reads : next;

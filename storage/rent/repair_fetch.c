@@ -81,13 +81,13 @@ static enum err_code on_solved(void *ctx, struct segment *s, uint32_t segment,
 
 	(void)segment; /* it is the only one of its placement */
 	for (unsigned i = 0; i < f->count && code == ERR_NONE; i++) {
-		const struct repair_slot *slot = &r->slots[f->slots[i]];
+		const struct sending_slot *slot =
+			&r->sending.slots[f->slots[i]];
 
 		if (atomic_load(&r->stop))
 			return err_fail(e, ERR_STATE, "cancelled");
 		code = segment_sectors(s, slot->row, 1,
-				       r->pool +
-					       (size_t)f->slots[i] * SECTOR_LEN,
+				       sending_sector(&r->sending, f->slots[i]),
 				       &root, &f->err);
 		if (code == ERR_NONE &&
 		    memcmp(&root, &slot->root, sizeof(root)) != 0)
@@ -165,19 +165,15 @@ static void take_slots(struct repair *r, struct repair_segment *s,
 	unsigned row = 0;
 
 	f->count = 0;
-	for (unsigned i = 0; i < r->slots_n && f->count < count; i++) {
-		struct repair_slot *slot = &r->slots[i];
+	for (unsigned i = 0; i < r->sending.slots_n && f->count < count; i++) {
+		struct sending_slot *slot = &r->sending.slots[i];
 
 		if (slot->state != SLOT_FREE)
 			continue;
 		while (s->at[row] != ROW_WANTED || s->seat[row] == PLACING_NONE)
 			row++;
-		*slot = (struct repair_slot){
-			.state = SLOT_MAKING,
-			.row = (uint16_t)row,
-			.generation = slot->generation,
-			.segment = s,
-			.root = repair_row(r, s->index, row)->root};
+		sending_fill(&r->sending, i, s, (uint16_t)row, &s->seat[row]);
+		slot->root = repair_row(r, s->index, row)->root;
 		s->at[row] = ROW_SLOT;
 		s->wanted--;
 		s->made++;
@@ -205,7 +201,8 @@ void repair_fetch_begin(struct repair *r, struct repair_segment *s,
 		take_slots(r, s, count);
 		cfg.placement = r->fetch.part;
 		r->fetch.state = FETCH_ON;
-		code = download_start(&r->fetch.download, &cfg, r->now_ms, &e);
+		code = download_start(&r->fetch.download, &cfg,
+				      r->sending.now_ms, &e);
 		if (code != ERR_NONE)
 			r->fetch.state = FETCH_OVER;
 	}
@@ -231,7 +228,7 @@ static void settle(struct repair *r)
 	placement_free(f->part);
 	f->part = NULL;
 	for (unsigned i = 0; i < f->count; i++) {
-		struct repair_slot *slot = &r->slots[f->slots[i]];
+		struct sending_slot *slot = &r->sending.slots[f->slots[i]];
 
 		slot->state = good ? SLOT_READY : SLOT_FREE;
 		if (good)
@@ -269,7 +266,7 @@ void repair_on_read(struct repair *r, uint64_t cookie, int64_t now_ms)
 {
 	if (!is_current(r, cookie))
 		return;
-	r->now_ms = now_ms;
+	r->sending.now_ms = now_ms;
 	download_on_read(r->fetch.download, cookie & COOKIE_MASK, now_ms);
 	repair_pump(r);
 }
@@ -279,7 +276,7 @@ void repair_on_failed(struct repair *r, uint64_t cookie, enum download_no no,
 {
 	if (!is_current(r, cookie))
 		return;
-	r->now_ms = now_ms;
+	r->sending.now_ms = now_ms;
 	download_on_failed(r->fetch.download, cookie & COOKIE_MASK, no, why,
 			   now_ms);
 	repair_pump(r);

@@ -3,6 +3,7 @@
 #define STORAGE_RENT_REPAIR_INT_H
 
 #include "storage/rent/repair.h"
+#include "storage/rent/sending.h"
 
 #include <stdatomic.h>
 
@@ -28,24 +29,6 @@ struct repair_segment {
 	uint16_t *taken;	 /* second places of rows */
 	uint16_t *barred;	 /* lost ones; the same memory */
 	unsigned taken_n, barred_n;
-};
-
-enum slot_state { SLOT_FREE, SLOT_MAKING, SLOT_READY, SLOT_SENT };
-
-struct repair_slot {
-	enum slot_state state;
-	uint16_t row;
-	uint32_t generation; /* of its cookie */
-	struct repair_segment *segment;
-	struct hash32 root; /* as the placement has it */
-	int64_t sent_ms, moved_ms;
-};
-
-struct repair_host {	/* all zero: nothing known */
-	unsigned sent;	/* sectors on their way */
-	unsigned tries; /* gone, one after another */
-	bool parked;
-	int64_t not_before_ms;
 };
 
 enum fetch_state {
@@ -74,38 +57,26 @@ struct repair_fetch {
 
 struct repair {
 	struct repair_cfg cfg;
-	unsigned k, n, slots_n;
+	unsigned k, n;
 	bool ended, dead;
 	atomic_bool stop; /* the worker leaves early */
 	struct work_job wake;
 	bool waking;
 	struct repair_fetch fetch;
-	uint8_t *pool;
-	struct repair_slot *slots;
-	struct repair_host *hosts;	 /* by number in the placing */
+	struct sending sending;
 	struct repair_segment *segments; /* with something left, oldest first */
 	uint32_t next;			 /* to be looked at */
 	uint8_t mute[PLACEMENT_HOSTS_MAX / 8]; /* gave up or lied on reads */
-	uint64_t acks;
-	int64_t last_ack_ms;
-	int64_t mean_ms; /* of acknowledging a sector; 0: not known */
 	bool starved;
 	bool lost;
 	struct download_loss loss;
 	struct repair_progress progress;
-	int64_t now_ms;
 };
 
 static inline const struct placement_row *
 repair_row(const struct repair *r, uint32_t segment, unsigned row)
 {
 	return &r->cfg.placement->rows[(size_t)segment * r->n + row];
-}
-
-static inline const struct address *repair_address(const struct repair *r,
-						   uint16_t host)
-{
-	return &placing_get(r->cfg.placing, host)->address;
 }
 
 /* repair.c */
@@ -138,11 +109,5 @@ static inline bool repair_fetch_idle(const struct repair *r)
 {
 	return r->fetch.state == FETCH_NONE || r->fetch.state == FETCH_OVER;
 }
-
-/* repair_send.c: slots and hosts */
-void repair_send(struct repair *r);
-void repair_cancel_all(struct repair *r);
-void repair_check_times(struct repair *r);
-int64_t repair_send_next_ms(const struct repair *r);
 
 #endif

@@ -27,20 +27,25 @@ static enum err_code check_cfg(const struct upload_cfg *cfg, struct err *e)
 	return placing_check(cfg->placing, e);
 }
 
-static enum err_code make_room(struct upload *u, struct err *e)
+static enum err_code make_room(struct upload *u, int64_t now_ms, struct err *e)
 {
+	const struct sending_cfg sending = {.placing = u->cfg.placing,
+					    .log = u->cfg.log,
+					    .name = "upload",
+					    .doubts_line = true,
+					    .ctx = u->cfg.ctx,
+					    .put = u->cfg.ops->put_sector,
+					    .cancel = u->cfg.ops->put_cancel,
+					    .did = u->cfg.ops->host_did};
 	enum err_code code =
 		segment_new(&u->segment, u->k, u->n, SECTOR_LEN, e);
 
 	if (code != ERR_NONE)
 		return code;
-	u->pool = malloc((size_t)u->slots_n * SECTOR_LEN);
-	u->slots = calloc(u->slots_n, sizeof(*u->slots));
-	u->hosts = calloc(PLACING_HOSTS_MAX, sizeof(*u->hosts));
 	u->chunk = malloc(UPLOAD_CHUNK);
-	if (!u->pool || !u->slots || !u->hosts || !u->chunk)
+	if (!u->chunk)
 		return err_fail(e, ERR_NOMEM, "upload: no memory");
-	return ERR_NONE;
+	return sending_init(&u->sending, &sending, u->cfg.slots, now_ms, e);
 }
 
 static void clear(struct upload *u)
@@ -53,9 +58,7 @@ static void clear(struct upload *u)
 	}
 	segment_free(u->segment);
 	free(u->chunk);
-	free(u->hosts);
-	free(u->slots);
-	free(u->pool);
+	sending_clear(&u->sending);
 	sodium_memzero(u, sizeof(*u));
 	free(u);
 }
@@ -85,10 +88,8 @@ enum err_code upload_start(struct upload **out, const struct upload_cfg *cfg,
 	u->object = cfg->object;
 	u->k = cfg->object.k;
 	u->n = cfg->object.n;
-	u->slots_n = cfg->slots ? cfg->slots : UPLOAD_SLOTS;
-	u->now_ms = now_ms;
 	atomic_init(&u->stop, false);
-	code = make_room(u, e);
+	code = make_room(u, now_ms, e);
 	if (code != ERR_NONE) {
 		clear(u);
 		return code;
@@ -102,7 +103,7 @@ void upload_free(struct upload *u)
 {
 	if (!u)
 		return;
-	upload_cancel_all(u);
+	sending_cancel_all(&u->sending);
 	u->phase = UP_ENDED;
 	u->dead = true;
 	atomic_store(&u->stop, true);
@@ -117,7 +118,7 @@ const struct renter_object *upload_object(const struct upload *u)
 
 static void end(struct upload *u, const struct err *why)
 {
-	upload_cancel_all(u);
+	sending_cancel_all(&u->sending);
 	u->phase = UP_ENDED;
 	u->cfg.ops->ended(u->cfg.ctx, why);
 }
@@ -308,7 +309,7 @@ static void make_done(struct work_job *job)
 	if (job_over(u))
 		return;
 	for (unsigned i = 0; i < u->job.count; i++) {
-		struct upload_slot *slot = &u->slots[u->job.slot + i];
+		struct sending_slot *slot = &u->sending.slots[u->job.slot + i];
 
 		slot->state = SLOT_READY;
 		slot->root = u->job.roots[i];
@@ -389,7 +390,7 @@ void upload_pump(struct upload *u)
 	if (u->phase == UP_ENDED)
 		return;
 	upload_seat(u);
-	upload_send(u);
+	sending_go(&u->sending);
 	step(u);
 }
 
@@ -412,7 +413,7 @@ void upload_committed(struct upload *u, int64_t now_ms)
 
 	if (u->phase == UP_ENDED)
 		return;
-	u->now_ms = now_ms;
+	u->sending.now_ms = now_ms;
 	while (*at) {
 		struct upload_segment *s = *at;
 
@@ -437,7 +438,7 @@ void upload_committed(struct upload *u, int64_t now_ms)
 
 void upload_hosts_changed(struct upload *u, int64_t now_ms)
 {
-	u->now_ms = now_ms;
+	u->sending.now_ms = now_ms;
 	u->starved = false;
 	upload_pump(u);
 }
@@ -446,7 +447,7 @@ void upload_tick(struct upload *u, int64_t now_ms)
 {
 	if (u->phase == UP_ENDED)
 		return;
-	u->now_ms = now_ms;
-	upload_check_times(u);
+	u->sending.now_ms = now_ms;
+	sending_check_times(&u->sending);
 	upload_pump(u);
 }

@@ -3,6 +3,7 @@
 #define STORAGE_RENT_UPLOAD_INT_H
 
 #include "storage/object/segment.h"
+#include "storage/rent/sending.h"
 #include "storage/rent/upload.h"
 
 #include <stdatomic.h>
@@ -25,25 +26,6 @@ struct upload_segment {
 	unsigned wanted; /* AT_WANTED */
 	uint8_t at[SHARDS_MAX];
 	uint16_t seat[SHARDS_MAX]; /* hosts by their number in the placing */
-};
-
-enum slot_state { SLOT_FREE, SLOT_MAKING, SLOT_READY, SLOT_SENT };
-
-struct upload_slot {
-	enum slot_state state;
-	uint16_t shard;
-	uint32_t generation; /* of its cookie */
-	struct upload_segment *segment;
-	struct hash32 root;
-	int64_t sent_ms, moved_ms;
-};
-
-struct upload_host {	/* all zero: nothing known */
-	unsigned sent;	/* sectors on their way */
-	unsigned tries; /* gone, one after another */
-	bool parked;
-	int64_t not_before_ms;
-	uint64_t acks_then; /* of all hosts, when it was first gone */
 };
 
 enum upload_phase {
@@ -81,16 +63,13 @@ struct upload_job {
 struct upload {
 	struct upload_cfg cfg;
 	struct renter_object object;
-	unsigned k, n, slots_n;
+	unsigned k, n;
 	enum upload_phase phase;
 	bool dead;
 	atomic_bool stop; /* the worker leaves early */
 	struct upload_job job;
-	struct segment *segment; /* the ciphertext */
-	uint8_t *pool;		 /* slots_n sectors */
-	uint8_t *chunk;		 /* of the stream */
-	struct upload_slot *slots;
-	struct upload_host *hosts;	 /* by number in the placing */
+	struct segment *segment;	 /* the ciphertext */
+	uint8_t *chunk;			 /* of the stream */
 	struct upload_segment *segments; /* with something left, oldest first */
 	struct upload_segment *current;	 /* whose ciphertext it is */
 	/* the segment that is being read */
@@ -101,42 +80,20 @@ struct upload {
 	bool stream_over;
 	bool tail_done; /* it is in a segment, or there is none */
 	uint64_t off;
-	/* hosts */
-	uint64_t acks;
-	int64_t last_ack_ms;
-	int64_t mean_ms;  /* of acknowledging a sector; 0: not known */
-	int64_t probe_ms; /* until then none is given up on suspicion */
+	struct sending sending;
 	bool starved;
 	struct upload_progress progress;
-	int64_t now_ms;
 };
 
 /* upload_job.c: worker jobs; the second half runs on the loop. */
 void upload_read_job(struct upload *u, void (*done)(struct work_job *job));
 void upload_make_job(struct upload *u, void (*done)(struct work_job *job));
 
-/* upload_send.c: slots and hosts */
+/* upload_send.c: hosts for what is made */
 void upload_seat(struct upload *u);
-void upload_send(struct upload *u);
-void upload_cancel_all(struct upload *u);
-void upload_check_times(struct upload *u);
 
 /* upload.c */
 void upload_fail(struct upload *u, const struct err *why);
 void upload_pump(struct upload *u);
-
-static inline const struct address *upload_address(const struct upload *u,
-						   uint16_t host)
-{
-	return &placing_get(u->cfg.placing, host)->address;
-}
-
-static inline void upload_did(struct upload *u, uint16_t host,
-			      enum upload_deed deed, int64_t ms)
-{
-	if (u->cfg.ops->host_did)
-		u->cfg.ops->host_did(u->cfg.ctx, upload_address(u, host), deed,
-				     ms < 0 ? 0 : (uint32_t)ms);
-}
 
 #endif

@@ -141,7 +141,7 @@ static void make_run(struct work_job *job)
 	struct upload_job *j = &u->job;
 
 	j->code = segment_sectors(u->segment, j->shard, j->count,
-				  u->pool + (size_t)j->slot * SECTOR_LEN,
+				  sending_sector(&u->sending, j->slot),
 				  j->roots, &j->err);
 }
 
@@ -151,8 +151,8 @@ static unsigned free_slots(const struct upload *u, unsigned want,
 {
 	unsigned best = 0, run = 0;
 
-	for (unsigned i = 0; i < u->slots_n && best < want; i++) {
-		run = u->slots[i].state == SLOT_FREE ? run + 1 : 0;
+	for (unsigned i = 0; i < u->sending.slots_n && best < want; i++) {
+		run = u->sending.slots[i].state == SLOT_FREE ? run + 1 : 0;
 		if (run > best) {
 			best = run;
 			*first = i + 1 - run;
@@ -175,14 +175,8 @@ void upload_make_job(struct upload *u, void (*done)(struct work_job *job))
 	if (count == 0)
 		return;
 	for (unsigned i = 0; i < count; i++) {
-		struct upload_slot *slot = &u->slots[first + i];
-
-		*slot = (struct upload_slot){
-			.state = SLOT_MAKING,
-			.shard = (uint16_t)(shard + i),
-			.generation = slot->generation,
-			.segment = s,
-		};
+		sending_fill(&u->sending, first + i, s, (uint16_t)(shard + i),
+			     &s->seat[shard + i]);
 		s->at[shard + i] = AT_SLOT;
 		s->wanted--;
 	}
