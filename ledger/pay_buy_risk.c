@@ -14,15 +14,18 @@ static bool first_of_pair(const struct pay_session *s)
 	return q == s;
 }
 
-/* Sectors go to dozens of hosts at a time, most of them new; to wait for one
- * another would look like slow hosts. What is at risk with each is the bringing
- * of one sector, beside a step of bytes. */
+/* Sectors go to dozens of hosts at a time, most of them new, and so do the
+ * periods of what lies there; to wait for one another would look like slow
+ * hosts. What is at risk with each is one due, beside a step of bytes. */
 static bool is_one_due(const struct pay_session *s, struct amount risk)
 {
+	const struct amount due = amount_max(
+		s->buy.dues.one, amount_min(s->buy.single, s->buy.due));
+
 	return s->renting &&
-	       amount_cmp(risk, amount_add_cap(s->buy.dues.one,
-					       pay_cost_up(s->bid,
-							   PAY_STEP_MIN))) <= 0;
+	       amount_cmp(risk,
+			  amount_add_cap(
+				  due, pay_cost_up(s->bid, PAY_STEP_MIN))) <= 0;
 }
 
 bool pay_buy_may_risk(const struct pay_session *s, struct amount delta)

@@ -328,6 +328,31 @@ static void a_large_due_takes_several_receipts(void)
 	sim_free(sim);
 }
 
+/* Hosts that bring sectors for nothing have no history when a first period is
+ * to be paid; none of them waits for another's answer. */
+static void first_periods_are_paid_side_by_side(void)
+{
+	struct sim *sim = sim_new();
+	struct sim_node *renter = sim_node(sim, &renter_cfg);
+	struct pay_job *job = sim_job(renter, 1, 1024, 10000);
+	const struct sim_link_config cfg = {.renting = true,
+					    .sectors = 1,
+					    .window = 1,
+					    .due = TOKEN,
+					    .free_sectors = true,
+					    .latency_ms = 2000};
+	struct sim_link *l[8];
+
+	for (size_t i = 0; i < ROWS(l); i++)
+		l[i] = sim_connect(sim, renter, job, sim_node(sim, &host_cfg),
+				   &cfg);
+	sim_run(sim, 20000);
+	for (size_t i = 0; i < ROWS(l); i++)
+		EXPECT(sim_stored(l[i]) == 1, "host %zu was not paid", i);
+	sim_check_books(sim);
+	sim_free(sim);
+}
+
 /* Whole dues or nothing, whatever ends first. */
 static void what_ends_first_ends_it(void)
 {
@@ -385,6 +410,7 @@ int main(void)
 	lost_bytes_hold_nothing_back(UINT64_C(16) << 10);
 	lost_bytes_hold_nothing_back(UINT64_C(64) << 10);
 	a_large_due_takes_several_receipts();
+	first_periods_are_paid_side_by_side();
 	what_ends_first_ends_it();
 	return EXPECT_EXIT();
 }

@@ -696,6 +696,8 @@ static struct pay_session *open_session(struct sim_link *l, struct sim_node *n,
 				.most = amount_max112()};
 	struct pay_session *s = NULL;
 
+	if (l->cfg.free_sectors)
+		dues.one = AMOUNT_ZERO;
 	cfg.dues = l->cfg.renting ? &dues : NULL;
 
 	*end = (struct end){.link = l, .buyer = role == PAY_BUY};

@@ -113,6 +113,8 @@ struct sim_link_config {
 	unsigned window;    /* under way at a time; 0: 4 */
 	uint64_t due;	    /* units */
 	uint64_t due_step;  /* units; 0: 16 sectors' worth */
+	bool free_sectors;  /* the sheet has no price for them: `due` is what a
+			     * period costs */
 	bool unpaid;	    /* it sends sectors that are not covered */
 	bool counts_silent; /* the seller counts dues that it never tells */
 };
