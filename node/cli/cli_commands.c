@@ -31,6 +31,7 @@ const struct command *const commands[] = {
 	&cmd_store_share,
 	&cmd_store_rm,
 	&cmd_store_renew,
+	&cmd_store_pay,
 	&cmd_store_status,
 	&cmd_store_audit,
 	&cmd_store_repair,

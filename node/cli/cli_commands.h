@@ -25,7 +25,8 @@ extern const struct command cmd_host_enable, cmd_host_status, cmd_host_disable;
 extern const struct command cmd_store_put, cmd_store_cost, cmd_store_hosts,
 	cmd_store_ls, cmd_store_get, cmd_store_cat, cmd_store_share;
 /* cli_store_keep.c */
-extern const struct command cmd_store_rm, cmd_store_renew, cmd_store_status;
+extern const struct command cmd_store_rm, cmd_store_renew, cmd_store_pay;
+extern const struct command cmd_store_status;
 /* cli_store_care.c */
 extern const struct command cmd_store_audit, cmd_store_repair, cmd_steward_add,
 	cmd_steward_ls, cmd_steward_rm;

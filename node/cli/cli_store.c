@@ -68,6 +68,10 @@
 static const struct option put_options[] = {
 	{"as", OPT_STRING, NULL, 0, 0, "NAME",
 	 "what it is called among what you store (default: its own name)"},
+	{"unopened", OPT_FLAG, "no", 0, 0, NULL,
+	 "paid a period at a time by receipts, after an audit (`store pay`, or "
+	 "a daemon): no transaction, no proof, and no collateral of the hosts; "
+	 "who stops paying loses it"},
 	CODING_OPTIONS,
 	WALLET_OPTIONS,
 };
@@ -87,6 +91,7 @@ static void tell_quote(const struct cli *cli, const json_t *q)
 {
 	const bool asked = cli->command == &cmd_store_cost;
 	const char *token = cli_text_of(q, "token");
+	const char *period = cli_text_of(q, "each_period");
 	char bytes[16], stored[16];
 
 	progress_bytes(bytes, sizeof(bytes),
@@ -105,6 +110,11 @@ static void tell_quote(const struct cli *cli, const json_t *q)
 		json_integer_value(json_object_get(q, "until")),
 		cli_text_of(q, "cost"), *token ? " " : "", token,
 		cli_text_of(q, "ingress"), cli_text_of(q, "locked"));
+	if (strcmp(period, "0") != 0)
+		(void)fprintf(asked ? stdout : stderr,
+			      "of it %s are paid each period, after an audit; "
+			      "a daemon does it, or `seedbank store pay`\n",
+			      period);
 }
 
 static void on_event(void *ctx, const json_t *event)
@@ -204,6 +214,8 @@ static enum err_code put_coding(struct cli *cli, json_t *params, struct err *e)
 	cli_put_text(cli, params, "max-price");
 	cli_put_text(cli, params, "budget");
 	cli_put_list(cli, params, "host");
+	if (options_flag(cli->options, "unopened"))
+		(void)json_object_set_new(params, "unopened", json_true());
 	return check_words(cli, e);
 }
 

@@ -83,6 +83,40 @@ static enum err_code run_renew(struct cli *cli, json_t **result, struct err *e)
 	return ERR_NONE;
 }
 
+/* ---- pay ---- */
+
+static enum err_code run_pay(struct cli *cli, json_t **result, struct err *e)
+{
+	json_t *params = json_object();
+	enum err_code code;
+
+	cli_put_text(cli, params, "budget");
+	code = cli_store_call(cli, "store_pay", params, result, e);
+	if (code != ERR_NONE)
+		return code;
+	if (number_of(*result, "due") == 0) {
+		cli_print(cli, "nothing is due in this period\n");
+		return ERR_NONE;
+	}
+	cli_print(cli,
+		  "%lld of %lld agreements are paid for this period, %s; %lld "
+		  "of %lld blocks that hosts were asked for are right\n",
+		  number_of(*result, "paid"), number_of(*result, "due"),
+		  cli_text_of(*result, "cost"), number_of(*result, "right"),
+		  number_of(*result, "samples"));
+	if (number_of(*result, "wrong"))
+		cli_print(cli,
+			  "%lld hosts have lost something and are not paid for "
+			  "it: `seedbank store repair`\n",
+			  number_of(*result, "wrong"));
+	if (number_of(*result, "silent"))
+		cli_print(cli,
+			  "%lld did not answer: they are paid when they do, up "
+			  "to seven periods late\n",
+			  number_of(*result, "silent"));
+	return ERR_NONE;
+}
+
 /* ---- status ---- */
 
 static enum err_code run_status(struct cli *cli, json_t **result, struct err *e)
@@ -152,6 +186,22 @@ const struct command cmd_store_renew = {
 	1,
 	MONEY_MUST,
 	run_renew};
+static const struct option pay_options[] = {
+	{"budget", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
+	 "the most to pay; with less nothing is paid (default: what is due)"},
+	WALLET_OPTIONS,
+};
+
+const struct command cmd_store_pay = {
+	"store pay",
+	"[--budget TOKENS]",
+	"Audits what was put with --unopened, and pays for the present period.",
+	pay_options,
+	COUNT(pay_options),
+	0,
+	0,
+	MONEY_MUST,
+	run_pay};
 const struct command cmd_store_status = {"store status",
 					 "",
 					 "Shows agreements, what they cost and "

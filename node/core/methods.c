@@ -34,6 +34,7 @@ const struct method methods[] = {
 	{"store_share", true, false, method_store_share},
 	{"store_rm", true, false, method_store_rm},
 	{"store_renew", true, false, method_store_renew},
+	{"store_pay", true, false, method_store_pay},
 	{"store_status", true, false, method_store_status},
 	{"store_audit", true, false, method_store_audit},
 	{"restore", true, false, method_restore},

@@ -63,6 +63,7 @@ void method_store_share(struct engine *en, const json_t *params,
 			struct call *c);
 /* methods_store_keep.c, methods_store_status.c */
 void method_store_rm(struct engine *en, const json_t *params, struct call *c);
+void method_store_pay(struct engine *en, const json_t *params, struct call *c);
 void method_store_renew(struct engine *en, const json_t *params,
 			struct call *c);
 void method_store_status(struct engine *en, const json_t *params,

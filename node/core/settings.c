@@ -101,6 +101,9 @@ const struct option settings_table[] = {
 	 "local time in which anything new is taken (default always)"},
 	{"store-watch", OPT_FLAG, "no", 0, 0, NULL,
 	 "a daemon audits and repairs what is stored, by itself"},
+	{"store-pay", OPT_FLAG, "yes", 0, 0, NULL,
+	 "a daemon audits and pays what was put with --unopened, each period, "
+	 "by itself"},
 	{"store-renew", OPT_FLAG, "no", 0, 0, NULL,
 	 "a daemon renews what is stored when its end is near, by itself"},
 	{"store-renew-budget", OPT_AMOUNT, "10", 0, 0, "TOKENS",

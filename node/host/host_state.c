@@ -137,7 +137,7 @@ static json_t *prices(const struct host *h)
 }
 
 struct sums {
-	uint64_t opened, misses;
+	uint64_t opened, unopened, misses;
 	struct amount earned, collateral;
 };
 
@@ -149,6 +149,7 @@ static struct sums sum_up(const struct host *h)
 		const struct host_lease *l = h->leases[i];
 
 		if (rent_unopened(&l->a)) {
+			s.unopened++;
 			s.earned = amount_add_cap(s.earned, l->a.earned);
 			continue;
 		}
@@ -170,6 +171,7 @@ static void add_sums(const struct host *h, json_t *o)
 
 	set(o, "agreements", json_integer((json_int_t)h->n_leases));
 	set(o, "opened", json_integer((json_int_t)s.opened));
+	set(o, "unopened", json_integer((json_int_t)s.unopened));
 	set(o, "missed", json_integer((json_int_t)s.misses));
 	if (!m)
 		return;

@@ -29,7 +29,8 @@ struct rent_till {
 	struct pay_session *pay;      /* NULL: not yet */
 	struct address renter;	      /* host: zero until it is shown */
 	struct amount due, prepay;    /* renter: what is to be covered */
-	bool ready, paid, stuck;      /* to be told at the turn's end */
+	bool kept; /* with `prepay`: what was paid before was delivered */
+	bool ready, paid, stuck; /* to be told at the turn's end */
 	bool failed;
 	enum rent_stuck kind; /* with `why` */
 	char why[WHY_MAX];
@@ -397,11 +398,12 @@ bool rent_till_covered(struct rent_till *t, struct amount due)
 	return pay_covered(t->pay, due, now_of(t->rp));
 }
 
-bool rent_till_prepay(struct rent_till *t, struct amount due)
+bool rent_till_prepay(struct rent_till *t, struct amount due, bool kept)
 {
 	if (!t)
 		return amount_is_zero(due);
 	t->prepay = due;
+	t->kept = kept;
 	return lead(t);
 }
 
@@ -416,6 +418,7 @@ static void add_due_renter(struct rent_till *t, struct amount due)
 
 	if (!amount_is_zero(t->prepay) && amount_cmp(due, t->prepay) == 0) {
 		t->prepay = AMOUNT_ZERO;
+		bytes = t->kept ? RENT_SECTOR : 0;
 	} else {
 		t->due = amount_sub_floor(t->due, due);
 		if (o && amount_cmp(due, ingress_of(&o->sheet)) == 0)
@@ -475,6 +478,13 @@ void rent_till_found(struct rent_till *t, struct amount due)
 	host = rent_client_host(t->client);
 	pay_found_due(t->rp->lend.pay, &host, due, RENT_SECTOR, now_of(t->rp));
 	on_work(t->rp);
+}
+
+void rent_pay_found(struct rent_pay *rp, const struct address *host,
+		    struct amount due)
+{
+	pay_found_due(rp->lend.pay, host, due, 0, now_of(rp));
+	on_work(rp);
 }
 
 void rent_till_charged(struct rent_till *t, uint32_t len)

@@ -89,11 +89,16 @@ enum err_code rent_till_renter(struct rent_till **out, struct rent_pay *rp,
 /* To be asked before a revision of an unopened agreement: do acknowledged
  * receipts cover its `due`, beside what covered() asked for? If not they are
  * led so far, and `paid` (rent_pay_listen()) says when to ask again. Stands
- * until the due is owed; 0 takes it back. */
-bool rent_till_prepay(struct rent_till *t, struct amount due);
+ * until the due is owed; 0 takes it back. `kept`: the host has shown that it
+ * kept what was paid before, which is history with it. */
+bool rent_till_prepay(struct rent_till *t, struct amount due, bool kept);
 void rent_till_charged(struct rent_till *t, uint32_t len);
 /* ops->found */
 void rent_till_found(struct rent_till *t, struct amount due);
+/* A host may have counted so much for a revision whose answer did not come, or
+ * was not kept: when the counts are compared it is no loss. */
+void rent_pay_found(struct rent_pay *rp, const struct address *host,
+		    struct amount due);
 /* Why what was asked for is not covered, for people; "" when nothing is wrong.
  */
 const char *rent_till_why(const struct rent_till *t);

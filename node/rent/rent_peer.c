@@ -168,9 +168,9 @@ static void client_charged(void *ctx, uint32_t len)
 	rent_till_charged(p->till, len);
 }
 
-bool rent_peer_prepay(struct rent_peer *p, struct amount due)
+bool rent_peer_prepay(struct rent_peer *p, struct amount due, bool kept)
 {
-	return rent_till_prepay(p->till, due);
+	return rent_till_prepay(p->till, due, kept);
 }
 
 static void client_moving(void *ctx, void *call_ctx)

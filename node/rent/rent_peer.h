@@ -73,7 +73,7 @@ bool rent_peer_is_away(const struct rent_peer *p);
 bool rent_peer_is_gone(const struct rent_peer *p);
 const char *rent_peer_why(const struct rent_peer *p);
 /* As rent_till_prepay(); false while it is not connected. */
-bool rent_peer_prepay(struct rent_peer *p, struct amount due);
+bool rent_peer_prepay(struct rent_peer *p, struct amount due, bool kept);
 /* Calls were made: connect if need be. */
 void rent_peer_wake(struct rent_peer *p);
 

@@ -312,12 +312,13 @@ static json_t *quote_json(const struct store_call *s, const struct quote *q)
 {
 	const struct money *m = s->engine->money;
 	char rent[MONEY_TEXT_MAX], fund[MONEY_TEXT_MAX],
-		ingress[MONEY_TEXT_MAX];
+		ingress[MONEY_TEXT_MAX], period[MONEY_TEXT_MAX];
 
-	return json_pack("{ss ss ss si si sI sI sI}", "cost",
+	return json_pack("{ss ss ss ss si si sI sI sI}", "cost",
 			 money_text(m, q->rent, rent), "locked",
 			 money_text(m, q->fund, fund), "ingress",
-			 money_text(m, q->ingress, ingress), "hosts",
+			 money_text(m, q->ingress, ingress), "each_period",
+			 money_text(m, q->period, period), "hosts",
 			 (int)q->hosts, "running", (int)q->running,
 			 "stored_bytes", (json_int_t)(q->sectors << 20), "from",
 			 (json_int_t)q->start, "until", (json_int_t)q->end);
@@ -393,6 +394,8 @@ static enum err_code read_put(struct store_call *s, struct put_cfg *cfg,
 		.per_host = (unsigned)store_int(s, "per-host", 1),
 		.per_net = (unsigned)store_int(s, "per-network", 1),
 		.size = (uint64_t)store_int(s, "size", 0),
+		.unopened =
+			json_is_true(json_object_get(s->params, "unopened")),
 		.quote_only =
 			json_is_true(json_object_get(s->params, "quote_only")),
 		.scout = store_scout(s, (unsigned)n * 2),

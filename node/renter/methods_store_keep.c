@@ -1,9 +1,10 @@
-/* methods_store_keep.c - giving up what is stored, and keeping it: rm, renew.
- */
+/* methods_store_keep.c - giving up what is stored, and keeping it: rm, renew,
+ * pay. */
 #include "node/renter/methods_store.h"
 
 #include "node/money/money.h"
 #include "node/renter/renter_keep.h"
+#include "node/renter/renter_prepay.h"
 
 static void stop_keep(struct store_call *s)
 {
@@ -112,4 +113,59 @@ void method_store_renew(struct engine *en, const json_t *params, struct call *c)
 		.cut_off = "interrupted; the same command goes on from here"};
 
 	store_call_start(en, params, c, &renew);
+}
+
+/* ---- pay ---- */
+
+static void on_paid(void *ctx, const struct prepay_result *r,
+		    const struct err *e)
+{
+	struct store_call *s = ctx;
+	char cost[MONEY_TEXT_MAX];
+
+	if (e)
+		store_call_error(s, e);
+	else
+		store_call_result(
+			s,
+			json_pack("{si si si si sI sI ss}", "due", (int)r->due,
+				  "paid", (int)r->paid, "wrong", (int)r->wrong,
+				  "silent", (int)r->silent, "samples",
+				  (json_int_t)r->samples, "right",
+				  (json_int_t)r->right, "cost",
+				  money_text(s->engine->money, r->cost, cost)));
+}
+
+static enum err_code begin_pay(struct store_call *s, struct err *e)
+{
+	static const struct prepay_ops ops = {.step = store_call_step,
+					      .ended = on_paid};
+	const char *text = store_text(s, "budget");
+	struct prepay *p = NULL;
+	struct amount budget;
+	enum err_code code =
+		text ? money_parse(s->engine->money, text, &budget, e)
+		     : ERR_NONE;
+
+	if (code == ERR_NONE)
+		code = prepay_start(&p, s->renter, text ? &budget : NULL, &ops,
+				    s, e);
+	s->journey = p;
+	return code;
+}
+
+static void stop_pay(struct store_call *s)
+{
+	prepay_free(s->journey);
+}
+
+void method_store_pay(struct engine *en, const json_t *params, struct call *c)
+{
+	const struct store_call pay = {
+		.begin = begin_pay,
+		.stop = stop_pay,
+		.claim = "a payment",
+		.cut_off = "interrupted; the same command goes on from here"};
+
+	store_call_start(en, params, c, &pay);
 }

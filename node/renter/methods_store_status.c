@@ -7,6 +7,7 @@
 #include "node/money/money.h"
 #include "node/renter/renter_close.h"
 #include "node/renter/renter_term.h"
+#include "node/renter/renter_unopened.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +111,7 @@ static bool list_one(void *ctx, const struct book_agreement *a)
 	l->locked = amount_add_cap(l->locked, left);
 	(void)json_array_append_new(
 		l->agreements,
-		json_pack("{ss sI ss sI sI sI sI ss ss si}", "host", who,
+		json_pack("{ss sI ss sI sI sI sI ss ss si sb}", "host", who,
 			  "number", (json_int_t)a->lease.number, "state",
 			  state_of(v, &s, l->now), "sectors",
 			  (json_int_t)(v->from ? v->next_sectors : v->sectors),
@@ -118,8 +119,62 @@ static bool list_one(void *ctx, const struct book_agreement *a)
 			  (json_int_t)v->end, "through", (json_int_t)v->through,
 			  "fund", money_text(m, left, fund), "rate",
 			  money_text(m, v->from ? v->next_rate : v->rate, rate),
-			  "misses", (int)v->misses));
+			  "misses", (int)v->misses, "unopened", 0));
 	add_warnings(l, &s, v, who);
+	return true;
+}
+
+/* ---- those that are never opened ---- */
+
+static void warn_unopened(struct listing *l, const struct agreement *a,
+			  const char *who)
+{
+	char text[160];
+
+	if (a->through <= l->now) {
+		(void)snprintf(text, sizeof(text),
+			       "period %u is not paid: `seedbank store pay`, "
+			       "before period %u, when the host may drop it",
+			       l->now, rent_kept_until(a));
+		warn(l, who, a->number, text);
+	}
+	if (renter_term_is_near(a->start, a->end, l->now)) {
+		(void)snprintf(text, sizeof(text),
+			       "it ends in %u periods; `seedbank store renew` "
+			       "keeps what lies there",
+			       a->end - l->now);
+		warn(l, who, a->number, text);
+	}
+}
+
+static bool list_unopened(void *ctx, const struct renter_agreement *row)
+{
+	struct listing *l = ctx;
+	const struct money *m = l->call->engine->money;
+	const struct agreement *a = &row->signed_;
+	const bool runs = unopened_runs(row, l->now);
+	struct address me = renting_me(l->call->renter->renting);
+	char who[ADDRESS_TEXT_MAX], rate[MONEY_TEXT_MAX];
+
+	if (!unopened_is(row) || row->state == RENTER_DRAFT ||
+	    !address_eq(&a->renter, &me))
+		return true;
+	(void)address_text(who, &a->host, m->profile.address);
+	l->paid = amount_add_cap(l->paid, a->earned);
+	(void)json_array_append_new(
+		l->agreements,
+		json_pack("{ss sI ss sI sI sI sI ss ss si sb}", "host", who,
+			  "number", (json_int_t)a->number, "state",
+			  !runs			? "over"
+			  : a->through > l->now ? "prepaid"
+						: "unpaid",
+			  "sectors", (json_int_t)a->sectors, "from",
+			  (json_int_t)a->start, "until", (json_int_t)a->end,
+			  "through", (json_int_t)a->through, "fund", "0",
+			  "rate", money_text(m, a->rate, rate), "misses", 0,
+			  "unopened", 1));
+	if (runs)
+		warn_unopened(l, a, who);
 	return true;
 }
 
@@ -139,6 +194,9 @@ static void on_closed(void *ctx, const struct closing_result *r)
 		code = err_fail(&e, ERR_CHAIN, "the chain is not known");
 	if (code == ERR_NONE)
 		code = book_agreement_list(m->storage.book, list_one, &l, &e);
+	if (code == ERR_NONE)
+		code = renter_db_agreements(s->renter->db, list_unopened, &l,
+					    &e);
 	if (code != ERR_NONE) {
 		json_decref(l.agreements);
 		json_decref(l.warnings);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "node/money/money.h"
+#include "node/renter/renter_unopened.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -82,6 +83,7 @@ static void on_key(void *ctx, const struct signer_reply *reply,
 	}
 	memcpy(r->master, reply->u.storage_key, OBJECT_KEY_LEN);
 	r->db = renting_db(r->renting);
+	unopened_recall_dues(r);
 	tell_there(a, NULL);
 }
 

@@ -4,6 +4,7 @@
 #include "node/money/money.h"
 #include "node/renter/renter_reconcile.h"
 #include "node/renter/renter_running.h"
+#include "node/renter/renter_unopened.h"
 #include "storage/rent/rent_rules.h"
 
 #include <stdio.h>
@@ -262,29 +263,33 @@ static void ask_numbers(struct agree *a)
 
 /* ---- which hosts, and which agreements that run ---- */
 
-static struct pact *add_pact(struct agree *a, const struct address *host)
+static struct pact *add_pact(struct agree *a, const struct address *host,
+			     bool unopened)
 {
 	struct pact *p;
 
 	if (a->n == PLACING_HOSTS_MAX)
 		return NULL;
 	p = &a->pacts[a->n++];
-	*p = (struct pact){.all = a, .host = *host};
+	*p = (struct pact){.all = a, .host = *host, .unopened = unopened};
 	p->peer = rent_peers_get(a->renter->peers, host, true);
 	return p;
 }
 
-/* What is to be had from a host that takes staged sectors. */
-static bool add_host(void *ctx, const struct address *host, uint32_t sectors)
+/* What is to be had from a host that takes staged sectors, one for each kind of
+ * agreements. */
+static bool add_host(void *ctx, const struct address *host, bool unopened,
+		     uint32_t sectors)
 {
 	struct agree *a = ctx;
 	struct pact *p = NULL;
 
 	for (unsigned i = 0; !p && i < a->n; i++)
-		if (a->pacts[i].takes && address_eq(&a->pacts[i].host, host))
+		if (a->pacts[i].takes && a->pacts[i].unopened == unopened &&
+		    address_eq(&a->pacts[i].host, host))
 			p = &a->pacts[i];
 	if (!p)
-		p = add_pact(a, host);
+		p = add_pact(a, host, unopened);
 	if (!p)
 		return false;
 	p->takes = true;
@@ -300,6 +305,35 @@ static bool is_to_be_cut(const struct agree *a,
 	       pact_going(a->renter->db, row) > 0;
 }
 
+static bool is_to_be_paid(const struct agree *a,
+			  const struct renter_agreement *row, uint32_t now)
+{
+	if (!unopened_is_due(row, now))
+		return false;
+	for (size_t i = 0; i < a->cfg.pay_n; i++)
+		if (a->cfg.pay[i] == row->id)
+			return true;
+	return false;
+}
+
+/* One that is never opened. */
+static void add_unopened(struct agree *a, const struct renter_agreement *row,
+			 uint32_t now)
+{
+	const bool pays = is_to_be_paid(a, row, now);
+	struct pact *p;
+
+	if (!unopened_runs(row, now) ||
+	    !(pays || (a->cfg.cut && row->signed_.through < row->signed_.end &&
+		       pact_going(a->renter->db, row) > 0)))
+		return;
+	p = add_pact(a, &row->signed_.host, true);
+	if (!p)
+		return;
+	p->row = *row;
+	p->pays = pays;
+}
+
 /* Both signed it, and the chain does not know: to be opened or posted, also
  * where nothing is staged. */
 static bool add_untold(void *ctx, const struct renter_agreement *row)
@@ -308,16 +342,19 @@ static bool add_untold(void *ctx, const struct renter_agreement *row)
 	struct pact *p;
 	uint32_t now;
 
-	if (!is_ours(a, row) || row->signed_.number >= RENT_UNOPENED ||
-	    !renting_period(a->renter->renting, &now))
+	if (!is_ours(a, row) || !renting_period(a->renter->renting, &now))
 		return true;
+	if (unopened_is(row)) {
+		add_unopened(a, row, now);
+		return true;
+	}
 	if (row->state == RENTER_UNOPENED && !row->posted &&
 	    row->signed_.start > now)
-		(void)add_host(a, &row->signed_.host, 0);
+		(void)add_host(a, &row->signed_.host, false, 0);
 	if (row->state == RENTER_OPENED && row->signed_.end > now &&
 	    (row->signed_.revision > row->posted_revision ||
 	     is_to_be_cut(a, row, now))) {
-		p = add_pact(a, &row->signed_.host);
+		p = add_pact(a, &row->signed_.host, false);
 		if (p)
 			p->row = *row;
 	}
@@ -349,7 +386,8 @@ static bool find_any_begun(void *ctx, const struct renter_agreement *row)
 {
 	struct begun *b = ctx;
 
-	if (!is_ours(b->all, row) || !address_eq(&row->signed_.host, b->host))
+	if (!is_ours(b->all, row) || unopened_is(row) ||
+	    !address_eq(&row->signed_.host, b->host))
 		return true;
 	if (row->state == RENTER_OPENED && pact_is_open(row))
 		b->open = *row;
@@ -376,6 +414,32 @@ static void hand_over(struct agree *a, unsigned i,
 	p->row = *row;
 }
 
+static enum err_code choose_unopened(struct agree *a, unsigned i, struct err *e)
+{
+	struct pact *p = &a->pacts[i];
+	struct renter_agreement row;
+	struct renter_want want;
+	uint32_t start;
+	enum err_code code;
+
+	if (p->row.id)
+		return ERR_NONE;
+	if (!unopened_start(a->renter, &start))
+		return err_fail(e, ERR_CHAIN, "the period is not known");
+	want = running_want(start, a->cfg.periods, a->cfg.least);
+	want.sectors = p->total;
+	code = unopened_choose(&row, a->renter, &p->host, &want, e);
+	if (code != ERR_NONE)
+		return code;
+	if (row.id) {
+		hand_over(a, i, &row);
+		return ERR_NONE;
+	}
+	code = renter_db_add_agreement(a->renter->db, &row, e);
+	p->row = row;
+	return code;
+}
+
 /* One that was begun goes first: the host may hold our word on it, and then the
  * sectors stand in it. */
 static enum err_code choose_running(struct agree *a, unsigned i, struct err *e)
@@ -386,9 +450,11 @@ static enum err_code choose_running(struct agree *a, unsigned i, struct err *e)
 		running_want(a->start, a->cfg.periods, a->cfg.least);
 	struct running best;
 	bool found = false;
-	enum err_code code =
-		renter_db_agreements(a->renter->db, find_any_begun, &begun, e);
+	enum err_code code;
 
+	if (p->unopened)
+		return choose_unopened(a, i, e);
+	code = renter_db_agreements(a->renter->db, find_any_begun, &begun, e);
 	want.sectors = p->total;
 	if (code != ERR_NONE || begun.found || p->total == 0 || p->row.id)
 		return code;
@@ -464,6 +530,24 @@ static void on_commit(void *ctx, bool ok)
 		pact_committed(&a->pacts[i], ok);
 }
 
+static void on_paid(void *ctx, const struct address *host)
+{
+	(void)host;
+	agree_wake(ctx);
+}
+
+/* What a host alone does is waited for, as long as for its answers. */
+static void on_stuck(void *ctx, const struct address *host,
+		     enum rent_stuck kind, const char *why)
+{
+	struct agree *a = ctx;
+
+	for (unsigned i = 0; i < a->n; i++)
+		if (kind != RENT_STUCK_HOST &&
+		    address_eq(&a->pacts[i].host, host))
+			pact_broke(&a->pacts[i], why);
+}
+
 static void on_peer(void *ctx, struct rent_peer *p, enum rent_peer_event ev,
 		    const char *why)
 {
@@ -505,6 +589,9 @@ enum err_code agree_start(struct agree **out, struct renter *r,
 	}
 	a->listener = (struct rent_listener){.ctx = a, .event = on_peer};
 	rent_peers_listen(r->peers, &a->listener);
+	a->receipts = (struct rent_pay_listener){
+		.ctx = a, .paid = on_paid, .stuck = on_stuck};
+	rent_pay_listen(r->engine->rent_pay, &a->receipts);
 	renting_on_commit(r->renting, on_commit, a);
 	a->reading = true;
 	settle_refresh(r->engine->money->storage.settle, on_fresh, a);
@@ -517,6 +604,7 @@ void agree_free(struct agree *a)
 	if (!a)
 		return;
 	rent_peers_unlisten(a->renter->peers, &a->listener);
+	rent_pay_unlisten(a->renter->engine->rent_pay, &a->receipts);
 	renting_forget(a->renter->renting, a);
 	chain_forget(a->renter->engine->money->chain, a);
 	if (a->renter->engine->money->storage.settle)

@@ -10,10 +10,12 @@
  *   top up  the fund of one that runs does not reach
  *   sign    our signature, by the signer
  *   noted   committed as offered (!: before it leaves)
+ *   pay     of one that is never opened: receipts are to cover what it costs
  *   asked   the host signs
  *   kept    both signatures and the new list are committed; then sign again
  *           while more is staged, or to be cut
- *   chain   open or revise on its way to a final block
+ *   chain   open or revise on its way to a final block; one that is never
+ *           opened is done without
  *
  * What ended: `done`, or `failed` with the reason; a host that failed has no
  * staged sectors any more, so that they can be put elsewhere. Cuts alone that a
@@ -51,6 +53,10 @@ struct agree_cfg {
 	/* Have the lists of all that run cut what is DROPPING; else only those
 	 * that something is added to. */
 	bool cut;
+	/* Agreements that are never opened, whose present period is to be paid
+	 * (renter_prepay.h); ids of the database, borrowed until it ended. */
+	const int64_t *pay;
+	size_t pay_n;
 };
 
 enum err_code agree_start(struct agree **out, struct renter *r,

@@ -261,7 +261,8 @@ static const char *fault(const struct bank_agreement *v,
 enum err_code lease_check(const struct renter_lease *l,
 			  const struct agreement *held, struct err *e)
 {
-	const char *why = fault(&l->view, held);
+	const char *why =
+		l->number >= RENT_UNOPENED ? NULL : fault(&l->view, held);
 
 	if (address_eq(&held->host, &l->host) && held->number == l->number &&
 	    !why)

@@ -33,7 +33,8 @@ enum err_code leases_start(struct leases **out, struct renter *r, leases_fn *fn,
 void leases_free(struct leases *l);
 
 /* Is what a host holds, signed by both, what the chain says of it? It may be
- * newer, never older or another. ERR_SIG says what is wrong. */
+ * newer, never older or another. Of one that is never opened (its view is all
+ * zero) the chain says nothing. ERR_SIG says what is wrong. */
 enum err_code lease_check(const struct renter_lease *l,
 			  const struct agreement *held, struct err *e)
 	__attribute__((warn_unused_result));

@@ -6,8 +6,7 @@
 #include "node/money/money.h"
 #include "node/renter/renter_reconcile.h"
 #include "node/renter/renter_running.h"
-#include "storage/rent/rent_rules.h"
-#include "storage/sector/tree.h"
+#include "node/renter/renter_unopened.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,14 +32,20 @@ static void enter(struct pact *p, enum pact_state state)
 	agree_wake(p->all);
 }
 
-static void drop_revision(struct pact *p)
+/* Receipts are not led on. What was asked may have been signed all the same,
+ * and counted. */
+static void stop_paying(struct pact *p)
 {
-	free(p->adds);
-	free(p->cuts);
-	p->adds = NULL;
-	p->cuts = NULL;
-	p->adding = 0;
-	p->n_cuts = 0;
+	struct rent_pay *pay;
+
+	if (p->state != PACT_PAY && p->state != PACT_ASKED)
+		return;
+	if (p->peer && !amount_is_zero(p->due))
+		(void)rent_peer_prepay(p->peer, AMOUNT_ZERO, false);
+	pay = p->told_due ? rent_pay_of(p->all->renter->engine, NULL) : NULL;
+	if (pay)
+		rent_pay_found(pay, &p->host, p->due);
+	p->told_due = false;
 }
 
 void pact_clear(struct pact *p)
@@ -50,17 +55,19 @@ void pact_clear(struct pact *p)
 	if (p->call)
 		rent_call_cancel(p->call);
 	p->call = NULL;
+	stop_paying(p);
 	signer_forget(m->signer, p);
 	if (m->storage.settle)
 		settle_forget(m->storage.settle, p);
-	drop_revision(p);
+	pact_drop_revision(p);
 }
 
 /* Is anything lost when it is not done now? */
 static bool is_urgent(const struct pact *p)
 {
-	return p->takes || p->row.state != RENTER_OPENED ||
-	       p->row.signed_.revision > p->row.posted_revision;
+	return p->takes || (!p->unopened &&
+			    (p->row.state != RENTER_OPENED ||
+			     p->row.signed_.revision > p->row.posted_revision));
 }
 
 void pact_fail(struct pact *p, const struct err *why)
@@ -74,9 +81,10 @@ void pact_fail(struct pact *p, const struct err *why)
 	agree_say(p->all, p, why->msg);
 	if (why->code != ERR_DB) /* a full disk here is not its fault */
 		renter_met(p->all->renter, &p->host, false, 0);
-	if ((p->takes &&
-	     renter_db_unstage_all(db_of(p), &p->host, &e) != ERR_NONE) ||
-	    (p->row.id && !p->row.posted && p->row.state != RENTER_DRAFT &&
+	if ((p->takes && renter_db_unstage_all(db_of(p), &p->host, p->unopened,
+					       &e) != ERR_NONE) ||
+	    (p->row.id && !p->unopened && !p->row.posted &&
+	     p->row.state != RENTER_DRAFT &&
 	     renter_end_agreement(db_of(p), &p->row, &e) != ERR_NONE))
 		log_line(p->all->renter->engine->log, LOG_ERROR, "rent",
 			 "renter.db text=\"%s\"", e.msg);
@@ -122,205 +130,7 @@ static void close_offer(struct pact *p)
 	enter(p, PACT_OFFER);
 }
 
-/* ---- the revision ---- */
-
-static const struct rent_offer *offer_of(const struct pact *p)
-{
-	return p->peer && !rent_peer_is_gone(p->peer)
-		       ? rent_client_offer(rent_peer_client(p->peer))
-		       : NULL;
-}
-
-uint32_t pact_going(struct renter_db *db, const struct renter_agreement *row)
-{
-	uint32_t *none, all = 0;
-	size_t n;
-
-	if (row->state != RENTER_OPENED || row->signed_.sectors == 0 ||
-	    renter_db_cuts(db, row->id, 0, &none, &n, &all, NULL) != ERR_NONE)
-		return 0;
-	free(none);
-	return all < row->signed_.sectors ? all : row->signed_.sectors - 1;
-}
-
-/* What is cut out of a list of *n: the last fills the gap. One stays, where
- * nothing is added. */
-static enum err_code cut_list(struct pact *p, struct hash32 *list, size_t *n,
-			      struct err *e)
-{
-	size_t most = RENT_OPS_MAX - p->adding;
-	uint32_t all;
-	enum err_code code;
-
-	if (p->row.state != RENTER_OPENED)
-		return ERR_NONE;
-	code = renter_db_cuts(db_of(p), p->row.id,
-			      most < RENT_CUT_MAX ? most : RENT_CUT_MAX,
-			      &p->cuts, &p->n_cuts, &all, e);
-	if (code != ERR_NONE)
-		return code;
-	if (p->n_cuts && p->n_cuts == *n && p->adding == 0)
-		p->n_cuts--;
-	p->going = all;
-	for (size_t i = 0; i < p->n_cuts; i++)
-		list[p->cuts[i]] = list[--*n];
-	return ERR_NONE;
-}
-
-/* What the list will be: what is there without what goes, and the first staged
- * sectors. */
-static enum err_code make_list(struct pact *p, struct agreement *a,
-			       struct err *e)
-{
-	struct tree_fold *fold = malloc(sizeof(*fold));
-	struct hash32 *now = NULL;
-	size_t n = 0;
-	enum err_code code =
-		fold ? renter_db_list(db_of(p), p->row.id, &now, &n, e)
-		     : err_fail(e, ERR_NOMEM, "a list of sectors");
-
-	if (code == ERR_NONE && p->takes)
-		code = renter_db_staged_roots(db_of(p), &p->host, RENT_ADD_MAX,
-					      &p->adds, &p->adding, e);
-	if (code == ERR_NONE)
-		code = cut_list(p, now, &n, e);
-	if (code == ERR_NONE && n + p->adding == 0)
-		code = err_fail(e, ERR_STATE, "no sectors");
-	if (code == ERR_NONE) {
-		tree_fold_init(fold, 0);
-		tree_fold_add(fold, now, n);
-		tree_fold_add(fold, p->adds, p->adding);
-		(void)!tree_fold_end(fold, &a->root);
-		a->sectors = (uint32_t)(n + p->adding);
-	}
-	free(now);
-	free(fold);
-	return code;
-}
-
-/* The terms of a first revision; they stay. */
-static enum err_code set_terms(struct pact *p, const struct rent_offer *o,
-			       struct agreement *a, struct err *e)
-{
-	const struct agree *all = p->all;
-	const struct sheet *s = &o->sheet;
-	/* as many as the fund pays for */
-	const uint64_t room = (uint64_t)p->total + agree_spare(p->total);
-	struct amount rent;
-
-	a->start = a->through = all->start;
-	a->end = a->start + all->cfg.periods;
-	a->earned = AMOUNT_ZERO;
-	a->span = s->span;
-	a->terms = o->digest;
-	if (all->cfg.periods < s->min_periods ||
-	    all->cfg.periods > s->max_periods)
-		return err_fail(
-			e, ERR_LIMIT, "it rents for %u to %u periods, not %u",
-			s->min_periods, s->max_periods, all->cfg.periods);
-	if (!agree_cost(&rent, &a->fund, s, p->total, all->cfg.periods) ||
-	    !amount_mul_u64(&a->collateral, s->collateral, room) ||
-	    !amount_mul_u64(&a->penalty, s->penalty, room) ||
-	    !amount_fits112(a->collateral))
-		return err_fail(e, ERR_LIMIT, "its prices pass 112 bits");
-	return ERR_NONE;
-}
-
-static enum err_code check_rules(struct pact *p, const struct sheet *sheet,
-				 const struct rent_facts *facts, bool first,
-				 struct err *e)
-{
-	const struct agree *all = p->all;
-	char why[RENT_WHY_MAX + 1];
-	struct rent_policy policy = {.ahead = RENT_AHEAD};
-	struct rent_case c = {
-		.next = &p->next,
-		.last = first ? NULL : &p->row.signed_,
-		.sheet = sheet,
-		.sheet_live = true,
-		.facts = facts,
-		.policy = &policy,
-		.adds = (uint32_t)p->adding,
-	};
-
-	if (!renting_period(all->renter->renting, &c.now))
-		return err_fail(e, ERR_CHAIN, "the period is not known");
-	if (rent_rule(&p->due, why, &c) != RENT_NO_NONE)
-		return err_fail(e, ERR_STATE, "it would not sign: %s", why);
-	return ERR_NONE;
-}
-
-/* One that is not on the chain yet. */
-static enum err_code make_unopened(struct pact *p, struct err *e)
-{
-	const struct rent_offer *o = offer_of(p);
-	const struct rent_facts facts = {.known = true,
-					 .count = p->row.signed_.number};
-	bool first = p->row.state == RENTER_DRAFT;
-	struct agreement *a = &p->next;
-	struct sheet sheet = o->sheet;
-	enum err_code code = ERR_NONE;
-
-	if (first)
-		code = set_terms(p, o, a, e);
-	else
-		sheet.rent = renter_rent_of(&p->row.signed_);
-	if (code == ERR_NONE &&
-	    !amount_mul_u64(&a->rate, sheet.rent, a->sectors))
-		code = err_fail(e, ERR_LIMIT, "its prices pass 112 bits");
-	return code == ERR_NONE ? check_rules(p, &sheet, &facts, first, e)
-				: code;
-}
-
-/* One that runs. Its fund has to reach for all that is staged, not only for
- * what this revision takes. */
-static enum err_code make_running(struct pact *p, struct err *e)
-{
-	const uint32_t revision = p->next.revision, sectors = p->next.sectors;
-	const struct hash32 root = p->next.root;
-	/* of all that goes, what this one does not cut */
-	uint32_t rest = pact_going(db_of(p), &p->row);
-	struct renter_running run;
-	struct bank_agreement view;
-	struct renter_step step, all;
-	struct sheet sheet = {.span = p->next.span};
-	uint32_t now;
-	enum err_code code;
-
-	if (!running_read(p->all->renter, &p->row, &run, &view) ||
-	    !renting_period(p->all->renter->renting, &now))
-		return err_fail(e, ERR_CHAIN, "the chain is not known");
-	rest -= rest < p->n_cuts ? rest : (uint32_t)p->n_cuts;
-	code = renter_step(&step, &run, revision, sectors, now, e);
-	if (code == ERR_NONE)
-		code = renter_step(
-			&all, &run, revision,
-			sectors - (uint32_t)p->adding + p->left - rest, now, e);
-	if (code == ERR_NONE &&
-	    !running_top_up(&p->top_up, &run, &all, p->left))
-		code = err_fail(e, ERR_LIMIT, "its prices pass 112 bits");
-	if (code != ERR_NONE || !amount_is_zero(p->top_up))
-		return code;
-	p->next = step.next;
-	p->next.root = root;
-	sheet.rent = run.rent;
-	return check_rules(p, &sheet, &run.facts, false, e);
-}
-
-static enum err_code make_revision(struct pact *p, struct err *e)
-{
-	struct agreement *a = &p->next;
-	enum err_code code;
-
-	drop_revision(p);
-	p->top_up = AMOUNT_ZERO;
-	*a = p->row.signed_;
-	a->revision = p->row.offered.revision + 1;
-	code = make_list(p, a, e);
-	if (code != ERR_NONE)
-		return code;
-	return p->row.posted ? make_running(p, e) : make_unopened(p, e);
-}
+/* ---- signing ---- */
 
 static void on_signature(void *ctx, const struct signer_reply *r,
 			 const struct err *error)
@@ -353,7 +163,7 @@ static void on_topped(void *ctx, const struct settle_result *r,
 	(void)r;
 	if (error)
 		pact_fail(p, error);
-	else if (offer_of(p))
+	else if (pact_offer(p))
 		sign(p);
 	else
 		enter(p, PACT_OFFER);
@@ -390,7 +200,9 @@ static void sign(struct pact *p)
 				.bank = m->domain.bank}};
 	struct err e = {0};
 
-	if (make_revision(p, &e) != ERR_NONE) {
+	if (!amount_is_zero(p->due)) /* of one that was overtaken */
+		(void)rent_peer_prepay(p->peer, AMOUNT_ZERO, false);
+	if (pact_make_revision(p, &e) != ERR_NONE) {
 		pact_fail(p, &e);
 		return;
 	}
@@ -399,7 +211,8 @@ static void sign(struct pact *p)
 		return;
 	}
 	/* the host can open what we sign */
-	if (purse_follow(&m->storage, &p->next, &e) != ERR_NONE) {
+	if (!p->unopened &&
+	    purse_follow(&m->storage, &p->next, &e) != ERR_NONE) {
 		pact_fail(p, &e);
 		return;
 	}
@@ -439,7 +252,7 @@ static void keep(struct pact *p, const struct rent_signed_revision *r)
 		pact_fail(p, &e);
 		return;
 	}
-	drop_revision(p);
+	pact_drop_revision(p);
 	enter(p, PACT_KEPT);
 	renting_want_commit(p->all->renter->renting);
 }
@@ -459,10 +272,19 @@ static bool is_unseen(const struct pact *p, const struct rent_result *r)
 	return p->topped && r->fate == RENT_REFUSED && r->code == RENT_NO_FUNDS;
 }
 
+/* The connection was lost, and with it what its receipts had covered. */
+static bool is_uncovered(struct pact *p, const struct rent_result *r)
+{
+	return !amount_is_zero(p->due) && r->fate == RENT_REFUSED &&
+	       r->code == RENT_NO_FUNDS && ++p->tries < TRIES_MAX;
+}
+
+static void pay(struct pact *p);
+
 /* A proof settled more than we knew, or the period turned: another is made. */
 static bool is_overtaken(struct pact *p, const struct rent_result *r)
 {
-	return p->row.posted && r->fate == RENT_REFUSED &&
+	return (p->row.posted || p->unopened) && r->fate == RENT_REFUSED &&
 	       r->code == RENT_NO_PERIODS && ++p->tries < TRIES_MAX;
 }
 
@@ -471,8 +293,12 @@ static void on_revised(void *ctx, const struct rent_result *r)
 	struct pact *p = ctx;
 
 	p->call = NULL;
+	if (r->fate == RENT_DONE || r->fate == RENT_REFUSED)
+		p->told_due = false;
 	if (r->fate == RENT_DONE)
 		keep(p, r->revision);
+	else if (is_uncovered(p, r))
+		pay(p);
 	else if ((is_for_later(r) || is_unseen(p, r)) &&
 		 now_of(p) - p->since_ms < AGREE_HOST_MS)
 		p->again_ms = now_of(p) + AGREE_AGAIN_MS;
@@ -520,23 +346,53 @@ static void ask(struct pact *p)
 				   &e);
 	if (!p->call)
 		pact_fail(p, &e);
-	else
+	else {
+		p->told_due = !amount_is_zero(p->due);
 		rent_peer_wake(p->peer);
+	}
+}
+
+/* ---- receipts ---- */
+
+static void want_offer(struct pact *p);
+
+/* What receipts are to cover is one sum for a host. */
+static bool is_another_paid(const struct pact *p)
+{
+	const struct agree *a = p->all;
+
+	for (unsigned i = 0; i < a->n && &a->pacts[i] != p; i++)
+		if (a->pacts[i].peer == p->peer &&
+		    a->pacts[i].state == PACT_PAY)
+			return true;
+	return is_busy(p);
+}
+
+/* Asked again by the clock until they cover it; a connection is wanted. */
+static void pay(struct pact *p)
+{
+	if (p->state != PACT_PAY)
+		enter(p, PACT_PAY);
+	if (is_another_paid(p))
+		return;
+	/* a period is paid after it was shown (renter_prepay.h) */
+	if (rent_peer_prepay(p->peer, p->due, p->pays))
+		ask(p);
+	else if (!p->call && !rent_peer_is_up(p->peer))
+		want_offer(p);
+}
+
+void pact_broke(struct pact *p, const char *why)
+{
+	struct err e = {0};
+
+	if (p->state != PACT_PAY)
+		return;
+	(void)err_fail(&e, ERR_FUNDS, "its rent cannot be paid: %.120s", why);
+	pact_fail(p, &e);
 }
 
 /* ---- what was offered in another run ---- */
-
-/* Is the list of what the host holds what we have and the first staged ones?
- * Then it was signed, and we know what is in it. */
-static bool is_offered_list(struct pact *p, const struct agreement *held)
-{
-	struct agreement a = {0};
-	struct err e = {0};
-
-	drop_revision(p);
-	return make_list(p, &a, &e) == ERR_NONE && a.sectors == held->sectors &&
-	       memcmp(&a.root, &held->root, sizeof(a.root)) == 0;
-}
 
 /* More was removed, or staged, since that was offered: which of our sectors are
  * in it the host's list says. */
@@ -555,7 +411,7 @@ static void on_list(void *ctx, const struct rent_result *r)
 		pact_fail(p, &e);
 		return;
 	}
-	drop_revision(p); /* nothing is left to be added or cut of it */
+	pact_drop_revision(p); /* nothing is left to be added or cut of it */
 	keep(p, &p->held);
 }
 
@@ -588,7 +444,7 @@ static void on_newest(void *ctx, const struct rent_result *r)
 	} else if (held->a.revision == p->row.signed_.revision &&
 		   p->row.state != RENTER_DRAFT) {
 		close_offer(p);
-	} else if (is_offered_list(p, &held->a)) {
+	} else if (pact_is_offered_list(p, &held->a)) {
 		keep(p, held);
 	} else {
 		look_up_list(p, held);
@@ -713,12 +569,25 @@ static bool is_timely(struct pact *p)
 	       !renter_stale(&run, view.rate, now);
 }
 
+/* That is all: the chain hears nothing of it. */
+static void prepaid(struct pact *p)
+{
+	char text[96];
+
+	(void)snprintf(text, sizeof(text), "paid up to period %u",
+		       p->row.signed_.through - 1);
+	agree_say(p->all, p, text);
+	enter(p, PACT_DONE);
+}
+
 static void post_or_end(struct pact *p)
 {
 	struct renter_running run;
 	struct bank_agreement view;
 
-	if (p->row.posted && is_posted(p, &run, &view))
+	if (p->unopened)
+		prepaid(p);
+	else if (p->row.posted && is_posted(p, &run, &view))
 		told(p);
 	else
 		post(p);
@@ -734,12 +603,20 @@ static uint32_t staged_of(struct pact *p)
 
 	if (!p->takes)
 		return 0;
-	if (renter_db_staged_roots(db_of(p), &p->host, 1, &roots, &n, &e) !=
-	    ERR_NONE)
+	if (renter_db_staged_roots(db_of(p), &p->host, p->unopened, 1, &roots,
+				   &n, &e) != ERR_NONE)
 		pact_fail(p, &e);
 	else
 		free(roots);
 	return (uint32_t)n;
+}
+
+static bool is_unpaid(const struct pact *p)
+{
+	uint32_t now;
+
+	return p->pays && renting_period(p->all->renter->renting, &now) &&
+	       unopened_is_due(&p->row, now);
 }
 
 void pact_go_on(struct pact *p)
@@ -761,9 +638,9 @@ void pact_go_on(struct pact *p)
 	if (p->state >= PACT_DONE)
 		return;
 	if (staged == 0 && pact_going(db_of(p), &p->row) == 0 &&
-	    p->row.state != RENTER_DRAFT && is_timely(p))
+	    p->row.state != RENTER_DRAFT && is_timely(p) && !is_unpaid(p))
 		post_or_end(p);
-	else if (offer_of(p))
+	else if (pact_offer(p))
 		sign(p);
 	else
 		enter(p, PACT_OFFER);
@@ -791,7 +668,7 @@ static void on_read(void *ctx, const struct err *error)
 
 	if (error)
 		pact_fail(p, error);
-	else if (offer_of(p))
+	else if (pact_offer(p))
 		sign(p);
 	else
 		enter(p, PACT_OFFER);
@@ -811,8 +688,10 @@ void pact_committed(struct pact *p, bool ok)
 		return;
 	if (!ok)
 		fail_with(p, ERR_DB, "renter.db could not be written");
-	else if (p->state == PACT_NOTED)
+	else if (p->state == PACT_NOTED && amount_is_zero(p->due))
 		ask(p);
+	else if (p->state == PACT_NOTED)
+		pay(p);
 	else
 		pact_go_on(p);
 }
@@ -821,8 +700,8 @@ void pact_tick(struct pact *p)
 {
 	int64_t now = now_of(p);
 
-	if (p->state != PACT_OFFER && p->state != PACT_ASKED &&
-	    p->state != PACT_MENDING)
+	if (p->state != PACT_OFFER && p->state != PACT_PAY &&
+	    p->state != PACT_ASKED && p->state != PACT_MENDING)
 		return;
 	if (rent_peer_is_gone(p->peer)) {
 		fail_with(p, ERR_STATE, rent_peer_why(p->peer));
@@ -839,7 +718,7 @@ void pact_tick(struct pact *p)
 		fail_with(p, ERR_STATE, "it does not answer");
 		return;
 	}
-	if (p->state == PACT_OFFER && offer_of(p) &&
+	if (p->state == PACT_OFFER && pact_offer(p) &&
 	    (!p->reread || now >= p->again_ms)) {
 		if (p->call)
 			rent_call_cancel(p->call);
@@ -851,6 +730,8 @@ void pact_tick(struct pact *p)
 	} else if (!p->call && now >= p->again_ms) {
 		if (p->state == PACT_OFFER)
 			want_offer(p);
+		else if (p->state == PACT_PAY)
+			pay(p);
 		else if (p->state == PACT_ASKED)
 			ask(p);
 		else

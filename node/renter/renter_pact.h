@@ -1,10 +1,11 @@
-/* renter_pact.h - what renter_agree.c (which agreements there are to be) and
- * renter_pact.c (one host: sign, ask, keep, open) share; nobody else includes
- * it. */
+/* renter_pact.h - what renter_agree.c (which agreements there are to be),
+ * renter_pact.c (one host: sign, ask, keep, open) and renter_revision.c (what
+ * is signed) share; nobody else includes it. */
 #ifndef NODE_RENTER_PACT_H
 #define NODE_RENTER_PACT_H
 
 #include "contracts-abi/bank.h"
+#include "node/rent/rent_pay.h"
 #include "node/renter/renter_agree.h"
 
 enum pact_state {
@@ -15,6 +16,7 @@ enum pact_state {
 	PACT_TOP_UP, /* its fund grows */
 	PACT_SIGN,
 	PACT_NOTED,
+	PACT_PAY, /* receipts do not cover it yet */
 	PACT_ASKED,
 	PACT_KEPT,
 	PACT_CHAIN,
@@ -29,7 +31,9 @@ struct pact {
 	struct rent_peer *peer;
 	enum pact_state state;
 	struct renter_agreement row;
+	bool unopened;	     /* it never goes to the chain */
 	bool takes;	     /* what is staged at the host is for it */
+	bool pays;	     /* the present period is to be settled */
 	uint32_t total;	     /* sectors staged at the beginning */
 	uint32_t left;	     /* of them, not in a list yet */
 	size_t adding;	     /* in the revision under way */
@@ -44,6 +48,7 @@ struct pact {
 	struct rent_call *call;
 	struct amount top_up; /* the fund needs it before the revision */
 	bool topped, reread;
+	bool told_due; /* the host may have counted `due` */
 	bool waited;   /* it was told that the host is away */
 	bool troubled; /* and that its transaction has trouble */
 	unsigned tries;
@@ -58,6 +63,7 @@ struct agree {
 	void *ctx;
 	struct loop_timer *timer;
 	struct rent_listener listener;
+	struct rent_pay_listener receipts;
 	struct pact *pacts; /* heap */
 	unsigned n;
 	unsigned gone;	/* that never came to be: what lay there is to be stored
@@ -75,10 +81,22 @@ uint32_t pact_going(struct renter_db *db, const struct renter_agreement *row);
 void pact_go_on(struct pact *p);
 /* Our changes were committed, or lost. */
 void pact_committed(struct pact *p, bool ok);
+/* Its host cannot be paid: nothing of ours is left that may be promised. */
+void pact_broke(struct pact *p, const char *why);
 /* Time goes by; the host came up, or went. */
 void pact_tick(struct pact *p);
 void pact_fail(struct pact *p, const struct err *why);
 void pact_clear(struct pact *p);
+
+/* renter_revision.c: the next revision, in p->next, p->due and p->top_up, its
+ * adds and cuts; what the host's prices are, or NULL. */
+enum err_code pact_make_revision(struct pact *p, struct err *e)
+	__attribute__((warn_unused_result));
+void pact_drop_revision(struct pact *p);
+const struct rent_offer *pact_offer(const struct pact *p);
+/* Is the list of what the host holds what we have and the first staged ones?
+ * Then it was signed, and we know what is in it. */
+bool pact_is_offered_list(struct pact *p, const struct agreement *held);
 
 /* agree.c: a pact ended, or wants to be looked at. */
 void agree_wake(struct agree *a);

@@ -57,6 +57,7 @@ struct put {
 	struct publish *publish;
 	uint64_t sectors_before; /* of parts that are done */
 	bool committing, ended, told;
+	bool mixed;    /* it was begun as of the other kind */
 	bool paying;   /* `receipts` listens */
 	bool budgeted; /* receipts are of this put's budget */
 	struct rent_pay_listener receipts;
@@ -118,8 +119,8 @@ static void on_stuck(void *ctx, const struct address *host,
 	end(p, &e);
 }
 
-/* The rent is locked on the chain; what is left of the budget may be promised
- * to hosts for bringing the sectors. */
+/* The rent is locked on the chain, or paid later; what is left of the budget
+ * may be promised to hosts for bringing the sectors, and for a first period. */
 static enum err_code begin_budget(struct put *p, struct err *e)
 {
 	struct rent_pay *pay = rent_pay_of(p->renter->engine, e);
@@ -135,7 +136,10 @@ static enum err_code begin_budget(struct put *p, struct err *e)
 	budget_key(p, key);
 	p->budgeted = true;
 	return rent_pay_budget(
-		pay, key, amount_sub_floor(p->cfg.budget, p->result.quote.rent),
+		pay, key,
+		amount_sub_floor(p->cfg.budget,
+				 amount_sub_floor(p->result.quote.rent,
+						  p->result.quote.period)),
 		e);
 }
 
@@ -347,7 +351,8 @@ static void on_progress(void *ctx, const struct upload_progress *u)
 
 	p->ops->progress(p->ctx, from + u->read, source_size(p->shared->source),
 			 p->sectors_before + u->sectors,
-			 (uint64_t)p->quoting.segments * p->cfg.n);
+			 (uint64_t)(p->quoting.segments + p->quoting.unopened) *
+				 p->cfg.n);
 }
 
 /* Fewer shards than the user wants are not stored in silence. */
@@ -522,6 +527,7 @@ static bool find_part(void *ctx, const struct renter_object *o)
 	struct put *p = ctx;
 
 	if (o->put == p->row.id && !o->catalogue && p->at < p->n_parts) {
+		p->mixed |= o->unopened != p->cfg.unopened;
 		p->parts[p->at].object = *o;
 		p->parts[p->at++].known = true;
 	}
@@ -538,7 +544,8 @@ static enum err_code new_object(struct put *p, struct part *part, struct err *e)
 					      .k = (uint16_t)p->cfg.k,
 					      .n = (uint16_t)p->cfg.n,
 					      .put = p->row.id,
-					      .put_s = p->row.started_s};
+					      .put_s = p->row.started_s,
+					      .unopened = p->cfg.unopened};
 	rng_fill(&rng, full, sizeof(full));
 	code = renter_wrap_key(&part->object, NULL, p->renter->master, full,
 			       &rng, e);
@@ -559,6 +566,12 @@ static void begin_upload(struct put *p)
 	code = begin_budget(p, &e);
 	if (code == ERR_NONE)
 		code = renter_db_objects(p->renter->db, find_part, p, &e);
+	if (code == ERR_NONE && p->mixed)
+		code = err_fail(&e, ERR_STATE,
+				"this was begun %s --unopened: go on like "
+				"that, or `seedbank store rm` what is there of "
+				"it",
+				p->cfg.unopened ? "without" : "with");
 	for (size_t i = 0; code == ERR_NONE && i < p->n_parts; i++)
 		if (!p->parts[i].known)
 			code = new_object(p, &p->parts[i], &e);
@@ -624,7 +637,8 @@ static enum err_code check_money(struct put *p, const struct quote *q,
 	const struct money *m = p->renter->engine->money;
 	struct amount have = AMOUNT_ZERO, all = q->rent;
 	/* what is promised to hosts comes out of the same balance */
-	struct amount need = amount_add_cap(q->fund, q->ingress);
+	struct amount need =
+		amount_add_cap(amount_add_cap(q->fund, q->ingress), q->period);
 	char a[MONEY_TEXT_MAX], b[MONEY_TEXT_MAX];
 
 	if (p->cfg.has_budget && (!amount_add(&all, all, q->ingress) ||
@@ -644,7 +658,9 @@ static enum err_code check_money(struct put *p, const struct quote *q,
 	return ERR_NONE;
 }
 
-static uint32_t segments_of(const struct put *p)
+/* Of the files, and of the catalogue that is to follow. */
+static void count_segments(const struct put *p, uint32_t *files,
+			   uint32_t *catalogue)
 {
 	uint64_t names = 0, entries = 0;
 	uint32_t n = 0;
@@ -659,8 +675,9 @@ static uint32_t segments_of(const struct put *p)
 		n += source_object_segments(p->parts[i].stream->object);
 	if (!p->shared)
 		n = (uint32_t)(p->cfg.size / segment_plain_len(p->cfg.k) + 1);
-	return n +
-	       publish_catalogue_segments(p->renter, p->cfg.k, entries, names);
+	*files = n;
+	*catalogue =
+		publish_catalogue_segments(p->renter, p->cfg.k, entries, names);
 }
 
 static void on_fresh(void *ctx, const struct err *error)
@@ -668,11 +685,13 @@ static void on_fresh(void *ctx, const struct err *error)
 	struct put *p = ctx;
 	struct err e = {0};
 	struct quote *q = &p->result.quote;
+	uint32_t files, catalogue;
 
 	if (error) {
 		end(p, error);
 		return;
 	}
+	count_segments(p, &files, &catalogue);
 	p->quoting = (struct quote_cfg){.k = p->cfg.k,
 					.n = p->cfg.n,
 					.per_host = p->cfg.per_host,
@@ -681,7 +700,11 @@ static void on_fresh(void *ctx, const struct err *error)
 					.periods = p->cfg.periods,
 					.least = p->cfg.least,
 					.goes_on = p->row.id != 0,
-					.segments = segments_of(p)};
+					.segments = catalogue};
+	if (p->cfg.unopened)
+		p->quoting.unopened = files;
+	else
+		p->quoting.segments += files;
 	rng_fill(&p->renter->engine->rng, &p->quoting.seed,
 		 sizeof(p->quoting.seed));
 	if (quote_placing(&p->placing, p->renter, &p->quoting, &e) !=

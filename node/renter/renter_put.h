@@ -46,6 +46,7 @@ struct put_cfg {
 	struct amount rent_max;	 /* a sector and period; zero: any */
 	bool has_budget;
 	struct amount budget; /* rent and ingress */
+	bool unopened; /* its objects lie in agreements that are never opened */
 	uint64_t size; /* quote of so many bytes alone: no path, no pipe */
 	bool quote_only;
 	struct scout_cfg scout;

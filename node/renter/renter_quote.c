@@ -3,6 +3,7 @@
 #include "node/renter/renter_agree.h"
 #include "node/renter/renter_running.h"
 #include "node/renter/renter_scout.h"
+#include "node/renter/renter_unopened.h"
 #include "storage/rent/rent_rules.h"
 
 #include <stdlib.h>
@@ -154,6 +155,42 @@ static bool add_running(struct quote *q, const struct running *r,
 	       add_cost(&q->rent, r->step.more) && add_cost(&q->fund, fund);
 }
 
+/* One that is never opened: paid by the period, nothing is locked. */
+static enum err_code add_unopened(struct quote *q, struct renter *r,
+				  const struct quote_cfg *cfg,
+				  const struct address *host, uint32_t sectors,
+				  struct err *e)
+{
+	struct renter_want want =
+		running_want(q->start, cfg->periods, cfg->least);
+	struct amount period, rent, ingress;
+	struct renter_agreement row;
+	struct sheet sheet;
+	enum err_code code;
+
+	want.sectors = sectors;
+	want.rent_max = cfg->rent_max;
+	code = unopened_choose(&row, r, host, &want, e);
+	if (code != ERR_NONE)
+		return code;
+	if (!running_sheet(r, host, &sheet) ||
+	    !rent_ingress(&ingress, &sheet, sectors) ||
+	    !add_cost(&q->ingress, ingress))
+		return err_fail(e, ERR_LIMIT, "the cost passes 112 bits");
+	if (row.id && row.state == RENTER_UNOPENED) {
+		q->running++;
+		sheet.rent = renter_rent_of(&row.signed_);
+		if (row.signed_.end < q->end)
+			q->end = row.signed_.end;
+	}
+	return amount_mul_u64(&period, sheet.rent, sectors) &&
+			       amount_mul_u64(&rent, period, cfg->periods) &&
+			       add_cost(&q->period, period) &&
+			       add_cost(&q->rent, rent)
+		       ? ERR_NONE
+		       : err_fail(e, ERR_LIMIT, "the cost passes 112 bits");
+}
+
 static enum err_code add_one(struct quote *q, struct renter *r,
 			     const struct quote_cfg *cfg,
 			     const struct address *host, uint32_t sectors,
@@ -180,13 +217,20 @@ static enum err_code add_one(struct quote *q, struct renter *r,
 		    : err_fail(e, ERR_LIMIT, "the cost passes 112 bits");
 }
 
-/* Which host gets how many: the same placing decides when it is uploaded. */
-static enum err_code count_sectors(uint32_t *sectors, struct placing *placing,
+/* What a host gets, by kind of agreement. */
+struct share {
+	uint32_t opened, unopened;
+};
+
+/* Which host gets how many: the same placing decides when it is uploaded, and
+ * the catalogue comes last. */
+static enum err_code count_sectors(struct share *shares,
+				   struct placing *placing,
 				   const struct quote_cfg *cfg, struct err *e)
 {
 	uint16_t seats[UINT8_MAX];
 
-	for (uint32_t s = 0; s < cfg->segments; s++) {
+	for (uint32_t s = 0; s < cfg->unopened + cfg->segments; s++) {
 		for (unsigned i = 0; i < cfg->n; i++)
 			seats[i] = PLACING_NONE;
 		if (placing_fill(placing, seats, s) > 0)
@@ -195,9 +239,26 @@ static enum err_code count_sectors(uint32_t *sectors, struct placing *placing,
 					"more with --host, or take a smaller "
 					"--n or less at once");
 		for (unsigned i = 0; i < cfg->n; i++)
-			sectors[seats[i]]++;
+			if (s < cfg->unopened)
+				shares[seats[i]].unopened++;
+			else
+				shares[seats[i]].opened++;
 	}
 	return ERR_NONE;
+}
+
+static enum err_code add_share(struct quote *q, struct renter *r,
+			       const struct quote_cfg *cfg,
+			       const struct address *host,
+			       const struct share *share, struct err *e)
+{
+	enum err_code code = ERR_NONE;
+
+	if (share->opened)
+		code = add_one(q, r, cfg, host, share->opened, e);
+	if (code == ERR_NONE && share->unopened)
+		code = add_unopened(q, r, cfg, host, share->unopened, e);
+	return code;
 }
 
 enum err_code quote_make(struct quote *out, struct renter *r,
@@ -205,27 +266,29 @@ enum err_code quote_make(struct quote *out, struct renter *r,
 			 const struct placing *placing, struct err *e)
 {
 	unsigned count = placing_count(placing);
-	uint32_t *sectors = calloc(count + 1U, sizeof(*sectors));
+	struct share *shares = calloc(count + 1U, sizeof(*shares));
 	struct placing *copy = NULL;
-	enum err_code code = sectors ? quote_placing(&copy, r, cfg, e)
-				     : err_fail(e, ERR_NOMEM, "a quote");
+	enum err_code code = shares ? quote_placing(&copy, r, cfg, e)
+				    : err_fail(e, ERR_NOMEM, "a quote");
 
 	memset(out, 0, sizeof(*out));
 	if (code == ERR_NONE)
-		code = count_sectors(sectors, copy, cfg, e);
+		code = count_sectors(shares, copy, cfg, e);
 	for (unsigned h = 0; code == ERR_NONE && h < count; h++) {
-		out->hosts += sectors[h] != 0;
-		out->sectors += sectors[h];
+		const uint64_t all =
+			(uint64_t)shares[h].opened + shares[h].unopened;
+
+		out->hosts += all != 0;
+		out->sectors += all;
 	}
 	if (code == ERR_NONE && !agree_start_period(r, out->hosts, &out->start))
 		code = err_fail(e, ERR_CHAIN, "the chain is not known");
 	out->end = out->start + cfg->periods;
 	for (unsigned h = 0; code == ERR_NONE && h < count; h++)
-		if (sectors[h])
-			code = add_one(out, r, cfg,
-				       &placing_get(copy, (uint16_t)h)->address,
-				       sectors[h], e);
+		code = add_share(out, r, cfg,
+				 &placing_get(copy, (uint16_t)h)->address,
+				 &shares[h], e);
 	placing_free(copy);
-	free(sectors);
+	free(shares);
 	return code;
 }

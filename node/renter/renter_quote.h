@@ -14,7 +14,8 @@ struct quote_cfg {
 	unsigned per_host, per_net; /* 1, unless the user says otherwise */
 	struct amount rent_max;	    /* a sector and period; zero: any */
 	uint32_t periods, least;    /* see struct agree_cfg */
-	uint32_t segments; /* of all objects, and of the new catalogue */
+	uint32_t segments; /* of objects that are opened, and the catalogue */
+	uint32_t unopened; /* segments of those that never are */
 	bool goes_on;	   /* parts of it are at hosts already */
 	uint64_t seed;	   /* settles between hosts that are alike: the same
 			    * for a quote and what follows it */
@@ -24,8 +25,9 @@ struct quote_cfg {
 struct quote {
 	unsigned hosts;
 	uint64_t sectors;
-	struct amount rent; /* for all of it, to the end */
-	struct amount fund; /* locked for it now: the rest comes back */
+	struct amount rent;   /* for all of it, to the end */
+	struct amount fund;   /* locked for it now: the rest comes back */
+	struct amount period; /* of `rent`, paid with each period's begin */
 	struct amount ingress;
 	unsigned running;    /* hosts whose agreements take it: none is made */
 	unsigned growing;    /* of those, whose fund has to grow */

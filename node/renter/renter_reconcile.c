@@ -2,7 +2,7 @@
 
 #include "base/address.h"
 #include "node/money/money.h"
-#include "storage/rent/rent_msg.h"
+#include "node/renter/renter_unopened.h"
 
 #include <stdlib.h>
 
@@ -84,6 +84,22 @@ static enum err_code give_up(struct reconcile *c, struct renter_agreement *row,
 	return renter_end_agreement(c->renter->db, row, e);
 }
 
+/* The chain knows nothing of it: what is paid says how long it is kept. */
+static enum err_code look_unopened(struct reconcile *c,
+				   struct renter_agreement *row, struct err *e)
+{
+	uint32_t now;
+
+	if (!renting_period(c->renter->renting, &now) ||
+	    unopened_runs(row, now))
+		return ERR_NONE;
+	return give_up(c, row,
+		       now >= row->signed_.end
+			       ? "it is over"
+			       : "it was not paid for seven periods",
+		       e);
+}
+
 static enum err_code look(struct reconcile *c, struct renter_agreement *row,
 			  struct err *e)
 {
@@ -91,9 +107,12 @@ static enum err_code look(struct reconcile *c, struct renter_agreement *row,
 					      row->signed_.host,
 					      row->signed_.number}};
 	uint32_t now;
-	enum err_code code = book_agreement_load(
-		c->renter->engine->money->storage.book, &at, e);
+	enum err_code code;
 
+	if (unopened_is(row))
+		return look_unopened(c, row, e);
+	code = book_agreement_load(c->renter->engine->money->storage.book, &at,
+				   e);
 	if (code != ERR_NONE)
 		return code;
 	if (at.view.state == BANK_AGREEMENT_OPEN)
@@ -112,8 +131,7 @@ static bool collect(void *ctx, const struct renter_agreement *row)
 	struct reconcile *c = ctx;
 	struct address me = renting_me(c->renter->renting);
 
-	if (row->signed_.number >= RENT_UNOPENED ||
-	    (row->state != RENTER_UNOPENED && row->state != RENTER_OPENED) ||
+	if ((row->state != RENTER_UNOPENED && row->state != RENTER_OPENED) ||
 	    !address_eq(&row->signed_.renter, &me))
 		return true;
 	if (c->n == c->cap) {

@@ -4,7 +4,8 @@
  * A run may have been cut off between a transaction and our note of it, and
  * what both signed may never have come to the chain in time. So: one that is
  * open there is OPENED here, whoever opened it; one that nobody can open any
- * more, or that was closed, has ended, and its shards have no place by it.
+ * more, or that was closed, has ended, and its shards have no place by it. So
+ * has one that is never opened, and that its host need not keep any more.
  * Thread: the loop.
  */
 #ifndef NODE_RENTER_RECONCILE_H

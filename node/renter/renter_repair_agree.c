@@ -93,9 +93,11 @@ static void on_agreed(void *ctx, unsigned done, unsigned failed,
 static const struct agree_ops agree_ops = {.step = mend_step,
 					   .ended = on_agreed};
 
-static bool count_staged(void *ctx, const struct address *host, uint32_t n)
+static bool count_staged(void *ctx, const struct address *host, bool unopened,
+			 uint32_t n)
 {
 	(void)host;
+	(void)unopened;
 	*(uint64_t *)ctx += n;
 	return true;
 }

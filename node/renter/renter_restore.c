@@ -103,6 +103,7 @@ static void keep(struct restore *x)
 
 static void tend_looks(struct restore *x);
 static void fetch_catalogue(struct restore *x);
+static void begin_unopened(struct restore *x);
 
 static void ask_on(struct restore_look *k, struct err *e);
 
@@ -266,7 +267,7 @@ static void on_fetched(void *ctx, const struct err *error)
 	if (x->catalogue->sequence != x->head.sequence)
 		end_state(x, "the catalogue is not the one of its head record");
 	else
-		begin_records(x);
+		begin_unopened(x);
 }
 
 static const struct object_get_ops fetch_ops = {
@@ -407,7 +408,7 @@ static void on_recalled(void *ctx)
 		end_state(x, "none of the hosts of this account's agreements "
 			     "could be reached");
 	else if (x->again)
-		begin_records(x);
+		begin_unopened(x);
 	else
 		begin_catalogue(x);
 }
@@ -415,8 +416,8 @@ static void on_recalled(void *ctx)
 static const struct recall_ops recall_ops = {.host = on_host,
 					     .ended = on_recalled};
 
-static const struct renter_agreement *find_row(const struct restore *x,
-					       const struct renter_lease *l)
+const struct renter_agreement *restore_row(const struct restore *x,
+					   const struct renter_lease *l)
 {
 	const struct renter_agreement key = {
 		.signed_ = {.host = l->host, .number = l->number}};
@@ -425,6 +426,68 @@ static const struct renter_agreement *find_row(const struct restore *x,
 		return NULL;
 	return bsearch(&key, x->rows, x->rows_n, sizeof(key),
 		       restore_row_order);
+}
+
+/* ---- what the chain does not list ---- */
+
+/* Hosts that were not asked before have records, too. */
+static enum err_code note_more_hosts(struct restore *x, struct err *e)
+{
+	const struct recalled *all = recall_all(x->more);
+	struct address *hosts = realloc(
+		x->hosts, (x->hosts_n + all->hosts_n + 1) * sizeof(*x->hosts));
+	const size_t before = x->hosts_n;
+
+	if (!hosts)
+		return err_fail(e, ERR_NOMEM, "hosts");
+	x->hosts = hosts;
+	for (size_t i = 0; i < all->hosts_n; i++) {
+		const struct recall_host *h = &all->hosts[i];
+		bool there = !h->reached;
+
+		for (size_t k = 0; !there && k < before; k++)
+			there = address_eq(&hosts[k], &h->address);
+		if (!there)
+			hosts[x->hosts_n++] = h->address;
+	}
+	x->result.hosts = (unsigned)x->hosts_n;
+	return ERR_NONE;
+}
+
+static void on_recalled_more(void *ctx)
+{
+	struct restore *x = ctx;
+	struct err e = {0};
+
+	if (note_more_hosts(x, &e) != ERR_NONE)
+		end(x, &e);
+	else
+		begin_records(x);
+}
+
+static void begin_unopened(struct restore *x)
+{
+	static const struct recall_ops ops = {.host = on_host,
+					      .ended = on_recalled_more};
+	struct err e = {0};
+	char line[160];
+
+	if (restore_find_unopened(x, &e) != ERR_NONE) {
+		end(x, &e);
+		return;
+	}
+	if (x->unopened_n == 0) {
+		begin_records(x);
+		return;
+	}
+	(void)snprintf(line, sizeof(line),
+		       "asking for %zu agreements that were never opened",
+		       x->unopened_n);
+	x->ops->step(x->ctx, line);
+	x->phase = RESTORE_UNOPENED;
+	if (recall_start(&x->more, x->renter, x->unopened, x->unopened_n, &ops,
+			 x, &e) != ERR_NONE)
+		end(x, &e);
 }
 
 static void recall(struct restore *x)
@@ -441,7 +504,7 @@ static void recall(struct restore *x)
 	}
 	all = recall_all(x->recall);
 	for (size_t i = 0; i < all->leases_n; i++)
-		all->leases[i].known = find_row(x, &all->leases[i].lease);
+		all->leases[i].known = restore_row(x, &all->leases[i].lease);
 }
 
 static void on_scouted(void *ctx)
@@ -471,7 +534,7 @@ static void begin_scout(struct restore *x)
  * what has ended here holds nothing. */
 static bool is_wanted(const struct restore *x, const struct renter_lease *l)
 {
-	const struct renter_agreement *row = find_row(x, l);
+	const struct renter_agreement *row = restore_row(x, l);
 
 	return !l->over && (!row || row->state == RENTER_OPENED);
 }
@@ -655,11 +718,13 @@ void restore_free(struct restore *x)
 	for (size_t i = 0; i < x->items_n; i++)
 		placement_free(x->items[i].placement);
 	recall_free(x->recall);
+	recall_free(x->more);
 	loop_timer_free(x->timer);
 	sodium_memzero(&x->head, sizeof(x->head));
 	free(x->hosts);
 	free(x->items);
 	free(x->rows);
+	free(x->unopened);
 	free(x->found);
 	free(x->open);
 	free(x);

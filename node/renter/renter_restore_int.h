@@ -41,6 +41,7 @@ enum restore_phase {
 	RESTORE_SCOUT,
 	RESTORE_RECALL,
 	RESTORE_CATALOGUE,
+	RESTORE_UNOPENED,
 	RESTORE_RECORDS,
 	RESTORE_COMMIT,
 	RESTORE_BOOK,
@@ -64,6 +65,10 @@ struct restore {
 	size_t found_n;
 	struct scout *scout;
 	struct recall *recall;
+	struct renter_lease *unopened; /* heap: that the catalogue lists, or was
+					* listed when this home was restored */
+	size_t unopened_n;
+	struct recall *more;   /* of those; NULL: there are none */
 	struct address *hosts; /* heap: those that answered, those with the
 				* newest head first */
 	size_t hosts_n;
@@ -89,6 +94,13 @@ enum err_code restore_keep(struct restore *x, struct err *e)
 /* Counts what the database has now. */
 enum err_code restore_count(struct restore *x, struct err *e)
 	__attribute__((warn_unused_result));
+/* Those that are never opened: as the catalogue lists them, or the database as
+ * listed and not met. ERR_NOMEM. */
+enum err_code restore_find_unopened(struct restore *x, struct err *e)
+	__attribute__((warn_unused_result));
+/* The database's; NULL: it has none. */
+const struct renter_agreement *restore_row(const struct restore *x,
+					   const struct renter_lease *l);
 /* By host, then by number. */
 int restore_row_order(const void *a, const void *b);
 

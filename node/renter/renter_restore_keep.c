@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "node/money/money.h"
+#include "node/renter/renter_unopened.h"
 #include "storage/rent/renter_catalogue.h"
 #include "storage/rent/renter_placement.h"
 
@@ -22,6 +23,53 @@ int restore_row_order(const void *a, const void *b)
 	if (c)
 		return c;
 	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* ---- agreements that the chain does not list ---- */
+
+static int by_host(const void *a, const void *b)
+{
+	const struct renter_lease *x = a, *y = b;
+	int c = memcmp(x->host.bytes, y->host.bytes, sizeof(x->host.bytes));
+
+	if (c)
+		return c;
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static void list_one(struct restore *x, const struct address *host,
+		     uint32_t number)
+{
+	x->unopened[x->unopened_n++] =
+		(struct renter_lease){.host = *host, .number = number};
+}
+
+enum err_code restore_find_unopened(struct restore *x, struct err *e)
+{
+	const size_t listed = x->catalogue ? x->catalogue->agreements_n : 0;
+
+	x->unopened = calloc(listed + x->rows_n + 1, sizeof(*x->unopened));
+	if (!x->unopened)
+		return err_fail(e, ERR_NOMEM, "agreements");
+	for (size_t i = 0; i < listed; i++) {
+		const struct catalogue_agreement *a =
+			&x->catalogue->agreements[i];
+
+		if (!a->opened && a->number >= RENT_UNOPENED)
+			list_one(x, &a->host, a->number);
+	}
+	for (size_t i = 0; i < x->rows_n; i++) {
+		const struct agreement *a = &x->rows[i].signed_;
+
+		/* listed, and not met: it has no revision */
+		if (unopened_is(&x->rows[i]) && a->revision == 0 &&
+		    x->rows[i].state == RENTER_ENDED)
+			list_one(x, &a->host, a->number);
+	}
+	if (x->unopened_n)
+		qsort(x->unopened, x->unopened_n, sizeof(*x->unopened),
+		      by_host);
+	return ERR_NONE;
 }
 
 /* ---- objects ---- */
@@ -77,6 +125,7 @@ static enum err_code add_agreement(struct restore *x,
 				   struct err *e)
 {
 	const struct bank_agreement *v = &l->lease.view;
+	const struct renter_agreement *listed = restore_row(x, &l->lease);
 	struct renter_agreement row = {
 		.state = RENTER_OPENED,
 		.signed_ = l->revision.a,
@@ -90,7 +139,14 @@ static enum err_code add_agreement(struct restore *x,
 	       sizeof(row.renter_sig));
 	memcpy(row.offered_sig, row.renter_sig, sizeof(row.offered_sig));
 	memcpy(row.host_sig, l->revision.host_sig.bytes, sizeof(row.host_sig));
-	code = renter_db_add_agreement(x->renter->db, &row, e);
+	if (unopened_is(&row)) {
+		row.state = RENTER_UNOPENED;
+		row.posted = false;
+		row.posted_revision = 0;
+	}
+	row.id = listed ? listed->id : 0;
+	code = listed ? renter_db_set_agreement(x->renter->db, &row, e)
+		      : renter_db_add_agreement(x->renter->db, &row, e);
 	*id = row.id;
 	return code;
 }
@@ -138,27 +194,71 @@ static enum err_code add_list(struct restore *x, const struct recall_lease *l,
 	return renter_db_forget_rest(x->renter->db, list->agreement, e);
 }
 
+/* Those whose hosts could not be reached stay listed: another restore asks them
+ * again. */
+static enum err_code list_unmet(struct restore *x, const struct recall_lease *l,
+				struct err *e)
+{
+	struct renter_agreement row = {.state = RENTER_ENDED};
+
+	if (restore_row(x, &l->lease))
+		return ERR_NONE;
+	row.signed_.renter = renting_me(x->renter->renting);
+	row.signed_.host = l->lease.host;
+	row.signed_.number = l->lease.number;
+	row.offered = row.signed_;
+	return renter_db_add_agreement(x->renter->db, &row, e);
+}
+
+static const struct recalled *found_of(const struct restore *x, unsigned i)
+{
+	static const struct recalled none;
+
+	if (i == 0)
+		return recall_all(x->recall);
+	return x->more ? recall_all(x->more) : &none;
+}
+
+static size_t leases_of(const struct restore *x)
+{
+	return found_of(x, 0)->leases_n + found_of(x, 1)->leases_n;
+}
+
+static enum err_code list_all_unmet(struct restore *x, struct err *e)
+{
+	const struct recalled *more = found_of(x, 1);
+	enum err_code code = ERR_NONE;
+
+	for (size_t i = 0; code == ERR_NONE && i < more->leases_n; i++)
+		if (!more->leases[i].held)
+			code = list_unmet(x, &more->leases[i], e);
+	return code;
+}
+
 /* lists: room for all leases. */
 static enum err_code add_agreements(struct restore *x,
 				    struct renter_list *lists, size_t *n,
 				    struct err *e)
 {
-	const struct recalled *all = recall_all(x->recall);
 	const struct recall_lease **held =
-		calloc(all->leases_n + 1, sizeof(struct recall_lease *));
+		calloc(leases_of(x) + 1, sizeof(struct recall_lease *));
 	enum err_code code =
 		held ? ERR_NONE : err_fail(e, ERR_NOMEM, "agreements");
 
-	for (size_t i = 0; held && i < all->leases_n; i++)
-		if (all->leases[i].held)
-			held[(*n)++] = &all->leases[i];
+	for (unsigned k = 0; held && k < 2; k++) {
+		const struct recalled *all = found_of(x, k);
+
+		for (size_t i = 0; i < all->leases_n; i++)
+			if (all->leases[i].held)
+				held[(*n)++] = &all->leases[i];
+	}
 	if (held && *n)
 		qsort(held, *n, sizeof(struct recall_lease *), longest_first);
 	for (size_t i = 0; code == ERR_NONE && i < *n; i++)
 		code = add_list(x, held[i], &lists[i], e);
 	free(held);
 	x->result.agreements = (unsigned)*n;
-	return code;
+	return code == ERR_NONE ? list_all_unmet(x, e) : code;
 }
 
 /* ---- places ---- */
@@ -201,9 +301,49 @@ static enum err_code add_places(struct restore *x, struct renter_lists *lists,
 	return code;
 }
 
+static bool look_at_kind(void *ctx, const struct renter_agreement *row)
+{
+	int64_t *found = ctx;
+
+	if (row->id != found[0])
+		return true;
+	found[1] = unopened_is(row);
+	return false;
+}
+
+static bool first_place(void *ctx, const struct renter_place *p)
+{
+	int64_t *agreement = ctx;
+
+	if (p->agreement)
+		*agreement = p->agreement;
+	return *agreement == 0;
+}
+
+/* No list says of an object whether its agreements are to be opened; those that
+ * it lies in do. */
+static enum err_code note_kind(struct restore *x, struct renter_object *o,
+			       struct err *e)
+{
+	int64_t found[2] = {0, 0};
+	enum err_code code = ERR_NONE;
+
+	for (uint32_t i = 0;
+	     code == ERR_NONE && found[0] == 0 && i < o->segments; i++)
+		code = renter_db_places(x->renter->db, o->id, i, first_place,
+					found, e);
+	if (code == ERR_NONE && found[0])
+		code = renter_db_agreements(x->renter->db, look_at_kind, found,
+					    e);
+	if (code != ERR_NONE || o->unopened == (found[1] != 0) || !found[0])
+		return code;
+	o->unopened = found[1] != 0;
+	return renter_db_set_object(x->renter->db, o, e);
+}
+
 enum err_code restore_keep(struct restore *x, struct err *e)
 {
-	const size_t most = recall_all(x->recall)->leases_n;
+	const size_t most = leases_of(x);
 	struct renter_list *list = calloc(most + 1, sizeof(*list));
 	struct renter_lists *lists = NULL;
 	size_t n = 0;
@@ -218,6 +358,8 @@ enum err_code restore_keep(struct restore *x, struct err *e)
 		code = renter_lists_new(&lists, list, n, e);
 	if (code == ERR_NONE)
 		code = add_places(x, lists, e);
+	for (size_t i = 0; code == ERR_NONE && i < x->items_n; i++)
+		code = note_kind(x, &x->items[i].o, e);
 	if (code == ERR_NONE)
 		code = follow(x, e);
 	renter_lists_free(lists);

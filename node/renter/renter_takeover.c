@@ -7,6 +7,7 @@
 #include "node/renter/renter_holding.h"
 #include "node/renter/renter_running.h"
 #include "node/renter/renter_term.h"
+#include "node/renter/renter_unopened.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,15 +114,23 @@ static bool ends_early(const struct takeover *t, const struct agreement *a)
 	return a->end < start + t->cfg.periods;
 }
 
+static bool is_running(const struct takeover *t,
+		       const struct renter_agreement *row)
+{
+	uint32_t now;
+
+	return unopened_is(row) ? renting_period(t->renter->renting, &now) &&
+					  unopened_runs(row, now)
+				: row->state == RENTER_OPENED;
+}
+
 static bool collect_part(void *ctx, const struct renter_agreement *row)
 {
 	struct takeover *t = ctx;
 	struct address me = renting_me(t->renter->renting);
 	struct part *at;
 
-	if (row->state != RENTER_OPENED ||
-	    row->signed_.number >= RENT_UNOPENED ||
-	    !address_eq(&row->signed_.renter, &me) ||
+	if (!is_running(t, row) || !address_eq(&row->signed_.renter, &me) ||
 	    !ends_early(t, &row->signed_))
 		return true;
 	at = grown(t->parts, t->n, &t->cap, sizeof(*at));
@@ -169,11 +178,13 @@ static enum err_code count_parts(struct takeover *t, struct err *e)
 	return code;
 }
 
-static bool note_staged(void *ctx, const struct address *host, uint32_t sectors)
+static bool note_staged(void *ctx, const struct address *host, bool unopened,
+			uint32_t sectors)
 {
 	bool *begun = ctx;
 
 	(void)host;
+	(void)unopened;
 	(void)sectors;
 	*begun = true;
 	return false;
@@ -216,7 +227,8 @@ static enum err_code price(struct takeover *t, struct part *p, struct err *e)
 		return ERR_NONE;
 	}
 	if (!agree_cost(&rent, &fund, &sheet, p->sectors, t->cfg.periods) ||
-	    !add(&t->result.rent, rent) || !add(&t->result.fund, fund))
+	    !add(&t->result.rent, rent) ||
+	    (!unopened_is(&p->row) && !add(&t->result.fund, fund)))
 		return err_fail(e, ERR_LIMIT, "the cost passes 112 bits");
 	return ERR_NONE;
 }

@@ -4,8 +4,10 @@
 #include "node/money/money.h"
 #include "node/renter/renter_close.h"
 #include "node/renter/renter_keep.h"
+#include "node/renter/renter_prepay.h"
 #include "node/renter/renter_reconcile.h"
 #include "node/renter/renter_term.h"
+#include "node/renter/renter_unopened.h"
 #include "storage/rent/rent_rules.h"
 
 #include <stdlib.h>
@@ -22,11 +24,14 @@ struct tenure {
 	struct loop_timer *timer;
 	struct renter *renter;
 	bool busy, claimed;
+	bool again;	    /* what was to be paid was not */
 	uint32_t now, told; /* periods; told: in which ends were logged */
 	unsigned ending;    /* agreements */
 	uint32_t term;	    /* the longest of theirs */
 	struct closing *closing;
 	struct reconcile *reconcile;
+	struct prepay *prepay;
+	bool paying; /* `reconcile` is for that, else for a renewal */
 	struct keep *keep;
 	struct net_addr named[SCOUT_NAMED_MAX];
 	size_t named_n;
@@ -80,7 +85,7 @@ static void on_renewed(void *ctx, const struct keep_result *r,
 			 money_text(t->engine->money, r->rent, cost), r->until);
 	keep_free(t->keep);
 	t->keep = NULL;
-	finish(t, e != NULL);
+	finish(t, e != NULL || t->again);
 }
 
 static void read_named(struct tenure *t)
@@ -99,11 +104,10 @@ static void read_named(struct tenure *t)
 			t->named_n++;
 }
 
-static void on_reconciled(void *ctx, const struct err *error)
+static void begin_renewal(struct tenure *t, const struct err *error)
 {
 	static const struct keep_ops ops = {.step = on_step,
 					    .ended = on_renewed};
-	struct tenure *t = ctx;
 	struct keep_cfg cfg = {.what = KEEP_RENEW,
 			       .near = true,
 			       .periods = t->term,
@@ -116,8 +120,6 @@ static void on_reconciled(void *ctx, const struct err *error)
 	if (error)
 		e = *error;
 	code = e.code;
-	reconcile_free(t->reconcile);
-	t->reconcile = NULL;
 	read_named(t);
 	cfg.scout =
 		(struct scout_cfg){.named = t->named, .named_n = t->named_n};
@@ -133,21 +135,93 @@ static void on_reconciled(void *ctx, const struct err *error)
 	}
 }
 
-static void renew(struct tenure *t)
+/* ---- what is never opened is paid ---- */
+
+static void renew_or_finish(struct tenure *t);
+
+static void on_paid_step(void *ctx, const char *text)
+{
+	struct tenure *t = ctx;
+
+	log_line(t->engine->log, LOG_DEBUG, "rent", "paying text=\"%s\"", text);
+}
+
+static void on_paid(void *ctx, const struct prepay_result *r,
+		    const struct err *error)
+{
+	struct tenure *t = ctx;
+	char cost[MONEY_TEXT_MAX];
+
+	if (error)
+		log_err(t, "periods not paid", error);
+	else
+		log_line(t->engine->log, r->paid < r->due ? LOG_WARN : LOG_INFO,
+			 "rent",
+			 "periods paid agreements=%u of=%u wrong=%u silent=%u "
+			 "cost=%s",
+			 r->paid, r->due, r->wrong, r->silent,
+			 money_text(t->engine->money, r->cost, cost));
+	t->again = error != NULL;
+	prepay_free(t->prepay);
+	t->prepay = NULL;
+	renter_end(t->renter);
+	t->claimed = false;
+	renew_or_finish(t);
+}
+
+static void begin_paying(struct tenure *t, const struct err *error)
+{
+	static const struct prepay_ops ops = {.step = on_paid_step,
+					      .ended = on_paid};
+	struct err e = {0};
+
+	if (error)
+		e = *error;
+	if (e.code == ERR_NONE &&
+	    prepay_start(&t->prepay, t->renter, NULL, &ops, t, &e) == ERR_NONE)
+		return;
+	log_err(t, "periods not paid", &e);
+	finish(t, true);
+}
+
+static void on_reconciled(void *ctx, const struct err *error)
+{
+	struct tenure *t = ctx;
+	struct err e = {0};
+
+	if (error)
+		e = *error; /* it is the reconciliation's, which goes now */
+	reconcile_free(t->reconcile);
+	t->reconcile = NULL;
+	if (t->paying)
+		begin_paying(t, error ? &e : NULL);
+	else
+		begin_renewal(t, error ? &e : NULL);
+}
+
+static void change(struct tenure *t, bool pays, const char *what)
 {
 	struct err e = {0};
 
-	if (renter_begin(t->renter, "a renewal by the daemon itself", &e) !=
-	    ERR_NONE) {
+	if (renter_begin(t->renter, what, &e) != ERR_NONE) {
 		finish(t, true);
 		return;
 	}
 	t->claimed = true;
+	t->paying = pays;
 	if (reconcile_start(&t->reconcile, t->renter, on_reconciled, t, &e) !=
 	    ERR_NONE) {
-		log_err(t, "not renewed", &e);
+		log_err(t, "agreements", &e);
 		finish(t, true);
 	}
+}
+
+static void renew_or_finish(struct tenure *t)
+{
+	if (t->ending && engine_flag(t->engine, "store-renew"))
+		change(t, false, "a renewal by the daemon itself");
+	else
+		finish(t, t->again);
 }
 
 /* ---- looking ---- */
@@ -159,7 +233,7 @@ static bool look_at(void *ctx, const struct renter_agreement *row)
 	struct address me = renting_me(t->renter->renting);
 	char who[ADDRESS_TEXT_MAX];
 
-	if (row->state != RENTER_OPENED || a->number >= RENT_UNOPENED ||
+	if (!(row->state == RENTER_OPENED || unopened_runs(row, t->now)) ||
 	    !address_eq(&a->renter, &me) ||
 	    t->now >= a->end + AGREEMENT_CLOSE_WAIT ||
 	    !renter_term_is_near(a->start, a->end, t->now))
@@ -180,6 +254,8 @@ static void on_closed(void *ctx, const struct closing_result *r)
 {
 	struct tenure *t = ctx;
 	char back[MONEY_TEXT_MAX];
+	struct amount cost;
+	unsigned due = 0;
 	struct err e = {0};
 
 	if (r->closed)
@@ -197,10 +273,13 @@ static void on_closed(void *ctx, const struct closing_result *r)
 	if (renter_db_agreements(t->renter->db, look_at, t, &e) != ERR_NONE)
 		log_err(t, "agreements", &e);
 	t->told = t->now;
-	if (t->ending && engine_flag(t->engine, "store-renew"))
-		renew(t);
+	t->again = false;
+	if (prepay_due(t->renter, &due, &cost, &e) != ERR_NONE)
+		log_err(t, "agreements", &e);
+	if (due && engine_flag(t->engine, "store-pay"))
+		change(t, true, "a payment by the daemon itself");
 	else
-		finish(t, false);
+		renew_or_finish(t);
 }
 
 static void on_renter(void *ctx, struct renter *r, const struct err *error)
@@ -261,6 +340,7 @@ void tenure_free(struct tenure *t)
 	renter_forget(t->engine, t);
 	closing_free(t->closing);
 	reconcile_free(t->reconcile);
+	prepay_free(t->prepay);
 	keep_free(t->keep);
 	if (t->claimed)
 		renter_end(t->renter);

@@ -101,6 +101,9 @@ static const char *const migrations[] = {
 	") STRICT;"
 	"CREATE TABLE repair(day INTEGER PRIMARY KEY,"
 	"  spent BLOB NOT NULL CHECK(length(spent) = 16)) STRICT;",
+	/* 4: objects that lie in agreements that are never opened */
+	"ALTER TABLE object ADD COLUMN unopened INTEGER NOT NULL DEFAULT 0"
+	"  CHECK(unopened IN (0, 1));",
 };
 
 #define HOST_COLUMNS \
@@ -109,7 +112,7 @@ static const char *const migrations[] = {
 #define OBJECT_COLUMNS \
 	"name, wrapped, state, catalogue, size, k, n, segments, sequence, " \
 	"put," \
-	" put_s"
+	" put_s, unopened"
 #define IS_OURS " id NOT IN (SELECT object FROM steward)"
 #define PLACE_COLUMNS \
 	"object, segment, shard, state, root, host, agreement, position," \
@@ -118,6 +121,13 @@ static const char *const migrations[] = {
 #define IN_IT "(path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0'))"
 #define NAMED_IT "(name = ?1 OR (name > ?1 || '/' AND name < ?1 || '0'))"
 #define BELOW "(?1 IS NULL OR " IN_IT ")"
+
+/* p, a place in a list, of object o. What is lost is proved to be missing where
+ * proofs are due; where none are, nothing is paid for it any more. Numbers from
+ * 2^31 on are of those. */
+#define GOES \
+	"(o.state = 3 OR (p.state = 3 AND 2147483648 <=" \
+	" (SELECT number FROM agreement a WHERE a.id = p.agreement)))"
 
 static const char *const sql[S_COUNT] = {
 	[S_NUMBER] = "SELECT value FROM number WHERE name = ?1",
@@ -143,11 +153,12 @@ static const char *const sql[S_COUNT] = {
 		" offered_sig, posted, fund FROM agreement ORDER BY id",
 	[S_ADD_OBJECT] =
 		"INSERT INTO object(" OBJECT_COLUMNS ")"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 	[S_SET_OBJECT] =
 		"UPDATE object SET wrapped = ?2, state = ?3, catalogue = ?4,"
 		" size = ?5, k = ?6, n = ?7, segments = ?8, sequence = ?9,"
-		" put = ?10, put_s = ?11 WHERE id = ?12 AND name = ?1",
+		" put = ?10, put_s = ?11, unopened = ?12"
+		" WHERE id = ?13 AND name = ?1",
 	[S_OBJECT] = "SELECT id, " OBJECT_COLUMNS " FROM object"
 		     " WHERE id = ?1 AND" IS_OURS,
 	[S_CATALOGUE] = "SELECT id, " OBJECT_COLUMNS " FROM object"
@@ -184,11 +195,14 @@ static const char *const sql[S_COUNT] = {
 		    " WHERE object = ?1 AND segment = ?2",
 	[S_ADD_PLACE] = "INSERT INTO place(" PLACE_COLUMNS ")"
 			" VALUES(?1, ?2, ?3, 2, ?4, ?5, ?6, ?7, ?8)",
-	[S_STAGED] = "SELECT root, object, segment, shard FROM place"
-		     " WHERE host = ?1 AND state = 1"
+	[S_STAGED] = "SELECT root, object, segment, shard FROM place p"
+		     " WHERE host = ?1 AND state = 1 AND ?2 ="
+		     " (SELECT unopened FROM object o WHERE o.id = p.object)"
 		     " ORDER BY object, segment, shard",
-	[S_STAGED_HOSTS] = "SELECT host, count(*) FROM place WHERE state = 1"
-			   " GROUP BY host",
+	[S_STAGED_HOSTS] = "SELECT host, o.unopened, count(*) FROM place p"
+			   " JOIN object o ON o.id = p.object WHERE p.state = 1"
+			   " GROUP BY host, o.unopened",
+	[S_NUMBER_OF] = "SELECT number FROM agreement WHERE id = ?1",
 	[S_SIGN] = "UPDATE place SET state = 2, agreement = ?5, position = ?6,"
 		   " since_s = ?7 WHERE object = ?1 AND segment = ?2"
 		   " AND shard = ?3 AND host = ?4",
@@ -226,11 +240,11 @@ static const char *const sql[S_COUNT] = {
 			  " (SELECT id FROM object WHERE state = 3)",
 	[S_CUTS] = "SELECT p.position FROM place p"
 		   " JOIN object o ON o.id = p.object"
-		   " WHERE p.agreement = ?1 AND o.state = 3"
+		   " WHERE p.agreement = ?1 AND " GOES
 		   " ORDER BY p.position DESC LIMIT ?2",
 	[S_CUTS_ALL] = "SELECT count(*) FROM place p"
 		       " JOIN object o ON o.id = p.object"
-		       " WHERE p.agreement = ?1 AND o.state = 3",
+		       " WHERE p.agreement = ?1 AND " GOES,
 	[S_REMOVE_DROPPED] =
 		"DELETE FROM object WHERE state = 3 AND NOT EXISTS"
 		" (SELECT 1 FROM place p WHERE p.object = object.id"

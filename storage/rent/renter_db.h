@@ -159,6 +159,8 @@ struct renter_object {
 	uint32_t segments;
 	uint64_t sequence; /* of its newest placement record; 0: none yet */
 	int64_t put;	   /* that it is part of; 0: none, or that is done */
+	bool unopened;	   /* its sectors go into agreements that are never
+			    * opened (rent_rules.h) */
 	int64_t put_s;	   /* when it was put, Unix; told by the catalogue */
 };
 /* Files go on from one object to the next (catalogue.h): the objects of a put
@@ -235,27 +237,29 @@ enum err_code renter_db_stage(struct renter_db *r, const struct renter_place *p,
 enum err_code renter_db_unstage(struct renter_db *r,
 				const struct renter_place *p, struct err *e)
 	__attribute__((warn_unused_result));
-/* All STAGED places at a host: back to WANTED. */
+/* STAGED places of one kind of objects at a host: back to WANTED. */
 enum err_code renter_db_unstage_all(struct renter_db *r,
-				    const struct address *host, struct err *e)
+				    const struct address *host, bool unopened,
+				    struct err *e)
 	__attribute__((warn_unused_result));
-/* STAGED places at the agreement's host, `max` at most, get the next positions
- * of its list, in the order of object, segment, shard. For a revision that the
- * host has signed: SIGNED. */
+/* STAGED places at the agreement's host, of objects of its kind, `max` at most,
+ * get the next positions of its list, in the order of object, segment, shard.
+ * For a revision that the host has signed: SIGNED. */
 enum err_code renter_db_sign_staged(struct renter_db *r, int64_t agreement,
 				    const struct address *host, size_t max,
 				    int64_t now_s, struct err *e)
 	__attribute__((warn_unused_result));
-/* The roots that renter_db_sign_staged() would append, in that order. */
+/* The roots that renter_db_sign_staged() would append to an agreement of this
+ * kind, in that order. */
 enum err_code renter_db_staged_roots(struct renter_db *r,
-				     const struct address *host, size_t max,
-				     struct hash32 **take_roots, size_t *n,
-				     struct err *e)
+				     const struct address *host, bool unopened,
+				     size_t max, struct hash32 **take_roots,
+				     size_t *n, struct err *e)
 	__attribute__((warn_unused_result));
-/* Hosts that have STAGED places, and how many. Return false to stop. fn may
- * change nothing. */
+/* Hosts that have STAGED places, and how many of each kind of objects. Return
+ * false to stop. fn may change nothing. */
 typedef bool renter_staged_fn(void *ctx, const struct address *host,
-			      uint32_t sectors);
+			      bool unopened, uint32_t sectors);
 enum err_code renter_db_staged_hosts(struct renter_db *r, renter_staged_fn *fn,
 				     void *ctx, struct err *e)
 	__attribute__((warn_unused_result));
@@ -327,9 +331,10 @@ enum err_code renter_db_drop_unused(struct renter_db *r, uint64_t *n,
 enum err_code renter_db_drop_puts(struct renter_db *r, const char *path,
 				  uint64_t *n, struct err *e)
 	__attribute__((warn_unused_result));
-/* Positions of the list that DROPPING objects have, falling, `max` at most: as
- * a revision cuts them, and renter_db_cut() after it was signed, one after
- * another. `all`: how many there are. Heap, the caller's. */
+/* Positions of the list that DROPPING objects have, and in an agreement that is
+ * never opened what is LOST, falling, `max` at most: as a revision cuts them,
+ * and renter_db_cut() after it was signed, one after another. `all`: how many
+ * there are. Heap, the caller's. */
 enum err_code renter_db_cuts(struct renter_db *r, int64_t agreement, size_t max,
 			     uint32_t **take_positions, size_t *n,
 			     uint32_t *all, struct err *e)

@@ -210,7 +210,8 @@ static int by_root(const void *a, const void *b)
 }
 
 static enum err_code collect_staged(struct renter_db *r, struct placed *v,
-				    const struct address *host, struct err *e)
+				    const struct address *host, bool unopened,
+				    struct err *e)
 {
 	struct db_stmt *s = r->s[S_STAGED];
 	struct renter_place p = {.host = *host, .state = SHARD_STAGED};
@@ -218,6 +219,7 @@ static enum err_code collect_staged(struct renter_db *r, struct placed *v,
 	bool row;
 
 	db_bind_blob(s, 1, host->bytes, sizeof(host->bytes));
+	db_bind_int(s, 2, unopened);
 	while ((code = db_step(s, &row, e)) == ERR_NONE && row) {
 		p.object = db_col_int(s, 1);
 		p.segment = (uint32_t)db_col_int(s, 2);
@@ -314,11 +316,14 @@ enum err_code renter_db_adopt_list(struct renter_db *r, int64_t agreement,
 				   int64_t now_s, struct err *e)
 {
 	struct placed v = {.n = 0};
+	bool unopened;
 	enum err_code code =
 		renter_db_places_at(r, agreement, collect_place, &v, e);
 
 	if (code == ERR_NONE)
-		code = collect_staged(r, &v, host, e);
+		code = renter_is_unopened(r, agreement, &unopened, e);
+	if (code == ERR_NONE)
+		code = collect_staged(r, &v, host, unopened, e);
 	if (code == ERR_NONE && v.failed)
 		code = err_fail(e, ERR_NOMEM, "a list of sectors");
 	if (code == ERR_NONE)

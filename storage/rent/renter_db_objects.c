@@ -1,3 +1,4 @@
+#include "storage/rent/rent_msg.h"
 #include "storage/rent/renter_db_int.h"
 
 #include <stdlib.h>
@@ -20,6 +21,7 @@ static void bind_object(struct db_stmt *s, const struct renter_object *o)
 	else
 		db_bind_null(s, 10);
 	db_bind_int(s, 11, o->put_s);
+	db_bind_int(s, 12, o->unopened);
 }
 
 enum err_code renter_db_add_object(struct renter_db *r, struct renter_object *o,
@@ -45,7 +47,7 @@ enum err_code renter_db_set_object(struct renter_db *r,
 	if (!s)
 		return ERR_DB;
 	bind_object(s, o);
-	db_bind_int(s, 12, o->id);
+	db_bind_int(s, 13, o->id);
 	return renter_run_one(r, s, "object", e);
 }
 
@@ -98,6 +100,7 @@ static bool read_object(struct db_stmt *s, struct renter_object *o)
 		.sequence = (uint64_t)db_col_int(s, 9),
 		.put = db_col_int(s, 10),
 		.put_s = db_col_int(s, 11),
+		.unopened = db_col_int(s, 12) != 0,
 	};
 	wrapped = db_col_blob(s, 2, &o->wrapped_len);
 	if (o->wrapped_len > sizeof(o->wrapped))
@@ -350,9 +353,9 @@ static enum err_code roots_end(struct roots *v, struct hash32 **out, size_t *n,
 }
 
 enum err_code renter_db_staged_roots(struct renter_db *r,
-				     const struct address *host, size_t max,
-				     struct hash32 **take_roots, size_t *n,
-				     struct err *e)
+				     const struct address *host, bool unopened,
+				     size_t max, struct hash32 **take_roots,
+				     size_t *n, struct err *e)
 {
 	struct db_stmt *s = r->s[S_STAGED];
 	struct roots v = {0};
@@ -361,6 +364,7 @@ enum err_code renter_db_staged_roots(struct renter_db *r,
 	bool row;
 
 	db_bind_blob(s, 1, host->bytes, sizeof(host->bytes));
+	db_bind_int(s, 2, unopened);
 	while ((code = db_step(s, &row, e)) == ERR_NONE && row && v.n < max) {
 		if (!renter_hash_col(s, 0, &root))
 			code = renter_damaged(r, "a place", e);
@@ -386,7 +390,8 @@ enum err_code renter_db_staged_hosts(struct renter_db *r, renter_staged_fn *fn,
 			code = renter_damaged(r, "a place", e);
 			break;
 		}
-		if (!fn(ctx, &host, (uint32_t)db_col_int(s, 1)))
+		if (!fn(ctx, &host, db_col_int(s, 1) != 0,
+			(uint32_t)db_col_int(s, 2)))
 			break;
 	}
 	db_reset(s);
@@ -402,14 +407,15 @@ static enum err_code list_length(struct renter_db *r, int64_t agreement,
 	return db_number(s, n, e);
 }
 
-/* The first staged place of a host; *row false: none is left. */
+/* The first staged place of a kind at a host; *row false: none is left. */
 static enum err_code first_staged(struct renter_db *r, struct renter_place *p,
-				  bool *row, struct err *e)
+				  bool unopened, bool *row, struct err *e)
 {
 	struct db_stmt *s = r->s[S_STAGED];
 	enum err_code code;
 
 	db_bind_blob(s, 1, p->host.bytes, sizeof(p->host.bytes));
+	db_bind_int(s, 2, unopened);
 	code = db_step(s, row, e);
 	if (code != ERR_NONE || !*row)
 		return code;
@@ -421,17 +427,33 @@ static enum err_code first_staged(struct renter_db *r, struct renter_place *p,
 }
 
 enum err_code renter_db_unstage_all(struct renter_db *r,
-				    const struct address *host, struct err *e)
+				    const struct address *host, bool unopened,
+				    struct err *e)
 {
 	struct renter_place p = {.host = *host};
 	enum err_code code;
 	bool row;
 
-	while ((code = first_staged(r, &p, &row, e)) == ERR_NONE && row) {
+	while ((code = first_staged(r, &p, unopened, &row, e)) == ERR_NONE &&
+	       row) {
 		code = renter_db_unstage(r, &p, e);
 		if (code != ERR_NONE)
 			break;
 	}
+	return code;
+}
+
+enum err_code renter_is_unopened(struct renter_db *r, int64_t agreement,
+				 bool *out, struct err *e)
+{
+	struct db_stmt *s = r->s[S_NUMBER_OF];
+	enum err_code code;
+	bool row;
+
+	db_bind_int(s, 1, agreement);
+	code = db_step(s, &row, e);
+	*out = code == ERR_NONE && row && db_col_int(s, 0) >= RENT_UNOPENED;
+	db_reset(s);
 	return code;
 }
 
@@ -443,13 +465,16 @@ enum err_code renter_db_sign_staged(struct renter_db *r, int64_t agreement,
 	struct renter_place p = {.host = *host};
 	int64_t at;
 	enum err_code code;
-	bool row;
+	bool row, unopened;
 
 	if (!s)
 		return ERR_DB;
 	code = list_length(r, agreement, &at, e);
+	if (code == ERR_NONE)
+		code = renter_is_unopened(r, agreement, &unopened, e);
 	while (code == ERR_NONE && max-- > 0 &&
-	       (code = first_staged(r, &p, &row, e)) == ERR_NONE && row) {
+	       (code = first_staged(r, &p, unopened, &row, e)) == ERR_NONE &&
+	       row) {
 		bind_shard(s, &p);
 		db_bind_blob(s, 4, host->bytes, sizeof(host->bytes));
 		db_bind_int(s, 5, agreement);

@@ -100,6 +100,45 @@ enum err_code renter_step(struct renter_step *out,
 	return ERR_NONE;
 }
 
+bool renter_lapsed(const struct agreement *last, uint32_t now)
+{
+	return now >= last->end || now >= rent_kept_until(last);
+}
+
+enum err_code renter_prepay(struct renter_step *out,
+			    const struct agreement *last, struct amount rent,
+			    uint32_t revision, uint32_t sectors, uint32_t now,
+			    struct err *e)
+{
+	struct agreement *next = &out->next;
+	struct amount cost;
+
+	*out = (struct renter_step){.next = *last};
+	if (renter_lapsed(last, now))
+		return err_fail(e, ERR_STATE, "it is over");
+	next->revision = revision;
+	next->sectors = sectors;
+	next->through = max32(last->through, max32(now, last->start) + 1);
+	if (!amount_mul_u64(&next->rate, rent, sectors) ||
+	    !amount_fits112(next->rate) ||
+	    !rent_cost(&cost, next, last, last->through, now))
+		return err_fail(e, ERR_LIMIT, "it passes 112 bits");
+	/* nobody pays for periods that are settled: the next one goes along */
+	if (!amount_is_zero(cost) && next->through == last->through) {
+		if (next->through == last->end)
+			return err_fail(e, ERR_STATE,
+					"it is settled to its end");
+		next->through++;
+		if (!rent_cost(&cost, next, last, last->through, now))
+			return err_fail(e, ERR_LIMIT, "it passes 112 bits");
+	}
+	if (!amount_add(&next->earned, last->earned, cost) ||
+	    !amount_fits112(next->earned))
+		return err_fail(e, ERR_LIMIT, "it passes 112 bits");
+	out->more = cost;
+	return ERR_NONE;
+}
+
 /* The collateral of today for so many sectors, against the one that is locked:
  * with it the host's word is worth what it was when it was given. */
 static bool is_covered(const struct agreement *a, const struct sheet *now,
@@ -114,15 +153,13 @@ static bool is_covered(const struct agreement *a, const struct sheet *now,
 	       amount_cmp(want, have) <= 0;
 }
 
-static bool is_cheap(const struct renter_running *r,
-		     const struct renter_want *w)
+static bool is_cheap(struct amount rent, const struct renter_want *w)
 {
 	struct amount old, most;
 
-	if (!amount_is_zero(w->rent_max) &&
-	    amount_cmp(r->rent, w->rent_max) > 0)
+	if (!amount_is_zero(w->rent_max) && amount_cmp(rent, w->rent_max) > 0)
 		return false;
-	return amount_mul_u64(&old, r->rent, DEARER_DEN) &&
+	return amount_mul_u64(&old, rent, DEARER_DEN) &&
 	       amount_mul_u64(&most, w->now->rent, DEARER_NUM) &&
 	       amount_cmp(old, most) <= 0;
 }
@@ -136,11 +173,20 @@ bool renter_takes(struct renter_step *out, const struct renter_running *r,
 	struct err e = {0};
 
 	if (sectors > UINT32_MAX || a->end < w->from || a->end > w->to ||
-	    a->end <= w->period + RENTER_AHEAD || !is_cheap(r, w) ||
+	    a->end <= w->period + RENTER_AHEAD || !is_cheap(r->rent, w) ||
 	    !is_covered(a, w->now, (uint32_t)sectors))
 		return false;
 	return renter_step(out, r, a->revision + 1, (uint32_t)sectors,
 			   w->period, &e) == ERR_NONE;
+}
+
+bool renter_takes_unopened(const struct agreement *last,
+			   const struct renter_want *w)
+{
+	return (uint64_t)last->sectors + w->sectors <= UINT32_MAX &&
+	       last->end >= w->from && last->end <= w->to &&
+	       last->end > w->period && last->through < last->end &&
+	       is_cheap(renter_rent_of(last), w);
 }
 
 bool renter_rather(const struct renter_running *a,

@@ -48,6 +48,17 @@ enum err_code renter_step(struct renter_step *out,
 			  uint32_t sectors, uint32_t now, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* The same of one that is never opened, whose sectors cost so much each: paid
+ * for with the present period, by receipts. `more` is what it takes now, and
+ * `missing` nothing. ERR_STATE: it is over. */
+enum err_code renter_prepay(struct renter_step *out,
+			    const struct agreement *last, struct amount rent,
+			    uint32_t revision, uint32_t sectors, uint32_t now,
+			    struct err *e) __attribute__((warn_unused_result));
+/* Nothing is told or paid any more of one that is never opened: it is over, or
+ * its host need not keep it. */
+bool renter_lapsed(const struct agreement *last, uint32_t now);
+
 struct renter_want {
 	uint32_t sectors;	 /* more than there are; not 0 */
 	uint32_t from, to;	 /* its end is one of these, or between */
@@ -61,6 +72,10 @@ struct renter_want {
  * for too much. */
 bool renter_takes(struct renter_step *out, const struct renter_running *r,
 		  const struct renter_want *w);
+/* The same of one that is never opened: there is neither fund nor collateral
+ * that would have to reach. */
+bool renter_takes_unopened(const struct agreement *last,
+			   const struct renter_want *w);
 /* Of two that take the same: is `a` to be had rather? The one whose fund
  * reaches, the cheaper, the larger, the older. */
 bool renter_rather(const struct renter_running *a,

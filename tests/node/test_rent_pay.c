@@ -570,7 +570,7 @@ static struct amount prepaying;
 
 static bool prepaid(void)
 {
-	return rent_till_prepay(w.out_till, prepaying);
+	return rent_till_prepay(w.out_till, prepaying, false);
 }
 
 static void revise(const struct rent_revise_ask *ask)

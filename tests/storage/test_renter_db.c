@@ -1,6 +1,7 @@
 /* What a renter knows survives; lists keep their order; what does not fit is
  * refused. In memory, but for what must survive a restart. */
 #include "base/db.h"
+#include "storage/rent/rent_msg.h"
 #include "storage/rent/renter_db.h"
 #include "tests/check.h"
 
@@ -118,7 +119,8 @@ static void staged_sectors_get_positions_in_order(void)
 	must(stage(r, o.id, 0, 3, 1, 20), "then segment 0");
 	must(stage(r, o.id, 0, 2, 2, 99), "another host's");
 	CHECK(stage(r, o.id, 0, 3, 1, 21) == ERR_DB, "twice at one host");
-	must(renter_db_staged_roots(r, &host, SIZE_MAX, &roots, &n, NULL),
+	must(renter_db_staged_roots(r, &host, false, SIZE_MAX, &roots, &n,
+				    NULL),
 	     "staged");
 	CHECK(n == 2 && roots[0].bytes[0] == 20 && roots[1].bytes[0] == 30,
 	      "in the order of segments");
@@ -132,12 +134,14 @@ static void staged_sectors_get_positions_in_order(void)
 	renter_db_close(r);
 }
 
-static bool count_staged(void *ctx, const struct address *host, uint32_t n)
+static bool count_staged(void *ctx, const struct address *host, bool unopened,
+			 uint32_t n)
 {
 	uint32_t *seen = ctx;
 	struct address want = host_of((uint8_t)(1 + seen[0]));
 
 	CHECK(address_eq(host, &want), "hosts in order");
+	CHECK(!unopened, "all of it is for the chain");
 	seen[++seen[0]] = n;
 	return true;
 }
@@ -157,7 +161,8 @@ static void staged_sectors_are_signed_in_portions(void)
 	must(stage(r, o.id, 0, 3, 2, 99), "another host's");
 	must(renter_db_staged_hosts(r, count_staged, seen, NULL), "hosts");
 	CHECK(seen[0] == 2 && seen[1] == 3 && seen[2] == 1, "how many each");
-	must(renter_db_staged_roots(r, &host, 2, &roots, &n, NULL), "two");
+	must(renter_db_staged_roots(r, &host, false, 2, &roots, &n, NULL),
+	     "two");
 	CHECK(n == 2 && roots[1].bytes[0] == 21, "the first two");
 	free(roots);
 	must(renter_db_sign_staged(r, a.id, &host, 2, 7, NULL), "sign two");
@@ -165,6 +170,105 @@ static void staged_sectors_are_signed_in_portions(void)
 	must(renter_db_sign_staged(r, a.id, &host, 2, 7, NULL), "the rest");
 	check_list(r, a.id, "all", (const uint32_t[]){20, 21, 22}, 3);
 	renter_db_close(r);
+}
+
+static bool sum_staged(void *ctx, const struct address *host, bool unopened,
+		       uint32_t n)
+{
+	uint32_t *sum = ctx;
+
+	(void)host;
+	sum[unopened] += n;
+	return true;
+}
+
+/* What is to be opened and what never is lie apart, at one host too. */
+static void staged_sectors_go_into_agreements_of_their_kind(void)
+{
+	struct renter_db *r = open_db(DB_IN_MEMORY);
+	struct renter_agreement chain = agreement_with(r, 1, 0);
+	struct renter_agreement ours = agreement_with(r, 1, RENT_UNOPENED);
+	struct renter_object a = object_with(r, 8, 1), b = object_with(r, 9, 1);
+	struct address host = host_of(1);
+	const struct hash32 held[] = {root_of(31)};
+	uint32_t sum[2] = {0};
+	struct hash32 *roots;
+	size_t n;
+
+	b.unopened = true;
+	must(renter_db_set_object(r, &b, NULL), "never opened");
+	for (uint8_t i = 0; i < 3; i++) {
+		must(stage(r, a.id, 0, i, 1, (uint32_t)i + 20), "stage");
+		must(stage(r, b.id, 0, i, 1, (uint32_t)i + 30), "stage");
+	}
+	must(renter_db_staged_hosts(r, sum_staged, sum, NULL), "hosts");
+	CHECK(sum[0] == 3 && sum[1] == 3, "%u and %u", sum[0], sum[1]);
+	must(renter_db_staged_roots(r, &host, true, 9, &roots, &n, NULL),
+	     "roots");
+	CHECK(n == 3 && roots[0].bytes[0] == 30, "of that kind");
+	free(roots);
+	must(renter_db_sign_staged(r, chain.id, &host, 9, 7, NULL), "sign");
+	check_list(r, chain.id, "on chain", (const uint32_t[]){20, 21, 22}, 3);
+	must(renter_db_sign_staged(r, ours.id, &host, 1, 7, NULL), "sign");
+	check_list(r, ours.id, "unopened", (const uint32_t[]){30}, 1);
+	CHECK(renter_db_adopt_list(r, chain.id, &host, held, 1, 9, NULL) ==
+		      ERR_STATE,
+	      "no list takes the other's");
+	renter_db_rollback(r);
+	renter_db_close(r);
+}
+
+static void what_is_unstaged_is_of_one_kind(void)
+{
+	struct renter_db *r = open_db(DB_IN_MEMORY);
+	struct renter_object a = object_with(r, 8, 1), b = object_with(r, 9, 1);
+	struct address host = host_of(1);
+	uint32_t sum[2] = {0};
+
+	b.unopened = true;
+	must(renter_db_set_object(r, &b, NULL), "never opened");
+	must(stage(r, a.id, 0, 0, 1, 20), "stage");
+	must(stage(r, b.id, 0, 0, 1, 30), "stage");
+	must(renter_db_unstage_all(r, &host, true, NULL), "unstage");
+	must(renter_db_staged_hosts(r, sum_staged, sum, NULL), "hosts");
+	CHECK(sum[0] == 1 && sum[1] == 0, "%u and %u", sum[0], sum[1]);
+	renter_db_close(r);
+}
+
+/* Where proofs are due, it is the host's to miss them. */
+static void what_is_lost_is_cut_where_nobody_proves_it(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t number, cuts;
+	} rows[] = {
+		{"opened: it stays in the list", 0, 0},
+		{"never opened: it is not paid for any more", RENT_UNOPENED, 1},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct renter_db *r = open_db(DB_IN_MEMORY);
+		struct renter_agreement a =
+			agreement_with(r, 1, rows[i].number);
+		struct renter_object o = object_with(r, 9, 1);
+		struct address host = host_of(1);
+		uint32_t *at, all;
+		size_t n;
+
+		o.unopened = rows[i].number != 0;
+		must(renter_db_set_object(r, &o, NULL), "its kind");
+		for (uint8_t k = 0; k < 3; k++)
+			must(stage(r, o.id, 0, k, 1, (uint32_t)k + 20),
+			     "stage");
+		must(renter_db_sign_staged(r, a.id, &host, 9, 7, NULL), "sign");
+		must(renter_db_mark_place(r, a.id, 1, SHARD_LOST, 8, NULL),
+		     "lost");
+		must(renter_db_cuts(r, a.id, 9, &at, &n, &all, NULL), "cuts");
+		CHECK(n == rows[i].cuts && all == n && (!n || at[0] == 1),
+		      "%s: %zu", rows[i].name, n);
+		free(at);
+		renter_db_close(r);
+	}
 }
 
 static void a_cut_moves_the_last_into_the_gap(void)
@@ -729,6 +833,9 @@ int main(void)
 	what_repairs_cost_is_added_by_day();
 	staged_sectors_get_positions_in_order();
 	staged_sectors_are_signed_in_portions();
+	staged_sectors_go_into_agreements_of_their_kind();
+	what_is_unstaged_is_of_one_kind();
+	what_is_lost_is_cut_where_nobody_proves_it();
 	a_cut_moves_the_last_into_the_gap();
 	places_know_their_state();
 	another_plaintext_takes_another_salt_and_its_shards_go();

@@ -282,6 +282,98 @@ static void test_stale(void)
 	CHECK(!renter_stale(&r, rate, 133), "all is settled");
 }
 
+/* ---- those that are never opened ---- */
+
+static struct agreement unopened(uint32_t through, uint64_t earned)
+{
+	struct agreement a = running(101, 0, 0).last;
+
+	a.number = RENT_UNOPENED;
+	a.fund = a.collateral = AMOUNT_ZERO;
+	a.through = through;
+	a.earned = amount_from_u64(earned);
+	return a;
+}
+
+static const struct {
+	const char *name;
+	uint32_t now, sectors;
+	uint32_t through0;
+	uint64_t earned0;
+	enum err_code code;
+	/* want */
+	uint32_t through;
+	uint64_t more;
+} prepaid[] = {
+	{"the period that runs is paid", 105, 10, 105, 400, ERR_NONE, 106, 100},
+	{"those that were missed too", 107, 10, 104, 300, ERR_NONE, 108, 400},
+	{"a paid one is not paid again", 105, 10, 106, 500, ERR_NONE, 106, 0},
+	{"more of it costs more from the next one on", 105, 12, 106, 500,
+	 ERR_NONE, 106, 0},
+	{"what was missed goes by the old rate", 107, 12, 107, 600, ERR_NONE,
+	 108, 100},
+	{"what is paid ahead gets dearer", 105, 12, 108, 700, ERR_NONE, 109,
+	 2 * 20 + 120},
+	{"less of it brings nothing back", 105, 5, 108, 700, ERR_NONE, 108, 0},
+	{"before its start the first one is paid", 100, 10, 101, 0, ERR_NONE,
+	 102, 100},
+	{"the last one", 130, 10, 130, 2900, ERR_NONE, 131, 100},
+	{"not after the end", 131, 10, 131, 3000, ERR_STATE, 0, 0},
+	{"nor when its host may have dropped it", 112, 10, 105, 400, ERR_STATE,
+	 0, 0},
+	{"a period before that it is", 111, 10, 105, 400, ERR_NONE, 112, 700},
+	{"settled to its end nothing is added to it", 129, 12, 131, 3000,
+	 ERR_STATE, 0, 0},
+};
+
+/* What the renter makes the host signs, and for this sum. */
+static void test_prepaid(void)
+{
+	const struct amount rent = amount_from_u64(RENT);
+
+	for (size_t i = 0; i < sizeof(prepaid) / sizeof(*prepaid); i++) {
+		struct agreement last =
+			unopened(prepaid[i].through0, prepaid[i].earned0);
+		struct sheet sheet = sheet_of_today();
+		struct rent_policy policy = {.ahead = 3};
+		struct renter_step s;
+		char why[RENT_WHY_MAX + 1] = "";
+		struct rent_case k = {.next = &s.next,
+				      .last = &last,
+				      .sheet = &sheet,
+				      .policy = &policy,
+				      .now = prepaid[i].now};
+		struct amount due = AMOUNT_ZERO;
+		struct err e = {0};
+		enum err_code code =
+			renter_prepay(&s, &last, rent, 4, prepaid[i].sectors,
+				      prepaid[i].now, &e);
+
+		CHECK(code == prepaid[i].code, "%s: %s", prepaid[i].name,
+		      e.msg);
+		if (code != ERR_NONE)
+			continue;
+		CHECK(s.next.through == prepaid[i].through, "%s: to %u",
+		      prepaid[i].name, s.next.through);
+		CHECK(amount_cmp(s.more, amount_from_u64(prepaid[i].more)) == 0,
+		      "%s: the sum", prepaid[i].name);
+		CHECK(rent_rule(&due, why, &k) == RENT_NO_NONE, "%s: %s",
+		      prepaid[i].name, why);
+		CHECK(amount_cmp(due, s.more) == 0, "%s: what the host asks",
+		      prepaid[i].name);
+	}
+}
+
+static void test_lapsed(void)
+{
+	struct agreement a = unopened(105, 400);
+
+	CHECK(!renter_lapsed(&a, 111) && renter_lapsed(&a, 112),
+	      "seven periods past what is paid");
+	a.through = 131;
+	CHECK(!renter_lapsed(&a, 130) && renter_lapsed(&a, 131), "at the end");
+}
+
 int main(void)
 {
 	test_changes();
@@ -292,5 +384,7 @@ int main(void)
 	test_going();
 	test_rather();
 	test_stale();
+	test_prepaid();
+	test_lapsed();
 	return CHECK_EXIT();
 }
