@@ -91,6 +91,8 @@ static enum err_code run_pay(struct cli *cli, json_t **result, struct err *e)
 	enum err_code code;
 
 	cli_put_text(cli, params, "budget");
+	if (options_flag(cli->options, "opened"))
+		(void)json_object_set_new(params, "opened", json_true());
 	code = cli_store_call(cli, "store_pay", params, result, e);
 	if (code != ERR_NONE)
 		return code;
@@ -99,11 +101,12 @@ static enum err_code run_pay(struct cli *cli, json_t **result, struct err *e)
 		return ERR_NONE;
 	}
 	cli_print(cli,
-		  "%lld of %lld agreements are paid for this period, %s; %lld "
-		  "of %lld blocks that hosts were asked for are right\n",
+		  "%lld of %lld agreements are paid for this period, %s by "
+		  "receipts and %s out of funds; %lld of %lld blocks that "
+		  "hosts were asked for are right\n",
 		  number_of(*result, "paid"), number_of(*result, "due"),
-		  cli_text_of(*result, "cost"), number_of(*result, "right"),
-		  number_of(*result, "samples"));
+		  cli_text_of(*result, "cost"), cli_text_of(*result, "moved"),
+		  number_of(*result, "right"), number_of(*result, "samples"));
 	if (number_of(*result, "wrong"))
 		cli_print(cli,
 			  "%lld hosts have lost something and are not paid for "
@@ -187,6 +190,10 @@ const struct command cmd_store_renew = {
 	MONEY_MUST,
 	run_renew};
 static const struct option pay_options[] = {
+	{"opened", OPT_FLAG, "no", 0, 0, NULL,
+	 "agreements on the chain, too: out of their funds, so that their "
+	 "hosts "
+	 "need not prove this period and the next"},
 	{"budget", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
 	 "the most to pay; with less nothing is paid (default: what is due)"},
 	WALLET_OPTIONS,
@@ -194,7 +201,7 @@ static const struct option pay_options[] = {
 
 const struct command cmd_store_pay = {
 	"store pay",
-	"[--budget TOKENS]",
+	"[--opened] [--budget TOKENS]",
 	"Audits what was put with --unopened, and pays for the present period.",
 	pay_options,
 	COUNT(pay_options),

@@ -104,6 +104,9 @@ const struct option settings_table[] = {
 	{"store-pay", OPT_FLAG, "yes", 0, 0, NULL,
 	 "a daemon audits and pays what was put with --unopened, each period, "
 	 "by itself"},
+	{"store-settle", OPT_FLAG, "no", 0, 0, NULL,
+	 "and agreements on the chain, too, so that their hosts need not prove "
+	 "what it has seen"},
 	{"store-renew", OPT_FLAG, "no", 0, 0, NULL,
 	 "a daemon renews what is stored when its end is near, by itself"},
 	{"store-renew-budget", OPT_AMOUNT, "10", 0, 0, "TOKENS",

@@ -121,19 +121,21 @@ static void on_paid(void *ctx, const struct prepay_result *r,
 		    const struct err *e)
 {
 	struct store_call *s = ctx;
-	char cost[MONEY_TEXT_MAX];
+	const struct money *m = s->engine->money;
+	char cost[MONEY_TEXT_MAX], moved[MONEY_TEXT_MAX];
 
 	if (e)
 		store_call_error(s, e);
 	else
 		store_call_result(
-			s,
-			json_pack("{si si si si sI sI ss}", "due", (int)r->due,
-				  "paid", (int)r->paid, "wrong", (int)r->wrong,
-				  "silent", (int)r->silent, "samples",
-				  (json_int_t)r->samples, "right",
-				  (json_int_t)r->right, "cost",
-				  money_text(s->engine->money, r->cost, cost)));
+			s, json_pack("{si si si si si sI sI ss ss}", "due",
+				     (int)r->due, "paid", (int)r->paid,
+				     "settled", (int)r->settled, "wrong",
+				     (int)r->wrong, "silent", (int)r->silent,
+				     "samples", (json_int_t)r->samples, "right",
+				     (json_int_t)r->right, "cost",
+				     money_text(m, r->cost, cost), "moved",
+				     money_text(m, r->moved, moved)));
 }
 
 static enum err_code begin_pay(struct store_call *s, struct err *e)
@@ -142,14 +144,16 @@ static enum err_code begin_pay(struct store_call *s, struct err *e)
 					      .ended = on_paid};
 	const char *text = store_text(s, "budget");
 	struct prepay *p = NULL;
-	struct amount budget;
+	struct prepay_cfg cfg = {
+		.unopened = true,
+		.opened = json_is_true(json_object_get(s->params, "opened")),
+		.has_budget = text != NULL};
 	enum err_code code =
-		text ? money_parse(s->engine->money, text, &budget, e)
+		text ? money_parse(s->engine->money, text, &cfg.budget, e)
 		     : ERR_NONE;
 
 	if (code == ERR_NONE)
-		code = prepay_start(&p, s->renter, text ? &budget : NULL, &ops,
-				    s, e);
+		code = prepay_start(&p, s->renter, &cfg, &ops, s, e);
 	s->journey = p;
 	return code;
 }

@@ -6,6 +6,7 @@
 #include "contracts-abi/bank.h"
 #include "node/money/money.h"
 #include "node/renter/renter_close.h"
+#include "node/renter/renter_running.h"
 #include "node/renter/renter_term.h"
 #include "node/renter/renter_unopened.h"
 
@@ -82,7 +83,7 @@ static void add_warnings(struct listing *l, const struct row_search *s,
 			l->now < v->end ? v->end - l->now : l->now - v->end);
 		warn(l, who, number, text);
 	}
-	if (s->row.signed_.revision > v->revision)
+	if (running_is_unposted(l->call->renter, &s->row))
 		warn(l, who, number,
 		     "its newest revision is not on the chain: the next "
 		     "`store` that changes something posts it");

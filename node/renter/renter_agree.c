@@ -306,32 +306,42 @@ static bool is_to_be_cut(const struct agree *a,
 }
 
 static bool is_to_be_paid(const struct agree *a,
-			  const struct renter_agreement *row, uint32_t now)
+			  const struct renter_agreement *row)
 {
-	if (!unopened_is_due(row, now))
-		return false;
 	for (size_t i = 0; i < a->cfg.pay_n; i++)
 		if (a->cfg.pay[i] == row->id)
 			return true;
 	return false;
 }
 
+static bool add_payer(void *ctx, const struct renter_agreement *row)
+{
+	struct agree *a = ctx;
+	struct pact *p;
+
+	if (!is_ours(a, row) || !is_to_be_paid(a, row))
+		return true;
+	p = add_pact(a, &row->signed_.host, unopened_is(row));
+	if (p) {
+		p->row = *row;
+		p->pays = true;
+	}
+	return p != NULL;
+}
+
 /* One that is never opened. */
 static void add_unopened(struct agree *a, const struct renter_agreement *row,
 			 uint32_t now)
 {
-	const bool pays = is_to_be_paid(a, row, now);
 	struct pact *p;
 
-	if (!unopened_runs(row, now) ||
-	    !(pays || (a->cfg.cut && row->signed_.through < row->signed_.end &&
-		       pact_going(a->renter->db, row) > 0)))
+	if (!unopened_runs(row, now) || !a->cfg.cut ||
+	    row->signed_.through >= row->signed_.end ||
+	    pact_going(a->renter->db, row) == 0)
 		return;
 	p = add_pact(a, &row->signed_.host, true);
-	if (!p)
-		return;
-	p->row = *row;
-	p->pays = pays;
+	if (p)
+		p->row = *row;
 }
 
 /* Both signed it, and the chain does not know: to be opened or posted, also
@@ -352,7 +362,7 @@ static bool add_untold(void *ctx, const struct renter_agreement *row)
 	    row->signed_.start > now)
 		(void)add_host(a, &row->signed_.host, false, 0);
 	if (row->state == RENTER_OPENED && row->signed_.end > now &&
-	    (row->signed_.revision > row->posted_revision ||
+	    (running_is_unposted(a->renter, row) ||
 	     is_to_be_cut(a, row, now))) {
 		p = add_pact(a, &row->signed_.host, false);
 		if (p)
@@ -363,10 +373,11 @@ static bool add_untold(void *ctx, const struct renter_agreement *row)
 
 static enum err_code collect(struct agree *a, struct err *e)
 {
-	enum err_code code =
-		renter_db_agreements(a->renter->db, add_untold, a, e);
+	const bool pays = a->cfg.pay_n > 0; /* and does nothing else */
+	enum err_code code = renter_db_agreements(
+		a->renter->db, pays ? add_payer : add_untold, a, e);
 
-	if (code == ERR_NONE)
+	if (code == ERR_NONE && !pays)
 		code = renter_db_staged_hosts(a->renter->db, add_host, a, e);
 	if (code == ERR_NONE && a->n == 0)
 		code = err_fail(e, ERR_STATE, "nothing waits to be agreed on");

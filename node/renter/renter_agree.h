@@ -53,8 +53,8 @@ struct agree_cfg {
 	/* Have the lists of all that run cut what is DROPPING; else only those
 	 * that something is added to. */
 	bool cut;
-	/* Agreements that are never opened, whose present period is to be paid
-	 * (renter_prepay.h); ids of the database, borrowed until it ended. */
+	/* Settle the present period of these, and do nothing else
+	 * (renter_prepay.h): ids of the database, borrowed until it ended. */
 	const int64_t *pay;
 	size_t pay_n;
 };

@@ -65,9 +65,9 @@ void pact_clear(struct pact *p)
 /* Is anything lost when it is not done now? */
 static bool is_urgent(const struct pact *p)
 {
-	return p->takes || (!p->unopened &&
+	return p->takes || (!p->unopened && !p->pays &&
 			    (p->row.state != RENTER_OPENED ||
-			     p->row.signed_.revision > p->row.posted_revision));
+			     running_is_unposted(p->all->renter, &p->row)));
 }
 
 void pact_fail(struct pact *p, const struct err *why)
@@ -569,12 +569,12 @@ static bool is_timely(struct pact *p)
 	       !renter_stale(&run, view.rate, now);
 }
 
-/* That is all: the chain hears nothing of it. */
+/* That is all: the chain hears nothing of it, or from the host. */
 static void prepaid(struct pact *p)
 {
 	char text[96];
 
-	(void)snprintf(text, sizeof(text), "paid up to period %u",
+	(void)snprintf(text, sizeof(text), "settled up to period %u",
 		       p->row.signed_.through - 1);
 	agree_say(p->all, p, text);
 	enter(p, PACT_DONE);
@@ -585,7 +585,7 @@ static void post_or_end(struct pact *p)
 	struct renter_running run;
 	struct bank_agreement view;
 
-	if (p->unopened)
+	if (p->unopened || p->pays)
 		prepaid(p);
 	else if (p->row.posted && is_posted(p, &run, &view))
 		told(p);
@@ -615,6 +615,8 @@ static bool is_unpaid(const struct pact *p)
 {
 	uint32_t now;
 
+	if (pact_settles(p))
+		return running_is_due(p->all->renter, &p->row);
 	return p->pays && renting_period(p->all->renter->renting, &now) &&
 	       unopened_is_due(&p->row, now);
 }
@@ -637,8 +639,9 @@ void pact_go_on(struct pact *p)
 	staged = staged_of(p);
 	if (p->state >= PACT_DONE)
 		return;
-	if (staged == 0 && pact_going(db_of(p), &p->row) == 0 &&
-	    p->row.state != RENTER_DRAFT && is_timely(p) && !is_unpaid(p))
+	if (staged == 0 && p->row.state != RENTER_DRAFT && !is_unpaid(p) &&
+	    (pact_settles(p) ||
+	     (pact_going(db_of(p), &p->row) == 0 && is_timely(p))))
 		post_or_end(p);
 	else if (pact_offer(p))
 		sign(p);

@@ -75,6 +75,11 @@ struct agree {
 
 /* We offered something that the host may have signed without our knowing. */
 bool pact_is_open(const struct renter_agreement *row);
+/* It pays a period of one that is on the chain, and changes nothing else. */
+static inline bool pact_settles(const struct pact *p)
+{
+	return p->pays && !p->unopened;
+}
 /* Sectors that its next revisions can cut: an empty list is none. */
 uint32_t pact_going(struct renter_db *db, const struct renter_agreement *row);
 /* Begins, or goes on: looks what is next for it. */

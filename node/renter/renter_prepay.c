@@ -4,6 +4,7 @@
 #include "node/money/money.h"
 #include "node/renter/renter_agree.h"
 #include "node/renter/renter_probe.h"
+#include "node/renter/renter_running.h"
 #include "node/renter/renter_unopened.h"
 
 #include <stdio.h>
@@ -12,7 +13,6 @@
 
 struct bill { /* one agreement */
 	struct renter_agreement row;
-	struct amount cost;
 	uint32_t positions[PREPAY_SAMPLES]; /* in its list, of what is asked */
 	unsigned asked, right, wrong;
 };
@@ -21,8 +21,7 @@ struct prepay {
 	struct renter *renter;
 	const struct prepay_ops *ops;
 	void *ctx;
-	bool has_budget;
-	struct amount budget;
+	struct prepay_cfg cfg;
 	struct bill *bills; /* heap: all that are due */
 	size_t n, cap;
 	size_t from, to; /* those that are looked at now */
@@ -67,6 +66,7 @@ static void on_timer(void *ctx)
 
 struct collecting {
 	struct prepay *p; /* NULL: counted only */
+	const struct prepay_cfg *cfg;
 	struct renter *renter;
 	struct address me;
 	uint32_t now;
@@ -88,8 +88,7 @@ static bool is_wanted(struct renter *r, const struct renter_agreement *row)
 	return going < row->signed_.sectors;
 }
 
-static bool add_bill(struct collecting *c, const struct renter_agreement *row,
-		     struct amount cost)
+static bool add_bill(struct collecting *c, const struct renter_agreement *row)
 {
 	struct prepay *p = c->p;
 
@@ -104,25 +103,33 @@ static bool add_bill(struct collecting *c, const struct renter_agreement *row,
 		p->bills = more;
 		p->cap = cap;
 	}
-	p->bills[p->n++] = (struct bill){.row = *row, .cost = cost};
+	p->bills[p->n++] = (struct bill){.row = *row};
 	return true;
+}
+
+static bool is_due(const struct collecting *c,
+		   const struct renter_agreement *row)
+{
+	if (unopened_is(row))
+		return c->cfg->unopened && unopened_is_due(row, c->now);
+	return c->cfg->opened && running_is_due(c->renter, row);
 }
 
 static bool collect(void *ctx, const struct renter_agreement *row)
 {
 	struct collecting *c = ctx;
 	const struct agreement *a = &row->signed_;
-	struct renter_step step;
+	struct renter_step step = {.more = AMOUNT_ZERO};
 
-	if (!unopened_is_due(row, c->now) || !address_eq(&a->renter, &c->me) ||
+	if (!is_due(c, row) || !address_eq(&a->renter, &c->me) ||
 	    !is_wanted(c->renter, row))
 		return true;
-	if (renter_prepay(&step, a, renter_rent_of(a), a->revision + 1,
+	if (unopened_is(row) &&
+	    renter_prepay(&step, a, renter_rent_of(a), a->revision + 1,
 			  a->sectors, c->now, &c->e) != ERR_NONE)
 		return false;
 	c->n++;
-	if (!add_bill(c, row, step.more) ||
-	    !amount_add(&c->cost, c->cost, step.more)) {
+	if (!add_bill(c, row) || !amount_add(&c->cost, c->cost, step.more)) {
 		(void)err_fail(&c->e, ERR_LIMIT, "too much to be paid at once");
 		return false;
 	}
@@ -144,14 +151,13 @@ static enum err_code find_due(struct collecting *c, struct err *e)
 	return code;
 }
 
-enum err_code prepay_due(struct renter *r, unsigned *n, struct amount *cost,
-			 struct err *e)
+enum err_code prepay_due(struct renter *r, const struct prepay_cfg *cfg,
+			 unsigned *n, struct err *e)
 {
-	struct collecting c = {.renter = r};
+	struct collecting c = {.renter = r, .cfg = cfg};
 	enum err_code code = find_due(&c, e);
 
 	*n = c.n;
-	*cost = c.cost;
 	return code;
 }
 
@@ -159,20 +165,29 @@ enum err_code prepay_due(struct renter *r, unsigned *n, struct amount *cost,
 
 static void next_part(struct prepay *p);
 
+static void count(struct prepay *p, const struct renter_agreement *before,
+		  const struct renter_agreement *row)
+{
+	struct amount more =
+		amount_sub_floor(row->signed_.earned, before->signed_.earned);
+	struct amount *sum =
+		unopened_is(row) ? &p->result.cost : &p->result.moved;
+
+	if (row->signed_.through <= p->now ||
+	    row->signed_.through == before->signed_.through)
+		return;
+	p->result.paid++;
+	p->result.settled += !unopened_is(row);
+	*sum = amount_add_cap(*sum, more);
+}
+
 static bool count_paid(void *ctx, const struct renter_agreement *row)
 {
 	struct prepay *p = ctx;
 
 	for (size_t i = p->from; i < p->to; i++)
-		if (p->bills[i].row.id == row->id &&
-		    row->signed_.through > p->now) {
-			p->result.paid++;
-			p->result.cost = amount_add_cap(
-				p->result.cost,
-				amount_sub_floor(
-					row->signed_.earned,
-					p->bills[i].row.signed_.earned));
-		}
+		if (p->bills[i].row.id == row->id)
+			count(p, &p->bills[i].row, row);
 	return true;
 }
 
@@ -397,23 +412,24 @@ static void next_part(struct prepay *p)
 
 static enum err_code begin(struct prepay *p, struct err *e)
 {
-	struct collecting c = {.p = p, .renter = p->renter};
+	struct collecting c = {.p = p, .cfg = &p->cfg, .renter = p->renter};
 	const struct money *m = p->renter->engine->money;
 	char a[MONEY_TEXT_MAX], b[MONEY_TEXT_MAX];
 	enum err_code code = find_due(&c, e);
 
 	p->now = c.now;
 	p->result.due = c.n;
-	if (code == ERR_NONE && p->has_budget &&
-	    amount_cmp(c.cost, p->budget) > 0)
-		code = err_fail(
-			e, ERR_FUNDS, "it costs %s, more than the budget of %s",
-			money_text(m, c.cost, a), money_text(m, p->budget, b));
+	if (code == ERR_NONE && p->cfg.has_budget &&
+	    amount_cmp(c.cost, p->cfg.budget) > 0)
+		code = err_fail(e, ERR_FUNDS,
+				"it costs %s, more than the budget of %s",
+				money_text(m, c.cost, a),
+				money_text(m, p->cfg.budget, b));
 	return code;
 }
 
 enum err_code prepay_start(struct prepay **out, struct renter *r,
-			   const struct amount *budget,
+			   const struct prepay_cfg *cfg,
 			   const struct prepay_ops *ops, void *ctx,
 			   struct err *e)
 {
@@ -427,9 +443,7 @@ enum err_code prepay_start(struct prepay **out, struct renter *r,
 		return err_fail(e, ERR_NOMEM, "what is due");
 	}
 	p->renter = r;
-	p->has_budget = budget != NULL;
-	if (budget)
-		p->budget = *budget;
+	p->cfg = *cfg;
 	p->ops = ops;
 	p->ctx = ctx;
 	renting_on_commit(r->renting, on_commit, p);

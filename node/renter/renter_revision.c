@@ -61,7 +61,7 @@ static enum err_code cut_list(struct pact *p, struct hash32 *list, size_t *n,
 	uint32_t all;
 	enum err_code code;
 
-	if (!has_list(&p->row))
+	if (!has_list(&p->row) || pact_settles(p))
 		return ERR_NONE;
 	code = renter_db_cuts(db_of(p), p->row.id,
 			      most < RENT_CUT_MAX ? most : RENT_CUT_MAX,
@@ -217,6 +217,28 @@ static enum err_code make_running(struct pact *p, struct err *e)
 	return check_rules(p, &sheet, &run.facts, false, e);
 }
 
+/* One that runs, with what it has: settled, so that no proof is due. */
+static enum err_code make_settled(struct pact *p, struct err *e)
+{
+	const struct agreement made = p->next;
+	struct sheet sheet = {.span = made.span};
+	struct renter_running run;
+	struct bank_agreement view;
+	struct renter_step step;
+	uint32_t now;
+	enum err_code code;
+
+	if (!running_read(p->all->renter, &p->row, &run, &view) ||
+	    !renting_period(p->all->renter->renting, &now))
+		return err_fail(e, ERR_CHAIN, "the chain is not known");
+	code = renter_settle(&step, &run, made.revision, now, e);
+	if (code != ERR_NONE)
+		return code;
+	p->next = step.next;
+	sheet.rent = run.rent;
+	return check_rules(p, &sheet, &run.facts, false, e);
+}
+
 /* The terms of one that is never opened. */
 static enum err_code set_prepaid_terms(struct pact *p,
 				       const struct rent_offer *o,
@@ -286,6 +308,8 @@ enum err_code pact_make_revision(struct pact *p, struct err *e)
 		return code;
 	if (p->unopened)
 		return make_prepaid(p, e);
+	if (pact_settles(p))
+		return make_settled(p, e);
 	return p->row.posted ? make_running(p, e) : make_ahead(p, e);
 }
 

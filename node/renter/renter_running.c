@@ -4,6 +4,7 @@
 #include "node/renter/renter_agree.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* An end so much later than wanted is as good. */
 #define LATER_FLOOR 8U
@@ -120,6 +121,39 @@ enum err_code running_choose(struct running *out, bool *found, struct renter *r,
 	*found = code == ERR_NONE && c.found;
 	*out = c.best;
 	return code;
+}
+
+bool running_is_unposted(struct renter *r, const struct renter_agreement *row)
+{
+	const struct agreement *a = &row->signed_;
+	struct renter_running run;
+	struct bank_agreement v;
+	const struct hash32 *root = &v.root;
+	struct amount rate;
+
+	if (row->state != RENTER_OPENED || a->revision <= row->posted_revision)
+		return false;
+	if (!running_read(r, row, &run, &v))
+		return true;
+	rate = v.rate;
+	if (v.from) { /* known, and in force later */
+		root = &v.next_root;
+		rate = v.next_rate;
+	}
+	return a->revision > v.revision &&
+	       (memcmp(&a->root, root, sizeof(a->root)) != 0 ||
+		amount_cmp(a->rate, rate) != 0);
+}
+
+bool running_is_due(struct renter *r, const struct renter_agreement *row)
+{
+	struct renter_running run;
+	struct bank_agreement v;
+	uint32_t now;
+
+	return row->state == RENTER_OPENED &&
+	       renting_period(r->renting, &now) &&
+	       running_read(r, row, &run, &v) && renter_unsettled(&run, now);
 }
 
 bool running_top_up(struct amount *out, const struct renter_running *run,

@@ -36,6 +36,11 @@ enum err_code running_choose(struct running *out, bool *found, struct renter *r,
 			     const struct address *host,
 			     const struct renter_want *want, struct err *e)
 	__attribute__((warn_unused_result));
+/* Both signed what the chain does not know, and it is ours to post: another
+ * list or rate. What only settles periods is its host's, who is paid by it. */
+bool running_is_unposted(struct renter *r, const struct renter_agreement *row);
+/* Is the period that runs, or the next, to be settled by a revision? */
+bool running_is_due(struct renter *r, const struct renter_agreement *row);
 /* What is locked besides for so many sectors more: nothing while the fund
  * reaches; else what is missing, and as much room as a new one has. False: it
  * passes 112 bits. */

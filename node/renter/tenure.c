@@ -169,8 +169,16 @@ static void on_paid(void *ctx, const struct prepay_result *r,
 	renew_or_finish(t);
 }
 
+static struct prepay_cfg what_is_paid(const struct tenure *t)
+{
+	return (struct prepay_cfg){
+		.unopened = engine_flag(t->engine, "store-pay"),
+		.opened = engine_flag(t->engine, "store-settle")};
+}
+
 static void begin_paying(struct tenure *t, const struct err *error)
 {
+	const struct prepay_cfg cfg = what_is_paid(t);
 	static const struct prepay_ops ops = {.step = on_paid_step,
 					      .ended = on_paid};
 	struct err e = {0};
@@ -178,7 +186,7 @@ static void begin_paying(struct tenure *t, const struct err *error)
 	if (error)
 		e = *error;
 	if (e.code == ERR_NONE &&
-	    prepay_start(&t->prepay, t->renter, NULL, &ops, t, &e) == ERR_NONE)
+	    prepay_start(&t->prepay, t->renter, &cfg, &ops, t, &e) == ERR_NONE)
 		return;
 	log_err(t, "periods not paid", &e);
 	finish(t, true);
@@ -254,7 +262,7 @@ static void on_closed(void *ctx, const struct closing_result *r)
 {
 	struct tenure *t = ctx;
 	char back[MONEY_TEXT_MAX];
-	struct amount cost;
+	const struct prepay_cfg pays = what_is_paid(t);
 	unsigned due = 0;
 	struct err e = {0};
 
@@ -274,9 +282,9 @@ static void on_closed(void *ctx, const struct closing_result *r)
 		log_err(t, "agreements", &e);
 	t->told = t->now;
 	t->again = false;
-	if (prepay_due(t->renter, &due, &cost, &e) != ERR_NONE)
+	if (prepay_due(t->renter, &pays, &due, &e) != ERR_NONE)
 		log_err(t, "agreements", &e);
-	if (due && engine_flag(t->engine, "store-pay"))
+	if (due)
 		change(t, true, "a payment by the daemon itself");
 	else
 		renew_or_finish(t);

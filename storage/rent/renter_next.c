@@ -100,6 +100,38 @@ enum err_code renter_step(struct renter_step *out,
 	return ERR_NONE;
 }
 
+bool renter_unsettled(const struct renter_running *r, uint32_t now)
+{
+	const uint32_t through = settled(r);
+
+	return r->facts.known && r->facts.opened && !r->facts.closed &&
+	       now >= r->last.start && now < r->last.end &&
+	       through < r->last.end && through < now + RENTER_AHEAD;
+}
+
+enum err_code renter_settle(struct renter_step *out,
+			    const struct renter_running *r, uint32_t revision,
+			    uint32_t now, struct err *e)
+{
+	struct agreement *next = &out->next;
+	const struct amount earned =
+		amount_max(r->last.earned, r->facts.earned);
+
+	*out = (struct renter_step){.next = r->last};
+	if (!r->facts.known || !r->facts.opened || r->facts.closed)
+		return err_fail(e, ERR_STATE, "it is not open");
+	if (now >= r->last.end)
+		return err_fail(e, ERR_STATE, "it is over");
+	next->revision = revision;
+	next->through =
+		max32(settled(r), min32(now + RENTER_AHEAD, r->last.end));
+	if (!rent_cost(&out->more, next, &r->last, settled(r), now) ||
+	    !amount_add(&next->earned, earned, out->more) ||
+	    !amount_fits112(next->earned))
+		return err_fail(e, ERR_LIMIT, "it passes 112 bits");
+	return ERR_NONE;
+}
+
 bool renter_lapsed(const struct agreement *last, uint32_t now)
 {
 	return now >= last->end || now >= rent_kept_until(last);

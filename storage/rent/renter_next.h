@@ -48,6 +48,17 @@ enum err_code renter_step(struct renter_step *out,
 			  uint32_t sectors, uint32_t now, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* Is something to be settled in period `now`, by a revision instead of a proof?
+ */
+bool renter_unsettled(const struct renter_running *r, uint32_t now);
+/* The revision that does: the same list, settled RENTER_AHEAD periods on, so
+ * that no proof is due meanwhile. `more` is what it moves out of the fund.
+ * ERR_STATE: it is not open, or over; ERR_LIMIT. */
+enum err_code renter_settle(struct renter_step *out,
+			    const struct renter_running *r, uint32_t revision,
+			    uint32_t now, struct err *e)
+	__attribute__((warn_unused_result));
+
 /* The same of one that is never opened, whose sectors cost so much each: paid
  * for with the present period, by receipts. `more` is what it takes now, and
  * `missing` nothing. ERR_STATE: it is over. */

@@ -282,6 +282,61 @@ static void test_stale(void)
 	CHECK(!renter_stale(&r, rate, 133), "all is settled");
 }
 
+/* ---- settled by revisions instead of proofs ---- */
+
+static const struct {
+	const char *name;
+	uint32_t now;
+	uint32_t through; /* as both signed */
+	uint64_t earned;
+	uint32_t through0; /* proved */
+	uint64_t earned0;
+	bool due;
+	/* want */
+	uint32_t to;
+	uint64_t more;
+} settling[] = {
+	{"before its start", 100, 101, 0, 101, 0, false, 0, 0},
+	{"its first period, and one ahead", 101, 101, 0, 101, 0, true, 103,
+	 200},
+	{"one more each period", 105, 106, 500, 101, 0, true, 107, 100},
+	{"not twice in a period", 105, 107, 600, 101, 0, false, 0, 0},
+	{"what was missed", 110, 106, 500, 101, 0, true, 112, 600},
+	{"what was proved is not paid again", 110, 106, 500, 108, 700, true,
+	 112, 400},
+	{"a proof that is ahead", 105, 106, 500, 108, 700, false, 0, 0},
+	{"the last", 129, 130, 2900, 101, 0, true, 131, 100},
+	{"settled to its end", 130, 131, 3000, 101, 0, false, 0, 0},
+	{"over", 131, 130, 2900, 101, 0, false, 0, 0},
+};
+
+static void test_settling(void)
+{
+	for (size_t i = 0; i < sizeof(settling) / sizeof(*settling); i++) {
+		struct renter_running r = running(settling[i].through0,
+						  settling[i].earned0, 3600);
+		struct renter_step s;
+		char why[RENT_WHY_MAX + 1] = "";
+		struct err e = {0};
+
+		r.last.through = settling[i].through;
+		r.last.earned = amount_from_u64(settling[i].earned);
+		CHECK(renter_unsettled(&r, settling[i].now) == settling[i].due,
+		      "%s: is it due", settling[i].name);
+		if (!settling[i].due)
+			continue;
+		CHECK(renter_settle(&s, &r, 4, settling[i].now, &e) == ERR_NONE,
+		      "%s: %s", settling[i].name, e.msg);
+		CHECK(s.next.through == settling[i].to, "%s: to %u",
+		      settling[i].name, s.next.through);
+		CHECK(amount_cmp(s.more, amount_from_u64(settling[i].more)) ==
+			      0,
+		      "%s: the sum", settling[i].name);
+		CHECK(judge(&r, &s, settling[i].now, why) == RENT_NO_NONE,
+		      "%s: %s", settling[i].name, why);
+	}
+}
+
 /* ---- those that are never opened ---- */
 
 static struct agreement unopened(uint32_t through, uint64_t earned)
@@ -384,6 +439,7 @@ int main(void)
 	test_going();
 	test_rather();
 	test_stale();
+	test_settling();
 	test_prepaid();
 	test_lapsed();
 	return CHECK_EXIT();
