@@ -284,6 +284,13 @@ static enum err_code run_put(struct cli *cli, json_t **result, struct err *e)
 		    : cli_store_call(cli, "store_put", params, result, e);
 	if (code != ERR_NONE)
 		return code;
+	if (json_is_true(json_object_get(*result, "unchanged"))) {
+		cli_print(cli,
+			  "%s is stored already, and has not changed; "
+			  "`seedbank store renew` keeps it for longer\n",
+			  cli_text_of(*result, "name"));
+		return ERR_NONE;
+	}
 	progress_bytes(bytes, sizeof(bytes),
 		       json_integer_value(json_object_get(*result, "bytes")));
 	cli_print(cli,

@@ -2,6 +2,7 @@
 
 #include "base/address.h"
 #include "node/money/money.h"
+#include "node/renter/tenure.h"
 #include "node/swarm/torrent.h"
 
 const struct method methods[] = {
@@ -139,6 +140,19 @@ static void add_wallet(const struct engine *en, json_t *o)
 		(void)json_object_set_new(o, "storage", storage_json(m));
 }
 
+/* What a daemon knows of what is stored: `store status` says more. */
+static void add_tenure(const struct engine *en, json_t *o)
+{
+	struct tenure_view v;
+
+	if (!en->tenure)
+		return;
+	v = tenure_view(en->tenure);
+	(void)json_object_set_new(o, "store",
+				  json_pack("{si si}", "ending", (int)v.ending,
+					    "unpaid", (int)v.unpaid));
+}
+
 void method_status(struct engine *en, const json_t *params, struct call *c)
 {
 	json_t *o = json_object();
@@ -159,6 +173,7 @@ void method_status(struct engine *en, const json_t *params, struct call *c)
 					  json_integer(links_count(en->links)));
 	}
 	add_wallet(en, o);
+	add_tenure(en, o);
 	call_result(c, o);
 }
 

@@ -178,6 +178,30 @@ static enum err_code open_peers(struct renting *r, struct err *e)
 
 /* ---- opening ---- */
 
+/* Agreements and wrapped keys of one account are of no use to another, which
+ * would store beside them what it could never list. */
+static enum err_code check_account(struct renting *r, const char *path,
+				   struct err *e)
+{
+	const struct address me = renting_me(r);
+	uint64_t mine = 0, its = 0;
+	enum err_code code;
+
+	for (unsigned i = 0; i < 7; i++)
+		mine = mine << 8 | me.bytes[i];
+	code = renter_db_number(r->db, RENTER_ACCOUNT, &its, e);
+	if (code != ERR_NONE || its == mine)
+		return code;
+	if (its)
+		return err_fail(e, ERR_STATE,
+				"%.100s is of another account: use the wallet "
+				"and the wallet-index that it was made with, "
+				"another --home, or move it away",
+				path);
+	code = renter_db_set_number(r->db, RENTER_ACCOUNT, mine, e);
+	return code == ERR_NONE ? renter_db_commit(r->db, e) : code;
+}
+
 static enum err_code open_files(struct renting *r, struct err *e)
 {
 	struct money *m = money_of(r);
@@ -185,8 +209,15 @@ static enum err_code open_files(struct renting *r, struct err *e)
 	enum err_code code = money_open_storage(m, e);
 
 	home_file(&r->engine->home, "renter.db", path);
-	if (code == ERR_NONE && !r->db)
+	if (code == ERR_NONE && !r->db) {
 		code = renter_db_open(&r->db, path, e);
+		if (code == ERR_NONE)
+			code = check_account(r, path, e);
+		if (code != ERR_NONE) {
+			renter_db_close(r->db);
+			r->db = NULL;
+		}
+	}
 	r->domain = eip712_domain(m->domain.chain_id, &m->domain.bank);
 	if (code == ERR_NONE && !r->peers)
 		code = open_peers(r, e);

@@ -365,6 +365,8 @@ static void on_put_ended(void *ctx, const struct put_result *r,
 			     "files", (json_int_t)r->files, "skipped",
 			     (json_int_t)r->skipped, "agreements",
 			     (int)r->agreements, "told", (int)r->told));
+	if (r->unchanged)
+		(void)json_object_set_new(o, "unchanged", json_true());
 	if (r->stored)
 		(void)json_object_set_new(o, "stored_bytes",
 					  json_integer((json_int_t)r->stored));

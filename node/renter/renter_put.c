@@ -5,6 +5,7 @@
 #include "node/rent/object_put.h"
 #include "node/rent/rent_pay.h"
 #include "node/renter/renter_publish.h"
+#include "node/renter/renter_unchanged.h"
 #include "storage/object/segment.h"
 #include "storage/object/source.h"
 #include "storage/rent/renter_placement.h"
@@ -789,6 +790,23 @@ static enum err_code cut(struct put *p, struct err *e)
 	return code;
 }
 
+/* One that was begun is finished, whatever it was. */
+static enum err_code look_for_same(struct put *p, struct err *e)
+{
+	const struct source *s = p->shared->source;
+	const struct unchanged_cfg cfg = {.name = p->name,
+					  .k = p->cfg.k,
+					  .n = p->cfg.n,
+					  .unopened = p->cfg.unopened};
+
+	if (!p->cfg.path || p->cfg.quote_only || p->row.id)
+		return ERR_NONE;
+	p->result.bytes = source_size(s);
+	p->result.files = source_count(s);
+	p->result.skipped = source_skipped(s);
+	return renter_unchanged(&p->result.unchanged, p->renter, s, &cfg, e);
+}
+
 static void take_source(struct put *p, struct source *s)
 {
 	struct err e = {0};
@@ -801,8 +819,11 @@ static void take_source(struct put *p, struct source *s)
 		return;
 	}
 	*p->shared = (struct shared){.source = s, .refs = 1};
-	if (find_put(p, &e) != ERR_NONE || cut(p, &e) != ERR_NONE)
+	if (find_put(p, &e) != ERR_NONE || look_for_same(p, &e) != ERR_NONE ||
+	    (!p->result.unchanged && cut(p, &e) != ERR_NONE))
 		end(p, &e);
+	else if (p->result.unchanged)
+		end(p, NULL);
 	else
 		scout(p);
 }

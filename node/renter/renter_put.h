@@ -1,11 +1,9 @@
 /* renter_put.h - `store put`: files, or a pipe, become objects at hosts.
  *
- *   scan      the files, at a worker
- *   scout     hosts and their prices
- *   quote     what it comes to; stops here when it is more than there is, or
- *             than the budget, or when only that was asked
- *   upload    one object after another
- *   files     the catalogue's entries
+ *   scan      the files, at a worker; stops here when they are stored as they
+ * are scout     hosts and their prices quote     what it comes to; stops here
+ * when it is more than there is, or than the budget, or when only that was
+ * asked upload    one object after another files     the catalogue's entries
  *   publish   renter_publish.h
  *
  * It goes on after a restart: a put of the same source finds its objects and
@@ -24,6 +22,7 @@ struct put_result {
 	uint64_t stored; /* bytes at hosts: sectors */
 	uint32_t files, skipped;
 	unsigned objects, agreements, told;
+	bool unchanged; /* it was stored as it is: nothing was done */
 	struct quote quote;
 };
 

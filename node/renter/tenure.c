@@ -27,6 +27,7 @@ struct tenure {
 	bool again;	    /* what was to be paid was not */
 	uint32_t now, told; /* periods; told: in which ends were logged */
 	unsigned ending;    /* agreements */
+	unsigned unpaid;    /* at the last look, whoever is to pay them */
 	uint32_t term;	    /* the longest of theirs */
 	struct closing *closing;
 	struct reconcile *reconcile;
@@ -162,6 +163,7 @@ static void on_paid(void *ctx, const struct prepay_result *r,
 			 r->paid, r->due, r->wrong, r->silent,
 			 money_text(t->engine->money, r->cost, cost));
 	t->again = error != NULL;
+	t->unpaid = error ? t->unpaid : r->wrong + r->silent;
 	prepay_free(t->prepay);
 	t->prepay = NULL;
 	renter_end(t->renter);
@@ -263,6 +265,7 @@ static void on_closed(void *ctx, const struct closing_result *r)
 	struct tenure *t = ctx;
 	char back[MONEY_TEXT_MAX];
 	const struct prepay_cfg pays = what_is_paid(t);
+	const struct prepay_cfg unopened = {.unopened = true};
 	unsigned due = 0;
 	struct err e = {0};
 
@@ -282,7 +285,8 @@ static void on_closed(void *ctx, const struct closing_result *r)
 		log_err(t, "agreements", &e);
 	t->told = t->now;
 	t->again = false;
-	if (prepay_due(t->renter, &pays, &due, &e) != ERR_NONE)
+	if (prepay_due(t->renter, &unopened, &t->unpaid, &e) != ERR_NONE ||
+	    prepay_due(t->renter, &pays, &due, &e) != ERR_NONE)
 		log_err(t, "agreements", &e);
 	if (due)
 		change(t, true, "a payment by the daemon itself");
@@ -354,6 +358,11 @@ void tenure_free(struct tenure *t)
 		renter_end(t->renter);
 	loop_timer_free(t->timer);
 	free(t);
+}
+
+struct tenure_view tenure_view(const struct tenure *t)
+{
+	return (struct tenure_view){.ending = t->ending, .unpaid = t->unpaid};
 }
 
 void tenure_begin(struct tenure *t)

@@ -21,6 +21,12 @@ enum err_code tenure_new(struct tenure **out, struct engine *en, struct err *e)
 	__attribute__((warn_unused_result));
 /* Before renter_free(). NULL is a no-op. */
 void tenure_free(struct tenure *t);
+/* What was found at the last look; all 0: nothing, or none was had yet. */
+struct tenure_view {
+	unsigned ending; /* agreements whose end is near */
+	unsigned unpaid; /* whose present period is not paid */
+};
+struct tenure_view tenure_view(const struct tenure *t);
 /* The daemon is up. */
 void tenure_begin(struct tenure *t);
 

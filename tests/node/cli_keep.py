@@ -23,7 +23,7 @@ from nodes import Node  # noqa: E402
 from stage import wait_for  # noqa: E402
 
 HOSTS = 6
-PERIOD = 30  # blocks of a second
+PERIOD = 90  # blocks of a second: none turns while it is looked at
 DEPOSIT = 400
 CODING = ("--k", "2", "--n", "5")
 # of a put, which takes some five: at its prices, its sectors, its signatures
@@ -202,6 +202,11 @@ def twice(town):
     check("and costs less gas", less * 2 < gas, (gas, less))
     check("as was quoted", quote["cost"] == second["cost"] and
           quote["locked"] == second["locked"], (quote, second))
+    before = town.store("status")["paid"]
+    again = town.put(os.path.join(town.directory, "file2"), "--periods", "30")
+    check("what has not changed is not stored again", again["unchanged"] and
+          town.spent() == (0, 0) and before == town.store("status")["paid"],
+          again)
     is_there(town, 1)
     is_there(town, 2)
     town.books("two files")
