@@ -203,6 +203,16 @@ void renter_end(struct renter *r)
 	r->busy = NULL;
 }
 
+enum err_code renter_is_old_copy(unsigned newer, unsigned hosts, struct err *e)
+{
+	return err_fail(e, ERR_STATE,
+			"%u of %u hosts have a newer list of what is stored: "
+			"this renter.db is an old copy, or another home uses "
+			"the account. Use that one, or `seedbank restore` into "
+			"a new --home",
+			newer, hosts);
+}
+
 void renter_met(struct renter *r, const struct address *host, bool good,
 		uint32_t ms)
 {

@@ -49,6 +49,10 @@ enum err_code renter_begin(struct renter *r, const char *what, struct err *e)
 	__attribute__((warn_unused_result));
 void renter_end(struct renter *r);
 
+/* ERR_STATE: so many of the hosts know more of what is stored than this home.
+ */
+enum err_code renter_is_old_copy(unsigned newer, unsigned hosts, struct err *e);
+
 /* What we remember of a host: an answer that was right (ms: how long it took;
  * 0: not measured), or one that was not. */
 void renter_met(struct renter *r, const struct address *host, bool good,

@@ -76,7 +76,7 @@ static void end(struct agree *a, const struct err *why)
 
 static void tell_end(struct agree *a)
 {
-	unsigned done = 0, failed = 0;
+	unsigned done = 0, failed = 0, older = 0;
 	struct err why = a->why; /* a may be gone when it is read */
 
 	if (a->told)
@@ -85,7 +85,10 @@ static void tell_end(struct agree *a)
 	for (unsigned i = 0; i < a->n; i++) {
 		done += a->pacts[i].state == PACT_DONE;
 		failed += a->pacts[i].state == PACT_FAILED;
+		older += a->pacts[i].older;
 	}
+	if (why.code == ERR_NONE && older * 2 > a->n)
+		(void)renter_is_old_copy(older, a->n, &why);
 	a->ops->ended(a->ctx, done, failed + a->gone,
 		      why.code == ERR_NONE ? NULL : &why);
 }

@@ -257,13 +257,15 @@ static void keep(struct pact *p, const struct rent_signed_revision *r)
 	renting_want_commit(p->all->renter->renting);
 }
 
-/* Its view of the chain may lag behind ours. */
-static bool is_for_later(const struct rent_result *r)
+/* Its view of the chain may lag behind ours: then the bank's next number is not
+ * yet the next to it. */
+static bool is_for_later(const struct pact *p, const struct rent_result *r)
 {
 	return r->fate == RENT_LATE ||
 	       (r->fate == RENT_REFUSED &&
 		(r->code == RENT_NO_CHAIN || r->code == RENT_NO_BUSY ||
-		 r->code == RENT_NO_REVISION));
+		 (r->code == RENT_NO_REVISION &&
+		  p->row.state == RENTER_DRAFT)));
 }
 
 /* It does not see yet that the fund grew. */
@@ -295,11 +297,12 @@ static void on_revised(void *ctx, const struct rent_result *r)
 	p->call = NULL;
 	if (r->fate == RENT_DONE || r->fate == RENT_REFUSED)
 		p->told_due = false;
+	p->older = r->fate == RENT_REFUSED && r->code == RENT_NO_REVISION;
 	if (r->fate == RENT_DONE)
 		keep(p, r->revision);
 	else if (is_uncovered(p, r))
 		pay(p);
-	else if ((is_for_later(r) || is_unseen(p, r)) &&
+	else if ((is_for_later(p, r) || is_unseen(p, r)) &&
 		 now_of(p) - p->since_ms < AGREE_HOST_MS)
 		p->again_ms = now_of(p) + AGREE_AGAIN_MS;
 	else if (is_overtaken(p, r)) {
@@ -437,7 +440,7 @@ static void on_newest(void *ctx, const struct rent_result *r)
 	p->call = NULL;
 	if (r->fate == RENT_REFUSED && r->code == RENT_NO_UNKNOWN) {
 		close_offer(p);
-	} else if (is_for_later(r)) {
+	} else if (is_for_later(p, r)) {
 		p->again_ms = now_of(p) + AGREE_AGAIN_MS;
 	} else if (r->fate != RENT_DONE) {
 		fail_with(p, ERR_STATE, r->why ? r->why : "it did not answer");

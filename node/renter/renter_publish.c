@@ -166,12 +166,7 @@ static void on_records(void *ctx, const struct records_result *r,
 	if (error)
 		e = *error;
 	else if (r->newer * 2 > r->hosts)
-		(void)err_fail(&e, ERR_STATE,
-			       "%u of %u hosts have a newer list of what is "
-			       "stored: this renter.db is an old copy, or "
-			       "another home uses the account. Use that one, "
-			       "or `seedbank restore` into a new --home",
-			       r->newer, r->hosts);
+		(void)renter_is_old_copy(r->newer, r->hosts, &e);
 	else if (r->told * 2 < r->hosts ||
 		 (r->told < p->cfg.k && r->told < r->hosts))
 		(void)err_fail(&e, ERR_STATE,
