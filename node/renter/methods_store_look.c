@@ -181,7 +181,6 @@ static enum err_code open_pipe(struct get_cfg *cfg, const char *path,
 	cfg->pipe = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	if (cfg->pipe < 0)
 		return err_fail(e, ERR_IO, "the pipe %.100s", path);
-	(void)fcntl(cfg->pipe, F_SETFL, O_WRONLY); /* it may wait */
 	return ERR_NONE;
 }
 

@@ -67,7 +67,8 @@ enum err_code sink_pipe(struct sink **out, int take_fd, uint64_t from,
 		return code;
 	}
 	(*out)->pipe = take_fd;
-	(*out)->fifo = fstat(take_fd, &st) == 0 && S_ISFIFO(st.st_mode);
+	if (fstat(take_fd, &st) == 0 && S_ISFIFO(st.st_mode))
+		(void)fcntl(take_fd, F_SETFL, O_WRONLY | O_NONBLOCK);
 	(*out)->from = from;
 	(*out)->len = len;
 	return ERR_NONE;
@@ -188,15 +189,16 @@ static enum err_code write_pipe(struct sink *s, const uint8_t *p, size_t len,
 	struct pollfd poll_fd = {.fd = s->pipe, .events = POLLOUT};
 
 	while (len) {
-		size_t now = s->fifo && len > PIPE_BUF ? PIPE_BUF : len;
 		ssize_t n;
 
 		if (atomic_load(&s->stop))
 			return err_fail(e, ERR_STATE, "output: cancelled");
-		if (poll(&poll_fd, 1, LOOK_MS) == 0)
+		n = write(s->pipe, p, len);
+		if (n < 0 && errno == EAGAIN) {
+			(void)poll(&poll_fd, 1, LOOK_MS);
 			continue;
-		n = write(s->pipe, p, now);
-		if (n < 0 && errno != EINTR && errno != EAGAIN)
+		}
+		if (n < 0 && errno != EINTR)
 			return below_fail("output", e);
 		if (n < 0)
 			continue;

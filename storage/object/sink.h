@@ -55,7 +55,8 @@ struct sink_totals {
 enum err_code sink_dir(struct sink **out, const char *dir, struct err *e)
 	__attribute__((warn_unused_result));
 /* Bytes from .. from + len (or its end) of one file. Takes fd, even when it
- * fails. ERR_NOMEM. */
+ * fails; one that is a FIFO is set not to block, so nobody else may write by
+ * the same open(). ERR_NOMEM. */
 enum err_code sink_pipe(struct sink **out, int take_fd, uint64_t from,
 			uint64_t len, struct err *e)
 	__attribute__((warn_unused_result));

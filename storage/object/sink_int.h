@@ -18,7 +18,6 @@ struct sink {
 	struct catalogue *list; /* an object's `full` is its id here */
 	int root;		/* -1: a pipe */
 	int pipe;
-	bool fifo;	    /* writes must be small not to block */
 	uint64_t from, len; /* a pipe: of its file */
 	bool begun;
 	atomic_bool stop;

@@ -1033,6 +1033,40 @@ static void pipes_that_nobody_reads(void)
 	sink_free(s);
 }
 
+/* Takes little at a time, so that writes find room for a part of theirs. */
+static void *read_slowly(void *arg)
+{
+	const int *fd = arg;
+	uint8_t b[777];
+	size_t at = 0;
+	ssize_t n;
+
+	while ((n = read(*fd, b, sizeof(b))) > 0 &&
+	       at + (size_t)n <= sizeof(ones)) {
+		CHECK(memcmp(b, ones + at, (size_t)n) == 0, "at %zu", at);
+		at += (size_t)n;
+	}
+	CHECK(n == 0 && at == sizeof(ones), "%zu bytes", at);
+	return NULL;
+}
+
+static void a_pipe_may_be_read_slowly(void)
+{
+	struct err e = {0};
+	struct sink *s;
+	pthread_t t;
+	int ends[2];
+
+	CHECK(pipe(ends) == 0, "pipe");
+	s = pipe_sink(ends[1], 0);
+	CHECK(sink_begin(s, NULL) == ERR_NONE, "begin");
+	CHECK(pthread_create(&t, NULL, read_slowly, &ends[0]) == 0, "thread");
+	CHECK(write_ones(s, &e) == ERR_NONE, "%s", e.msg);
+	sink_free(s);
+	(void)pthread_join(t, NULL);
+	(void)close(ends[0]);
+}
+
 struct stopper {
 	struct sink *s;
 	int fd;
@@ -1093,6 +1127,7 @@ int main(void)
 	long_names_and_paths();
 	one_file_goes_to_a_pipe();
 	pipes_that_nobody_reads();
+	a_pipe_may_be_read_slowly();
 	a_pipe_can_be_stopped();
 	return CHECK_EXIT();
 }
