@@ -17,6 +17,7 @@
 #define NET_FORGET_MS 60000
 #define ASKS_MAX 65536U
 #define RECORDS_PER_NET 2U
+#define READ_COST 1U	 /* tokens; a whole sector gives them back */
 #define RECORD_MS 120000 /* all of a placement record arrives within */
 
 enum session_state {
@@ -167,6 +168,7 @@ void limit_leave(struct rent_host *h, struct rent_net_entry *n);
 bool limit_hello(struct rent_host *h, struct rent_net_entry *n);
 /* Takes `cost` tokens of the session's and of its network's. */
 bool limit_take(struct rent_session *s, uint32_t cost);
+void limit_give(struct rent_session *s, uint32_t cost);
 
 /* ---- the kinds ---- */
 

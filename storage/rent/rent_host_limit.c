@@ -68,7 +68,14 @@ bool limit_hello(struct rent_host *h, struct rent_net_entry *n)
 	return true;
 }
 
-/* A bucket of two seconds' worth. */
+static void give(uint32_t *tokens, uint64_t more, uint32_t per_s)
+{
+	more += *tokens;
+	*tokens = more < 2 * per_s ? (uint32_t)more : 2 * per_s;
+}
+
+/* A bucket of two seconds' worth. What is less than a token stays in the time.
+ */
 static void fill(uint32_t *tokens, int64_t *since_ms, int64_t now_ms,
 		 uint32_t per_s)
 {
@@ -77,15 +84,20 @@ static void fill(uint32_t *tokens, int64_t *since_ms, int64_t now_ms,
 
 	if (passed <= 0)
 		return;
-	if (passed > 2000)
-		passed = 2000;
-	more = (uint64_t)passed * per_s / 1000;
-	if (more == 0)
-		return; /* let it grow to a whole one */
-	*tokens += (uint32_t)more;
-	if (*tokens > 2 * per_s)
+	if (passed >= 2000) {
 		*tokens = 2 * per_s;
-	*since_ms = now_ms;
+		*since_ms = now_ms;
+		return;
+	}
+	more = (uint64_t)passed * per_s / 1000;
+	*since_ms += (int64_t)(more * 1000 / per_s);
+	give(tokens, more, per_s);
+}
+
+void limit_give(struct rent_session *s, uint32_t cost)
+{
+	give(&s->tokens, cost, RENT_TOKENS_PER_S);
+	give(&s->net->tokens, cost, RENT_TOKENS_PER_S * RENT_NET_TIMES);
 }
 
 bool limit_take(struct rent_session *s, uint32_t cost)

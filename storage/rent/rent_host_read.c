@@ -254,6 +254,10 @@ static bool send_some(struct req *r)
 	if (r->sent < r->len)
 		return true;
 	s->refused = 0;
+	/* how much of this there can be is for the renter's receipts and its
+	 * reading to say: a count of requests would bound the rate */
+	if (r->len == RENT_SECTOR)
+		limit_give(s, READ_COST);
 	host_end(r);
 	host_tell(s, &ev);
 	return true;

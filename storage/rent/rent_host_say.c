@@ -135,9 +135,10 @@ static uint32_t cost_of(const struct rent_msg *m)
 		return 2;
 	case RENT_WRITE: /* its bytes are bounded otherwise */
 		return 0;
+	case RENT_READ:
+		return READ_COST;
 	case RENT_HELLO:
 	case RENT_OFFER:
-	case RENT_READ:
 	case RENT_WELCOME:
 	case RENT_SHEET:
 	case RENT_NODES:

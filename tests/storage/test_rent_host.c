@@ -1531,6 +1531,70 @@ static void a_flood_is_refused_then_ended(void)
 	rig_free(&rig);
 }
 
+/* Somebody who asks a little too often has all that it may have: what is left
+ * of a token is not lost between two requests. */
+static void tokens_come_at_their_rate(void)
+{
+	const unsigned seconds = 10, every_ms = 4;
+	const unsigned rate = RENT_TOKENS_PER_S;
+	struct rig_session *s;
+	struct rent_msg m = {.kind = RENT_OFFER, .id = 3};
+	unsigned answered = 0;
+
+	rig_init(&rig);
+	s = rig_known(&rig, 1);
+	for (unsigned i = 0; i < 2 * rate; i++) {
+		(void)rig_say(s, &m);
+		(void)rig_next(s);
+	}
+	for (unsigned ms = 0; ms < seconds * 1000; ms += every_ms) {
+		rig.now_ms += every_ms;
+		if (rig_say(s, &m) != ERR_NONE)
+			break;
+		answered += rig_next(s).kind == RENT_SHEET;
+		rig_clear_out(s);
+	}
+	CHECK(answered >= rate * seconds - 1 && answered <= rate * seconds,
+	      "%u answered", answered);
+	rig_free(&rig);
+}
+
+/* Data is bounded by what the renter takes and pays, not by how often it asks;
+ * a little data of many sectors is work all the same. */
+static void whole_sectors_give_their_tokens_back(void)
+{
+	static const struct {
+		uint32_t len;
+		unsigned asked, answered;
+	} rows[] = {
+		{RENT_SECTOR, 5 * RENT_TOKENS_PER_S, 5 * RENT_TOKENS_PER_S},
+		{RENT_TILE, 2 * RENT_TOKENS_PER_S + 50,
+		 2 * RENT_TOKENS_PER_S - 1},
+		{RENT_SECTOR - RENT_TILE, 2 * RENT_TOKENS_PER_S + 50,
+		 2 * RENT_TOKENS_PER_S - 1},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct rig_session *s;
+		struct hash32 root;
+		unsigned answered = 0;
+
+		rig_init(&rig);
+		s = rig_known(&rig, 1);
+		root = stored_sector(s, 5);
+		for (unsigned k = 0; k < rows[i].asked; k++) {
+			struct rent_msg m = read_msg(6, &root, 0, rows[i].len);
+
+			CHECK(rig_say(s, &m) == ERR_NONE, "%s", s->why);
+			answered += rig_next(s).kind == RENT_DATA;
+			rig_clear_out(s);
+		}
+		CHECK(answered == rows[i].answered, "%zu, of %u bytes: %u", i,
+		      rows[i].len, answered);
+		rig_free(&rig);
+	}
+}
+
 /* Ten sessions of one network have what four of different ones would have. */
 static void a_network_shares_its_requests(void)
 {
@@ -1718,6 +1782,8 @@ int main(void)
 	prices_are_told();
 	hosts_are_passed_on();
 	a_flood_is_refused_then_ended();
+	tokens_come_at_their_rate();
+	whole_sectors_give_their_tokens_back();
 	a_network_shares_its_requests();
 	sessions_are_bounded();
 	hellos_are_counted();
