@@ -2,11 +2,14 @@
 
 #include "base/clock.h"
 #include "node/money/money.h"
+#include "node/renter/meetings.h"
 #include "node/renter/renter_unopened.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define MET_MS 1000 /* what hosts answered is written so long after */
 
 /* Who waits for the renter; one allocation each. */
 struct waiter {
@@ -23,6 +26,9 @@ struct renter_all {
 	bool asking[RENTING_HEAD + 1]; /* renting_open(), by need */
 	bool there[RENTING_HEAD + 1]; /* it answered well; the key is awaited */
 	bool asking_key;
+	struct meetings met;
+	struct loop_timer *met_timer;
+	bool met_waits; /* the timer is set */
 };
 
 static struct renter_all *all_of(struct renter *r)
@@ -122,6 +128,35 @@ static void on_chain(void *ctx, const struct err *error)
 	on_renting(ctx, RENTING_HEAD, error);
 }
 
+static void write_met(struct renter_all *a)
+{
+	if (meetings_write(&a->met, a->r.db))
+		renting_want_commit(a->r.renting);
+}
+
+static void on_met(void *ctx)
+{
+	struct renter_all *a = ctx;
+
+	a->met_waits = false;
+	write_met(a);
+}
+
+static void make(struct engine *en)
+{
+	struct renter_all *a = calloc(1, sizeof(*a));
+
+	if (a)
+		a->met_timer = loop_timer_new(en->loop, on_met, a);
+	if (!a || !a->met_timer) {
+		free(a);
+		return;
+	}
+	a->r.engine = en;
+	a->r.renting = en->renting;
+	en->renter = &a->r;
+}
+
 void renter_open(struct engine *en, enum renting_need need, renter_fn *fn,
 		 void *ctx)
 {
@@ -129,11 +164,8 @@ void renter_open(struct engine *en, enum renting_need need, renter_fn *fn,
 	struct renter_all *a;
 	struct err e = {0};
 
-	if (!en->renter && (a = calloc(1, sizeof(*a)))) {
-		a->r.engine = en;
-		a->r.renting = en->renting;
-		en->renter = &a->r;
-	}
+	if (!en->renter)
+		make(en);
 	if (!w || !en->renter) {
 		free(w);
 		(void)err_fail(&e, ERR_NOMEM, "renter");
@@ -182,6 +214,8 @@ void renter_free(struct renter *r)
 		free(w);
 	}
 	rent_peers_free(r->peers);
+	write_met(all_of(r));
+	loop_timer_free(all_of(r)->met_timer);
 	sodium_free(r->master);
 	r->engine->renter = NULL;
 	free(r);
@@ -216,16 +250,15 @@ enum err_code renter_is_old_copy(unsigned newer, unsigned hosts, struct err *e)
 void renter_met(struct renter *r, const struct address *host, bool good,
 		uint32_t ms)
 {
-	struct renter_host h;
+	struct renter_all *a = all_of(r);
+	int64_t now_s = clock_unix_s();
 
-	if (renter_db_host(r->db, &h, host, NULL) != ERR_NONE)
+	if (!meetings_note(&a->met, host, good, ms, now_s)) {
+		write_met(a);
+		(void)meetings_note(&a->met, host, good, ms, now_s);
+	}
+	if (a->met_waits)
 		return;
-	h.good += good;
-	h.bad += !good;
-	if (good)
-		h.seen_s = clock_unix_s();
-	if (ms)
-		h.rtt_ms = h.rtt_ms ? (h.rtt_ms * 7 + ms) / 8 : ms;
-	if (renter_db_set_host(r->db, &h, NULL) == ERR_NONE)
-		renting_want_commit(r->renting);
+	a->met_waits = true;
+	loop_timer_set(a->met_timer, MET_MS);
 }

@@ -54,7 +54,8 @@ void renter_end(struct renter *r);
 enum err_code renter_is_old_copy(unsigned newer, unsigned hosts, struct err *e);
 
 /* What we remember of a host: an answer that was right (ms: how long it took;
- * 0: not measured), or one that was not. */
+ * 0: not measured), or one that was not. It is in the database a second later.
+ */
 void renter_met(struct renter *r, const struct address *host, bool good,
 		uint32_t ms);
 
