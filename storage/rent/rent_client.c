@@ -373,6 +373,10 @@ static bool begin_read(struct rent_client *c)
 
 	if (!k)
 		return false;
+	if (!k->tiles)
+		k->tiles = malloc(k->len / RENT_TILE * sizeof(*k->tiles));
+	if (!k->tiles) /* with the next pump */
+		return false;
 	k->got = 0;
 	begin(k, CALL_ASKED);
 	return true;

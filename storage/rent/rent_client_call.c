@@ -50,6 +50,7 @@ void client_call_free(struct rent_call *k)
 	span_unref(&k->data);
 	if (!k->lent)
 		free(k->buf);
+	free(k->tiles);
 	free(k->roots);
 	free(k);
 }

@@ -217,9 +217,9 @@ static bool is_proved(const struct rent_call *k, const struct rent_view *proof)
 	struct hash32 nodes[RENT_PROOF_MAX];
 
 	memcpy(nodes, proof->p, proof->len);
-	return tree_range_verify(&k->root, k->off / RENT_TILE,
-				 k->len / RENT_TILE, k->buf, nodes,
-				 proof->len / 32);
+	return tree_range_verify_nodes(&k->root, k->off / RENT_TILE,
+				       k->len / RENT_TILE, k->tiles, nodes,
+				       proof->len / 32);
 }
 
 /* What has just come is not wanted any more, though the call says so later. */
@@ -241,8 +241,12 @@ static enum err_code on_data(struct rent_call *k, const struct rent_msg *m,
 	if (d->off != k->off + k->got || m->bulk.len > k->len - k->got)
 		return odd(m, "not the bytes that come next", e);
 	charged(c, m);
-	if (k->buf)
+	if (k->buf) {
+		/* hashed while it is in the cache */
+		tree_tile_nodes(k->tiles + k->got / RENT_TILE, m->bulk.p,
+				m->bulk.len / RENT_TILE);
 		memcpy(k->buf + k->got, m->bulk.p, m->bulk.len);
+	}
 	k->got += (uint32_t)m->bulk.len;
 	k->progress_ms = c->now_ms;
 	if (k->got < k->len)

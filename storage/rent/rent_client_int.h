@@ -58,7 +58,8 @@ struct rent_call {
 	uint8_t *buf;
 	bool lent; /* buf is the caller's */
 	uint32_t buf_len, got;
-	uint32_t n_bits; /* have */
+	struct hash32 *tiles; /* read: nodes of what has come; while active */
+	uint32_t n_bits;      /* have */
 	struct rent_signed_revision revision;
 	uint8_t *cuts; /* within buf */
 	uint32_t n_adds, n_cuts;

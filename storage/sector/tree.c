@@ -186,18 +186,16 @@ static void merge_add(struct merge *m, const struct hash32 *node,
 	m->width[m->depth++] = width;
 }
 
-bool tree_range_verify(const struct hash32 *root, uint32_t first,
-		       uint32_t count, const uint8_t *data,
-		       const struct hash32 *proof, size_t n)
+bool tree_range_verify_nodes(const struct hash32 *root, uint32_t first,
+			     uint32_t count, const struct hash32 *inside,
+			     const struct hash32 *proof, size_t n)
 {
-	struct hash32 inside[SECTOR_TILES];
 	struct merge m = {.depth = 0};
 	uint32_t at = 0, width;
 	size_t used = 0;
 
 	if (!is_range(first, count))
 		return false;
-	tree_tile_nodes(inside, data, count);
 	while (at < SECTOR_TILES) {
 		width = outside(at, first, count);
 		if (width == 0) {
@@ -212,6 +210,18 @@ bool tree_range_verify(const struct hash32 *root, uint32_t first,
 	}
 	return used == n &&
 	       memcmp(m.node[0].bytes, root->bytes, SHA256_LEN) == 0;
+}
+
+bool tree_range_verify(const struct hash32 *root, uint32_t first,
+		       uint32_t count, const uint8_t *data,
+		       const struct hash32 *proof, size_t n)
+{
+	struct hash32 inside[SECTOR_TILES];
+
+	if (!is_range(first, count))
+		return false;
+	tree_tile_nodes(inside, data, count);
+	return tree_range_verify_nodes(root, first, count, inside, proof, n);
 }
 
 /* --- a list of sectors --- */

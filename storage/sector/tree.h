@@ -72,6 +72,11 @@ size_t tree_range_prove(struct hash32 proof[TREE_TILE_PROOF],
 bool tree_range_verify(const struct hash32 *root, uint32_t first,
 		       uint32_t count, const uint8_t *data,
 		       const struct hash32 *proof, size_t n);
+/* The same for who has hashed the tiles already, as they came: `inside` are
+ * their nodes. */
+bool tree_range_verify_nodes(const struct hash32 *root, uint32_t first,
+			     uint32_t count, const struct hash32 *inside,
+			     const struct hash32 *proof, size_t n);
 
 /* --- a list of sectors --- */
 
