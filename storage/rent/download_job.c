@@ -63,24 +63,48 @@ static enum err_code open_rows(struct download *d, struct unit *u)
 	return code;
 }
 
+/* Every frame's own row has come: then there is nothing to solve, and each is
+ * bared and opened while it is in the cache. */
+static bool is_direct(const struct download *d, const struct unit *u)
+{
+	unsigned last = (u->frame + u->frames - 1) / FRAMES_PER_ROW;
+
+	if (d->cfg.ops->solved)
+		return false;
+	for (unsigned i = u->frame / FRAMES_PER_ROW; i <= last; i++)
+		if (!u->row[i])
+			return false;
+	return true;
+}
+
 static enum err_code open_direct(struct download *d, const struct unit *u)
 {
+	const uint8_t *salt = d->cfg.placement->salts[u->segment];
 	uint8_t plain[FRAME_PLAIN];
-	enum err_code code = segment_frame(
-		plain, &d->cfg.keys, d->cfg.placement->salts[u->segment],
-		u->frame, u->row[u->frame / FRAMES_PER_ROW], &d->job.err);
+	enum err_code code = ERR_NONE;
 
-	return code == ERR_NONE ? give(d, u, u->frame, plain) : code;
+	for (unsigned f = u->frame;
+	     f < u->frame + u->frames && code == ERR_NONE; f++) {
+		uint32_t at = f % FRAMES_PER_ROW * FRAME_LEN - u->offset;
+
+		if (atomic_load(&d->stop))
+			return err_fail(&d->job.err, ERR_STATE, "cancelled");
+		code = segment_frame(plain, &d->cfg.keys, salt, f,
+				     u->row[f / FRAMES_PER_ROW] + at,
+				     &d->job.err);
+		if (code == ERR_NONE)
+			code = give(d, u, f, plain);
+	}
+	return code;
 }
 
 static void run(struct work_job *job)
 {
 	struct download *d = download_of(job);
 	struct unit *u = d->job.unit;
-	bool direct = u->direct && u->row[u->frame / FRAMES_PER_ROW];
 
 	d->job.written = 0;
-	d->job.code = direct ? open_direct(d, u) : open_rows(d, u);
+	d->job.code = is_direct(d, u) ? open_direct(d, u) : open_rows(d, u);
 	if (d->job.code == ERR_SIG) {
 		d->job.err = (struct err){0};
 		(void)err_fail(&d->job.err, ERR_SIG,
