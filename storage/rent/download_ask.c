@@ -1,7 +1,10 @@
 #include "storage/rent/download_int.h"
 
 #define INDEX_BITS 16
-#define UNKNOWN_MS 100 /* taken of a host that was never asked */
+#define UNKNOWN_MS 100 /* taken of hosts before any was asked */
+/* Rows of parity must be solved for, which is work for us: where hosts are so
+ * fast that we are what bounds it, data rows are waited for so long. */
+#define PARITY_MS 30
 
 static const struct address *address_of(const struct download *d, uint16_t host)
 {
@@ -166,12 +169,15 @@ void download_cancel_unit(struct download *d, const struct unit *u)
 }
 
 static int64_t cost(const struct download *d, const struct unit *u,
-		    uint16_t host)
+		    unsigned row, uint16_t host)
 {
 	const struct peer *p = &d->peers[host];
 	int64_t ms = p->ms[unit_class(u)];
 
-	return (ms ? ms : UNKNOWN_MS) * (p->reads + 1);
+	if (!ms)
+		ms = d->mean_ms[unit_class(u)];
+	return (ms ? ms : UNKNOWN_MS) * (p->reads + 1) +
+	       (row < d->k ? 0 : PARITY_MS);
 }
 
 struct choice {
@@ -199,7 +205,7 @@ static void choose_of_row(const struct download *d, const struct unit *u,
 		if (p->reads >= DOWNLOAD_PER_HOST ||
 		    p->not_before_ms > d->now_ms)
 			continue;
-		c = cost(d, u, host);
+		c = cost(d, u, row, host);
 		if (c < best->cost)
 			*best = (struct choice){row, i, host, c};
 	}

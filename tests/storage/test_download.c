@@ -12,12 +12,20 @@ struct rig {
 	/* what was seen */
 	uint64_t next; /* byte that write() must begin with */
 	bool wrong;
-	uint64_t fails_at; /* the file system is full there */
-	unsigned reads;
+	uint64_t fails_at;	/* the file system is full there */
+	unsigned reads, parity; /* of rows of parity */
 	uint64_t read_bytes;
 	unsigned deeds[DOWNLOAD_GIVEN_UP + 1];
 	uint32_t known_dead; /* bit i: host i, known before */
 };
+
+static bool is_parity(const struct placement *p, const struct hash32 *root)
+{
+	for (size_t i = 0; i < (size_t)p->segments * p->n; i++)
+		if (memcmp(&p->rows[i].root, root, sizeof(*root)) == 0)
+			return i % p->n >= p->k;
+	return false;
+}
 
 static void read_sector(void *ctx, const struct address *host,
 			const struct hash32 *root, uint32_t off, uint32_t len,
@@ -27,6 +35,7 @@ static void read_sector(void *ctx, const struct address *host,
 
 	engine_ask_read(&r->g, host, root, off, len, buf, cookie);
 	r->reads++;
+	r->parity += is_parity(r->placement, root);
 	r->read_bytes += len;
 }
 
@@ -142,7 +151,7 @@ static void start(struct rig *r, uint64_t off, uint64_t len)
 	r->g.ended = r->g.freed = r->wrong = false;
 	r->g.why = (struct err){0};
 	r->next = off;
-	r->reads = 0;
+	r->reads = r->parity = 0;
 	r->read_bytes = 0;
 	memset(r->deeds, 0, sizeof(r->deeds));
 	CHECK(download_start(&r->download, &cfg, r->g.town.now_ms, &e) ==
@@ -343,6 +352,34 @@ static void the_fast_are_asked_more(void)
 	rig_free(r);
 }
 
+/* Parity costs us work, and spares us waiting. */
+static void data_rows_are_asked_of_fast_hosts(void)
+{
+	static const struct {
+		const char *name;
+		int64_t takes_ms;
+		unsigned least, most;
+	} rows[] = {
+		{"fast", 1, 0, 4}, /* until it is known that they are */
+		{"slow", 500, 8, 32},
+	};
+	const uint64_t one = segment_plain_len(4);
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct rig *r = rig_new(4, 12, 8, 12);
+
+		for (unsigned j = 0; j < 12; j++)
+			r->g.town.hosts[j].takes_ms = rows[i].takes_ms;
+		go(r, 0, 8 * one);
+		check_got(r, 8 * one, rows[i].name);
+		CHECK(r->parity >= rows[i].least && r->parity <= rows[i].most,
+		      "%s: %u of %u are parity", rows[i].name, r->parity,
+		      r->reads);
+		stop(r);
+		rig_free(r);
+	}
+}
+
 /* Roots that prove what was never stored with this key. */
 static void a_wrong_key_is_seen(void)
 {
@@ -452,6 +489,7 @@ int main(void)
 	nobody_answers();
 	slow_hosts_are_raced();
 	the_fast_are_asked_more();
+	data_rows_are_asked_of_fast_hosts();
 	a_wrong_key_is_seen();
 	a_full_disk_ends_it_and_it_resumes();
 	a_place_more_is_used();
