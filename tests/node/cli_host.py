@@ -373,7 +373,9 @@ def proofs(st, node, renter, daemon, chain, directory, first):
     s = wait_for("giving up", 30, lambda: (
         lambda s: s["agreements"] == 0 and s["sectors"] == 0 and s)(
             status(node)), daemon)
-    check("after the time of grace its space is free", s["free"] == 12 and
+    wait_for("space that comes back behind it", 30,
+             lambda: status(node)["free"] == 12, daemon)
+    check("after the time of grace its space is free",
           float(s["earned"]) > 0, s)
     return daemon
 
