@@ -2,37 +2,20 @@
 // else an agreement costs, on a private anvil.
 //   node tests/bench/gas.mjs [--json] [--check]
 // Gas is exact, the same on every machine, so --check may assert the targets.
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { tool } from '../../contracts-abi/tool.mjs';
+import { startAnvil } from '../../contracts-abi/tool.mjs';
 
 const abiDir = join(dirname(fileURLToPath(import.meta.url)), '../../contracts-abi');
 const { ethers } = createRequire(join(abiDir, 'package.json'))('ethers');
 
-function freePort() {
-  return new Promise((done) => {
-    const s = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = s.address();
-      s.close(() => done(port));
-    });
-  });
-}
-
-async function startAnvil() {
-  const port = await freePort();
-  const child = spawn(tool('anvil'), ['--host', '127.0.0.1', '--port', String(port), '--accounts', '1', '--hardfork', 'shanghai'],
-    { stdio: ['ignore', 'pipe', 'inherit'] });
-  await new Promise((done, fail) => {
-    child.stdout.on('data', (d) => { if (String(d).includes('Listening')) done(); });
-    child.on('exit', (code) => fail(new Error(`anvil ended with ${code}`)));
-  });
-  const provider = new ethers.JsonRpcProvider(`http://127.0.0.1:${port}`, undefined,
+async function openAnvil() {
+  const { url, stop } = await startAnvil('--accounts', '1', '--hardfork', 'shanghai');
+  const provider = new ethers.JsonRpcProvider(url, undefined,
     { staticNetwork: true, polling: true, pollingInterval: 20, cacheTimeout: -1 });
-  return { child, provider };
+  return { stop, provider };
 }
 
 const artifact = (name) => JSON.parse(readFileSync(join(abiDir, `${name}.json`), 'utf8'));
@@ -245,7 +228,7 @@ async function receipts(w) {
 }
 
 async function main() {
-  const { child, provider } = await startAnvil();
+  const { stop, provider } = await openAnvil();
   try {
     const w = new World(provider);
     await w.open();
@@ -260,7 +243,7 @@ async function main() {
     }
   } finally {
     provider.destroy();
-    child.kill();
+    stop();
   }
 }
 

@@ -5,38 +5,14 @@
 // the newest block, billed, and only then written into that block's state; so a
 // contract can lie at the address that TRON gives it, and a run that is out of
 // energy leaves nothing.
-import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
-import { tool } from '../../contracts-abi/tool.mjs';
+import { startAnvil } from '../../contracts-abi/tool.mjs';
 
 const GAS = 200_000_000; // enough for what 15,000 TRX of energy can pay for in an EVM's writes
 const quantity = (n) => `0x${BigInt(n).toString(16)}`;
 
-function freePort() {
-  return new Promise((done) => {
-    const s = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = s.address();
-      s.close(() => done(port));
-    });
-  });
-}
-
-// Runs a program until its own standard input ends, which it does with us,
-// however we end.
-const GUARD = 'exec 3<&0; "$@" 3<&- & pid=$!; { read -r _; kill $pid; } <&3 & wait $pid';
-
-// An anvil that ends with `stop`, or with this process.
-export async function startAnvil({ chainId, timeMs }) {
-  const port = await freePort();
-  const child = spawn('sh', ['-c', GUARD, 'sh', tool('anvil'), '--host', '127.0.0.1', '--port', String(port), '--accounts', '1',
-    '--balance', '0', '--hardfork', 'cancun', '--no-mining', '--no-request-size-limit', '--prune-history', '256',
-    '--chain-id', String(chainId), '--timestamp', String(Math.floor(timeMs / 1000))], { stdio: ['pipe', 'pipe', 'inherit'] });
-  await new Promise((done, fail) => {
-    child.stdout.on('data', (d) => { if (String(d).includes('Listening')) done(); });
-    child.on('exit', (code) => fail(new Error(`anvil ended with ${code}`)));
-  });
-  return { url: `http://127.0.0.1:${port}`, stop: () => child.stdin.end() };
-}
+export const openAnvil = ({ chainId, timeMs }) => startAnvil('--accounts', '1', '--balance', '0', '--hardfork', 'cancun',
+  '--no-mining', '--no-request-size-limit', '--prune-history', '256', '--chain-id', String(chainId),
+  '--timestamp', String(Math.floor(timeMs / 1000)));
 
 export class Evm {
   constructor(url) {

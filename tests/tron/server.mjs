@@ -7,7 +7,7 @@
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Chain } from './chain.mjs';
-import { Evm, startAnvil } from './evm.mjs';
+import { Evm, openAnvil } from './evm.mjs';
 import { Node } from './http.mjs';
 import { addressOfJson } from './protobuf.mjs';
 
@@ -16,7 +16,7 @@ const CHAIN_ID = 0x6aa8c99e;
 // options: {anvil, chainId, timeMs, solidLag, work, estimates, ports, give}.
 export async function start(options = {}) {
   const own = options.anvil ? null
-    : await startAnvil({ chainId: options.chainId ?? CHAIN_ID, timeMs: options.timeMs ?? Date.now() });
+    : await openAnvil({ chainId: options.chainId ?? CHAIN_ID, timeMs: options.timeMs ?? Date.now() });
   const evm = new Evm(options.anvil ?? own.url);
   const chain = new Chain(evm, { ...options, chainId: await evm.chainId() });
   await chain.open();

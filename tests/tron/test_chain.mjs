@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { base58Address, sha256, sign } from './crypto.mjs';
-import { startAnvil } from './evm.mjs';
+import { openAnvil } from './evm.mjs';
 import { encode } from './protobuf.mjs';
 import { person, Rig, TRX } from './rig.mjs';
 
@@ -497,7 +497,7 @@ test('two nodes of one chain, of which one lags', async () => {
 });
 
 test('the command says when it is ready, mines at once if told to, and ends when told to', async () => {
-  const anvil = await startAnvil({ chainId: 9, timeMs: 1795231302000 });
+  const anvil = await openAnvil({ chainId: 9, timeMs: 1795231302000 });
   const child = spawn(process.execPath, [fileURLToPath(new URL('server.mjs', import.meta.url)), '--port', '0', '--anvil', anvil.url,
     '--on-broadcast', '--solid-lag', '0', '--give', `${base58Address(rig.alice.address)}=5000000`],
   { stdio: ['ignore', 'pipe', 'inherit'] });
