@@ -58,9 +58,10 @@ export class Node {
     return { chain: this.chain, estimates: this.estimates, isSolid, head: isSolid ? Math.min(head, this.chain.solid) : head };
   }
 
-  async listen(port) {
-    await new Promise((done, fail) => this.server.once('error', fail).listen(port, '127.0.0.1', done));
-    return this.server.address().port;
+  // Its URL, once it listens.
+  async listen(host, port) {
+    await new Promise((done, fail) => this.server.once('error', fail).listen(port, host, done));
+    return `http://${host}:${this.server.address().port}`;
   }
 
   close() {

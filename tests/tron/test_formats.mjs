@@ -52,6 +52,26 @@ test('what is not canonical is made so before it is hashed, and what is unknown 
   assert.deepEqual(decode('Raw', hex('52004000')), {});
 });
 
+test('whatever the bytes, they are no message or have one canonical form', () => {
+  let seed = 1;
+  const random = (below) => (seed = seed * 48271 % 0x7fffffff) % below;
+  let good = 0;
+  for (let i = 0; i < 5000; i++) {
+    const bytes = hex(SIGNED);
+    for (let n = 1 + random(4); n > 0; n--) bytes[random(bytes.length)] = random(256);
+    let once;
+    try {
+      once = encode('Transaction', decode('Transaction', bytes.subarray(0, random(4) ? bytes.length : random(bytes.length))));
+    } catch (e) {
+      assert.equal(e.java, 'com.google.protobuf.InvalidProtocolBufferException');
+      continue;
+    }
+    good++;
+    assert.deepEqual(encode('Transaction', decode('Transaction', once)), once);
+  }
+  assert.ok(good > 500 && good < 4500, `${good} of 5000 were read`);
+});
+
 test('what is no message is refused', () => {
   for (const bad of ['0ab3010a', '08', '0a', 'ffffffffffffffffffffff', '00', '0b'])
     assert.throws(() => decode('Transaction', hex(bad)), { java: 'com.google.protobuf.InvalidProtocolBufferException' }, bad);
