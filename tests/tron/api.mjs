@@ -41,7 +41,7 @@ async function tellResult(visible, task) {
 
 async function tryBroadcast(node, tx) {
   try {
-    await node.chain.broadcast(tx);
+    await node.chain.broadcast(tx, node.head);
     return null;
   } catch (e) {
     if (e instanceof Refusal) return e;

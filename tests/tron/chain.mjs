@@ -55,8 +55,10 @@ export class Chain {
     return stakeWeights(this.accounts.values());
   }
 
-  // The newest block whose number ends in these two bytes.
-  blockByRef = (ref) => this.blocks.get(this.head.number - ((this.head.number - ref) & 0xffff));
+  // Whether a transaction belongs here, for who knows the chain up to `head`.
+  #checkPlace(tx, head) {
+    checkPlace(tx, head, (ref) => this.blocks.get(head.number - ((head.number - ref) & 0xffff)));
+  }
 
   // After each block: what has expired is not pending any more.
   #settle() {
@@ -73,11 +75,12 @@ export class Chain {
 
   // -------------------------------------------------------------- the pool
 
-  // Throws a Refusal. What the call does is no reason to refuse it.
-  async broadcast(tx) {
+  // Throws a Refusal. What the call does is no reason to refuse it. `at`: the
+  // newest block that the asked node knows.
+  async broadcast(tx, at = this.head.number) {
     if (this.pool.size >= POOL) throw new Refusal('SERVER_BUSY', 'Server busy.');
     checkSignature(tx);
-    checkPlace(tx, this.head, this.blockByRef);
+    this.#checkPlace(tx, this.blocks.get(at));
     if (this.pool.has(tx.id) || this.mined.has(tx.id)) throw new Refusal('DUP_TRANSACTION_ERROR', 'Dup transaction.');
     const { cost, owner, result = 'SUCCESS' } = await perform(this, tx, { dry: true, reserved: this.#reserved(tx.owner) });
     this.pool.set(tx.id, { tx, cost, owner, result });
@@ -151,7 +154,7 @@ export class Chain {
   // Into the block that is being made; null when it is no longer good.
   async #take(tx, before) {
     try {
-      checkPlace(tx, before, (ref) => this.blocks.get(before.number - ((before.number - ref) & 0xffff)));
+      this.#checkPlace(tx, before);
       const outcome = await perform(this, tx);
       await this.#keep(outcome);
       return outcome;

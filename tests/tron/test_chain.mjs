@@ -486,6 +486,9 @@ test('two nodes of one chain, of which one lags', async () => {
   const two = await Rig.start({ ports: [0, 0] });
   try {
     await two.dev('lag', { blocks: 1 }, two.urls[1]);
+    await two.dev('mine', { blocks: 2 });
+    const early = { transaction: two.signed(await two.transfer(1)).toString('hex') }; // refers to the head
+    assert.equal((await two.post('/wallet/broadcasthex', early, two.urls[1])).code, 'TAPOS_ERROR');
     const info = await two.done(await two.transfer(1));
     const asked = { value: info.id };
     assert.deepEqual(await two.post('/wallet/gettransactioninfobyid', asked, two.urls[1]), {});

@@ -49,7 +49,8 @@ export function checkSignature(tx) {
     throw badSignature(`${signature.toString('hex')} is signed by ${base58Address(signer)} but it is not contained of permission.`);
 }
 
-// `head` is the newest block, `blockByRef` finds one by the two bytes.
+// `head` is the newest block, `blockByRef` finds the newest whose number ends in
+// these two bytes.
 export function checkPlace(tx, head, blockByRef) {
   const block = tx.raw.ref_block_bytes?.length === 2 && blockByRef(tx.raw.ref_block_bytes.readUInt16BE());
   if (!block || block.id.slice(16, 32) !== tx.raw.ref_block_hash?.toString('hex'))
