@@ -18,7 +18,7 @@ static struct chain_evm *evm(struct chain *ch)
 
 static void op_destroy(struct op *op)
 {
-	for (size_t i = 0; i < EVM_MAX_NODES; i++)
+	for (size_t i = 0; i < NODE_MAX; i++)
 		evm_batch_clear(&op->legs[i].batch);
 	loop_timer_free(op->later);
 	free(op);
@@ -41,7 +41,7 @@ static struct op *op_make(struct chain_evm *ce)
 	op->ce = ce;
 	op->later = loop_timer_new(ce->loop, on_later, op);
 	good = op->later != NULL;
-	for (size_t i = 0; i < EVM_MAX_NODES && good; i++) {
+	for (size_t i = 0; i < NODE_MAX && good; i++) {
 		op->legs[i].op = op;
 		good = evm_batch_init(&op->legs[i].batch, ce->rpc, NULL) ==
 		       ERR_NONE;
@@ -89,7 +89,7 @@ void op_free(struct op *op)
 	struct chain_evm *ce = op->ce;
 
 	op_unlink(op);
-	for (size_t i = 0; i < EVM_MAX_NODES; i++)
+	for (size_t i = 0; i < NODE_MAX; i++)
 		evm_batch_cancel(&op->legs[i].batch);
 	loop_timer_cancel(op->later);
 	if (op->s.kind == OP_READ) {
@@ -103,7 +103,7 @@ void op_free(struct op *op)
 		free(op->s.u.form.older);
 	}
 	free(op->s.data);
-	for (size_t i = 0; i < EVM_MAX_NODES; i++) {
+	for (size_t i = 0; i < NODE_MAX; i++) {
 		memset(&op->legs[i].u, 0, sizeof(op->legs[i].u));
 		op->legs[i].why = (struct err){0};
 	}
@@ -186,7 +186,7 @@ void leg_send(struct leg *leg, evm_batch_fn *fn)
 void leg_blame(struct leg *leg, const char *method, const struct err *what)
 {
 	leg->why = (struct err){0};
-	evm_rpc_blame(leg->op->ce->rpc, leg->node, method, what, &leg->why);
+	node_set_blame(leg->op->ce->nodes, leg->node, method, what, &leg->why);
 }
 
 bool leg_done(struct leg *leg)
@@ -198,13 +198,14 @@ bool leg_done(struct leg *leg)
 
 void leg_add_block(struct leg *leg, const char *tag, uint64_t number)
 {
-	struct evm_text *t = evm_batch_add(&leg->batch, "eth_getBlockByNumber");
+	struct node_text *t =
+		evm_batch_add(&leg->batch, "eth_getBlockByNumber");
 
 	if (tag)
-		evm_text_str(t, tag);
+		node_text_str(t, tag);
 	else
 		evm_text_quantity(t, number);
-	evm_text_str(t, ",false");
+	node_text_str(t, ",false");
 }
 
 void leg_add_final(struct leg *leg)
@@ -254,7 +255,7 @@ static bool next_node(struct leg *leg, void (*start)(struct op *op))
 	struct op *op = leg->op;
 
 	op->s.why = leg->why;
-	if (!evm_rpc_pick(op->ce->rpc, &op->s.tried, &leg->node))
+	if (!node_set_pick(op->ce->nodes, &op->s.tried, &leg->node))
 		return false;
 	start(op);
 	return true;
@@ -263,7 +264,7 @@ static bool next_node(struct leg *leg, void (*start)(struct op *op))
 /* The first of them. */
 static void first_node(struct op *op, void (*start)(struct op *op))
 {
-	(void)evm_rpc_pick(op->ce->rpc, &op->s.tried, &op->legs[0].node);
+	(void)node_set_pick(op->ce->nodes, &op->s.tried, &op->legs[0].node);
 	start(op);
 }
 
@@ -271,11 +272,11 @@ static void first_node(struct op *op, void (*start)(struct op *op))
 
 static void add_fee(struct leg *leg)
 {
-	struct evm_text *t;
+	struct node_text *t;
 
 	leg_add_block(leg, "\"latest\"", 0);
 	t = evm_batch_add(&leg->batch, "eth_feeHistory");
-	evm_text_str(t, "\"0x5\",\"latest\",[50]");
+	node_text_str(t, "\"0x5\",\"latest\",[50]");
 	(void)evm_batch_add(&leg->batch, "eth_gasPrice");
 }
 
@@ -383,13 +384,13 @@ static void on_trial(void *ctx, const struct evm_reply *r, const struct err *e)
 static void try_start(struct op *op)
 {
 	struct leg *leg = &op->legs[0];
-	struct evm_text *t;
+	struct node_text *t;
 
 	leg_begin(leg, leg->node);
 	if (!op->s.call.create) {
 		t = evm_batch_add(&leg->batch, "eth_call");
 		evm_text_call(t, &op->s.call);
-		evm_text_str(t, ",\"latest\"");
+		node_text_str(t, ",\"latest\"");
 	}
 	evm_text_call(evm_batch_add(&leg->batch, "eth_estimateGas"),
 		      &op->s.call);
@@ -521,14 +522,14 @@ static void on_form(void *ctx, const struct evm_reply *r, const struct err *e)
 static void form_start(struct op *op)
 {
 	struct leg *leg = &op->legs[0];
-	struct evm_text *t;
+	struct node_text *t;
 
 	leg_begin(leg, leg->node);
 	add_fee(leg);
 	for (int i = 0; i < 2 && !op->s.u.form.older; i++) {
 		t = evm_batch_add(&leg->batch, "eth_getTransactionCount");
 		evm_text_hex(t, op->s.call.from.bytes, 20);
-		evm_text_str(t, i ? ",\"pending\"" : ",\"latest\"");
+		node_text_str(t, i ? ",\"pending\"" : ",\"latest\"");
 	}
 	leg_send(leg, on_form);
 }
@@ -551,7 +552,7 @@ static void on_sent(void *ctx, const struct evm_reply *r, const struct err *e)
 					       r->answers[0].message);
 		if (leg->u.sent != CHAIN_SENT)
 			(void)err_fail(&leg->why, ERR_CHAIN, "%s: %s",
-				       evm_rpc_name(op->ce->rpc, leg->node),
+				       node_set_name(op->ce->nodes, leg->node),
 				       r->answers[0].message);
 	} else if (evm_get_bytes(txid, sizeof(txid), r->answers[0].result,
 				 &why) == ERR_NONE) {
@@ -683,7 +684,7 @@ static void evm_do_send(struct chain *ch, const uint8_t *raw, size_t len,
 	if (!op)
 		return;
 	op->s.fn.send = cb;
-	op->s.n_legs = evm_rpc_nodes(op->ce->rpc);
+	op->s.n_legs = node_set_count(op->ce->nodes);
 	op->s.waiting = op->s.n_legs;
 	for (size_t i = 0; i < op->s.n_legs; i++) {
 		leg_begin(&op->legs[i], i);
@@ -737,6 +738,7 @@ enum err_code chain_evm_new(struct chain **out, struct loop *loop,
 		free(ce);
 		return rc;
 	}
+	ce->nodes = evm_rpc_nodes(ce->rpc);
 	while (ce->n_spares < SPARE_OPS) {
 		struct op *op = op_make(ce);
 

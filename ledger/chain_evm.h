@@ -1,6 +1,6 @@
 /* chain_evm.h - the chain behind EVM JSON-RPC.
  *
- * Makes a struct chain (chain.h) over one to EVM_MAX_NODES nodes. Final reads
+ * Makes a struct chain (chain.h) over one to NODE_MAX nodes. Final reads
  * and a transaction's fate are asked of all nodes, and the most cautious answer
  * counts; the rest is asked of the node that failed least, then of the next.
  * Slots are nonces: at or above the chain's own pending count, so that two

@@ -62,7 +62,7 @@ static enum chain_fate merge(struct op *op, const struct leg *a,
 		return CHAIN_FATE_PENDING;
 	log_line(op->ce->log, LOG_WARN, "chain",
 		 "differs node=%s question=fate slot=%llu",
-		 evm_rpc_name(op->ce->rpc, b->node),
+		 node_set_name(op->ce->nodes, b->node),
 		 (unsigned long long)op->s.u.fate.slot);
 	return CHAIN_FATE_UNKNOWN;
 }
@@ -194,7 +194,7 @@ static void on_first(void *ctx, const struct evm_reply *r, const struct err *e)
 	struct op *op = leg->op;
 	struct err why = {0};
 	uint64_t head;
-	struct evm_text *t;
+	struct node_text *t;
 	size_t used;
 	bool found;
 
@@ -216,14 +216,14 @@ static void on_first(void *ctx, const struct evm_reply *r, const struct err *e)
 	leg_begin(leg, leg->node);
 	t = evm_batch_add(&leg->batch, "eth_getTransactionCount");
 	evm_text_hex(t, op->s.u.fate.from.bytes, 20);
-	evm_text_str(t, ",");
+	node_text_str(t, ",");
 	evm_text_quantity(t, leg->u.fate.final);
 	leg_send(leg, on_count);
 }
 
 void evm_fate(struct op *op)
 {
-	op->s.n_legs = evm_rpc_nodes(op->ce->rpc);
+	op->s.n_legs = node_set_count(op->ce->nodes);
 	op->s.waiting = op->s.n_legs;
 	for (size_t i = 0; i < op->s.n_legs; i++) {
 		struct leg *leg = &op->legs[i];

@@ -6,66 +6,14 @@
 
 /* ---------------------------------------------------------------- requests */
 
-static bool text_room(struct evm_text *t, size_t more)
+void evm_text_hex(struct node_text *t, const void *p, size_t len)
 {
-	size_t need = t->len + more + 1, cap = t->cap ? t->cap : 256;
-	char *grown;
-
-	if (t->bad)
-		return false;
-	if (more > EVM_MAX_REQUEST || need > EVM_MAX_REQUEST) {
-		t->bad = true;
-		return false;
-	}
-	while (cap < need)
-		cap *= 2;
-	if (cap == t->cap)
-		return true;
-	grown = realloc(t->s, cap);
-	if (!grown) {
-		t->bad = true;
-		return false;
-	}
-	t->s = grown;
-	t->cap = cap;
-	return true;
+	node_text_str(t, "\"0x");
+	node_text_digits(t, p, len);
+	node_text_str(t, "\"");
 }
 
-void evm_text_clear(struct evm_text *t)
-{
-	free(t->s);
-	*t = (struct evm_text){0};
-}
-
-void evm_text_str(struct evm_text *t, const char *s)
-{
-	size_t len = strlen(s);
-
-	if (!text_room(t, len))
-		return;
-	memcpy(t->s + t->len, s, len + 1);
-	t->len += len;
-}
-
-void evm_text_hex(struct evm_text *t, const void *p, size_t len)
-{
-	static const char digits[] = "0123456789abcdef";
-	const uint8_t *bytes = p;
-
-	if (!text_room(t, 2 * len + 4))
-		return;
-	t->s[t->len++] = '"';
-	t->s[t->len++] = '0';
-	t->s[t->len++] = 'x';
-	for (size_t i = 0; i < len; i++) {
-		t->s[t->len++] = digits[bytes[i] >> 4];
-		t->s[t->len++] = digits[bytes[i] & 15];
-	}
-	t->s[t->len++] = '"';
-	t->s[t->len] = 0;
-}
-
-void evm_text_amount(struct evm_text *t, struct amount v)
+void evm_text_amount(struct node_text *t, struct amount v)
 {
 	static const char digits[] = "0123456789abcdef";
 	uint8_t be[16];
@@ -82,15 +30,15 @@ void evm_text_amount(struct evm_text *t, struct amount v)
 	}
 	*p++ = '"';
 	*p = 0;
-	evm_text_str(t, s);
+	node_text_str(t, s);
 }
 
-void evm_text_quantity(struct evm_text *t, uint64_t v)
+void evm_text_quantity(struct node_text *t, uint64_t v)
 {
 	evm_text_amount(t, amount_from_u64(v));
 }
 
-void evm_text_begin(struct evm_text *t, uint64_t id, const char *method)
+void evm_text_begin(struct node_text *t, uint64_t id, const char *method)
 {
 	char s[128];
 
@@ -98,65 +46,32 @@ void evm_text_begin(struct evm_text *t, uint64_t id, const char *method)
 		       "{\"jsonrpc\":\"2.0\",\"id\":%llu,\"method\":\"%s\","
 		       "\"params\":[",
 		       (unsigned long long)id, method);
-	evm_text_str(t, s);
+	node_text_str(t, s);
 }
 
-void evm_text_end(struct evm_text *t)
+void evm_text_end(struct node_text *t)
 {
-	evm_text_str(t, "]}");
+	node_text_str(t, "]}");
 }
 
-void evm_text_call(struct evm_text *t, const struct chain_call *call)
+void evm_text_call(struct node_text *t, const struct chain_call *call)
 {
-	evm_text_str(t, "{\"from\":");
+	node_text_str(t, "{\"from\":");
 	evm_text_hex(t, call->from.bytes, sizeof(call->from.bytes));
 	if (!call->create) {
-		evm_text_str(t, ",\"to\":");
+		node_text_str(t, ",\"to\":");
 		evm_text_hex(t, call->to.bytes, sizeof(call->to.bytes));
 	}
 	if (!amount_is_zero(call->value)) {
-		evm_text_str(t, ",\"value\":");
+		node_text_str(t, ",\"value\":");
 		evm_text_amount(t, call->value);
 	}
-	evm_text_str(t, ",\"data\":");
+	node_text_str(t, ",\"data\":");
 	evm_text_hex(t, call->data, call->len);
-	evm_text_str(t, "}");
+	node_text_str(t, "}");
 }
 
 /* ----------------------------------------------------------------- replies */
-
-/* A stranger's words for our log: printable, bounded, no quotes to break it. */
-static void tame(char *out, size_t cap, const char *s)
-{
-	size_t n = 0;
-
-	for (; *s && n + 1 < cap; s++)
-		out[n++] = *s >= ' ' && *s <= '~' ? *s : '?';
-	out[n] = 0;
-}
-
-static const char *kind(const json_t *v)
-{
-	if (!v)
-		return "nothing";
-	switch (json_typeof(v)) {
-	case JSON_OBJECT:
-		return "an object";
-	case JSON_ARRAY:
-		return "an array";
-	case JSON_STRING:
-		return "a string";
-	case JSON_INTEGER:
-	case JSON_REAL:
-		return "a number";
-	case JSON_TRUE:
-	case JSON_FALSE:
-		return "a boolean";
-	case JSON_NULL:
-		return "null";
-	}
-	return "nothing";
-}
 
 /* Revert data lies in error.data: a string, or (anvil, Hardhat) an object. */
 static const char *revert_of(const json_t *error)
@@ -178,7 +93,7 @@ static enum err_code read_error(struct evm_answer *a, const json_t *error,
 	if (!json_is_integer(code) || !message)
 		return err_fail(e, ERR_PARSE, "error without code and message");
 	a->code = json_integer_value(code);
-	tame(a->message, sizeof(a->message), message);
+	node_tame(a->message, sizeof(a->message), message);
 	a->revert = revert_of(error);
 	return ERR_NONE;
 }
@@ -193,7 +108,8 @@ static enum err_code read_one(struct evm_reply *r, bool *seen, json_t *v,
 	uint64_t at;
 
 	if (!json_is_object(v))
-		return err_fail(e, ERR_PARSE, "%s, want an object", kind(v));
+		return err_fail(e, ERR_PARSE, "%s, want an object",
+				node_kind(v));
 	if (!version || strcmp(version, "2.0") != 0)
 		return err_fail(e, ERR_PARSE, "not JSON-RPC 2.0");
 	if (json_is_null(error)) /* some nodes write both */
@@ -202,7 +118,7 @@ static enum err_code read_one(struct evm_reply *r, bool *seen, json_t *v,
 		return read_error(&r->answers[0], error, e);
 	if (!json_is_integer(id) || json_integer_value(id) < 0)
 		return err_fail(e, ERR_PARSE, "id is %s, want one we sent",
-				kind(id));
+				node_kind(id));
 	at = (uint64_t)json_integer_value(id) - first_id;
 	if (at >= r->n)
 		return err_fail(e, ERR_PARSE, "answer to id %lld, not asked",
@@ -226,7 +142,8 @@ static enum err_code refused_whole(const json_t *root, struct err *e)
 	const json_t *error = json_object_get(root, "error");
 
 	if (!error || read_error(&a, error, NULL) != ERR_NONE)
-		return err_fail(e, ERR_PARSE, "%s, want an array", kind(root));
+		return err_fail(e, ERR_PARSE, "%s, want an array",
+				node_kind(root));
 	return err_fail(e, ERR_CHAIN, "refused the batch: %s (%lld)", a.message,
 			(long long)a.code);
 }
@@ -246,7 +163,7 @@ enum err_code evm_reply_decode(struct evm_reply *r, const char *body,
 	if (!r->root) {
 		char text[80];
 
-		tame(text, sizeof(text), why.text);
+		node_tame(text, sizeof(text), why.text);
 		return err_fail(e, ERR_PARSE, "not JSON: %s", text);
 	}
 	if (!batch)
@@ -276,36 +193,10 @@ void evm_reply_clear(struct evm_reply *r)
 
 /* ------------------------------------------------------------------ values */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 bool evm_unhex(uint8_t *out, size_t *len, size_t cap, const char *s)
 {
-	size_t n;
-
-	if (!s || s[0] != '0' || s[1] != 'x')
-		return false;
-	s += 2;
-	n = strlen(s);
-	if (n % 2 || n / 2 > cap)
-		return false;
-	for (size_t i = 0; i < n / 2; i++) {
-		int hi = hex_digit(s[2 * i]), lo = hex_digit(s[2 * i + 1]);
-
-		if (hi < 0 || lo < 0)
-			return false;
-		out[i] = (uint8_t)(hi << 4 | lo);
-	}
-	*len = n / 2;
-	return true;
+	return s && s[0] == '0' && s[1] == 'x' &&
+	       node_unhex(out, len, cap, s + 2);
 }
 
 /* Hex text of a string value that holds no NUL; NULL when it is none. */
@@ -327,7 +218,8 @@ enum err_code evm_get_amount(struct amount *out, const json_t *v, struct err *e)
 	const char *s = hex_text(v, &digits);
 
 	if (!s || digits < 1 || digits > 64)
-		return err_fail(e, ERR_PARSE, "%s, want a quantity", kind(v));
+		return err_fail(e, ERR_PARSE, "%s, want a quantity",
+				node_kind(v));
 	while (digits > 1 && *s == '0') {
 		s++;
 		digits--;
@@ -335,7 +227,7 @@ enum err_code evm_get_amount(struct amount *out, const json_t *v, struct err *e)
 	if (digits > 32)
 		return err_fail(e, ERR_PARSE, "a number over 2^128");
 	for (size_t i = 0; i < digits; i++) {
-		int d = hex_digit(s[digits - 1 - i]);
+		int d = node_hex_digit(s[digits - 1 - i]);
 
 		if (d < 0)
 			return err_fail(e, ERR_PARSE,
@@ -366,7 +258,7 @@ enum err_code evm_get_bytes(void *out, size_t len, const json_t *v,
 		return err_fail(e, ERR_LIMIT, "%zu bytes wanted", len);
 	if (!hex_text(v, &digits))
 		return err_fail(e, ERR_PARSE, "%s, want %zu bytes of hex",
-				kind(v), len);
+				node_kind(v), len);
 	if (digits != 2 * len)
 		return err_fail(e, ERR_PARSE, "%zu hex digits, want %zu",
 				digits, 2 * len);
@@ -383,7 +275,8 @@ enum err_code evm_get_data(uint8_t **out, size_t *len, size_t max,
 	size_t digits;
 
 	if (!hex_text(v, &digits) || digits % 2)
-		return err_fail(e, ERR_PARSE, "%s, want bytes in hex", kind(v));
+		return err_fail(e, ERR_PARSE, "%s, want bytes in hex",
+				node_kind(v));
 	if (digits / 2 > max)
 		return err_fail(e, ERR_PARSE, "%zu bytes, at most %zu",
 				digits / 2, max);
@@ -446,7 +339,7 @@ enum err_code evm_get_block(struct evm_block *out, bool *found, const json_t *v,
 		return ERR_NONE;
 	}
 	if (!json_is_object(v))
-		return err_fail(e, ERR_PARSE, "%s, want a block", kind(v));
+		return err_fail(e, ERR_PARSE, "%s, want a block", node_kind(v));
 	if ((rc = field_u64(&b.number, v, "number", e)) ||
 	    (rc = field_u64(&b.time_s, v, "timestamp", e)) ||
 	    (rc = field_u64(&b.gas_limit, v, "gasLimit", e)) ||
@@ -475,7 +368,7 @@ enum err_code evm_get_tip(struct amount *out, const json_t *v, struct err *e)
 
 	if (!json_is_array(list) || n < 1 || n > MAX_TIPS)
 		return err_fail(e, ERR_PARSE, "reward: %s, want a list",
-				kind(list));
+				node_kind(list));
 	for (size_t i = 0; i < n; i++) {
 		const json_t *row = json_array_get(list, i);
 		struct err in = {0};
@@ -537,7 +430,7 @@ static enum err_code read_logs(struct evm_receipt *r, const json_t *logs,
 
 	if (!json_is_array(logs))
 		return err_fail(e, ERR_PARSE, "logs: %s, want a list",
-				kind(logs));
+				node_kind(logs));
 	if (n > CHAIN_MAX_LOGS)
 		return err_fail(e, ERR_LIMIT, "%zu logs, at most %d", n,
 				CHAIN_MAX_LOGS);
@@ -595,7 +488,8 @@ enum err_code evm_get_receipt(struct evm_receipt *out, bool *found,
 	if (json_is_null(v))
 		return ERR_NONE;
 	if (!json_is_object(v))
-		return err_fail(e, ERR_PARSE, "%s, want a receipt", kind(v));
+		return err_fail(e, ERR_PARSE, "%s, want a receipt",
+				node_kind(v));
 	/* geth shows pending ones in some versions: no block yet */
 	if (json_is_null(json_object_get(v, "blockNumber")))
 		return ERR_NONE;

@@ -14,37 +14,28 @@
 #include "base/err.h"
 #include "base/ids.h"
 #include "ledger/chain.h"
+#include "ledger/node_text.h"
 
 #include <jansson.h>
 
-#define EVM_MAX_BATCH 100	  /* requests in one HTTP body */
-#define EVM_MAX_REQUEST (1 << 20) /* bytes of it */
+#define EVM_MAX_BATCH 100 /* requests in one HTTP body */
 #define EVM_MAX_REPLY \
 	(4 << 20) /* bytes of an answer, checked by the sender \
 		   */
 
-/* A JSON text that grows up to EVM_MAX_REQUEST. Sticky: after the first piece
- * that does not fit, or no memory, it stays `bad`. */
-struct evm_text {
-	char *s;
-	size_t len, cap;
-	bool bad;
-};
-
-void evm_text_clear(struct evm_text *t);
-void evm_text_str(struct evm_text *t, const char *s);
-void evm_text_hex(struct evm_text *t, const void *p, size_t len); /* "0x.." */
-void evm_text_quantity(struct evm_text *t, uint64_t v);		  /* "0x1f" */
-void evm_text_amount(struct evm_text *t, struct amount v);
+/* Values, quoted, onto a request's text. */
+void evm_text_hex(struct node_text *t, const void *p, size_t len); /* "0x.." */
+void evm_text_quantity(struct node_text *t, uint64_t v);	   /* "0x1f" */
+void evm_text_amount(struct node_text *t, struct amount v);
 
 /* {"jsonrpc":"2.0","id":ID,"method":M,"params":[ ... ]}: begin, then the
  * parameters by the functions above, then end. `method` is ours: not escaped.
  */
-void evm_text_begin(struct evm_text *t, uint64_t id, const char *method);
-void evm_text_end(struct evm_text *t);
+void evm_text_begin(struct node_text *t, uint64_t id, const char *method);
+void evm_text_end(struct node_text *t);
 /* {"from":..,"to":..,"value":..,"data":..} of a call; no "to" for a creation.
  */
-void evm_text_call(struct evm_text *t, const struct chain_call *call);
+void evm_text_call(struct node_text *t, const struct chain_call *call);
 
 /* One request's answer inside a reply: a result, or the node's refusal. */
 struct evm_answer {

@@ -81,13 +81,14 @@ struct op {
 	struct chain_evm *ce;
 	struct op *next;
 	struct loop_timer *later;
-	struct leg legs[EVM_MAX_NODES];
+	struct leg legs[NODE_MAX];
 	struct op_state s;
 };
 
 struct chain_evm {
 	struct chain chain; /* first */
 	struct evm_rpc *rpc;
+	struct node_set *nodes; /* rpc's */
 	struct loop *loop;
 	struct evm_signer signer;
 	struct chain_evm_config cfg;

@@ -27,7 +27,7 @@ static void name_difference(struct op *op, const struct leg *leg, size_t ask)
 {
 	log_line(op->ce->log, LOG_WARN, "chain",
 		 "differs node=%s question=%d block=%llu",
-		 evm_rpc_name(op->ce->rpc, leg->node),
+		 node_set_name(op->ce->nodes, leg->node),
 		 (int)op->s.u.read.asks[ask].what,
 		 (unsigned long long)op->s.u.read.target);
 }
@@ -87,7 +87,7 @@ static void ended(struct leg *leg)
 	if (!leg_done(leg))
 		return;
 	if (!leg->good && op->s.u.read.state == CHAIN_LATEST &&
-	    evm_rpc_pick(op->ce->rpc, &op->s.tried, &leg->node)) {
+	    node_set_pick(op->ce->nodes, &op->s.tried, &leg->node)) {
 		evm_read_clear(op);
 		start(op);
 		return;
@@ -101,15 +101,15 @@ static void add_ask(struct leg *leg, const struct chain_ask *ask)
 {
 	uint8_t data[CHAIN_ASK_DATA];
 	size_t len = chain_ask_calldata(data, ask);
-	struct evm_text *t;
+	struct node_text *t;
 
 	if (len) {
 		t = evm_batch_add(&leg->batch, "eth_call");
-		evm_text_str(t, "{\"to\":");
+		node_text_str(t, "{\"to\":");
 		evm_text_hex(t, ask->c.bytes, sizeof(ask->c.bytes));
-		evm_text_str(t, ",\"data\":");
+		node_text_str(t, ",\"data\":");
 		evm_text_hex(t, data, len);
-		evm_text_str(t, "},");
+		node_text_str(t, "},");
 	} else if (ask->what == CHAIN_ASK_ID) {
 		(void)evm_batch_add(&leg->batch, "eth_chainId");
 		return;
@@ -119,7 +119,7 @@ static void add_ask(struct leg *leg, const struct chain_ask *ask)
 		t = evm_batch_add(&leg->batch,
 				  code ? "eth_getCode" : "eth_getBalance");
 		evm_text_hex(t, code ? ask->c.bytes : ask->a.bytes, 20);
-		evm_text_str(t, ",");
+		node_text_str(t, ",");
 	}
 	evm_text_quantity(t, leg->op->s.u.read.target);
 }
@@ -173,7 +173,7 @@ static enum err_code read_answer(struct leg *leg, struct chain_answer *a,
 	*a = (struct chain_answer){0};
 	if (!from->result) {
 		(void)snprintf(a->why, sizeof(a->why), "%s: %s",
-			       evm_rpc_name(leg->op->ce->rpc, leg->node),
+			       node_set_name(leg->op->ce->nodes, leg->node),
 			       from->message);
 		return ERR_NONE;
 	}
@@ -318,7 +318,7 @@ static void start(struct op *op)
 {
 	bool all = op->s.u.read.state == CHAIN_FINAL;
 
-	op->s.n_legs = all ? evm_rpc_nodes(op->ce->rpc) : 1;
+	op->s.n_legs = all ? node_set_count(op->ce->nodes) : 1;
 	op->s.waiting = op->s.n_legs;
 	for (size_t i = 0; i < op->s.n_legs; i++) {
 		struct leg *leg = &op->legs[i];
@@ -341,6 +341,6 @@ static void start(struct op *op)
 
 void evm_read(struct op *op)
 {
-	(void)evm_rpc_pick(op->ce->rpc, &op->s.tried, &op->legs[0].node);
+	(void)node_set_pick(op->ce->nodes, &op->s.tried, &op->legs[0].node);
 	start(op);
 }

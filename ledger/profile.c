@@ -96,7 +96,7 @@ static enum err_code fill(struct profile *p, const struct row *r, struct err *e)
 		       r->token_symbol);
 	(void)put_text(p->coin_symbol, sizeof(p->coin_symbol), r->coin_symbol);
 	for (size_t i = 0; i < PROFILE_URLS && r->urls[i]; i++)
-		(void)put_text(p->urls[p->n_urls++], EVM_URL_MAX, r->urls[i]);
+		(void)put_text(p->urls[p->n_urls++], NODE_URL_MAX, r->urls[i]);
 	if (r->bank[0] && profile_set(p, "bank", r->bank, e) != ERR_NONE)
 		return e ? e->code : ERR_PARSE;
 	if (r->token[0] && profile_set(p, "token", r->token, e) != ERR_NONE)
@@ -134,9 +134,9 @@ static enum err_code set_rpc(struct profile *p, const char *value,
 	if (p->n_urls == PROFILE_URLS)
 		return err_fail(e, ERR_LIMIT, "rpc: at most %d URLs",
 				PROFILE_URLS);
-	if (!put_text(p->urls[p->n_urls], EVM_URL_MAX, value))
+	if (!put_text(p->urls[p->n_urls], NODE_URL_MAX, value))
 		return err_fail(e, ERR_PARSE, "rpc: over %d characters",
-				EVM_URL_MAX - 1);
+				NODE_URL_MAX - 1);
 	p->n_urls++;
 	return ERR_NONE;
 }
@@ -301,12 +301,12 @@ enum err_code profile_open_chain(struct chain **out, const struct profile *p,
 				 struct amount max_fee, struct log *log,
 				 struct err *e)
 {
-	struct chain_evm_config cfg = {.rpc = {.n_urls = p->n_urls,
-					       .chain_id = p->chain_id,
-					       .timeout_ms = 15000,
-					       .tries = 3,
-					       .retry_ms = 500,
-					       .max_down_ms = 30000},
+	struct chain_evm_config cfg = {.rpc = {.nodes = {.n_urls = p->n_urls,
+							 .timeout_ms = 15000,
+							 .tries = 3,
+							 .retry_ms = 500,
+							 .max_down_ms = 30000},
+					       .chain_id = p->chain_id},
 				       .finalized = p->finalized,
 				       .depth = p->depth,
 				       .legacy_fees = p->legacy_fees,
@@ -315,6 +315,6 @@ enum err_code profile_open_chain(struct chain **out, const struct profile *p,
 	if (p->n_urls == 0)
 		return err_fail(e, ERR_STATE, "no chain URL: set `rpc`");
 	for (size_t i = 0; i < p->n_urls; i++)
-		cfg.rpc.urls[i] = p->urls[i];
+		cfg.rpc.nodes.urls[i] = p->urls[i];
 	return chain_evm_new(out, loop, http, signer, &cfg, log, e);
 }

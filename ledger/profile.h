@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROFILE_URLS EVM_MAX_NODES
+#define PROFILE_URLS NODE_MAX
 
 /* Which backend speaks to it. */
 enum profile_kind { PROFILE_EVM };
@@ -41,7 +41,7 @@ struct profile {
 	char token_symbol[ABI_TEXT_MAX];
 	unsigned coin_decimals;
 	char coin_symbol[12];
-	char urls[PROFILE_URLS][EVM_URL_MAX];
+	char urls[PROFILE_URLS][NODE_URL_MAX];
 	size_t n_urls;
 	bool own_urls;	  /* set by the user, not built in */
 	unsigned batch;	  /* receipts in one transaction */

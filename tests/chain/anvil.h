@@ -392,13 +392,13 @@ ANVIL_FN void anvil_stop(struct anvil *a, int signo)
 
 ANVIL_FN struct chain_evm_config bench_config(const char *url)
 {
-	return (struct chain_evm_config){.rpc = {.urls = {url},
-						 .n_urls = 1,
-						 .chain_id = ANVIL_CHAIN_ID,
-						 .timeout_ms = 20000,
-						 .tries = 3,
-						 .retry_ms = 50,
-						 .max_down_ms = 400}};
+	return (struct chain_evm_config){.rpc = {.nodes = {.urls = {url},
+							   .n_urls = 1,
+							   .timeout_ms = 20000,
+							   .tries = 3,
+							   .retry_ms = 50,
+							   .max_down_ms = 400},
+						 .chain_id = ANVIL_CHAIN_ID}};
 }
 
 ANVIL_FN struct chain *bench_chain(struct bench *b,

@@ -133,9 +133,9 @@ static void several_urls_are_asked_and_agree(struct yard *y)
 
 	(void)snprintf(other, sizeof(other), "http://localhost:%u/",
 		       y->anvil.port);
-	cfg.rpc.urls[1] = other;
-	cfg.rpc.urls[2] = "http://127.0.0.1:1"; /* nobody there */
-	cfg.rpc.n_urls = 3;
+	cfg.rpc.nodes.urls[1] = other;
+	cfg.rpc.nodes.urls[2] = "http://127.0.0.1:1"; /* nobody there */
+	cfg.rpc.nodes.n_urls = 3;
 	ch = bench_chain(&y->b, &cfg);
 	CHECK(wait_read(&y->b, &y->r, ch, CHAIN_FINAL, &ask, 1) &&
 		      y->r.answers[0].known,

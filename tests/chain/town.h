@@ -46,10 +46,10 @@ ANVIL_FN void for_payers(struct town *t, const struct address *where,
 			 size_t (*encode)(struct town *t, uint8_t *buf,
 					  size_t i))
 {
-	struct evm_text body = {0};
+	struct node_text body = {0};
 	json_t *answer, *hash;
 
-	evm_text_str(&body, "[");
+	node_text_str(&body, "[");
 	for (size_t i = 0; i < PAYERS; i++) {
 		uint8_t data[256];
 		struct chain_call call = {.from = t->payers[i],
@@ -58,12 +58,12 @@ ANVIL_FN void for_payers(struct town *t, const struct address *where,
 					  .len = encode(t, data, i)};
 
 		if (i)
-			evm_text_str(&body, ",");
+			node_text_str(&body, ",");
 		evm_text_begin(&body, i, "eth_sendTransaction");
 		evm_text_call(&body, &call);
 		evm_text_end(&body);
 	}
-	evm_text_str(&body, "]");
+	node_text_str(&body, "]");
 	answer = raw_post(&t->b, &t->anvil, body.s);
 	hash = json_object_get(json_array_get(answer, PAYERS - 1), "result");
 	if (!json_is_string(hash)) {
@@ -74,7 +74,7 @@ ANVIL_FN void for_payers(struct town *t, const struct address *where,
 		free(text);
 	}
 	json_decref(answer);
-	evm_text_clear(&body);
+	node_text_clear(&body);
 	raw_settle(&t->b, &t->anvil);
 }
 

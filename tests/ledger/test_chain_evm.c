@@ -74,12 +74,12 @@ static void world_open(struct world *w, size_t nodes, bool finalized,
 {
 	struct evm_signer signer = {
 		.ask = sign, .forget = forget, .ctx = w, .accounts = {me}};
-	struct chain_evm_config cfg = {.rpc = {.n_urls = nodes,
-					       .chain_id = 31337,
-					       .timeout_ms = 200,
-					       .tries = 3,
-					       .retry_ms = 1,
-					       .max_down_ms = 1},
+	struct chain_evm_config cfg = {.rpc = {.nodes = {.n_urls = nodes,
+							 .timeout_ms = 200,
+							 .tries = 3,
+							 .retry_ms = 1,
+							 .max_down_ms = 1},
+					       .chain_id = 31337},
 				       .finalized = finalized,
 				       .depth = depth};
 	struct err e = {0};
@@ -92,7 +92,7 @@ static void world_open(struct world *w, size_t nodes, bool finalized,
 	for (size_t i = 0; i < NODES; i++)
 		rpc_open(&w->nodes[i], w->loop);
 	for (size_t i = 0; i < nodes; i++)
-		cfg.rpc.urls[i] = w->nodes[i].url;
+		cfg.rpc.nodes.urls[i] = w->nodes[i].url;
 	CHECK(chain_evm_new(&w->ch, w->loop, w->http, &signer, &cfg, NULL,
 			    &e) == ERR_NONE,
 	      "%s", e.msg);

@@ -15,16 +15,16 @@ static void requests_are_json_rpc(void)
 	struct chain_call call = {.data = (const uint8_t *)"\x01\xff",
 				  .len = 2,
 				  .value = amount_from_parts(1, 0)};
-	struct evm_text t = {0};
+	struct node_text t = {0};
 	json_t *v, *params;
 
 	memset(call.from.bytes, 0xaa, 20);
 	memset(call.to.bytes, 0xbb, 20);
 	evm_text_begin(&t, 7, "eth_call");
 	evm_text_call(&t, &call);
-	evm_text_str(&t, ",");
+	node_text_str(&t, ",");
 	evm_text_quantity(&t, 0);
-	evm_text_str(&t, ",");
+	node_text_str(&t, ",");
 	evm_text_quantity(&t, 0x1b4);
 	evm_text_end(&t);
 	CHECK(!t.bad, "too long?");
@@ -46,19 +46,19 @@ static void requests_are_json_rpc(void)
 		      0,
 	      "no padding: %s", t.s);
 	json_decref(v);
-	evm_text_clear(&t);
+	node_text_clear(&t);
 }
 
 static void a_request_has_a_largest_size(void)
 {
-	struct evm_text t = {0};
-	uint8_t *big = calloc(1, EVM_MAX_REQUEST);
+	struct node_text t = {0};
+	uint8_t *big = calloc(1, NODE_MAX_REQUEST);
 
-	evm_text_hex(&t, big, EVM_MAX_REQUEST / 2);
+	evm_text_hex(&t, big, NODE_MAX_REQUEST / 2);
 	CHECK(t.bad, "2^20 digits and quotes fit in 2^20 bytes");
-	evm_text_str(&t, "x");
+	node_text_str(&t, "x");
 	CHECK(t.bad, "bad is sticky");
-	evm_text_clear(&t);
+	node_text_clear(&t);
 	free(big);
 }
 
