@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPARE_OPS 4
-
 static struct chain_evm *evm(struct chain *ch)
 {
 	return (struct chain_evm *)(void *)ch;
@@ -16,157 +14,57 @@ static struct chain_evm *evm(struct chain *ch)
 
 /* --------------------------------------------------------------- operations */
 
-static void op_destroy(struct op *op)
+static struct op *op_of(struct chain_op *c)
 {
-	for (size_t i = 0; i < NODE_MAX; i++)
-		evm_batch_clear(&op->legs[i].batch);
-	loop_timer_free(op->later);
-	free(op);
+	return (struct op *)(void *)c;
 }
 
-static void on_later(void *ctx)
+static bool op_make(void *backend, struct chain_op *c)
 {
-	struct op *op = ctx;
+	struct op *op = op_of(c);
+	bool good = true;
 
-	op_fail(op, &op->s.why);
-}
-
-static struct op *op_make(struct chain_evm *ce)
-{
-	struct op *op = calloc(1, sizeof(*op));
-	bool good = op != NULL;
-
-	if (!op)
-		return NULL;
-	op->ce = ce;
-	op->later = loop_timer_new(ce->loop, on_later, op);
-	good = op->later != NULL;
+	op->ce = backend;
 	for (size_t i = 0; i < NODE_MAX && good; i++) {
 		op->legs[i].op = op;
-		good = evm_batch_init(&op->legs[i].batch, ce->rpc, NULL) ==
+		good = evm_batch_init(&op->legs[i].batch, op->ce->rpc, NULL) ==
 		       ERR_NONE;
 	}
-	if (good)
-		return op;
-	op_destroy(op);
-	return NULL;
+	return good;
 }
 
-struct op *op_new(struct chain *ch, enum op_kind kind, void *ctx)
+static void op_destroy(struct chain_op *c)
 {
-	struct chain_evm *ce = evm(ch);
-	struct op *op = ce->spares;
-
-	if (op) {
-		ce->spares = op->next;
-		ce->n_spares--;
-	} else {
-		op = op_make(ce);
-	}
-	if (!op) {
-		log_line(ce->log, LOG_ERROR, "chain", "out-of-memory op=%d",
-			 (int)kind);
-		return NULL;
-	}
-	op->s = (struct op_state){.kind = kind, .ctx = ctx};
-	op->next = ce->ops;
-	ce->ops = op;
-	return op;
+	for (size_t i = 0; i < NODE_MAX; i++)
+		evm_batch_clear(&op_of(c)->legs[i].batch);
 }
 
-void op_unlink(struct op *op)
+static void op_reset(struct chain_op *c)
 {
-	struct op **at = &op->ce->ops;
+	struct op *op = op_of(c);
 
-	while (*at && *at != op)
-		at = &(*at)->next;
-	if (*at)
-		*at = op->next;
-}
-
-void op_free(struct op *op)
-{
-	struct chain_evm *ce = op->ce;
-
-	op_unlink(op);
 	for (size_t i = 0; i < NODE_MAX; i++)
 		evm_batch_cancel(&op->legs[i].batch);
-	loop_timer_cancel(op->later);
-	if (op->s.kind == OP_READ) {
+	if (c->kind == CHAIN_OP_READ) {
 		evm_read_clear(op);
 		free(op->s.u.read.asks);
-	} else if (op->s.kind == OP_FATE) {
+	} else if (c->kind == CHAIN_OP_FATE) {
 		evm_fate_clear(op);
-	} else if (op->s.kind == OP_FORM) {
+	} else if (c->kind == CHAIN_OP_FORM) {
 		if (op->s.u.form.signing)
-			ce->signer.forget(ce->signer.ctx, op);
+			op->ce->signer.forget(op->ce->signer.ctx, op);
 		free(op->s.u.form.older);
 	}
-	free(op->s.data);
 	for (size_t i = 0; i < NODE_MAX; i++) {
 		memset(&op->legs[i].u, 0, sizeof(op->legs[i].u));
 		op->legs[i].why = (struct err){0};
 	}
-	op->s = (struct op_state){.kind = OP_TRY};
-	if (ce->n_spares >= SPARE_OPS) {
-		op_destroy(op);
-		return;
-	}
-	op->next = ce->spares;
-	ce->spares = op;
-	ce->n_spares++;
+	op->s = (struct op_state){0};
 }
 
-void op_fail_later(struct op *op, enum err_code code, const char *what)
+static struct op *op_new(struct chain *ch, enum chain_op_kind kind, void *ctx)
 {
-	op->s.why = (struct err){0};
-	(void)err_fail(&op->s.why, code, "%s", what);
-	loop_timer_set(op->later, 0);
-}
-
-void op_fail(struct op *op, const struct err *e)
-{
-	const struct op_state *s = &op->s;
-
-	op_unlink(op);
-	switch (s->kind) {
-	case OP_READ:
-		s->fn.read(s->ctx, NULL, NULL, 0, e);
-		break;
-	case OP_TRY:
-		s->fn.trial(s->ctx, NULL, e);
-		break;
-	case OP_FORM:
-		s->fn.form(s->ctx, NULL, e);
-		break;
-	case OP_SEND:
-		s->fn.send(s->ctx, CHAIN_SEND_LATER, e->msg);
-		break;
-	case OP_FATE:
-		s->fn.fate(s->ctx, CHAIN_FATE_UNKNOWN, NULL);
-		break;
-	}
-	op_free(op);
-}
-
-static bool keep_bytes(uint8_t **out, const uint8_t *p, size_t len)
-{
-	*out = malloc(len + 1);
-	if (!*out)
-		return false;
-	if (len)
-		memcpy(*out, p, len);
-	return true;
-}
-
-bool op_keep_call(struct op *op, const struct chain_call *call)
-{
-	if (!keep_bytes(&op->s.data, call->data, call->len))
-		return false;
-	op->s.data_len = call->len;
-	op->s.call = *call;
-	op->s.call.data = op->s.data;
-	return true;
+	return op_of(chain_op_new(&evm(ch)->ops, kind, ctx));
 }
 
 /* -------------------------------------------------------------------- legs */
@@ -192,7 +90,7 @@ void leg_blame(struct leg *leg, const char *method, const struct err *what)
 bool leg_done(struct leg *leg)
 {
 	if (leg->why.code != ERR_NONE)
-		leg->op->s.why = leg->why;
+		leg->op->c.why = leg->why;
 	return --leg->op->s.waiting == 0;
 }
 
@@ -254,7 +152,7 @@ static bool next_node(struct leg *leg, void (*start)(struct op *op))
 {
 	struct op *op = leg->op;
 
-	op->s.why = leg->why;
+	op->c.why = leg->why;
 	if (!node_set_pick(op->ce->nodes, &op->s.tried, &leg->node))
 		return false;
 	start(op);
@@ -331,7 +229,7 @@ static enum err_code read_trial(struct leg *leg, struct chain_trial *t,
 				const struct evm_reply *r, struct err *e)
 {
 	const struct evm_answer *a = r->answers;
-	bool create = leg->op->s.call.create;
+	bool create = leg->op->c.call.create;
 	const struct evm_answer *gas = create ? a : a + 1;
 	struct evm_fee fee;
 
@@ -373,12 +271,12 @@ static void on_trial(void *ctx, const struct evm_reply *r, const struct err *e)
 		leg->why = why;
 	if (leg->why.code != ERR_NONE) {
 		if (!next_node(leg, try_start))
-			op_fail(op, &op->s.why);
+			chain_op_fail(&op->c, &op->c.why);
 		return;
 	}
-	op_unlink(op);
-	op->s.fn.trial(op->s.ctx, &t, NULL);
-	op_free(op);
+	chain_op_unlink(&op->c);
+	op->c.fn.trial(op->c.ctx, &t, NULL);
+	chain_op_free(&op->c);
 }
 
 static void try_start(struct op *op)
@@ -387,13 +285,13 @@ static void try_start(struct op *op)
 	struct node_text *t;
 
 	leg_begin(leg, leg->node);
-	if (!op->s.call.create) {
+	if (!op->c.call.create) {
 		t = evm_batch_add(&leg->batch, "eth_call");
-		evm_text_call(t, &op->s.call);
+		evm_text_call(t, &op->c.call);
 		node_text_str(t, ",\"latest\"");
 	}
 	evm_text_call(evm_batch_add(&leg->batch, "eth_estimateGas"),
-		      &op->s.call);
+		      &op->c.call);
 	add_fee(leg);
 	leg_send(leg, on_trial);
 }
@@ -408,7 +306,7 @@ static void on_signed(void *ctx, const struct signer_reply *r,
 
 	op->s.u.form.signing = false;
 	if (e) {
-		op_fail(op, e);
+		chain_op_fail(&op->c, e);
 		return;
 	}
 	f = (struct chain_form){.txid = r->u.tx.hash,
@@ -416,16 +314,16 @@ static void on_signed(void *ctx, const struct signer_reply *r,
 				.fee_max = op->s.u.form.fee_max,
 				.raw = r->u.tx.raw,
 				.raw_len = r->u.tx.raw_len};
-	op_unlink(op);
-	op->s.fn.form(op->s.ctx, &f, NULL);
-	op_free(op);
+	chain_op_unlink(&op->c);
+	op->c.fn.form(op->c.ctx, &f, NULL);
+	chain_op_free(&op->c);
 }
 
 static enum err_code sign(struct op *op, const struct evm_fee *fee,
 			  struct err *e)
 {
 	struct chain_evm *ce = op->ce;
-	const struct chain_call *call = &op->s.call;
+	const struct chain_call *call = &op->c.call;
 	struct signer_tx_evm tx = {
 		.purpose = address_eq(&call->from, &ce->signer.accounts[0])
 				   ? SIGNER_BANDWIDTH
@@ -509,14 +407,14 @@ static void on_form(void *ctx, const struct evm_reply *r, const struct err *e)
 		leg->why = why;
 	if (leg->why.code != ERR_NONE) {
 		if (!next_node(leg, form_start))
-			op_fail(op, &op->s.why);
+			chain_op_fail(&op->c, &op->c.why);
 		return;
 	}
 	if ((op->s.u.form.older &&
 	     evm_fee_raise(&fee, op->s.u.form.older, op->s.u.form.older_len,
 			   &why) != ERR_NONE) ||
 	    sign(op, &fee, &why) != ERR_NONE)
-		op_fail(op, &why);
+		chain_op_fail(&op->c, &why);
 }
 
 static void form_start(struct op *op)
@@ -528,7 +426,7 @@ static void form_start(struct op *op)
 	add_fee(leg);
 	for (int i = 0; i < 2 && !op->s.u.form.older; i++) {
 		t = evm_batch_add(&leg->batch, "eth_getTransactionCount");
-		evm_text_hex(t, op->s.call.from.bytes, 20);
+		evm_text_hex(t, op->c.call.from.bytes, 20);
 		node_text_str(t, i ? ",\"pending\"" : ",\"latest\"");
 	}
 	leg_send(leg, on_form);
@@ -562,20 +460,11 @@ static void on_sent(void *ctx, const struct evm_reply *r, const struct err *e)
 	}
 	if (!leg_done(leg))
 		return;
-	/* in the order of chain.h: one that took it is enough, and only when
-	 * all refuse it for good is it refused */
-	for (struct leg *l = op->legs; l < op->legs + op->s.n_legs; l++) {
-		static const int rank[] = {
-			[CHAIN_SENT] = 0,	[CHAIN_SEND_SLOT] = 1,
-			[CHAIN_SEND_FEE] = 2,	[CHAIN_SEND_FUNDS] = 3,
-			[CHAIN_SEND_LATER] = 4, [CHAIN_SEND_NO] = 5};
-
-		if (rank[l->u.sent] < rank[best])
-			best = l->u.sent;
-	}
-	op_unlink(op);
-	op->s.fn.send(op->s.ctx, best, op->s.why.msg);
-	op_free(op);
+	for (struct leg *l = op->legs; l < op->legs + op->s.n_legs; l++)
+		best = chain_send_better(best, l->u.sent);
+	chain_op_unlink(&op->c);
+	op->c.fn.send(op->c.ctx, best, op->c.why.msg);
+	chain_op_free(&op->c);
 }
 
 /* ------------------------------------------------------------ struct chain */
@@ -584,46 +473,33 @@ static void evm_free(struct chain *ch)
 {
 	struct chain_evm *ce = evm(ch);
 
-	while (ce->ops)
-		op_free(ce->ops);
-	while (ce->spares) {
-		struct op *op = ce->spares;
-
-		ce->spares = op->next;
-		op_destroy(op);
-	}
+	chain_op_list_clear(&ce->ops);
 	evm_rpc_free(ce->rpc);
 	free(ce);
 }
 
 static void evm_forget(struct chain *ch, void *ctx)
 {
-	struct op *next;
-
-	for (struct op *op = evm(ch)->ops; op; op = next) {
-		next = op->next;
-		if (op->s.ctx == ctx)
-			op_free(op);
-	}
+	chain_op_forget(&evm(ch)->ops, ctx);
 }
 
 static void evm_do_read(struct chain *ch, enum chain_state state,
 			const struct chain_ask *asks, size_t n,
 			chain_read_fn *cb, void *ctx)
 {
-	struct op *op = op_new(ch, OP_READ, ctx);
+	struct op *op = op_new(ch, CHAIN_OP_READ, ctx);
 
 	if (!op)
 		return;
-	op->s.fn.read = cb;
+	op->c.fn.read = cb;
 	op->s.u.read.state = state;
 	if (n < 1 || n > CHAIN_MAX_ASKS) {
-		op_fail_later(op, ERR_LIMIT, "too many questions");
+		chain_op_fail_later(&op->c, ERR_LIMIT, "too many questions");
 		return;
 	}
 	op->s.u.read.asks = calloc(n, sizeof(*asks));
 	if (!op->s.u.read.asks) {
-		op_fail_later(op, ERR_NOMEM, "no memory");
+		chain_op_fail_later(&op->c, ERR_NOMEM, "no memory");
 		return;
 	}
 	memcpy(op->s.u.read.asks, asks, n * sizeof(*asks));
@@ -634,15 +510,23 @@ static void evm_do_read(struct chain *ch, enum chain_state state,
 static void evm_do_try(struct chain *ch, const struct chain_call *call,
 		       chain_trial_fn *cb, void *ctx)
 {
-	struct op *op = op_new(ch, OP_TRY, ctx);
+	struct op *op = op_new(ch, CHAIN_OP_TRY, ctx);
 
 	if (!op)
 		return;
-	op->s.fn.trial = cb;
-	if (!op_keep_call(op, call))
-		op_fail_later(op, ERR_NOMEM, "no memory");
+	op->c.fn.trial = cb;
+	if (!chain_op_keep_call(&op->c, call))
+		chain_op_fail_later(&op->c, ERR_NOMEM, "no memory");
 	else
 		first_node(op, try_start);
+}
+
+static bool keep_bytes(uint8_t **out, const uint8_t *p, size_t len)
+{
+	*out = malloc(len + 1);
+	if (*out && len)
+		memcpy(*out, p, len);
+	return *out != NULL;
 }
 
 static void evm_do_form(struct chain *ch, const struct chain_call *call,
@@ -650,28 +534,29 @@ static void evm_do_form(struct chain *ch, const struct chain_call *call,
 			uint64_t slot_floor, chain_form_fn *cb, void *ctx)
 {
 	struct chain_evm *ce = evm(ch);
-	struct op *op = op_new(ch, OP_FORM, ctx);
+	struct op *op = op_new(ch, CHAIN_OP_FORM, ctx);
 
 	if (!op)
 		return;
-	op->s.fn.form = cb;
+	op->c.fn.form = cb;
 	op->s.u.form.units = units;
 	op->s.u.form.slot = older ? older->slot : slot_floor;
 	if (!address_eq(&call->from, &ce->signer.accounts[0]) &&
 	    !address_eq(&call->from, &ce->signer.accounts[1])) {
-		op_fail_later(op, ERR_STATE, "not an account of this wallet");
+		chain_op_fail_later(&op->c, ERR_STATE,
+				    "not an account of this wallet");
 		return;
 	}
 	if (older) {
 		op->s.u.form.older_len = older->raw_len;
 		if (!keep_bytes(&op->s.u.form.older, older->raw,
 				older->raw_len)) {
-			op_fail_later(op, ERR_NOMEM, "no memory");
+			chain_op_fail_later(&op->c, ERR_NOMEM, "no memory");
 			return;
 		}
 	}
-	if (!op_keep_call(op, call))
-		op_fail_later(op, ERR_NOMEM, "no memory");
+	if (!chain_op_keep_call(&op->c, call))
+		chain_op_fail_later(&op->c, ERR_NOMEM, "no memory");
 	else
 		first_node(op, form_start);
 }
@@ -679,11 +564,11 @@ static void evm_do_form(struct chain *ch, const struct chain_call *call,
 static void evm_do_send(struct chain *ch, const uint8_t *raw, size_t len,
 			chain_send_fn *cb, void *ctx)
 {
-	struct op *op = op_new(ch, OP_SEND, ctx);
+	struct op *op = op_new(ch, CHAIN_OP_SEND, ctx);
 
 	if (!op)
 		return;
-	op->s.fn.send = cb;
+	op->c.fn.send = cb;
 	op->s.n_legs = node_set_count(op->ce->nodes);
 	op->s.waiting = op->s.n_legs;
 	for (size_t i = 0; i < op->s.n_legs; i++) {
@@ -699,11 +584,11 @@ static void evm_do_fate(struct chain *ch, const struct address *from,
 			uint64_t slot, const struct hash32 *txids, size_t n,
 			chain_fate_fn *cb, void *ctx)
 {
-	struct op *op = op_new(ch, OP_FATE, ctx);
+	struct op *op = op_new(ch, CHAIN_OP_FATE, ctx);
 
 	if (!op)
 		return;
-	op->s.fn.fate = cb;
+	op->c.fn.fate = cb;
 	op->s.u.fate.from = *from;
 	op->s.u.fate.slot = slot;
 	op->s.u.fate.n = n < CHAIN_MAX_FORMS ? n : CHAIN_MAX_FORMS;
@@ -723,6 +608,10 @@ enum err_code chain_evm_new(struct chain **out, struct loop *loop,
 					     .form = evm_do_form,
 					     .send = evm_do_send,
 					     .fate = evm_do_fate};
+	static const struct chain_op_kit kit = {.size = sizeof(struct op),
+						.make = op_make,
+						.reset = op_reset,
+						.destroy = op_destroy};
 	struct chain_evm *ce = calloc(1, sizeof(*ce));
 	enum err_code rc;
 
@@ -739,16 +628,10 @@ enum err_code chain_evm_new(struct chain **out, struct loop *loop,
 		return rc;
 	}
 	ce->nodes = evm_rpc_nodes(ce->rpc);
-	while (ce->n_spares < SPARE_OPS) {
-		struct op *op = op_make(ce);
-
-		if (!op) {
-			evm_free(&ce->chain);
-			return err_fail(e, ERR_NOMEM, "no memory");
-		}
-		op->next = ce->spares;
-		ce->spares = op;
-		ce->n_spares++;
+	rc = chain_op_list_init(&ce->ops, &kit, ce, loop, log, e);
+	if (rc != ERR_NONE) {
+		evm_free(&ce->chain);
+		return rc;
 	}
 	*out = &ce->chain;
 	return ERR_NONE;

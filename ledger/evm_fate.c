@@ -17,30 +17,12 @@ void evm_fate_clear(struct op *op)
 
 /* --------------------------------------------------- what all nodes say */
 
-static bool same_log(const struct chain_log *a, const struct chain_log *b)
-{
-	return address_eq(&a->where, &b->where) && a->n_topics == b->n_topics &&
-	       memcmp(a->topics, b->topics,
-		      a->n_topics * sizeof(a->topics[0])) == 0 &&
-	       a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
-}
-
 static bool same_outcome(const struct leg *x, const struct leg *y)
 {
-	const struct chain_outcome *a = &x->u.fate.receipt.o;
-	const struct chain_outcome *b = &y->u.fate.receipt.o;
-
-	if (memcmp(&a->txid, &b->txid, sizeof(a->txid)) != 0 ||
-	    memcmp(&x->u.fate.receipt.block_hash, &y->u.fate.receipt.block_hash,
-		   sizeof(struct hash32)) != 0 ||
-	    a->ok != b->ok || a->block != b->block || a->units != b->units ||
-	    amount_cmp(a->fee, b->fee) != 0 || a->n_logs != b->n_logs ||
-	    !address_eq(&a->created, &b->created))
-		return false;
-	for (size_t i = 0; i < a->n_logs; i++)
-		if (!same_log(&a->logs[i], &b->logs[i]))
-			return false;
-	return true;
+	return memcmp(&x->u.fate.receipt.block_hash,
+		      &y->u.fate.receipt.block_hash,
+		      sizeof(struct hash32)) == 0 &&
+	       chain_outcome_same(&x->u.fate.receipt.o, &y->u.fate.receipt.o);
 }
 
 static bool mined(enum chain_fate f)
@@ -88,10 +70,10 @@ static void ended(struct leg *leg)
 		if (fate == CHAIN_FATE_UNKNOWN)
 			break;
 	}
-	op_unlink(op);
-	op->s.fn.fate(op->s.ctx, fate,
+	chain_op_unlink(&op->c);
+	op->c.fn.fate(op->c.ctx, fate,
 		      mined(fate) ? &first->u.fate.receipt.o : NULL);
-	op_free(op);
+	chain_op_free(&op->c);
 }
 
 static void done(struct leg *leg, enum chain_fate fate)

@@ -1,13 +1,13 @@
 /* evm_op.h - operations of the EVM backend: what its files share, nobody else.
  *
- * An operation talks with one node or with all, a `leg` each, and ends by
- * calling back once. It leaves the list of those under way before it calls
- * back, so that the callback may forget its ctx. Thread: the loop.
+ * An operation (chain_op.h) talks with one node or with all, a `leg` each.
+ * Thread: the loop.
  */
 #ifndef LEDGER_EVM_OP_H
 #define LEDGER_EVM_OP_H
 
 #include "ledger/chain_evm.h"
+#include "ledger/chain_op.h"
 
 struct op;
 
@@ -35,25 +35,10 @@ struct leg {
 	struct err why;
 };
 
-enum op_kind { OP_READ, OP_TRY, OP_FORM, OP_SEND, OP_FATE };
-
-/* All of an operation that is new each time. */
+/* All of an operation that is new each time, beside what chain_op.h keeps. */
 struct op_state {
-	enum op_kind kind;
-	union {
-		chain_read_fn *read;
-		chain_trial_fn *trial;
-		chain_form_fn *form;
-		chain_send_fn *send;
-		chain_fate_fn *fate;
-	} fn;
-	void *ctx;
 	size_t n_legs, waiting;
 	unsigned tried; /* nodes that were asked one after another */
-	struct err why; /* newest failure */
-	struct chain_call call;
-	uint8_t *data; /* heap: calldata, or the raw bytes to send */
-	size_t data_len;
 	union {
 		struct {
 			enum chain_state state;
@@ -78,9 +63,8 @@ struct op_state {
 };
 
 struct op {
+	struct chain_op c; /* first */
 	struct chain_evm *ce;
-	struct op *next;
-	struct loop_timer *later;
 	struct leg legs[NODE_MAX];
 	struct op_state s;
 };
@@ -93,23 +77,8 @@ struct chain_evm {
 	struct evm_signer signer;
 	struct chain_evm_config cfg;
 	struct log *log;
-	struct op *ops;	   /* under way */
-	struct op *spares; /* made ahead, so that lack of memory can be told */
-	size_t n_spares;
+	struct chain_op_list ops;
 };
-
-/* A fresh operation; NULL only when memory and spares are out, which is logged:
- * the callback is then lost. */
-struct op *op_new(struct chain *ch, enum op_kind kind, void *ctx);
-/* Takes it off the list: its callback is about to be called. */
-void op_unlink(struct op *op);
-void op_free(struct op *op);
-/* Calls op_fail() from the loop. */
-void op_fail_later(struct op *op, enum err_code code, const char *what);
-/* Calls back with the error and frees it. */
-void op_fail(struct op *op, const struct err *e);
-/* Copies the call and its data. False: no memory. */
-bool op_keep_call(struct op *op, const struct chain_call *call);
 
 /* Begins a batch to the leg's node. */
 void leg_begin(struct leg *leg, size_t node);

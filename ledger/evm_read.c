@@ -66,17 +66,17 @@ static void finish(struct op *op)
 	while (leg < op->legs + op->s.n_legs && !leg->good)
 		leg++;
 	if (leg == op->legs + op->s.n_legs) {
-		op_fail(op, &op->s.why);
+		chain_op_fail(&op->c, &op->c.why);
 		return;
 	}
 	merge(op, leg);
 	at = (struct chain_view){.block = leg->u.read.at.number,
 				 .time_s = leg->u.read.at.time_s,
 				 .hash = leg->u.read.at.hash};
-	op_unlink(op);
-	op->s.fn.read(op->s.ctx, &at, leg->u.read.answers, op->s.u.read.n,
+	chain_op_unlink(&op->c);
+	op->c.fn.read(op->c.ctx, &at, leg->u.read.answers, op->s.u.read.n,
 		      NULL);
-	op_free(op);
+	chain_op_free(&op->c);
 }
 
 /* CHAIN_LATEST asks one node after another until one answers. */
@@ -328,7 +328,7 @@ static void start(struct op *op)
 		leg->u.read.answers =
 			calloc(op->s.u.read.n, sizeof(struct chain_answer));
 		if (!leg->u.read.answers) {
-			op_fail_later(op, ERR_NOMEM, "no memory");
+			chain_op_fail_later(&op->c, ERR_NOMEM, "no memory");
 			return;
 		}
 	}
