@@ -41,6 +41,7 @@ struct signer {
 	struct signer_state *state; /* NULL: locked */
 	bool can_store;
 	struct address own[ACCOUNTS];
+	enum address_kind kind;
 	struct signer_limits limits;
 	struct address cold[SIGNER_COLD_MAX];
 	size_t cold_len;
@@ -133,6 +134,7 @@ static enum err_code do_unlock(struct signer *s, const struct signer_unlock *u,
 	sodium_memzero(&s->secret->strings, sizeof(s->secret->strings));
 	if (code != ERR_NONE)
 		return code;
+	s->kind = u->kind;
 	s->limits = u->limits;
 	memcpy(s->cold, u->cold, sizeof(s->cold));
 	s->cold_len = u->cold_len;
@@ -438,6 +440,17 @@ count_spend(struct signer *s, const struct signer_spend *spend, struct err *e)
 				      &spend->renter, &name, spend->amount, e);
 }
 
+/* Keys of one kind of chain sign for that kind. */
+static enum err_code check_kind(const struct signer *s, enum address_kind kind,
+				struct err *e)
+{
+	if (s->kind != kind)
+		return err_fail(e, ERR_STATE,
+				"signer: not a transaction of this kind of "
+				"chain");
+	return ERR_NONE;
+}
+
 static enum err_code do_tx(struct signer *s, const struct signer_tx_evm *t,
 			   struct signer_tx *out, struct err *e)
 {
@@ -448,6 +461,8 @@ static enum err_code do_tx(struct signer *s, const struct signer_tx_evm *t,
 	struct hash32 digest;
 	struct ecc_sig sig;
 
+	if (code == ERR_NONE)
+		code = check_kind(s, ADDRESS_EVM, e);
 	if (code == ERR_NONE)
 		code = signer_policy_check(&rules, t, &spend, e);
 	if (code == ERR_NONE)
@@ -463,6 +478,43 @@ static enum err_code do_tx(struct signer *s, const struct signer_tx_evm *t,
 		return code;
 	sig = ecc_sign(s->ecc, &s->secret->key[t->purpose], &digest);
 	return evm_tx_seal(out, t, &sig, s->scratch, REPLY_MAX, e);
+}
+
+/* The most that it can cost: all energy that its limit buys, and its bytes at a
+ * price that the chain alone knows. The price of the main chain is assumed. */
+static struct amount tron_fee(const struct tron_tx *t)
+{
+	uint64_t bytes = tron_tx_size(t) + TRON_TX_RESULT;
+
+	return amount_add_cap(amount_from_u64(t->fee_limit),
+			      amount_from_u64(bytes * TRON_BYTE_SUN));
+}
+
+static enum err_code do_tron(struct signer *s, const struct signer_tx_tron *q,
+			     struct signer_tx *out, struct err *e)
+{
+	struct signer_rules rules = rules_of(s);
+	struct signer_spend spend = {0};
+	enum err_code code = has_account(s, q->purpose, e);
+	struct ecc_sig sig;
+
+	if (code == ERR_NONE)
+		code = check_kind(s, ADDRESS_TRON, e);
+	if (code == ERR_NONE)
+		code = signer_policy_check_tron(&rules, q, &spend, e);
+	if (code == ERR_NONE)
+		code = tron_tx_id(&out->hash, &q->tx, s->scratch, REPLY_MAX, e);
+	if (code == ERR_NONE)
+		code = count_spend(s, &spend, e);
+	if (code == ERR_NONE) /* counted last: nothing below can refuse */
+		code = signer_state_fee_once(s->state, &s->limits, today(),
+					     tron_fee(&q->tx), e);
+	if (code != ERR_NONE)
+		return code;
+	sig = ecc_sign(s->ecc, &s->secret->key[q->purpose], &out->hash);
+	out->raw = s->scratch;
+	out->raw_len = tron_tx_seal(&q->tx, &sig, s->scratch, REPLY_MAX);
+	return ERR_NONE;
 }
 
 static enum err_code answer(struct signer *s, const struct signer_request *q,
@@ -490,6 +542,8 @@ static enum err_code answer(struct signer *s, const struct signer_request *q,
 		return do_adopt(s, &q->u.adopt, e);
 	case SIGNER_TX_EVM:
 		return do_tx(s, &q->u.tx, &p->u.tx, e);
+	case SIGNER_TX_TRON:
+		return do_tron(s, &q->u.tron, &p->u.tx, e);
 	case SIGNER_CHANNEL:
 		return do_channel(s, &q->u.channel, &p->u.sig, e);
 	case SIGNER_AGREEMENT:

@@ -283,7 +283,9 @@ void signer_client_free(struct signer_client *c)
 /* Longest frame of a request: what its data takes, and the rest. */
 static size_t frame_bound(const struct signer_request *q)
 {
-	return 4096U + (q->type == SIGNER_TX_EVM ? q->u.tx.data_len : 0);
+	return 4096U + (q->type == SIGNER_TX_EVM    ? q->u.tx.data_len
+			: q->type == SIGNER_TX_TRON ? q->u.tron.tx.len
+						    : 0);
 }
 
 static enum err_code queue(struct signer_client *c,

@@ -10,6 +10,16 @@
 #include <string.h>
 
 #define DAY_S 86400
+
+/* What every kind of transaction has. */
+struct signer_call {
+	uint64_t chain_id;
+	bool create;
+	struct address to;
+	struct amount value;
+	const uint8_t *data;
+	size_t data_len;
+};
 #define SET_COLD "`seedbank config cold ADDRESS` sets one"
 
 static bool is_own(const struct signer_rules *rules, const struct address *a)
@@ -33,7 +43,7 @@ static enum err_code malformed(const char *method, struct err *e)
 			method);
 }
 
-static enum err_code no_coin(const struct signer_tx_evm *tx, struct err *e)
+static enum err_code no_coin(const struct signer_call *tx, struct err *e)
 {
 	if (!amount_is_zero(tx->value))
 		return err_fail(e, ERR_STATE,
@@ -43,7 +53,7 @@ static enum err_code no_coin(const struct signer_tx_evm *tx, struct err *e)
 }
 
 static enum err_code check_deposit(const struct signer_rules *rules,
-				   const struct signer_tx_evm *tx, struct rd *r,
+				   const struct signer_call *tx, struct rd *r,
 				   struct err *e)
 {
 	struct address account = abi_get_address(r);
@@ -65,8 +75,8 @@ static enum err_code check_deposit(const struct signer_rules *rules,
 }
 
 static enum err_code check_withdraw(const struct signer_rules *rules,
-				    const struct signer_tx_evm *tx,
-				    struct rd *r, struct err *e)
+				    const struct signer_call *tx, struct rd *r,
+				    struct err *e)
 {
 	struct address to = abi_get_address(r);
 
@@ -83,7 +93,7 @@ static enum err_code check_withdraw(const struct signer_rules *rules,
 /* Another's receipts may be cashed for it, as any watchtower does: then the
  * bank itself lets nobody but the payee have the money. */
 static enum err_code check_cash(const struct signer_rules *rules,
-				const struct signer_tx_evm *tx, struct rd *r,
+				const struct signer_call *tx, struct rd *r,
 				struct err *e)
 {
 	struct address payee = abi_get_address(r), to = abi_get_address(r);
@@ -103,7 +113,7 @@ static enum err_code check_cash(const struct signer_rules *rules,
 }
 
 static enum err_code check_reserve(const struct signer_rules *rules,
-				   const struct signer_tx_evm *tx, struct rd *r,
+				   const struct signer_call *tx, struct rd *r,
 				   struct err *e)
 {
 	const int64_t last =
@@ -128,7 +138,7 @@ static enum err_code check_reserve(const struct signer_rules *rules,
 }
 
 static enum err_code check_release(const struct signer_rules *rules,
-				   const struct signer_tx_evm *tx, struct rd *r,
+				   const struct signer_call *tx, struct rd *r,
 				   struct err *e)
 {
 	struct address payer = abi_get_address(r), payee = abi_get_address(r);
@@ -144,7 +154,7 @@ static enum err_code check_release(const struct signer_rules *rules,
 
 /* What both sides of an agreement signed is no more than that, whoever sends
  * it; our own side was counted when we signed. */
-static enum err_code check_signed(const struct signer_tx_evm *tx, struct rd *r,
+static enum err_code check_signed(const struct signer_call *tx, struct rd *r,
 				  struct err *e)
 {
 	size_t len;
@@ -155,7 +165,7 @@ static enum err_code check_signed(const struct signer_tx_evm *tx, struct rd *r,
 	return no_coin(tx, e);
 }
 
-static enum err_code check_prove(const struct signer_tx_evm *tx, struct rd *r,
+static enum err_code check_prove(const struct signer_call *tx, struct rd *r,
 				 struct err *e)
 {
 	size_t len;
@@ -167,7 +177,7 @@ static enum err_code check_prove(const struct signer_tx_evm *tx, struct rd *r,
 	return no_coin(tx, e);
 }
 
-static enum err_code check_close(const struct signer_tx_evm *tx, struct rd *r,
+static enum err_code check_close(const struct signer_call *tx, struct rd *r,
 				 struct err *e)
 {
 	(void)abi_get_address(r);
@@ -181,7 +191,7 @@ static enum err_code check_close(const struct signer_tx_evm *tx, struct rd *r,
 /* The one of them that spends our free balance: into an own agreement only, and
  * counted. */
 static enum err_code check_top_up(const struct signer_rules *rules,
-				  const struct signer_tx_evm *tx, struct rd *r,
+				  const struct signer_call *tx, struct rd *r,
 				  struct signer_spend *spend, struct err *e)
 {
 	struct address renter = abi_get_address(r);
@@ -199,7 +209,7 @@ static enum err_code check_top_up(const struct signer_rules *rules,
 	return no_coin(tx, e);
 }
 
-static enum err_code check_anchor(const struct signer_tx_evm *tx,
+static enum err_code check_anchor(const struct signer_call *tx,
 				  const struct rd *r, struct err *e)
 {
 	if (!rd_done(r))
@@ -208,7 +218,7 @@ static enum err_code check_anchor(const struct signer_tx_evm *tx,
 }
 
 static enum err_code check_bank(const struct signer_rules *rules,
-				const struct signer_tx_evm *tx,
+				const struct signer_call *tx,
 				struct signer_spend *spend, struct err *e)
 {
 	struct rd r = rd_from(tx->data, tx->data_len);
@@ -241,7 +251,7 @@ static enum err_code check_bank(const struct signer_rules *rules,
 }
 
 static enum err_code check_token(const struct signer_rules *rules,
-				 const struct signer_tx_evm *tx, struct err *e)
+				 const struct signer_call *tx, struct err *e)
 {
 	struct rd r = rd_from(tx->data, tx->data_len);
 	uint32_t selector = rd_u32(&r);
@@ -263,7 +273,7 @@ static enum err_code check_token(const struct signer_rules *rules,
 }
 
 static enum err_code check_create(const struct signer_rules *rules,
-				  const struct signer_tx_evm *tx, struct err *e)
+				  const struct signer_call *tx, struct err *e)
 {
 	struct hash32 code;
 
@@ -283,15 +293,11 @@ static enum err_code check_create(const struct signer_rules *rules,
 	return no_coin(tx, e);
 }
 
-enum err_code signer_policy_check(const struct signer_rules *rules,
-				  const struct signer_tx_evm *tx,
-				  struct signer_spend *spend, struct err *e)
+/* A call or a creation, whatever kind of transaction carries it. */
+static enum err_code check_call(const struct signer_rules *rules,
+				const struct signer_call *tx,
+				struct signer_spend *spend, struct err *e)
 {
-	*spend = (struct signer_spend){0};
-	if (amount_cmp(tx->tip, tx->max_fee) > 0 ||
-	    (tx->style == SIGNER_TX_LEGACY && !amount_is_zero(tx->tip)))
-		return err_fail(e, ERR_PARSE,
-				"signer: the tip is over the whole price");
 	if (tx->create)
 		return check_create(rules, tx, e);
 	if (!rules->pinned)
@@ -309,4 +315,63 @@ enum err_code signer_policy_check(const struct signer_rules *rules,
 		return check_token(rules, tx, e);
 	return err_fail(e, ERR_STATE,
 			"signer: neither the pinned bank nor its token");
+}
+
+enum err_code signer_policy_check(const struct signer_rules *rules,
+				  const struct signer_tx_evm *tx,
+				  struct signer_spend *spend, struct err *e)
+{
+	const struct signer_call call = {.chain_id = tx->chain_id,
+					 .create = tx->create,
+					 .to = tx->to,
+					 .value = tx->value,
+					 .data = tx->data,
+					 .data_len = tx->data_len};
+
+	*spend = (struct signer_spend){0};
+	if (amount_cmp(tx->tip, tx->max_fee) > 0 ||
+	    (tx->style == SIGNER_TX_LEGACY && !amount_is_zero(tx->tip)))
+		return err_fail(e, ERR_PARSE,
+				"signer: the tip is over the whole price");
+	return check_call(rules, &call, spend, e);
+}
+
+/* What nobody can mine any more by the signer's own clock is harmless, and
+ * what can still be mined in two days is not: a replacement would be a second
+ * payment. */
+static enum err_code check_expiration(const struct signer_rules *rules,
+				      const struct tron_tx *t, struct err *e)
+{
+	const int64_t last_s = rules->now_s + SIGNER_TRON_AHEAD_S;
+
+	if (last_s < 0 || t->expiration_ms / 1000 > (uint64_t)last_s)
+		return err_fail(e, ERR_STATE,
+				"signer: a transaction expires at most %d "
+				"hours ahead",
+				SIGNER_TRON_AHEAD_S / 3600);
+	return ERR_NONE;
+}
+
+enum err_code signer_policy_check_tron(const struct signer_rules *rules,
+				       const struct signer_tx_tron *q,
+				       struct signer_spend *spend,
+				       struct err *e)
+{
+	const struct tron_tx *t = &q->tx;
+	const struct signer_call call = {.chain_id = q->chain_id,
+					 .create = t->create,
+					 .to = t->to,
+					 .value = amount_from_u64(t->value),
+					 .data = t->data,
+					 .data_len = t->len};
+	enum err_code rc;
+
+	*spend = (struct signer_spend){0};
+	if (!address_eq(&t->owner, &rules->own[q->purpose]))
+		return err_fail(e, ERR_STATE, "signer: another's transaction");
+	if (t->fee_limit == 0)
+		return err_fail(e, ERR_PARSE,
+				"signer: a fee limit of 0 buys only failure");
+	rc = check_expiration(rules, t, e);
+	return rc == ERR_NONE ? check_call(rules, &call, spend, e) : rc;
 }

@@ -51,4 +51,16 @@ enum err_code signer_policy_check(const struct signer_rules *rules,
 				  struct signer_spend *spend, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* How far ahead a TRON transaction may expire: a day, which is the most that
+ * nodes take, and an hour of difference between clocks. */
+#define SIGNER_TRON_AHEAD_S (25 * 3600)
+
+/* The same rules for a TRON transaction. ERR_STATE also: another owner, or it
+ * expires too far ahead. ERR_PARSE also: no fee limit. */
+enum err_code signer_policy_check_tron(const struct signer_rules *rules,
+				       const struct signer_tx_tron *q,
+				       struct signer_spend *spend,
+				       struct err *e)
+	__attribute__((warn_unused_result));
+
 #endif

@@ -286,6 +286,51 @@ static void get_tx(struct rd *r, struct signer_tx_evm *t)
 	t->data = rd_view(r, t->data_len, SIGNER_DATA_MAX);
 }
 
+static void put_tron(struct wr *w, const struct signer_tx_tron *q)
+{
+	const struct tron_tx *t = &q->tx;
+
+	if (t->len > SIGNER_DATA_MAX ||
+	    (t->create ? !address_is_zero(&t->to) : t->name[0] != 0))
+		w->bad = true;
+	wr_u8(w, (uint8_t)q->purpose);
+	wr_u64(w, q->chain_id);
+	wr_copy(w, t->ref_block, sizeof(t->ref_block));
+	wr_copy(w, t->ref_hash, sizeof(t->ref_hash));
+	wr_u64(w, t->expiration_ms);
+	wr_u64(w, t->timestamp_ms);
+	wr_u64(w, t->fee_limit);
+	wr_u64(w, t->value);
+	put_address(w, &t->owner);
+	put_bool(w, t->create);
+	put_address(w, &t->to);
+	put_text(w, t->name, TRON_NAME_MAX);
+	wr_u32(w, (uint32_t)t->len);
+	wr_copy(w, t->data, t->len);
+}
+
+static void get_tron(struct rd *r, struct signer_tx_tron *q)
+{
+	struct tron_tx *t = &q->tx;
+
+	q->purpose = get_purpose(r);
+	q->chain_id = rd_u64(r);
+	rd_copy(r, t->ref_block, sizeof(t->ref_block));
+	rd_copy(r, t->ref_hash, sizeof(t->ref_hash));
+	t->expiration_ms = rd_u64(r);
+	t->timestamp_ms = rd_u64(r);
+	t->fee_limit = rd_u64(r);
+	t->value = rd_u64(r);
+	get_address(r, &t->owner);
+	t->create = get_bool(r);
+	get_address(r, &t->to);
+	get_text(r, t->name, TRON_NAME_MAX);
+	if (t->create ? !address_is_zero(&t->to) : t->name[0] != 0)
+		r->bad = true;
+	t->len = rd_u32(r);
+	t->data = rd_view(r, t->len, SIGNER_DATA_MAX);
+}
+
 static void put_request(struct wr *w, const struct signer_request *q)
 {
 	switch (q->type) {
@@ -312,6 +357,9 @@ static void put_request(struct wr *w, const struct signer_request *q)
 		return;
 	case SIGNER_TX_EVM:
 		put_tx(w, &q->u.tx);
+		return;
+	case SIGNER_TX_TRON:
+		put_tron(w, &q->u.tron);
 		return;
 	case SIGNER_CHANNEL:
 		put_channel(w, &q->u.channel);
@@ -364,6 +412,9 @@ static void get_request(struct rd *r, struct signer_request *q,
 		return;
 	case SIGNER_TX_EVM:
 		get_tx(r, &q->u.tx);
+		return;
+	case SIGNER_TX_TRON:
+		get_tron(r, &q->u.tron);
 		return;
 	case SIGNER_CHANNEL:
 		get_channel(r, &q->u.channel);
@@ -440,6 +491,7 @@ static void put_answer(struct wr *w, const struct signer_reply *p)
 		wr_copy(w, p->u.sig.bytes, sizeof(p->u.sig.bytes));
 		return;
 	case SIGNER_TX_EVM:
+	case SIGNER_TX_TRON:
 		if (p->u.tx.raw_len > SIGNER_RAW_MAX)
 			w->bad = true;
 		put_hash(w, &p->u.tx.hash);
@@ -480,6 +532,7 @@ static void get_answer(struct rd *r, struct signer_reply *p)
 		rd_copy(r, p->u.sig.bytes, sizeof(p->u.sig.bytes));
 		return;
 	case SIGNER_TX_EVM:
+	case SIGNER_TX_TRON:
 		get_hash(r, &p->u.tx.hash);
 		p->u.tx.raw_len = rd_u32(r);
 		p->u.tx.raw = rd_view(r, p->u.tx.raw_len, SIGNER_RAW_MAX);
@@ -537,8 +590,7 @@ static bool frame_open(struct rd *r, enum signer_type *type, uint32_t *id,
 	t = rd_u8(r);
 	*id = rd_u32(r);
 	*type = (enum signer_type)t;
-	return (t >= SIGNER_UNLOCK && t <= SIGNER_TX_EVM) ||
-	       (t >= SIGNER_CHANNEL && t <= SIGNER_LIMITS);
+	return t >= SIGNER_UNLOCK && t <= SIGNER_LIMITS;
 }
 
 size_t signer_request_encode(const struct signer_request *q, uint32_t id,

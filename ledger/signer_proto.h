@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/ids.h"
 #include "base/offer.h"
+#include "ledger/tron_tx.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,7 +45,7 @@ enum signer_type {
 	SIGNER_RECEIPT = 6,
 	SIGNER_ADOPT = 7,
 	SIGNER_TX_EVM = 8,
-	/* 9 is kept for the typed TRON transaction. */
+	SIGNER_TX_TRON = 9,
 	SIGNER_CHANNEL = 10,
 	SIGNER_AGREEMENT = 11,
 	SIGNER_SHEET = 12,
@@ -158,6 +159,14 @@ struct signer_tx_evm {
 	size_t data_len;     /* at most SIGNER_DATA_MAX */
 };
 
+/* The chain id is not in a TRON transaction: the reference block ties it to its
+ * chain. It says which chain the asker means, who must know the pinned one. */
+struct signer_tx_tron {
+	enum signer_purpose purpose;
+	uint64_t chain_id;
+	struct tron_tx tx; /* data: borrowed, at most SIGNER_DATA_MAX */
+};
+
 struct signer_request {
 	enum signer_type type;
 	union {
@@ -173,6 +182,7 @@ struct signer_request {
 		struct signer_endpoint endpoint;
 		struct signer_limits limits; /* none above the present */
 		struct signer_tx_evm tx;
+		struct signer_tx_tron tron;
 	} u;
 };
 

@@ -421,6 +421,42 @@ enum err_code signer_state_adopt(struct signer_state *s, uint32_t day,
 	return ERR_NONE;
 }
 
+static enum err_code fee_fits(const struct signer_limits *l, struct amount fee,
+			      struct err *e)
+{
+	if (amount_cmp(fee, l->fee_per_tx) > 0)
+		return err_fail(e, ERR_FUNDS,
+				"signer: over the limit of one transaction's "
+				"fee");
+	return ERR_NONE;
+}
+
+/* Of the day; what was counted already is not counted again. */
+static enum err_code count_fee(struct signer_state *s,
+			       const struct signer_limits *l, struct amount fee,
+			       struct amount counted, struct err *e)
+{
+	struct amount sum =
+		amount_add_cap(s->head.fees, amount_sub_floor(fee, counted));
+
+	if (s->head.torn || amount_cmp(sum, l->fee_per_day) > 0)
+		return spent(s, "the limit of a day's fees", e);
+	s->head.fees = sum;
+	touch(s, &s->head.twin);
+	return ERR_NONE;
+}
+
+enum err_code signer_state_fee_once(struct signer_state *s,
+				    const struct signer_limits *l, uint32_t day,
+				    struct amount fee, struct err *e)
+{
+	enum err_code code;
+
+	turn_day(s, day);
+	code = fee_fits(l, fee, e);
+	return code == ERR_NONE ? count_fee(s, l, fee, AMOUNT_ZERO, e) : code;
+}
+
 enum err_code signer_state_fee(struct signer_state *s,
 			       const struct signer_limits *l, uint32_t day,
 			       const struct address *account, uint64_t nonce,
@@ -428,28 +464,24 @@ enum err_code signer_state_fee(struct signer_state *s,
 {
 	static const struct address nobody;
 	struct amount number = amount_from_u64(nonce), counted = AMOUNT_ZERO;
-	struct amount sum;
 	enum err_code code;
 	struct signer_row *row;
 
 	turn_day(s, day);
-	if (amount_cmp(fee, l->fee_per_tx) > 0)
-		return err_fail(e, ERR_FUNDS,
-				"signer: over the limit of one transaction's "
-				"fee");
-	code = row_get(s, &row, SIGNER_CELL_ACCOUNT, account, &nobody, e);
+	code = fee_fits(l, fee, e);
+	if (code == ERR_NONE)
+		code = row_get(s, &row, SIGNER_CELL_ACCOUNT, account, &nobody,
+			       e);
 	if (code != ERR_NONE)
 		return code;
 	if (amount_cmp(row->base, number) == 0)
 		counted = row->floor; /* only one of the two can be mined */
-	sum = amount_add_cap(s->head.fees, amount_sub_floor(fee, counted));
-	if (s->head.torn || amount_cmp(sum, l->fee_per_day) > 0)
-		return spent(s, "the limit of a day's fees", e);
+	code = count_fee(s, l, fee, counted, e);
+	if (code != ERR_NONE)
+		return code;
 	row->base = number;
 	row->floor = row->promised = amount_max(fee, counted);
 	touch(s, &row->twin);
-	s->head.fees = sum;
-	touch(s, &s->head.twin);
 	return ERR_NONE;
 }
 

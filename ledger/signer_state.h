@@ -89,6 +89,13 @@ enum err_code signer_state_fee(struct signer_state *s,
 			       struct amount fee, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* The same where two transactions of one account are never forms of each other
+ * (TRON): each counts whole. */
+enum err_code signer_state_fee_once(struct signer_state *s,
+				    const struct signer_limits *l, uint32_t day,
+				    struct amount fee, struct err *e)
+	__attribute__((warn_unused_result));
+
 /* Makes durable what the requests since the last flush need. After a failure
  * (ERR_IO) nothing is signed any more in this process. */
 enum err_code signer_state_flush(struct signer_state *s, struct err *e)

@@ -29,7 +29,8 @@
 #define TRON_TX_MAX 511872U
 /* Bandwidth is paid for the signed bytes and this much for the result. */
 #define TRON_TX_RESULT 64U
-#define TRON_NAME_MAX 32 /* of a contract, bytes without NUL */
+#define TRON_BYTE_SUN 1000U /* what a byte costs on the main chain */
+#define TRON_NAME_MAX 32    /* of a contract, bytes without NUL */
 /* Of a contract that is made: callers pay all of a call's energy, and what its
  * maker would give (never, then) has to be over zero. */
 #define TRON_CALLER_PERCENT 100

@@ -130,6 +130,7 @@ static void nothing_is_done_before_the_passphrase(void)
 		SIGNER_RECEIPT,	 SIGNER_ADOPT,	     SIGNER_TX_EVM,
 		SIGNER_CHANNEL,	 SIGNER_AGREEMENT,   SIGNER_SHEET,
 		SIGNER_ENDPOINT, SIGNER_STORAGE_KEY, SIGNER_LIMITS,
+		SIGNER_TX_TRON,
 	};
 	struct signer_client *c = start(NULL);
 	struct signer_request q = {.type = SIGNER_STATUS};
@@ -576,6 +577,74 @@ static void transactions_are_checked_and_signed(void)
 	(void)call(c, "the same nonce for more", &q, ERR_NONE, "");
 	q.u.tx.to = address_of(0xbb);
 	(void)call(c, "another contract", &q, ERR_STATE, "neither");
+	q = (struct signer_request){.type = SIGNER_TX_TRON};
+	(void)call(c, "another kind of chain", &q, ERR_STATE, "kind of chain");
+	signer_client_free(c);
+}
+
+/* A deposit into the pinned bank by the TRON account of the test's phrase. */
+static struct signer_request tron_deposit(uint8_t data[BANK_DEPOSIT_LEN])
+{
+	struct wr w = wr_into(data, BANK_DEPOSIT_LEN);
+	struct signer_request q = {
+		.type = SIGNER_TX_TRON,
+		.u.tron = {
+			.chain_id = 199,
+			.tx = {.expiration_ms = (uint64_t)clock_unix_s() * 1000,
+			       .timestamp_ms = 1,
+			       .fee_limit = 500000,
+			       .to = address_of(0xba),
+			       .data = data,
+			       .len = BANK_DEPOSIT_LEN}}};
+	enum address_kind kind;
+
+	if (address_parse(&q.u.tron.tx.owner, &kind,
+			  "TUEZSdKsoDHQMeZwihtdoBiN46zxhGWYdH", NULL))
+		abort();
+	bank_enc_deposit(&w, &q.u.tron.tx.owner, amount_from_u64(5));
+	return q;
+}
+
+static void tron_transactions_are_checked_and_signed(void)
+{
+	struct signer_request u =
+		unlock_of(key_file(false), scratch_path(&dir, "tron.state"));
+	struct signer_request pin = {.type = SIGNER_PIN, .u.pin = domain()};
+	struct signer_client *c = start(NULL);
+	uint8_t data[BANK_DEPOSIT_LEN];
+	struct signer_request q = tron_deposit(data);
+	struct signer_reply r;
+	struct address who;
+	struct tron_tx got;
+	struct ecc_sig sig;
+	struct hash32 id;
+
+	u.u.unlock.kind = ADDRESS_TRON;
+	(void)call(c, "unlock", &u, ERR_NONE, "");
+	(void)call(c, "nothing is pinned", &q, ERR_STATE, "no bank is pinned");
+	(void)call(c, "pin", &pin, ERR_NONE, "");
+	r = call(c, "deposit", &q, ERR_NONE, "");
+	CHECK(tron_tx_decode(&got, &sig, &id, r.u.tx.raw, r.u.tx.raw_len,
+			     NULL) == ERR_NONE &&
+		      memcmp(&id, &r.u.tx.hash, sizeof(id)) == 0 &&
+		      ecc_recover(&who, &id, &sig, NULL) == ERR_NONE &&
+		      address_eq(&who, &got.owner) && got.fee_limit == 500000 &&
+		      got.len == sizeof(data),
+	      "signed by its owner");
+	/* about 345 bytes of bandwidth are counted with each */
+	(void)call(c, "the same once more counts anew", &q, ERR_FUNDS,
+		   "day's fees");
+	q.u.tron.tx.fee_limit = 1000000;
+	(void)call(c, "over a transaction's fee", &q, ERR_FUNDS,
+		   "one transaction");
+	q.u.tron.tx.fee_limit = 1;
+	q.u.tron.purpose = SIGNER_STORAGE;
+	(void)call(c, "by another account", &q, ERR_STATE, "another's");
+	q.u.tron.purpose = SIGNER_BANDWIDTH;
+	q.u.tron.tx.to = address_of(0xbb);
+	(void)call(c, "another contract", &q, ERR_STATE, "neither");
+	q = (struct signer_request){.type = SIGNER_TX_EVM};
+	(void)call(c, "another kind of chain", &q, ERR_STATE, "");
 	signer_client_free(c);
 }
 
@@ -789,6 +858,7 @@ int main(void)
 	a_second_signer_is_kept_out();
 	adopting_takes_our_own_signature_only();
 	transactions_are_checked_and_signed();
+	tron_transactions_are_checked_and_signed();
 	one_contract_is_made_before_the_pin();
 	a_batch_is_answered_in_order();
 	when_it_dies_all_who_wait_are_told();

@@ -453,8 +453,66 @@ static void a_creation_is_the_allowed_one(void)
 	      "with coin");
 }
 
+static void tron_transactions_have_the_same_rules(void)
+{
+	static const struct {
+		const char *name;
+		enum who owner, to;
+		uint64_t chain, fee_limit, value;
+		int64_t ahead_s;
+		enum err_code want;
+		const char *says;
+	} rows[] = {
+		{"a deposit", OWN, BANK, CHAIN, 1, 0, 60, ERR_NONE, ""},
+		{"expired by now", OWN, BANK, CHAIN, 1, 0, -60, ERR_NONE, ""},
+		{"a day and an hour", OWN, BANK, CHAIN, 1, 0, 90000, ERR_NONE,
+		 ""},
+		{"a second more", OWN, BANK, CHAIN, 1, 0, 90001, ERR_STATE,
+		 "hours ahead"},
+		{"by the other account", STORE, BANK, CHAIN, 1, 0, 60,
+		 ERR_STATE, "another's"},
+		{"by a stranger", STRANGER, BANK, CHAIN, 1, 0, 60, ERR_STATE,
+		 "another's"},
+		{"no fee limit", OWN, BANK, CHAIN, 0, 0, 60, ERR_PARSE,
+		 "only failure"},
+		{"another chain", OWN, BANK, 1, 1, 0, 60, ERR_STATE,
+		 "not the pinned one"},
+		{"another contract", OWN, STRANGER, CHAIN, 1, 0, 60, ERR_STATE,
+		 "neither"},
+		{"coin sent along", OWN, BANK, CHAIN, 1, 5, 60, ERR_STATE,
+		 "coin is sent"},
+	};
+	const struct address cold = who(COLD), own = who(OWN);
+	struct signer_rules r = rules(false, &cold);
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct signer_tx_tron q = {
+			.chain_id = rows[i].chain,
+			.tx = {.owner = who(rows[i].owner),
+			       .to = who(rows[i].to),
+			       .fee_limit = rows[i].fee_limit,
+			       .value = rows[i].value,
+			       .expiration_ms =
+				       (uint64_t)(NOW + rows[i].ahead_s) *
+				       1000}};
+		struct signer_spend spend;
+		struct err e = {0};
+		struct call c;
+
+		begin(&c, BANK);
+		bank_enc_deposit(&c.w, &own, amount_from_u64(5));
+		q.tx.data = c.data;
+		q.tx.len = wr_len(&c.w);
+		CHECK(signer_policy_check_tron(&r, &q, &spend, &e) ==
+				      rows[i].want &&
+			      strstr(e.msg, rows[i].says),
+		      "%s: %d (%s)", rows[i].name, e.code, e.msg);
+	}
+}
+
 int main(void)
 {
+	tron_transactions_have_the_same_rules();
 	deposits_go_to_own_accounts();
 	agreements_are_what_both_signed();
 	what_takes_nothing_of_ours_is_signed();

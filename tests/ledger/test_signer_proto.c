@@ -12,7 +12,7 @@ static const enum signer_type types[] = {
 	SIGNER_UNLOCK,	     SIGNER_STATUS,    SIGNER_ADDRESS, SIGNER_PIN,
 	SIGNER_ALLOW_DEPLOY, SIGNER_RECEIPT,   SIGNER_ADOPT,   SIGNER_TX_EVM,
 	SIGNER_CHANNEL,	     SIGNER_AGREEMENT, SIGNER_SHEET,   SIGNER_ENDPOINT,
-	SIGNER_STORAGE_KEY,  SIGNER_LIMITS,
+	SIGNER_STORAGE_KEY,  SIGNER_LIMITS,    SIGNER_TX_TRON,
 };
 
 static void fill(void *p, size_t len, uint8_t from)
@@ -112,6 +112,22 @@ static struct signer_request request_of(enum signer_type type)
 			.data_len = SIGNER_DATA_MAX};
 		fill(&q.u.tx.to, sizeof(q.u.tx.to), 9);
 		break;
+	case SIGNER_TX_TRON:
+		q.u.tron =
+			(struct signer_tx_tron){.purpose = SIGNER_STORAGE,
+						.chain_id = 7,
+						.tx = {.ref_block = {1, 2},
+						       .ref_hash = {3, 4, 5},
+						       .expiration_ms = 6,
+						       .timestamp_ms = 7,
+						       .fee_limit = 8,
+						       .value = 9,
+						       .create = true,
+						       .name = "bank",
+						       .data = data,
+						       .len = SIGNER_DATA_MAX}};
+		fill(&q.u.tron.tx.owner, sizeof(q.u.tron.tx.owner), 9);
+		break;
 	}
 	return q;
 }
@@ -151,6 +167,7 @@ static struct signer_reply reply_of(enum signer_type type)
 		fill(p.u.storage_key, sizeof(p.u.storage_key), 5);
 		break;
 	case SIGNER_TX_EVM:
+	case SIGNER_TX_TRON:
 		fill(&p.u.tx.hash, sizeof(p.u.tx.hash), 4);
 		p.u.tx.raw = data;
 		p.u.tx.raw_len = SIGNER_DATA_MAX;
@@ -249,6 +266,8 @@ static void short_and_long_frames_are_refused(void)
 
 		if (t == SIGNER_TX_EVM)
 			q.u.tx.data_len = 40;
+		if (t == SIGNER_TX_TRON)
+			q.u.tron.tx.len = 40;
 		len = signer_request_encode(&q, 1, frame, sizeof(frame));
 		CHECK(decode(frame, len - 1) == ERR_PARSE, "%d: a byte less",
 		      t);
@@ -275,7 +294,7 @@ static void fields_out_of_range_are_refused(void)
 		uint8_t value;
 	} rows[] = {
 		{"no such type", SIGNER_STATUS, 4, 0},
-		{"a type to come", SIGNER_STATUS, 4, 9},
+		{"a type to come", SIGNER_STATUS, 4, 16},
 		{"no such purpose", SIGNER_ADDRESS, 9, 2},
 		{"a receipt for no such purpose", SIGNER_RECEIPT, 9, 2},
 		{"a string with a NUL", SIGNER_UNLOCK, 14, 0},
@@ -283,6 +302,10 @@ static void fields_out_of_range_are_refused(void)
 		{"no such style", SIGNER_TX_EVM, 10, 1},
 		{"neither created nor not", SIGNER_TX_EVM, 67, 2},
 		{"created, but at an address", SIGNER_TX_EVM, 67, 1},
+		{"a TRON call with a name", SIGNER_TX_TRON, 80, 0},
+		{"a TRON creation at an address", SIGNER_TX_TRON, 81, 1},
+		{"a name with a NUL", SIGNER_TX_TRON, 105, 0},
+		{"a name over its length", SIGNER_TX_TRON, 104, 33},
 	};
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
