@@ -324,10 +324,12 @@ static enum err_code sign(struct op *op, const struct evm_fee *fee,
 {
 	struct chain_evm *ce = op->ce;
 	const struct chain_call *call = &op->c.call;
-	struct signer_tx_evm tx = {
-		.purpose = address_eq(&call->from, &ce->signer.accounts[0])
-				   ? SIGNER_BANDWIDTH
-				   : SIGNER_STORAGE,
+	struct signer_request q = {.type = SIGNER_TX_EVM};
+	struct signer_tx_evm *tx = &q.u.tx;
+	enum err_code rc;
+
+	*tx = (struct signer_tx_evm){
+		.purpose = op->s.u.form.purpose,
 		.style = fee->legacy ? SIGNER_TX_LEGACY : SIGNER_TX_1559,
 		.chain_id = evm_rpc_chain_id(ce->rpc),
 		.nonce = op->s.u.form.slot,
@@ -339,16 +341,14 @@ static enum err_code sign(struct op *op, const struct evm_fee *fee,
 		.value = call->value,
 		.data = call->data,
 		.data_len = call->len};
-	enum err_code rc;
-
-	rc = evm_fee_of(&op->s.u.form.fee_max, fee->max, tx.gas, e);
+	rc = evm_fee_of(&op->s.u.form.fee_max, fee->max, tx->gas, e);
 	if (rc != ERR_NONE)
 		return rc;
 	if (!amount_is_zero(ce->cfg.max_fee) &&
 	    amount_cmp(op->s.u.form.fee_max, ce->cfg.max_fee) > 0)
 		return err_fail(e, ERR_LIMIT,
 				"the fee could pass the limit that is set");
-	rc = ce->signer.ask(ce->signer.ctx, &tx, on_signed, op, e);
+	rc = ce->signer.ask(ce->signer.ctx, &q, on_signed, op, e);
 	op->s.u.form.signing = rc == ERR_NONE;
 	return rc;
 }
@@ -535,16 +535,16 @@ static void evm_do_form(struct chain *ch, const struct chain_call *call,
 {
 	struct chain_evm *ce = evm(ch);
 	struct op *op = op_new(ch, CHAIN_OP_FORM, ctx);
+	struct err why = {0};
 
 	if (!op)
 		return;
 	op->c.fn.form = cb;
 	op->s.u.form.units = units;
 	op->s.u.form.slot = older ? older->slot : slot_floor;
-	if (!address_eq(&call->from, &ce->signer.accounts[0]) &&
-	    !address_eq(&call->from, &ce->signer.accounts[1])) {
-		chain_op_fail_later(&op->c, ERR_STATE,
-				    "not an account of this wallet");
+	if (chain_signer_purpose(&op->s.u.form.purpose, &ce->signer,
+				 &call->from, &why) != ERR_NONE) {
+		chain_op_fail_later(&op->c, why.code, why.msg);
 		return;
 	}
 	if (older) {
@@ -597,7 +597,8 @@ static void evm_do_fate(struct chain *ch, const struct address *from,
 }
 
 enum err_code chain_evm_new(struct chain **out, struct loop *loop,
-			    struct http *http, const struct evm_signer *signer,
+			    struct http *http,
+			    const struct chain_signer *signer,
 			    const struct chain_evm_config *cfg, struct log *log,
 			    struct err *e)
 {

@@ -15,24 +15,13 @@
 #define LEDGER_CHAIN_EVM_H
 
 #include "ledger/chain.h"
+#include "ledger/chain_signer.h"
 #include "ledger/evm_rpc.h"
-#include "ledger/signer_client.h"
 
 /* Nonces that may be pending before ours; more is not believed. */
 #define EVM_MAX_PENDING 64
 /* Blocks that nodes may lie apart before the log says so. */
 #define EVM_MAX_LAG 256
-
-/* Who signs: the signer, or a fake. */
-struct evm_signer {
-	/* As signer_ask(): fn once, later; or an error now and never fn. */
-	enum err_code (*ask)(void *ctx, const struct signer_tx_evm *tx,
-			     signer_reply_fn *fn, void *fn_ctx, struct err *e);
-	void (*forget)(void *ctx, void *fn_ctx);
-	void *ctx;
-	/* The accounts that it signs for, by purpose; zero: has none. */
-	struct address accounts[2];
-};
 
 struct chain_evm_config {
 	struct evm_rpc_config rpc;
@@ -45,12 +34,9 @@ struct chain_evm_config {
 
 /* http, signer's ctx and log are borrowed and outlive the chain. */
 enum err_code chain_evm_new(struct chain **out, struct loop *loop,
-			    struct http *http, const struct evm_signer *signer,
+			    struct http *http,
+			    const struct chain_signer *signer,
 			    const struct chain_evm_config *cfg, struct log *log,
 			    struct err *e);
-
-/* An evm_signer that is the signer process. */
-struct evm_signer evm_signer_process(struct signer_client *client,
-				     const struct address accounts[2]);
 
 #endif

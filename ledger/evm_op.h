@@ -52,6 +52,7 @@ struct op_state {
 			size_t older_len;
 			struct amount fee_max;
 			bool signing;
+			enum signer_purpose purpose;
 		} form;
 		struct {
 			struct address from;
@@ -74,7 +75,7 @@ struct chain_evm {
 	struct evm_rpc *rpc;
 	struct node_set *nodes; /* rpc's */
 	struct loop *loop;
-	struct evm_signer signer;
+	struct chain_signer signer;
 	struct chain_evm_config cfg;
 	struct log *log;
 	struct chain_op_list ops;

@@ -297,7 +297,7 @@ enum err_code profile_need_token(const struct profile *p, struct err *e)
 
 enum err_code profile_open_chain(struct chain **out, const struct profile *p,
 				 struct loop *loop, struct http *http,
-				 const struct evm_signer *signer,
+				 const struct chain_signer *signer,
 				 struct amount max_fee, struct log *log,
 				 struct err *e)
 {

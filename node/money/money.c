@@ -221,12 +221,12 @@ static enum err_code read_cold(struct money *m, struct signer_unlock *u,
 
 /* ---- unlocking ---- */
 
-static enum err_code refuse_to_sign(void *ctx, const struct signer_tx_evm *tx,
+static enum err_code refuse_to_sign(void *ctx, const struct signer_request *q,
 				    signer_reply_fn *fn, void *fn_ctx,
 				    struct err *e)
 {
 	(void)ctx;
-	(void)tx;
+	(void)q;
 	(void)fn;
 	(void)fn_ctx;
 	return err_fail(e, ERR_STATE, "the wallet is not open: only looking");
@@ -240,10 +240,11 @@ static void forget_nothing(void *ctx, void *fn_ctx)
 
 static enum err_code open_chain(struct money *m, struct err *e)
 {
-	const struct evm_signer nobody = {.ask = refuse_to_sign,
-					  .forget = forget_nothing};
-	struct evm_signer signer =
-		m->signer ? evm_signer_process(m->signer, m->accounts) : nobody;
+	const struct chain_signer nobody = {.ask = refuse_to_sign,
+					    .forget = forget_nothing};
+	struct chain_signer signer =
+		m->signer ? chain_signer_process(m->signer, m->accounts)
+			  : nobody;
 
 	if (m->profile.n_urls == 0)
 		return ERR_NONE;

@@ -144,9 +144,10 @@ ANVIL_FN size_t encode_tx(uint8_t *out, size_t cap,
 	return wr_len(&o);
 }
 
-ANVIL_FN enum err_code sign_tx(void *ctx, const struct signer_tx_evm *tx,
+ANVIL_FN enum err_code sign_tx(void *ctx, const struct signer_request *q,
 			       signer_reply_fn *fn, void *fn_ctx, struct err *e)
 {
+	const struct signer_tx_evm *tx = &q->u.tx;
 	struct bench *b = ctx;
 	struct hash32 digest;
 	struct ecc_sig sig;
@@ -192,12 +193,12 @@ ANVIL_FN void sign_forget(void *ctx, void *fn_ctx)
 		b->fn = NULL;
 }
 
-ANVIL_FN struct evm_signer bench_signer(struct bench *b)
+ANVIL_FN struct chain_signer bench_signer(struct bench *b)
 {
-	return (struct evm_signer){.ask = sign_tx,
-				   .forget = sign_forget,
-				   .ctx = b,
-				   .accounts = {b->me}};
+	return (struct chain_signer){.ask = sign_tx,
+				     .forget = sign_forget,
+				     .ctx = b,
+				     .accounts = {b->me}};
 }
 
 ANVIL_FN void bench_init(struct bench *b)
@@ -404,7 +405,7 @@ ANVIL_FN struct chain_evm_config bench_config(const char *url)
 ANVIL_FN struct chain *bench_chain(struct bench *b,
 				   const struct chain_evm_config *cfg)
 {
-	struct evm_signer signer = bench_signer(b);
+	struct chain_signer signer = bench_signer(b);
 	struct chain *ch = NULL;
 	struct err e = {0};
 

@@ -283,7 +283,7 @@ static void a_bank_of_coin_with_the_real_signer(struct yard *y)
 				   .allow_deploy = allow_deploy,
 				   .ctx = y,
 				   .poll_ms = 10};
-	struct evm_signer signer;
+	struct chain_signer signer;
 	struct profile profile;
 	struct chain *ch = NULL;
 	struct settle *s = NULL;
@@ -292,7 +292,7 @@ static void a_bank_of_coin_with_the_real_signer(struct yard *y)
 
 	if (!unlock(y))
 		return;
-	signer = evm_signer_process(y->client, accounts);
+	signer = chain_signer_process(y->client, accounts);
 	CHECK(profile_find(&profile, "local-evm", &e) == ERR_NONE &&
 		      chain_evm_new(&ch, y->b.loop, y->b.http, &signer, &cfg,
 				    NULL, &e) == ERR_NONE &&

@@ -337,7 +337,7 @@ static void run(struct farm *f)
 int main(int argc, char **argv)
 {
 	static struct farm f;
-	struct evm_signer signer;
+	struct chain_signer signer;
 	struct settle_config cfg;
 	struct err e = {0};
 

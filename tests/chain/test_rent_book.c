@@ -339,7 +339,7 @@ static void another_ends_without_a_proof(struct farm *f)
 
 static void side_open(struct farm *f, struct side *d)
 {
-	struct evm_signer signer = bench_signer(&d->b);
+	struct chain_signer signer = bench_signer(&d->b);
 	struct settle_config cfg = {.me = d->b.me,
 				    .fee_share = 2,
 				    .unix_s = unix_now,

@@ -119,7 +119,7 @@ static bool wait_done(struct shop *sh)
 
 static void open_shop(struct shop *sh)
 {
-	struct evm_signer signer = bench_signer(&sh->t.b);
+	struct chain_signer signer = bench_signer(&sh->t.b);
 	struct err e = {0};
 
 	CHECK(profile_open_chain(&sh->t.ch, &sh->profile, sh->t.b.loop,

@@ -40,13 +40,13 @@ static void on_guard(void *ctx)
 	loop_stop(w->loop);
 }
 
-static enum err_code sign(void *ctx, const struct signer_tx_evm *tx,
+static enum err_code sign(void *ctx, const struct signer_request *q,
 			  signer_reply_fn *fn, void *fn_ctx, struct err *e)
 {
 	struct world *w = ctx;
 
 	(void)e;
-	w->tx = *tx;
+	w->tx = q->u.tx;
 	w->fn = fn;
 	w->fn_ctx = fn_ctx;
 	loop_timer_set(w->sign_timer, 0);
@@ -72,7 +72,7 @@ static void forget(void *ctx, void *fn_ctx)
 static void world_open(struct world *w, size_t nodes, bool finalized,
 		       uint64_t depth)
 {
-	struct evm_signer signer = {
+	struct chain_signer signer = {
 		.ask = sign, .forget = forget, .ctx = w, .accounts = {me}};
 	struct chain_evm_config cfg = {.rpc = {.nodes = {.n_urls = nodes,
 							 .timeout_ms = 200,
