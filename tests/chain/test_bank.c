@@ -1,4 +1,5 @@
 /* The bank on a real EVM, driven from C: deployed, checked, filled, cashed. */
+#include "ledger/tron_probe.h"
 #include "tests/chain/town.h"
 
 #define GIB_PRICE 1000000000000000ULL
@@ -190,6 +191,74 @@ static void questions_about_nothing_are_unknown_not_zero(struct town *t)
 	CHECK(a[7].known && amount_is_zero(a[7].amount), "zero that is known");
 }
 
+/* What eth_call makes of a probe's code; NULL: it failed. */
+static uint8_t *run_probe(struct town *t, const struct chain_ask *asks,
+			  size_t n, size_t *len)
+{
+	uint8_t code[TRON_PROBE_MAX], *out = NULL;
+	char params[2 * TRON_PROBE_MAX + 64], hex[2 * TRON_PROBE_MAX + 1];
+	size_t code_len = tron_probe_code(code, sizeof(code), asks, n);
+	json_t *r;
+
+	(void)snprintf(params, sizeof(params),
+		       "[{\"data\":\"0x%s\"},\"latest\"]",
+		       hex_encode(hex, code, code_len));
+	r = raw_rpc(&t->b, &t->anvil, "eth_call", params);
+	if (!r || evm_get_data(&out, len, TRON_PROBE_MAX * 64, r, NULL))
+		out = NULL;
+	json_decref(r);
+	return out;
+}
+
+/* A machine of others runs the code as the model in the unit tests does. */
+static void a_probe_gives_the_same_answers(struct town *t)
+{
+	const struct chain_ask asks[] = {
+		{.what = CHAIN_ASK_COIN, .a = t->b.me},
+		{.what = CHAIN_ASK_SYMBOL, .c = t->token},
+		{.what = CHAIN_ASK_DECIMALS, .c = t->token},
+		{.what = CHAIN_ASK_FREE, .c = t->bank, .a = t->b.me},
+		{.what = CHAIN_ASK_ALLOWANCE,
+		 .c = t->token,
+		 .a = t->b.me,
+		 .b = t->bank},
+		{.what = CHAIN_ASK_FREE, .c = t->token, .a = t->b.me},
+	};
+	const struct chain_ask code = {.what = CHAIN_ASK_CODE, .c = t->bank};
+	const struct chain_answer *want = t->r.answers;
+	struct chain_answer got[ROWS(asks)];
+	struct tron_view at = {0};
+	size_t len = 0;
+	uint8_t *ret;
+
+	CHECK(wait_read(&t->b, &t->r, t->ch, CHAIN_LATEST, asks, ROWS(asks)),
+	      "%s", t->r.e.msg);
+	ret = run_probe(t, asks, ROWS(asks), &len);
+	CHECK(ret && tron_probe_read(&at, got, asks, ROWS(asks), ret, len,
+				     NULL) == ERR_NONE,
+	      "%zu bytes", len);
+	CHECK(at.chain_id == ANVIL_CHAIN_ID && at.block == t->r.at.block &&
+		      at.time_s == t->r.at.time_s,
+	      "block %llu", (unsigned long long)at.block);
+	for (size_t i = 0; i < ROWS(asks); i++)
+		CHECK(got[i].known == want[i].known &&
+			      amount_cmp(got[i].amount, want[i].amount) == 0 &&
+			      strcmp(got[i].text, want[i].text) == 0 &&
+			      got[i].number == want[i].number,
+		      "question %zu", i);
+	free(ret);
+	CHECK(wait_read(&t->b, &t->r, t->ch, CHAIN_LATEST, &code, 1), "code");
+	ret = run_probe(t, &code, 1, &len);
+	CHECK(ret &&
+		      tron_probe_read(&at, got, &code, 1, ret, len, NULL) ==
+			      ERR_NONE &&
+		      got[0].len == want[0].len && got[0].len > 1000 &&
+		      memcmp(got[0].data, t->r.code, got[0].len) == 0,
+	      "%zu bytes of code", got[0].len);
+	free((void *)(uintptr_t)got[0].data);
+	free(ret);
+}
+
 int main(int argc, char **argv)
 {
 	static struct town t;
@@ -204,6 +273,7 @@ int main(int argc, char **argv)
 		deploy(&t);
 		mint_and_approve(&t);
 		questions_about_nothing_are_unknown_not_zero(&t);
+		a_probe_gives_the_same_answers(&t);
 		a_call_that_cannot_work_says_why(&t);
 		fill_purses(&t);
 		one_receipt_is_cashed(&t);
