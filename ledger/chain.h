@@ -215,6 +215,11 @@ struct chain_ops {
 struct chain { /* first member of each backend's own struct */
 	const struct chain_ops *ops;
 	const char *units; /* "gas" or "energy" */
+	/* A slot is a time after which nothing can be mined in it, and no other
+	 * form can take a transaction's place: fees are not raised, a refusal
+	 * ends nothing before the slot has passed, and what it passed without
+	 * is formed anew. */
+	bool expires;
 };
 
 /* Drops what is under way without calling back. NULL is a no-op. */
@@ -241,10 +246,11 @@ void chain_try(struct chain *ch, const struct chain_call *call,
 /* Builds the call as a transaction and has it signed by the signer, which
  * may refuse (ERR_FUNDS, ERR_STATE). Nothing is sent: the caller stores the
  * form first. `units` is what chain_try() said; the limit adds a margin.
- * older: NULL for a fresh slot, at or above `slot_floor` (EVM: one past the
- * highest nonce that the caller has stored); else the newest form of a
- * transaction that is stuck: same slot, same content, higher fee.
- * ERR_LIMIT: the fee would pass the user's maximum. ERR_CHAIN: node trouble. */
+ * older: NULL for a fresh slot (always where slots expire), at or above
+ * `slot_floor` (EVM: one past the highest nonce that the caller has stored);
+ * else the newest form of a transaction that is stuck: same slot, same content,
+ * higher fee. ERR_LIMIT: the fee would pass the user's maximum. ERR_CHAIN: node
+ * trouble. */
 void chain_form_tx(struct chain *ch, const struct chain_call *call,
 		   uint64_t units, const struct chain_form *older,
 		   uint64_t slot_floor, chain_form_fn *cb, void *ctx);

@@ -185,6 +185,23 @@ enum chain_send_result chain_send_better(enum chain_send_result a,
 	return rank[b] < rank[a] ? b : a;
 }
 
+static bool mined(enum chain_fate f)
+{
+	return f == CHAIN_FATE_MINED || f == CHAIN_FATE_FINAL;
+}
+
+enum chain_fate chain_fate_merge(enum chain_fate a, enum chain_fate b,
+				 bool same)
+{
+	if (mined(a) && mined(b) && same)
+		return a == b ? a : CHAIN_FATE_MINED;
+	if (a == b && !mined(a))
+		return a;
+	if (a == CHAIN_FATE_PENDING || b == CHAIN_FATE_PENDING)
+		return CHAIN_FATE_PENDING;
+	return CHAIN_FATE_UNKNOWN;
+}
+
 static bool same_log(const struct chain_log *a, const struct chain_log *b)
 {
 	return address_eq(&a->where, &b->where) && a->n_topics == b->n_topics &&

@@ -92,6 +92,10 @@ bool chain_op_keep_call(struct chain_op *op, const struct chain_call *call);
  * took it is enough, and only when all refuse it for good is it refused. */
 enum chain_send_result chain_send_better(enum chain_send_result a,
 					 enum chain_send_result b);
+/* The less certain of two nodes' answers; UNKNOWN when they exclude each other.
+ * `same`: what they say of a mined transaction is the same. */
+enum chain_fate chain_fate_merge(enum chain_fate a, enum chain_fate b,
+				 bool same);
 /* Do two nodes say the same of a mined transaction? */
 bool chain_outcome_same(const struct chain_outcome *a,
 			const struct chain_outcome *b);

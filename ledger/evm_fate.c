@@ -34,19 +34,15 @@ static bool mined(enum chain_fate f)
 static enum chain_fate merge(struct op *op, const struct leg *a,
 			     const struct leg *b)
 {
-	enum chain_fate x = a->u.fate.fate, y = b->u.fate.fate;
+	enum chain_fate fate = chain_fate_merge(a->u.fate.fate, b->u.fate.fate,
+						same_outcome(a, b));
 
-	if (mined(x) && mined(y) && same_outcome(a, b))
-		return x == y ? x : CHAIN_FATE_MINED;
-	if (x == y && !mined(x))
-		return x;
-	if (x == CHAIN_FATE_PENDING || y == CHAIN_FATE_PENDING)
-		return CHAIN_FATE_PENDING;
-	log_line(op->ce->log, LOG_WARN, "chain",
-		 "differs node=%s question=fate slot=%llu",
-		 node_set_name(op->ce->nodes, b->node),
-		 (unsigned long long)op->s.u.fate.slot);
-	return CHAIN_FATE_UNKNOWN;
+	if (fate == CHAIN_FATE_UNKNOWN)
+		log_line(op->ce->log, LOG_WARN, "chain",
+			 "differs node=%s question=fate slot=%llu",
+			 node_set_name(op->ce->nodes, b->node),
+			 (unsigned long long)op->s.u.fate.slot);
+	return fate;
 }
 
 static void ended(struct leg *leg)

@@ -176,7 +176,7 @@ void evm_batch_send(struct evm_batch *b, evm_batch_fn *fn, void *ctx)
 	b->fn = fn;
 	b->ctx = ctx;
 	name_methods(b);
-	node_post_send(&b->post, b->node, "", b->what,
+	node_post_send(&b->post, b->node, false, "", b->what,
 		       b->text.bad ? NULL : b->text.s, b->text.len, on_answer,
 		       b);
 }

@@ -6,6 +6,7 @@
 
 struct node {
 	char url[NODE_URL_MAX];
+	char other[NODE_URL_MAX];
 	char name[80];
 	unsigned failures;  /* in a row */
 	int64_t down_until; /* monotonic ms */
@@ -46,6 +47,22 @@ static bool node_name(char *out, size_t cap, const char *url)
 	return true;
 }
 
+static bool node_fill(struct node *node, const char *url, const char *other)
+{
+	char name[sizeof(node->name)];
+
+	if (!other)
+		other = url;
+	if (strlen(url) >= sizeof(node->url) ||
+	    strlen(other) >= sizeof(node->other) ||
+	    !node_name(node->name, sizeof(node->name), url) ||
+	    !node_name(name, sizeof(name), other))
+		return false;
+	memcpy(node->url, url, strlen(url) + 1);
+	memcpy(node->other, other, strlen(other) + 1);
+	return true;
+}
+
 enum err_code node_set_new(struct node_set **out, struct loop *loop,
 			   struct http *http, const struct node_config *cfg,
 			   struct log *log, struct err *e)
@@ -64,19 +81,13 @@ enum err_code node_set_new(struct node_set **out, struct loop *loop,
 			       .cfg = *cfg,
 			       .log = log,
 			       .n = cfg->n_urls};
-	for (size_t i = 0; i < cfg->n_urls; i++) {
-		struct node *node = &s->nodes[i];
-		size_t len = strlen(cfg->urls[i]);
-
-		if (len >= sizeof(node->url) ||
-		    !node_name(node->name, sizeof(node->name), cfg->urls[i])) {
+	for (size_t i = 0; i < cfg->n_urls; i++)
+		if (!node_fill(&s->nodes[i], cfg->urls[i], cfg->others[i])) {
 			free(s);
 			return err_fail(e, ERR_PARSE,
 					"chain URL %zu is not http(s)://host",
 					i + 1);
 		}
-		memcpy(node->url, cfg->urls[i], len + 1);
-	}
 	*out = s;
 	return ERR_NONE;
 }
@@ -169,11 +180,12 @@ void node_post_clear(struct node_post *p)
 	p->set = NULL;
 }
 
-void node_post_send(struct node_post *p, size_t node, const char *path,
-		    const char *what, const char *body, size_t len,
-		    node_post_fn *fn, void *ctx)
+void node_post_send(struct node_post *p, size_t node, bool other,
+		    const char *path, const char *what, const char *body,
+		    size_t len, node_post_fn *fn, void *ctx)
 {
 	p->node = node;
+	p->other = other;
 	(void)snprintf(p->path, sizeof(p->path), "%s", path);
 	p->what = what;
 	p->body = body;
@@ -256,7 +268,9 @@ static void post(struct node_post *p)
 			       .timeout_ms = p->set->cfg.timeout_ms};
 	struct err e = {0};
 
-	(void)snprintf(url, sizeof(url), "%s%s", p->set->nodes[p->node].url,
+	(void)snprintf(url, sizeof(url), "%s%s",
+		       p->other ? p->set->nodes[p->node].other
+				: p->set->nodes[p->node].url,
 		       p->path);
 	p->tries++;
 	if (http_start(p->set->http, &p->request, &ask, on_answer, p, &e) !=

@@ -20,6 +20,8 @@
 
 struct node_config {
 	const char *urls[NODE_MAX];
+	const char *others[NODE_MAX]; /* a second port that some kinds of node
+					 have; NULL: all is at one */
 	size_t n_urls;
 	uint32_t timeout_ms; /* of one HTTP request */
 	unsigned tries;	     /* of one post */
@@ -64,6 +66,7 @@ struct node_post {
 	struct loop_timer *timer;
 	struct http_request *request; /* while it runs */
 	size_t node;
+	bool other;
 	char path[NODE_PATH_MAX];
 	const char *what;
 	const char *body;
@@ -77,12 +80,12 @@ struct node_post {
 enum err_code node_post_init(struct node_post *p, struct node_set *s,
 			     struct err *e);
 void node_post_clear(struct node_post *p);
-/* fn is called once, later; it may send again. `path` follows the node's URL;
- * `what` (for people), and the body are borrowed until fn was called. A body of
- * NULL was too long: ERR_LIMIT. */
-void node_post_send(struct node_post *p, size_t node, const char *path,
-		    const char *what, const char *body, size_t len,
-		    node_post_fn *fn, void *ctx);
+/* fn is called once, later; it may send again. `path` follows the node's URL
+ * (that of its other port, if so); `what` (for people), and the body are
+ * borrowed until fn was called. A body of NULL was too long: ERR_LIMIT. */
+void node_post_send(struct node_post *p, size_t node, bool other,
+		    const char *path, const char *what, const char *body,
+		    size_t len, node_post_fn *fn, void *ctx);
 /* fn will not be called. */
 void node_post_cancel(struct node_post *p);
 /* From within fn: what came could be used, or not, and then why. *out gets

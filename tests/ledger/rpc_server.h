@@ -63,8 +63,13 @@ struct rpc_server {
 	uint64_t chain_id;
 	const char *base_fee; /* JSON; NULL: none */
 	char hash_digit;      /* of made-up block hashes */
-	unsigned posts;	      /* HTTP requests seen */
-	char last[65536];     /* body of the newest */
+	/* Another kind of node: its answer to a body, heap; NULL: JSON-RPC. */
+	char *(*answer)(struct rpc_server *s, const char *path,
+			const char *body);
+	void *ctx;
+	unsigned posts;	  /* HTTP requests seen */
+	char path[64];	  /* of the newest */
+	char last[65536]; /* body of the newest */
 };
 
 RPC_FN void rpc_hang_up(struct rpc_conn *c)
@@ -204,12 +209,14 @@ RPC_FN void rpc_serve(struct rpc_conn *c, const char *body)
 	char *text;
 
 	s->posts++;
+	(void)sscanf(c->in, "%*s %63s", s->path);
 	(void)snprintf(s->last, sizeof(s->last), "%s", body);
 	if (mode != RPC_GOOD && s->bad_times && --s->bad_times == 0)
 		s->mode = RPC_GOOD;
 	switch (mode) {
 	case RPC_GOOD:
-		text = rpc_answer(s, body);
+		text = s->answer ? s->answer(s, s->path, body)
+				 : rpc_answer(s, body);
 		rpc_send(c, 200, text, strlen(text));
 		free(text);
 		break;

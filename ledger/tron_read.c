@@ -1,0 +1,285 @@
+#include "ledger/tron_op.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Probes ask; each says of which block it is. All of one node must say the
+ * same, or the read of that node is begun anew. Nodes cannot be told which
+ * block to answer for, so several may differ by some blocks: the oldest is what
+ * the answers are true at, and the most cautious of them counts. */
+
+static void ask_some(struct tron_leg *leg);
+
+static void drop_answers(struct tron_leg *leg, size_t n)
+{
+	struct chain_answer *list = leg->u.read.answers;
+
+	for (size_t k = 0; list && k < n; k++) {
+		free((void *)(uintptr_t)list[k].data);
+		list[k] = (struct chain_answer){0};
+	}
+	leg->u.read.answered = 0;
+}
+
+void tron_read_clear(struct tron_op *op)
+{
+	for (size_t i = 0; i < op->n_legs; i++) {
+		drop_answers(&op->legs[i], op->u.read.n);
+		free(op->legs[i].u.read.answers);
+		op->legs[i].u.read.answers = NULL;
+	}
+}
+
+/* ----------------------------------------------------- the end of a read */
+
+static void name_difference(struct tron_op *op, const struct tron_leg *leg,
+			    size_t ask)
+{
+	log_line(op->ct->log, LOG_WARN, "chain",
+		 "differs node=%s question=%d block=%llu",
+		 node_set_name(op->ct->nodes, leg->node),
+		 (int)op->u.read.asks[ask].what,
+		 (unsigned long long)leg->u.read.at.block);
+}
+
+/* All that another node said goes into the first one's answers. */
+static void merge(struct tron_op *op, struct tron_leg *into,
+		  struct tron_leg *leg)
+{
+	bool told = false;
+
+	for (size_t i = 0; i < op->u.read.n; i++) {
+		struct chain_answer *a = &into->u.read.answers[i];
+		struct chain_answer *b = &leg->u.read.answers[i];
+		const uint8_t *own = a->data;
+
+		if (!chain_answer_merge(a, b, op->u.read.asks[i].what) &&
+		    !told) {
+			name_difference(op, leg, i);
+			told = true;
+		}
+		if (a->data != own) /* taken over whole */
+			b->data = own;
+	}
+}
+
+static void finish(struct tron_op *op)
+{
+	struct tron_leg *first = NULL, *oldest = NULL;
+	uint64_t newest = 0;
+	struct chain_view at;
+
+	for (struct tron_leg *l = op->legs; l < op->legs + op->n_legs; l++) {
+		if (!l->good)
+			continue;
+		if (!first)
+			first = oldest = l;
+		else
+			merge(op, first, l);
+		if (l->u.read.at.block < oldest->u.read.at.block)
+			oldest = l;
+		if (l->u.read.at.block > newest)
+			newest = l->u.read.at.block;
+	}
+	if (!first) {
+		chain_op_fail(&op->c, &op->c.why);
+		return;
+	}
+	if (newest - oldest->u.read.at.block > TRON_MAX_LAG)
+		log_line(op->ct->log, LOG_WARN, "chain",
+			 "lag node=%s block=%llu newest=%llu",
+			 node_set_name(op->ct->nodes, oldest->node),
+			 (unsigned long long)oldest->u.read.at.block,
+			 (unsigned long long)newest);
+	at = (struct chain_view){.block = oldest->u.read.at.block,
+				 .time_s = oldest->u.read.at.time_s,
+				 .hash = oldest->u.read.hash};
+	chain_op_unlink(&op->c);
+	op->c.fn.read(op->c.ctx, &at, first->u.read.answers, op->u.read.n,
+		      NULL);
+	chain_op_free(&op->c);
+}
+
+static void start(struct tron_op *op);
+
+/* CHAIN_LATEST asks one node after another until one answers. */
+static void ended(struct tron_leg *leg)
+{
+	struct tron_op *op = leg->op;
+
+	if (!tron_leg_done(leg))
+		return;
+	if (!leg->good && op->u.read.state == CHAIN_LATEST &&
+	    node_set_pick(op->ct->nodes, &op->tried, &leg->node)) {
+		tron_read_clear(op);
+		start(op);
+		return;
+	}
+	finish(op);
+}
+
+static void blame(struct tron_leg *leg, const char *what, const struct err *why)
+{
+	tron_leg_blame(leg, what, why);
+	ended(leg);
+}
+
+/* -------------------------------------------------------- block and its id */
+
+static void on_block(void *ctx, const struct tron_reply *r, const struct err *e)
+{
+	struct tron_leg *leg = ctx;
+	const struct tron_view *at = &leg->u.read.at;
+	struct tron_block b = {0};
+	struct err why = {0};
+	bool found = false;
+
+	if (e) {
+		leg->why = *e;
+		ended(leg);
+		return;
+	}
+	if (!r->answers[0].v)
+		why = r->answers[0].why;
+	else if (tron_get_block(&b, &found, r->answers[0].v, &why) ==
+			 ERR_NONE &&
+		 (!found || b.number != at->block ||
+		  b.time_ms / 1000 != at->time_s))
+		(void)err_fail(&why, ERR_CHAIN,
+			       "block %llu is not there, or another",
+			       (unsigned long long)at->block);
+	if (why.code != ERR_NONE) {
+		blame(leg, "getblock", &why);
+		return;
+	}
+	leg->u.read.hash = b.id;
+	leg->good = true;
+	ended(leg);
+}
+
+static void ask_block(struct tron_leg *leg)
+{
+	struct node_text *t;
+
+	tron_leg_begin(leg, leg->node);
+	t = tron_batch_add(&leg->batch, leg->op->u.read.state == CHAIN_FINAL,
+			   "getblock");
+	node_text_str(t, "{\"id_or_num\":\"");
+	node_text_u64(t, leg->u.read.at.block);
+	node_text_str(t, "\",\"detail\":false}");
+	tron_leg_send(leg, on_block);
+}
+
+/* -------------------------------------------------------------- questions */
+
+static size_t take(const struct tron_leg *leg, size_t from)
+{
+	return tron_probe_take(leg->op->u.read.asks + from,
+			       leg->op->u.read.n - from);
+}
+
+/* Begun anew when the block moved on. False: too often. */
+static bool restart(struct tron_leg *leg)
+{
+	if (leg->u.read.restarts++ == TRON_MAX_RESTARTS)
+		return false;
+	drop_answers(leg, leg->op->u.read.n);
+	ask_some(leg);
+	return true;
+}
+
+static bool same_view(const struct tron_view *a, const struct tron_view *b)
+{
+	return a->chain_id == b->chain_id && a->block == b->block &&
+	       a->time_s == b->time_s;
+}
+
+static void on_some(void *ctx, const struct tron_reply *r, const struct err *e)
+{
+	struct tron_leg *leg = ctx;
+	struct tron_op *op = leg->op;
+	struct err why = {0};
+
+	if (e) {
+		leg->why = *e;
+		ended(leg);
+		return;
+	}
+	for (size_t i = 0; i < r->n; i++) {
+		size_t from = leg->u.read.answered, n = take(leg, from);
+		struct tron_view at;
+		enum err_code rc = tron_answer_probe(
+			&at, leg->u.read.answers + from, op->u.read.asks + from,
+			n, &r->answers[i], &why);
+
+		leg->u.read.answered += n; /* for what is to be freed */
+		if (rc == ERR_NONE &&
+		    at.chain_id != tron_rpc_chain_id(op->ct->rpc))
+			rc = err_fail(&why, ERR_CHAIN, "is chain %llu",
+				      (unsigned long long)at.chain_id);
+		if (rc != ERR_NONE) {
+			blame(leg, "triggerconstantcontract", &why);
+			return;
+		}
+		if (from == 0)
+			leg->u.read.at = at;
+		if (same_view(&at, &leg->u.read.at))
+			continue;
+		(void)err_fail(&why, ERR_CHAIN,
+			       "its block moved on while it was read");
+		if (!restart(leg))
+			blame(leg, "triggerconstantcontract", &why);
+		return;
+	}
+	if (leg->u.read.answered < op->u.read.n)
+		ask_some(leg);
+	else
+		ask_block(leg);
+}
+
+static void ask_some(struct tron_leg *leg)
+{
+	const struct tron_op *op = leg->op;
+	size_t from = leg->u.read.answered;
+
+	tron_leg_begin(leg, leg->node);
+	for (size_t i = 0; i < TRON_MAX_BATCH && from < op->u.read.n; i++) {
+		size_t n = take(leg, from);
+
+		tron_batch_add_probe(&leg->batch,
+				     op->u.read.state == CHAIN_FINAL,
+				     op->u.read.asks + from, n);
+		from += n;
+	}
+	tron_leg_send(leg, on_some);
+}
+
+static void start(struct tron_op *op)
+{
+	bool all = op->u.read.state == CHAIN_FINAL;
+
+	op->n_legs = all ? node_set_count(op->ct->nodes) : 1;
+	op->waiting = op->n_legs;
+	for (size_t i = 0; i < op->n_legs; i++) {
+		struct tron_leg *leg = &op->legs[i];
+
+		memset(&leg->u, 0, sizeof(leg->u));
+		leg->good = false;
+		leg->u.read.answers =
+			calloc(op->u.read.n, sizeof(struct chain_answer));
+		if (!leg->u.read.answers) {
+			chain_op_fail_later(&op->c, ERR_NOMEM, "no memory");
+			return;
+		}
+	}
+	for (size_t i = 0; i < op->n_legs; i++) {
+		op->legs[i].node = all ? i : op->legs[0].node;
+		ask_some(&op->legs[i]);
+	}
+}
+
+void tron_read(struct tron_op *op)
+{
+	(void)node_set_pick(op->ct->nodes, &op->tried, &op->legs[0].node);
+	start(op);
+}
