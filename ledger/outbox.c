@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define GONE_TIMES 3 /* answers in a row before GONE is believed */
+#define ANEW_TIMES 3 /* that what expired is tried again */
 
 enum ob_state {
 	OB_QUEUED,
@@ -32,6 +33,8 @@ struct item {
 	int64_t ask_at, send_at, raise_at; /* monotonic ms; 0: at once */
 	int64_t asked_ms, gone_ms;	   /* of this question; first GONE */
 	unsigned gone;			   /* in a row */
+	unsigned anew; /* times that it expired and was tried again */
+	char no[120];  /* why every node refused it, while `unseen` */
 	struct chain_trial trial;
 	struct chain_outcome outcome; /* while ENDING; without logs */
 };
@@ -337,15 +340,71 @@ static void on_pending(struct item *it)
 	tell(it, (struct outbox_event){.step = OUTBOX_UNDONE});
 }
 
+/* Its bytes can never be mined: the same call is tried, formed and stored as
+ * another transaction. Ended first, so that a crash in between loses it as it
+ * would lose one that was just queued. */
+static void try_anew(struct item *it)
+{
+	struct outbox *ob = it->ob;
+	struct err e = {0};
+
+	if (ob->store.end(ob->store.ctx, &it->r, NULL, &e) != ERR_NONE) {
+		trouble(it, &e);
+		return;
+	}
+	chain_forget(ob->ch, it); /* of the old bytes */
+	it->asking = it->sending = false;
+	for (size_t i = 0; i < it->r.n_forms; i++)
+		free(it->raw[i]);
+	it->r.n_forms = 0;
+	it->r.id = 0;
+	it->r.slot = 0;
+	it->state = OB_QUEUED;
+	it->send_now = it->unseen = false;
+	it->ask_at = it->send_at = it->raise_at = 0;
+	it->gone = 0;
+	it->anew++;
+	(void)err_fail(&e, ERR_CHAIN,
+		       "it expired before a block took it, and is tried anew");
+	trouble(it, &e);
+	wake(ob);
+}
+
 /* Behind one URL there may be several machines, some a little behind: believed
  * only when it is said again and again. */
 static void on_gone(struct item *it)
 {
 	if (it->gone++ == 0)
 		it->gone_ms = it->asked_ms;
-	if (it->gone >= GONE_TIMES &&
-	    it->asked_ms - it->gone_ms >= it->ob->cfg.gone_ms)
+	if (it->gone < GONE_TIMES ||
+	    it->asked_ms - it->gone_ms < it->ob->cfg.gone_ms)
+		return;
+	if (!it->ob->ch->expires)
 		end_gone(it, "its slot was taken by another transaction");
+	else if (it->unseen && it->no[0])
+		end_gone(it, it->no);
+	else if (it->anew == ANEW_TIMES)
+		end_gone(it, "it expired again and again before a block took "
+			     "it");
+	else
+		try_anew(it);
+}
+
+/* Bytes that every node refuses for good and that none ever took are over; but
+ * not where another transaction would not take their place: a node that lies
+ * can keep them, and send them on until they expire. */
+static bool refused_for_good(struct item *it, enum chain_send_result r,
+			     const char *why)
+{
+	if (r != CHAIN_SEND_NO || !it->unseen)
+		return false;
+	if (!it->ob->ch->expires) {
+		end_gone(it, why);
+		return true;
+	}
+	if (!it->no[0])
+		(void)snprintf(it->no, sizeof(it->no), "%s", why);
+	return false;
 }
 
 static void on_fate(void *ctx, enum chain_fate fate,
@@ -384,11 +443,9 @@ static void on_sent(void *ctx, enum chain_send_result r, const char *why)
 
 	it->sending = false;
 	wake(it->ob);
-	if (r == CHAIN_SEND_NO && it->unseen) {
-		end_gone(it, why);
+	if (refused_for_good(it, r, why))
 		return;
-	}
-	it->unseen = false;
+	it->unseen = it->unseen && r == CHAIN_SEND_NO;
 	switch (r) {
 	case CHAIN_SENT:
 		if (it->state == OB_STORED) {
@@ -479,7 +536,7 @@ static void tick_stored(struct item *it, int64_t now_ms)
 	    (it->send_now || now_ms >= it->send_at)) {
 		it->send_now = false;
 		it->send_at = now_ms + cfg->resend_ms;
-		if (!it->raise_at)
+		if (!it->raise_at && !it->ob->ch->expires)
 			it->raise_at = now_ms + cfg->stuck_ms;
 		it->sending = true;
 		chain_send(it->ob->ch, newest(it)->raw, newest(it)->raw_len,

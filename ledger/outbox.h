@@ -20,6 +20,11 @@
  *   MINED      | in a block, may be undone | asked for
  *   ENDING     | final, being booked       | asked for, booked then
  *
+ * Where slots expire (struct chain) no form takes another's place. So a fee is
+ * not raised, and what every node refuses stays open until it has expired in
+ * final state, for a node that lies could send it on; what expired unmined is
+ * tried, formed and stored anew, three times at most.
+ *
  * No clock and no timer: outbox_tick() is given `now` and says when it wants to
  * be called again. Thread: the loop.
  */

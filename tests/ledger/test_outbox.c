@@ -469,6 +469,101 @@ static void gone_for_a_moment_is_not_gone(void)
 	world_clear(&w);
 }
 
+/* As often as is believed. */
+static void say_gone(struct world *w)
+{
+	for (int i = 0; i < 3; i++) {
+		CHECK(fake_fate(&w->chain, CHAIN_FATE_GONE, true), "asked");
+		tick(w, 16000);
+	}
+}
+
+static void what_expired_is_formed_anew(void)
+{
+	struct world w;
+
+	world_init(&w);
+	w.chain.ch.expires = true;
+	w.chain.next_slot = 50;
+	bring_to_sent(&w);
+	(void)fake_fate(&w.chain, CHAIN_FATE_PENDING, true);
+	tick(&w, 5000);
+	CHECK(fake_count(&w.chain, FAKE_SEND) == 1, "the same bytes");
+	say_gone(&w);
+	CHECK(last_step(&w, OUTBOX_TROUBLE) && w.kept[0].ended && w.n == 1,
+	      "ended before anything else is signed");
+	CHECK(fake_count(&w.chain, FAKE_SEND) == 0, "old bytes on their way");
+	w.chain.next_slot = 60;
+	CHECK(fake_trial(&w.chain, true, 21000, 10), "tried again");
+	CHECK(fake_form(&w.chain, 20), "formed again");
+	CHECK(w.n == 2 && w.kept[1].r.slot == 60, "stored as another");
+	tick(&w, 0);
+	CHECK(fake_sent(&w.chain, CHAIN_SENT), "sent");
+	CHECK(fake_fate(&w.chain, CHAIN_FATE_FINAL, true), "asked");
+	CHECK(last_step(&w, OUTBOX_FINAL) && w.kept[1].ended, "final");
+	world_clear(&w);
+}
+
+static void what_expires_again_and_again_is_gone(void)
+{
+	struct world w;
+
+	world_init(&w);
+	w.chain.ch.expires = true;
+	bring_to_sent(&w);
+	for (int i = 0; i < 3; i++) {
+		say_gone(&w);
+		(void)fake_trial(&w.chain, true, 21000, 10);
+		CHECK(fake_form(&w.chain, 20), "formed again");
+		tick(&w, 0);
+		CHECK(fake_sent(&w.chain, CHAIN_SENT), "sent");
+	}
+	say_gone(&w);
+	CHECK(last_step(&w, OUTBOX_GONE) && w.n == 4 && w.kept[3].ended,
+	      "gone");
+	world_clear(&w);
+}
+
+static void where_slots_expire_no_fee_is_raised(void)
+{
+	struct world w;
+
+	world_init(&w);
+	w.chain.ch.expires = true;
+	bring_to_sent(&w);
+	(void)fake_fate(&w.chain, CHAIN_FATE_PENDING, true);
+	tick(&w, 61000);
+	CHECK(fake_count(&w.chain, FAKE_FORM) == 0, "a form");
+	CHECK(fake_sent(&w.chain, CHAIN_SEND_FEE), "sent again");
+	(void)fake_fate(&w.chain, CHAIN_FATE_PENDING, true);
+	CHECK(outbox_tick(w.ob, w.now) > w.now, "nothing is due at once");
+	CHECK(fake_count(&w.chain, FAKE_FORM) == 0, "a form");
+	world_clear(&w);
+}
+
+/* A node that lies could keep the bytes and send them on. */
+static void refused_bytes_stay_open_until_they_expire(void)
+{
+	struct world w;
+
+	world_init(&w);
+	w.chain.ch.expires = true;
+	submit(&w, OUTBOX_CASH, 0);
+	tick(&w, 0);
+	(void)fake_trial(&w.chain, true, 1, 1);
+	(void)fake_form(&w.chain, 20);
+	tick(&w, 0);
+	CHECK(fake_sent(&w.chain, CHAIN_SEND_NO), "sent");
+	CHECK(last_step(&w, OUTBOX_TROUBLE) && !w.kept[0].ended, "open");
+	(void)fake_fate(&w.chain, CHAIN_FATE_PENDING, true);
+	tick(&w, 5000);
+	CHECK(fake_sent(&w.chain, CHAIN_SEND_NO), "sent again");
+	say_gone(&w);
+	CHECK(last_step(&w, OUTBOX_GONE) && w.kept[0].ended && w.n == 1,
+	      "not tried anew: it would be refused again");
+	world_clear(&w);
+}
+
 static void a_reverted_one_is_final_and_not_ok(void)
 {
 	struct world w;
@@ -626,6 +721,10 @@ int main(void)
 	refused_bytes_that_a_node_may_have_stay_open();
 	a_taken_slot_ends_it_when_it_is_said_long_enough();
 	gone_for_a_moment_is_not_gone();
+	what_expired_is_formed_anew();
+	what_expires_again_and_again_is_gone();
+	where_slots_expire_no_fee_is_raised();
+	refused_bytes_stay_open_until_they_expire();
 	a_reverted_one_is_final_and_not_ok();
 	one_at_a_time_is_on_its_way_to_a_block();
 	agreements_go_side_by_side();
