@@ -4,11 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bank and token as text: "" none yet, or the coin. */
+#define BTT_OF_TRON "TAFjULxiVgT4qWk6UZwjqwZXTSaGaqnVp4"
+
+/* Bank and tokens as text: "" none yet, or the coin. */
 static const struct row {
 	const char *name;
+	enum profile_kind kind;
 	uint64_t chain_id;
-	const char *bank, *token;
+	const char *bank, *token, *deploy_token;
 	unsigned token_decimals;
 	const char *token_symbol;
 	unsigned coin_decimals;
@@ -17,52 +20,98 @@ static const struct row {
 	bool finalized;
 	uint64_t depth;
 	int64_t block_ms;
+	unsigned batch;
+	const char *fee_limit, *day_fee_limit;
 } rows[] = {
 	/* An anvil on this machine: every block is final, for it has no other
 	 * writer. Its token is what `contract deploy` made. */
-	{"local-evm",
-	 31337,
-	 "",
-	 "",
-	 18,
-	 "TEST",
-	 18,
-	 "ETH",
-	 {"http://127.0.0.1:8545"},
-	 false,
-	 0,
-	 1000},
+	{.name = "local-evm",
+	 .kind = PROFILE_EVM,
+	 .chain_id = 31337,
+	 .token_decimals = 18,
+	 .token_symbol = "TEST",
+	 .coin_decimals = 18,
+	 .coin_symbol = "ETH",
+	 .urls = {"http://127.0.0.1:8545"},
+	 .block_ms = 1000,
+	 .batch = 200,
+	 .fee_limit = "10",
+	 .day_fee_limit = "100"},
 	/* BTT is BTTC's own coin. Its blocks are checkpointed on other chains
 	 * much later; until then reorganisations stay within some dozen blocks
 	 * (its consensus is Polygon's Bor). */
-	{"bttc",
-	 199,
-	 "",
-	 "",
-	 18,
-	 "BTT",
-	 18,
-	 "BTT",
-	 {"https://rpc.bt.io", "https://bttc.trongrid.io"},
-	 false,
-	 64,
-	 2000},
-	{"bttc-testnet",
-	 1029,
-	 "",
-	 "",
-	 18,
-	 "BTT",
-	 18,
-	 "BTT",
-	 {"https://pre-rpc.bt.io"},
-	 false,
-	 64,
-	 2000},
+	{.name = "bttc",
+	 .kind = PROFILE_EVM,
+	 .chain_id = 199,
+	 .token_decimals = 18,
+	 .token_symbol = "BTT",
+	 .coin_decimals = 18,
+	 .coin_symbol = "BTT",
+	 .urls = {"https://rpc.bt.io", "https://bttc.trongrid.io"},
+	 .depth = 64,
+	 .block_ms = 2000,
+	 .batch = 200,
+	 .fee_limit = "10",
+	 .day_fee_limit = "100"},
+	{.name = "bttc-testnet",
+	 .kind = PROFILE_EVM,
+	 .chain_id = 1029,
+	 .token_decimals = 18,
+	 .token_symbol = "BTT",
+	 .coin_decimals = 18,
+	 .coin_symbol = "BTT",
+	 .urls = {"https://pre-rpc.bt.io"},
+	 .depth = 64,
+	 .block_ms = 2000,
+	 .batch = 200,
+	 .fee_limit = "10",
+	 .day_fee_limit = "100"},
+	/* A java-tron of one's own, with its usual ports; its chain id is the
+	 * end of its first block's id, whatever that is. */
+	{.name = "local-tron",
+	 .kind = PROFILE_TRON,
+	 .token_decimals = 18,
+	 .token_symbol = "TEST",
+	 .coin_decimals = 6,
+	 .coin_symbol = "TRX",
+	 .urls = {"http://127.0.0.1:8090,http://127.0.0.1:8091"},
+	 .finalized = true,
+	 .block_ms = 3000,
+	 .batch = 20,
+	 .fee_limit = "2000",
+	 .day_fee_limit = "20000"},
+	/* About 20 signatures fit into the CPU time of one transaction; a cash
+	 * of 20 new pairs takes some 60 TRX. */
+	{.name = "tron",
+	 .kind = PROFILE_TRON,
+	 .chain_id = 728126428,
+	 .deploy_token = BTT_OF_TRON,
+	 .token_decimals = 18,
+	 .token_symbol = "BTT",
+	 .coin_decimals = 6,
+	 .coin_symbol = "TRX",
+	 .urls = {"https://api.trongrid.io"},
+	 .finalized = true,
+	 .block_ms = 3000,
+	 .batch = 20,
+	 .fee_limit = "150",
+	 .day_fee_limit = "500"},
+	{.name = "nile",
+	 .kind = PROFILE_TRON,
+	 .chain_id = 3448148188,
+	 .token_decimals = 18,
+	 .token_symbol = "TEST",
+	 .coin_decimals = 6,
+	 .coin_symbol = "TRX",
+	 .urls = {"https://nile.trongrid.io"},
+	 .finalized = true,
+	 .block_ms = 3000,
+	 .batch = 20,
+	 .fee_limit = "2000",
+	 .day_fee_limit = "20000"},
 };
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
-#define BATCH 200
 #define DAY_MS 86400000
 
 const char *profile_name(size_t i)
@@ -80,30 +129,58 @@ static bool put_text(char *out, size_t cap, const char *s)
 	return true;
 }
 
+/* "URL", or "URL,URL" where /walletsolidity is at another port. */
+static enum err_code add_url(struct profile *p, const char *value,
+			     struct err *e)
+{
+	const char *comma = p->kind == PROFILE_TRON ? strchr(value, ',') : NULL;
+	size_t len = comma ? (size_t)(comma - value) : strlen(value);
+
+	if (len >= NODE_URL_MAX ||
+	    (comma && !put_text(p->others[p->n_urls], NODE_URL_MAX, comma + 1)))
+		return err_fail(e, ERR_PARSE, "rpc: over %d characters",
+				NODE_URL_MAX - 1);
+	if (!comma)
+		p->others[p->n_urls][0] = 0;
+	memcpy(p->urls[p->n_urls], value, len);
+	p->urls[p->n_urls][len] = 0;
+	p->n_urls++;
+	return ERR_NONE;
+}
+
 static enum err_code fill(struct profile *p, const struct row *r, struct err *e)
 {
-	*p = (struct profile){.kind = PROFILE_EVM,
-			      .address = ADDRESS_EVM,
+	*p = (struct profile){.kind = r->kind,
+			      .address = r->kind == PROFILE_TRON ? ADDRESS_TRON
+								 : ADDRESS_EVM,
 			      .chain_id = r->chain_id,
 			      .token_decimals = r->token_decimals,
 			      .coin_decimals = r->coin_decimals,
-			      .batch = BATCH,
+			      .batch = r->batch,
 			      .finalized = r->finalized,
 			      .depth = r->depth,
-			      .block_ms = r->block_ms};
+			      .block_ms = r->block_ms,
+			      .fee_limit = r->fee_limit,
+			      .day_fee_limit = r->day_fee_limit};
+	enum err_code rc = ERR_NONE;
+
 	(void)put_text(p->name, sizeof(p->name), r->name);
 	(void)put_text(p->token_symbol, sizeof(p->token_symbol),
 		       r->token_symbol);
 	(void)put_text(p->coin_symbol, sizeof(p->coin_symbol), r->coin_symbol);
-	for (size_t i = 0; i < PROFILE_URLS && r->urls[i]; i++)
-		(void)put_text(p->urls[p->n_urls++], NODE_URL_MAX, r->urls[i]);
-	if (r->bank[0] && profile_set(p, "bank", r->bank, e) != ERR_NONE)
-		return e ? e->code : ERR_PARSE;
-	if (r->token[0] && profile_set(p, "token", r->token, e) != ERR_NONE)
-		return e ? e->code : ERR_PARSE;
-	p->has_token =
-		p->has_bank; /* "" is the coin, of a bank that is there */
-	return ERR_NONE;
+	for (size_t i = 0; rc == ERR_NONE && i < PROFILE_URLS && r->urls[i];
+	     i++)
+		rc = add_url(p, r->urls[i], e);
+	if (rc == ERR_NONE && r->bank)
+		rc = profile_set(p, "bank", r->bank, e);
+	if (rc == ERR_NONE && r->token)
+		rc = profile_set(p, "token", r->token, e);
+	if (rc == ERR_NONE && r->deploy_token)
+		rc = address_parse_as(&p->deploy_token, p->address,
+				      r->deploy_token, e);
+	/* none is the coin, of a bank that is there */
+	p->has_token = p->has_bank;
+	return rc;
 }
 
 enum err_code profile_find(struct profile *out, const char *name, struct err *e)
@@ -113,20 +190,34 @@ enum err_code profile_find(struct profile *out, const char *name, struct err *e)
 			return fill(out, &rows[i], e);
 	return err_fail(e, ERR_PARSE,
 			"no profile '%.24s': there are local-evm, bttc, "
-			"bttc-testnet",
+			"bttc-testnet, local-tron, tron, nile",
 			name);
 }
 
 /* ---------------------------------------------------------------- overrides */
 
+static bool is_http(const char *s)
+{
+	return strncmp(s, "http://", 7) == 0 || strncmp(s, "https://", 8) == 0;
+}
+
 /* The first URL that is set takes the place of the built-in ones. */
 static enum err_code set_rpc(struct profile *p, const char *value,
 			     struct err *e)
 {
-	if (strncmp(value, "http://", 7) != 0 &&
-	    strncmp(value, "https://", 8) != 0)
+	const char *comma = strchr(value, ',');
+
+	if (!is_http(value) ||
+	    (comma && (p->kind != PROFILE_TRON || !is_http(comma + 1) ||
+		       strchr(comma + 1, ','))))
 		return err_fail(e, ERR_PARSE,
-				"rpc: want http://HOST or https://HOST");
+				p->kind == PROFILE_TRON
+					? "rpc: want http://HOST or "
+					  "https://HOST, and after a comma "
+					  "where its /walletsolidity is, if "
+					  "elsewhere"
+					: "rpc: want http://HOST or "
+					  "https://HOST");
 	if (!p->own_urls) {
 		p->n_urls = 0;
 		p->own_urls = true;
@@ -134,11 +225,7 @@ static enum err_code set_rpc(struct profile *p, const char *value,
 	if (p->n_urls == PROFILE_URLS)
 		return err_fail(e, ERR_LIMIT, "rpc: at most %d URLs",
 				PROFILE_URLS);
-	if (!put_text(p->urls[p->n_urls], NODE_URL_MAX, value))
-		return err_fail(e, ERR_PARSE, "rpc: over %d characters",
-				NODE_URL_MAX - 1);
-	p->n_urls++;
-	return ERR_NONE;
+	return add_url(p, value, e);
 }
 
 static enum err_code set_bank(struct profile *p, const char *value,
@@ -216,6 +303,10 @@ static enum err_code set_confirmations(struct profile *p, const char *value,
 {
 	uint64_t v;
 
+	if (p->kind == PROFILE_TRON)
+		return err_fail(e, ERR_PARSE,
+				"confirmations: on TRON solid blocks are "
+				"final");
 	if (strcmp(value, "finalized") == 0) {
 		p->finalized = true;
 		return ERR_NONE;
@@ -232,6 +323,9 @@ static enum err_code set_confirmations(struct profile *p, const char *value,
 static enum err_code set_legacy(struct profile *p, const char *value,
 				struct err *e)
 {
+	if (p->kind == PROFILE_TRON)
+		return err_fail(e, ERR_PARSE,
+				"legacy-fees: there is no gas price on TRON");
 	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
 		return err_fail(e, ERR_PARSE, "legacy-fees: want yes or no");
 	p->legacy_fees = value[0] == 'y';
@@ -295,26 +389,45 @@ enum err_code profile_need_token(const struct profile *p, struct err *e)
 			"chain tells it when it is reached");
 }
 
+static struct node_config nodes_of(const struct profile *p)
+{
+	struct node_config nodes = {.n_urls = p->n_urls,
+				    .timeout_ms = 15000,
+				    .tries = 3,
+				    .retry_ms = 500,
+				    .max_down_ms = 30000};
+
+	for (size_t i = 0; i < p->n_urls; i++) {
+		nodes.urls[i] = p->urls[i];
+		nodes.others[i] = p->others[i][0] ? p->others[i] : NULL;
+	}
+	return nodes;
+}
+
 enum err_code profile_open_chain(struct chain **out, const struct profile *p,
 				 struct loop *loop, struct http *http,
 				 const struct chain_signer *signer,
 				 struct amount max_fee, struct log *log,
 				 struct err *e)
 {
-	struct chain_evm_config cfg = {.rpc = {.nodes = {.n_urls = p->n_urls,
-							 .timeout_ms = 15000,
-							 .tries = 3,
-							 .retry_ms = 500,
-							 .max_down_ms = 30000},
-					       .chain_id = p->chain_id},
-				       .finalized = p->finalized,
-				       .depth = p->depth,
-				       .legacy_fees = p->legacy_fees,
-				       .max_fee = max_fee};
+	const struct node_config nodes = nodes_of(p);
+	const struct chain_evm_config evm = {
+		.rpc = {.nodes = nodes, .chain_id = p->chain_id},
+		.finalized = p->finalized,
+		.depth = p->depth,
+		.legacy_fees = p->legacy_fees,
+		.max_fee = max_fee};
+	const struct chain_tron_config tron = {
+		.rpc = {.nodes = nodes, .chain_id = p->chain_id},
+		.max_fee = max_fee};
 
 	if (p->n_urls == 0)
 		return err_fail(e, ERR_STATE, "no chain URL: set `rpc`");
-	for (size_t i = 0; i < p->n_urls; i++)
-		cfg.rpc.nodes.urls[i] = p->urls[i];
-	return chain_evm_new(out, loop, http, signer, &cfg, log, e);
+	switch (p->kind) {
+	case PROFILE_EVM:
+		return chain_evm_new(out, loop, http, signer, &evm, log, e);
+	case PROFILE_TRON:
+		return chain_tron_new(out, loop, http, signer, &tron, log, e);
+	}
+	return err_fail(e, ERR_STATE, "no such kind of chain");
 }

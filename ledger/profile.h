@@ -5,8 +5,8 @@
  * bank address names a chain on which none has been deployed yet: everything
  * but money works, and `contract deploy` makes one.
  *
- * Sources: BTTC's documentation (chain id, RPC, coin), docs/protocol.md section
- * 7 (batch sizes). Plain values; thread: any.
+ * Sources: BTTC's and TRON's documentation (chain ids, RPC, coins),
+ * docs/protocol.md section 7 (batch sizes). Plain values; thread: any.
  */
 #ifndef LEDGER_PROFILE_H
 #define LEDGER_PROFILE_H
@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "ledger/chain_evm.h"
+#include "ledger/chain_tron.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,28 +27,35 @@
 #define PROFILE_URLS NODE_MAX
 
 /* Which backend speaks to it. */
-enum profile_kind { PROFILE_EVM };
+enum profile_kind { PROFILE_EVM, PROFILE_TRON };
 
 struct profile {
 	char name[24];
 	enum profile_kind kind;
 	enum address_kind address;
-	uint64_t chain_id;
-	bool has_bank; /* false: not deployed yet, bank is zero */
+	uint64_t chain_id; /* 0: a chain of one's own, which tells its id */
+	bool has_bank;	   /* false: not deployed yet, bank is zero */
 	struct address bank;
 	bool has_token;	      /* false: not known before the bank was asked */
 	struct address token; /* zero: the chain's coin */
+	/* What `contract deploy` makes a bank of, unless told; zero: the coin
+	 */
+	struct address deploy_token;
 	unsigned token_decimals;
 	char token_symbol[ABI_TEXT_MAX];
 	unsigned coin_decimals;
 	char coin_symbol[12];
 	char urls[PROFILE_URLS][NODE_URL_MAX];
+	/* TRON: where the node's /walletsolidity is; "": at the same */
+	char others[PROFILE_URLS][NODE_URL_MAX];
 	size_t n_urls;
 	bool own_urls;	  /* set by the user, not built in */
 	unsigned batch;	  /* receipts in one transaction */
 	bool finalized;	  /* the chain tells which block is final */
 	uint64_t depth;	  /* blocks under the newest, where it does not */
 	bool legacy_fees; /* one gas price even where EIP-1559 is known */
+	/* The signer's limits unless the user sets some: coins, decimal. */
+	const char *fee_limit, *day_fee_limit;
 	int64_t block_ms; /* how often a block comes, about */
 };
 
@@ -59,11 +67,13 @@ enum err_code profile_find(struct profile *out, const char *name, struct err *e)
 const char *profile_name(size_t i);
 
 /* Overrides one field by the name that settings use: rpc (adds one; the first
- * replaces the built-in ones), chain-id, bank (forgets the token: another bank
+ * replaces the built-in ones; on TRON "URL,URL" when /walletsolidity is at
+ * another port), chain-id, bank (forgets the token: another bank
  * may hold another), token, token-decimals,
  * token-symbol, confirmations (blocks; "finalized" asks the chain),
- * legacy-fees (yes, no). ERR_PARSE: the value is none, or no such field.
- * ERR_LIMIT: over PROFILE_URLS. */
+ * legacy-fees (yes, no); the last two not on TRON, where solid blocks are
+ * final. ERR_PARSE: the value is none, or no such field. ERR_LIMIT: over
+ * PROFILE_URLS. */
 enum err_code profile_set(struct profile *p, const char *field,
 			  const char *value, struct err *e)
 	__attribute__((warn_unused_result));

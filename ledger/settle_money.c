@@ -438,16 +438,48 @@ void settle_deploy_allowed(struct settle *s, const struct err *e)
 		job_fail_later(j, ERR_NONE, NULL);
 }
 
-static void deploy_code(struct job *j)
+static void allow_deploy(struct job *j, uint64_t chain_id)
 {
 	struct settle *s = j->s;
 	struct hash32 code = keccak256(j->code, j->code_len);
 
 	s->deploying = j;
 	if (s->cfg.allow_deploy)
-		s->cfg.allow_deploy(s->cfg.ctx, s, s->profile.chain_id, &code);
+		s->cfg.allow_deploy(s->cfg.ctx, s, chain_id, &code);
 	else
 		settle_deploy_allowed(s, NULL);
+}
+
+static void on_chain_id(void *ctx, const struct chain_view *at,
+			const struct chain_answer *a, size_t n,
+			const struct err *e)
+{
+	struct job *j = ctx;
+
+	(void)at;
+	(void)n;
+	if (e)
+		j->e = *e;
+	else if (!a[0].known)
+		(void)err_fail(&j->e, ERR_CHAIN,
+			       "the chain's id is unknown: "
+			       "%.120s",
+			       a[0].why);
+	if (j->e.code != ERR_NONE)
+		job_end(j);
+	else
+		allow_deploy(j, a[0].number);
+}
+
+/* The signer is told for which chain; one of one's own says it itself. */
+static void deploy_code(struct job *j)
+{
+	const struct chain_ask ask = {.what = CHAIN_ASK_ID};
+
+	if (j->s->profile.chain_id)
+		allow_deploy(j, j->s->profile.chain_id);
+	else
+		chain_read(j->s->chain, CHAIN_LATEST, &ask, 1, on_chain_id, j);
 }
 
 static void deploy_bank(struct job *j, const struct address *token)

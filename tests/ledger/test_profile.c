@@ -7,13 +7,28 @@ static void built_in_rows_are_whole(void)
 {
 	for (size_t i = 0; profile_name(i); i++) {
 		struct profile p;
+		struct amount limit, day;
 		struct err e = {0};
 
 		CHECK(profile_find(&p, profile_name(i), &e) == ERR_NONE, "%s",
 		      e.msg);
 		CHECK(strcmp(p.name, profile_name(i)) == 0, "name");
-		CHECK(p.chain_id > 0 && p.n_urls > 0 && p.block_ms > 0, "%s",
-		      p.name);
+		CHECK(p.n_urls > 0 && p.block_ms > 0, "%s", p.name);
+		CHECK((p.chain_id > 0) == (strcmp(p.name, "local-tron") != 0),
+		      "%s: its id is known", p.name);
+		CHECK((p.kind == PROFILE_TRON) == (p.address == ADDRESS_TRON) &&
+			      (p.kind == PROFILE_EVM) ==
+				      (p.address == ADDRESS_EVM),
+		      "%s: addresses are those of its kind", p.name);
+		CHECK(p.fee_limit && p.day_fee_limit &&
+			      amount_from_dec(&limit, p.fee_limit,
+					      p.coin_decimals,
+					      NULL) == ERR_NONE &&
+			      amount_from_dec(&day, p.day_fee_limit,
+					      p.coin_decimals,
+					      NULL) == ERR_NONE &&
+			      amount_cmp(limit, day) <= 0,
+		      "%s: limits", p.name);
 		CHECK(p.batch > 0 && p.batch <= 200, "%s: batch", p.name);
 		CHECK(p.has_bank != address_is_zero(&p.bank), "%s: bank",
 		      p.name);
@@ -77,6 +92,7 @@ static void fields_are_checked_when_they_are_set(void)
 		{"an URL", "rpc", "https://rpc.example", ERR_NONE},
 		{"an URL of another kind", "rpc", "ws://rpc.example",
 		 ERR_PARSE},
+		{"two ports", "rpc", "http://a,http://b", ERR_PARSE},
 		{"a chain id", "chain-id", "1", ERR_NONE},
 		{"chain id 0", "chain-id", "0", ERR_PARSE},
 		{"a negative chain id", "chain-id", "-1", ERR_PARSE},
@@ -104,6 +120,63 @@ static void fields_are_checked_when_they_are_set(void)
 			      rows[i].want,
 		      "%s: %s", rows[i].name, e.msg);
 	}
+}
+
+static void fields_are_of_the_profiles_kind(void)
+{
+	static const struct {
+		const char *name, *field, *value;
+		enum err_code want;
+		const char *says;
+	} rows[] = {
+		{"a bank", "bank", "TCcqZ4VGvQV3VuW1p5yFT8ehzzRb4B6R1L",
+		 ERR_NONE, ""},
+		{"a bank of an EVM chain", "bank",
+		 "0x5FbDB2315678afecb367f032d93F642f64180aa3", ERR_PARSE,
+		 "TRON (T...)"},
+		{"a bank with a typing mistake", "bank",
+		 "TCcqZ4VGvQV3VuW1p5yFT8ehzzRb4B6R1M", ERR_PARSE, "address"},
+		{"a bank as nodes write it", "bank",
+		 "411d0e276e269573b01a26defb37c8efc2cccd113a", ERR_PARSE,
+		 "neither"},
+		{"one URL", "rpc", "http://127.0.0.1:8090", ERR_NONE, ""},
+		{"two ports of one node", "rpc",
+		 "http://127.0.0.1:8090,http://127.0.0.1:8091", ERR_NONE, ""},
+		{"three", "rpc", "http://a,http://b,http://c", ERR_PARSE,
+		 "walletsolidity"},
+		{"a second that is none", "rpc", "http://a,b", ERR_PARSE,
+		 "walletsolidity"},
+		{"confirmations", "confirmations", "5", ERR_PARSE, "solid"},
+		{"a gas price", "legacy-fees", "yes", ERR_PARSE, "no gas"},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct profile p;
+		struct err e = {0};
+
+		CHECK(profile_find(&p, "nile", NULL) == ERR_NONE, "nile");
+		CHECK(profile_set(&p, rows[i].field, rows[i].value, &e) ==
+				      rows[i].want &&
+			      strstr(e.msg, rows[i].says),
+		      "%s: %s", rows[i].name, e.msg);
+	}
+}
+
+static void a_node_may_have_two_ports(void)
+{
+	struct profile p;
+
+	CHECK(profile_find(&p, "local-tron", NULL) == ERR_NONE &&
+		      p.n_urls == 1 &&
+		      strcmp(p.urls[0], "http://127.0.0.1:8090") == 0 &&
+		      strcmp(p.others[0], "http://127.0.0.1:8091") == 0,
+	      "the usual ports");
+	CHECK(profile_set(&p, "rpc", "http://127.0.0.1:9000", NULL) ==
+			      ERR_NONE &&
+		      p.n_urls == 1 &&
+		      strcmp(p.urls[0], "http://127.0.0.1:9000") == 0 &&
+		      !p.others[0][0],
+	      "all at one");
 }
 
 static void own_urls_replace_the_built_in_ones(void)
@@ -145,5 +218,7 @@ int main(void)
 	a_chain_without_bank_says_what_to_do();
 	fields_are_checked_when_they_are_set();
 	own_urls_replace_the_built_in_ones();
+	fields_are_of_the_profiles_kind();
+	a_node_may_have_two_ports();
 	return CHECK_EXIT();
 }
