@@ -127,12 +127,19 @@ static void print_settlement(const struct cli *cli, const json_t *r)
 	json_t *batches = json_object_get(r, "batches"), *b;
 	size_t i;
 
-	json_array_foreach(batches, i, b) cli_print(
-		cli, "transaction %zu: %s tokens, gas %lld, fee %s%s%s\n",
-		i + 1, cli_text_of(b, "brings"),
-		json_integer_value(json_object_get(b, "gas")),
-		cli_text_of(b, "fee"), *cli_text_of(b, "txid") ? ", tx " : "",
-		cli_text_of(b, "txid"));
+	json_array_foreach(batches, i, b)
+	{
+		const bool tron = json_object_get(b, "energy") != NULL;
+		const char *units = tron ? "energy" : "gas";
+
+		cli_print(cli,
+			  "transaction %zu: %s tokens, %s %lld, fee %s%s%s\n",
+			  i + 1, cli_text_of(b, "brings"), units,
+			  json_integer_value(json_object_get(b, units)),
+			  cli_text_of(b, "fee"),
+			  *cli_text_of(b, "txid") ? ", tx " : "",
+			  cli_text_of(b, "txid"));
+	}
 	cli_print(cli, "%s\n", cli_text_of(r, "text"));
 }
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "ledger/keystore.h"
+#include "ledger/profile.h"
 #include "ledger/signer_state.h"
 #include "node/cli/cli_params.h"
 #include "node/cli/passphrase.h"
@@ -33,7 +34,8 @@
 		 0, \
 		 0, \
 		 NULL, \
-		 "the account for TRON chains (T...) instead of EVM (0x...)"}, \
+		 "the account for TRON chains (T...), whatever the setting " \
+		 "profile is"}, \
 	{ \
 		"index", OPT_INT, NULL, 0, INDEX_MAX, "N", \
 			"which accounts of the recovery phrase (default: " \
@@ -48,7 +50,14 @@ struct wallet {
 
 static enum address_kind kind_of(const struct cli *cli)
 {
-	return options_flag(cli->options, "tron") ? ADDRESS_TRON : ADDRESS_EVM;
+	struct profile p;
+
+	if (options_flag(cli->options, "tron") ||
+	    (profile_find(&p, options_text(cli->settings, "profile"), NULL) ==
+		     ERR_NONE &&
+	     p.address == ADDRESS_TRON))
+		return ADDRESS_TRON;
+	return ADDRESS_EVM;
 }
 
 /* Of the account on its BIP-32 path, as the node takes them. */

@@ -39,6 +39,18 @@ static const char *coin_text(const struct money *m, struct amount a,
 	return amount_to_dec(out, a, m->profile.coin_decimals);
 }
 
+/* What a transaction uses up, as this kind of chain calls it. */
+static const char *units_name(const struct money *m)
+{
+	return m->profile.kind == PROFILE_TRON ? "energy" : "gas";
+}
+
+static const char *units_each(const struct money *m)
+{
+	return m->profile.kind == PROFILE_TRON ? "energy_per_receipt"
+					       : "gas_per_receipt";
+}
+
 static const char *addr_text(const struct money *m, const struct address *a,
 			     char out[ADDRESS_TEXT_MAX])
 {
@@ -155,7 +167,7 @@ static void note_batch(struct journey *j, const struct settle_step *st,
 		j->batches = json_array();
 	(void)json_array_append_new(
 		j->batches,
-		json_pack("{ss sI ss ss}", "txid", tx, "gas",
+		json_pack("{ss sI ss ss}", "txid", tx, units_name(j->money),
 			  (json_int_t)st->units, "fee",
 			  coin_text(j->money, st->fee, fee), "brings",
 			  money_text(j->money, st->amount, brings)));
@@ -164,13 +176,11 @@ static void note_batch(struct journey *j, const struct settle_step *st,
 static void on_step(void *ctx, const struct settle_step *st)
 {
 	struct journey *j = ctx;
-	char text[STEP_TEXT_MAX], tx[HEX_LEN(32) + 2] = "";
+	char text[STEP_TEXT_MAX], tx[TX_TEXT_MAX] = "";
 	json_t *event;
 
-	if (st->txid) {
-		memcpy(tx, "0x", 2);
-		hex_encode(tx + 2, st->txid->bytes, 32);
-	}
+	if (st->txid)
+		(void)tx_text(j->money, st->txid, tx);
 	if (st->kind == OUTBOX_CASH && st->step == OUTBOX_FINAL)
 		note_batch(j, st, tx);
 	event = json_pack("{ss ss ss sI}", "type",
@@ -184,9 +194,8 @@ static json_t *result_json(const struct journey *j,
 			   const struct settle_result *r)
 {
 	char moved[MONEY_TEXT_MAX], fee[MONEY_TEXT_MAX], text[256];
-	char tx[HEX_LEN(32) + 2] = "0x";
+	char tx[TX_TEXT_MAX];
 
-	hex_encode(tx + 2, r->txid.bytes, 32);
 	(void)money_text(j->money, r->moved, moved);
 	(void)coin_text(j->money, r->fee, fee);
 	(void)snprintf(text, sizeof(text), "%s %s; fee %s %s in %u %s", j->what,
@@ -195,8 +204,9 @@ static json_t *result_json(const struct journey *j,
 		       r->transactions == 1 ? "transaction" : "transactions");
 	return json_pack("{ss ss ss sI sI ss}", "text", text, "moved", moved,
 			 "fee", fee, "transactions",
-			 (json_int_t)r->transactions, "gas",
-			 (json_int_t)r->units, "txid", tx);
+			 (json_int_t)r->transactions, units_name(j->money),
+			 (json_int_t)r->units, "txid",
+			 tx_text(j->money, &r->txid, tx));
 }
 
 static void on_done(void *ctx, const struct settle_result *r,
@@ -244,11 +254,12 @@ void method_deploy(struct engine *en, const json_t *params, struct call *c)
 	const char *text = method_text(params, "token");
 	json_int_t period =
 		json_integer_value(json_object_get(params, "period"));
-	struct address token = {{0}};
+	struct address token;
 	struct err e = {0};
 
 	if (!j)
 		return;
+	token = j->money->profile.deploy_token;
 	if (period <= 0 || period > UINT32_MAX)
 		period = profile_day_blocks(&j->money->profile);
 	if (text && address_parse_as(&token, j->money->profile.address, text,
@@ -395,8 +406,8 @@ static json_t *batch_json(const struct money *m, const struct settle_batch *b)
 	return json_pack("{sI ss ss sI sI ss sb ss}", "receipts",
 			 (json_int_t)b->receipts, "worth",
 			 money_text(m, b->worth, worth), "brings",
-			 money_text(m, b->brings, brings), "gas",
-			 (json_int_t)b->units, "gas_per_receipt",
+			 money_text(m, b->brings, brings), units_name(m),
+			 (json_int_t)b->units, units_each(m),
 			 (json_int_t)(b->receipts ? b->units / b->receipts : 0),
 			 "fee", coin_text(m, b->fee, fee), "ok", (int)b->ok,
 			 "reason", b->reason);
@@ -456,7 +467,7 @@ static void on_cashed(void *ctx, const struct settle_result *r,
 	(void)json_object_set_new(result, "bounced",
 				  json_integer((json_int_t)r->bounced));
 	(void)json_object_set_new(
-		result, "gas_per_receipt",
+		result, units_each(j->money),
 		json_integer((json_int_t)(r->receipts ? r->units / r->receipts
 						      : 0)));
 	(void)json_object_set_new(result, "batches",

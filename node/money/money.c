@@ -177,10 +177,14 @@ static enum err_code parse_address(const struct money *m, struct address *out,
 	return address_parse_as(out, m->profile.address, text, e);
 }
 
+/* Coins; what the user has not set is the chain's own. */
 static enum err_code coin_amount(const struct money *m, const char *name,
-				 struct amount *out, struct err *e)
+				 const char *unset, struct amount *out,
+				 struct err *e)
 {
-	return amount_from_dec(out, engine_text(m->engine, name),
+	const char *text = engine_text(m->engine, name);
+
+	return amount_from_dec(out, text ? text : unset,
 			       m->profile.coin_decimals, e);
 }
 
@@ -197,9 +201,11 @@ static enum err_code read_limits(const struct money *m, unsigned decimals,
 				       engine_text(en, "payee-day-limit"),
 				       decimals, e);
 	if (code == ERR_NONE)
-		code = coin_amount(m, "fee-limit", &l->fee_per_tx, e);
+		code = coin_amount(m, "fee-limit", m->profile.fee_limit,
+				   &l->fee_per_tx, e);
 	if (code == ERR_NONE)
-		code = coin_amount(m, "day-fee-limit", &l->fee_per_day, e);
+		code = coin_amount(m, "day-fee-limit", m->profile.day_fee_limit,
+				   &l->fee_per_day, e);
 	l->reserve_days = 3650;
 	return code;
 }
@@ -411,7 +417,7 @@ static enum err_code unlock(struct money *m, struct err *e)
 	q.u.unlock.key_path = key_path;
 	q.u.unlock.state_path = state_path;
 	q.u.unlock.passphrase = m->passphrase;
-	q.u.unlock.kind = ADDRESS_EVM;
+	q.u.unlock.kind = m->profile.address;
 	/* a separate account for storage, never used for bandwidth */
 	q.u.unlock.index[SIGNER_BANDWIDTH] = index * 2;
 	q.u.unlock.index[SIGNER_STORAGE] = index * 2 + 1;

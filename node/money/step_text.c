@@ -3,6 +3,7 @@
 #include "base/hex.h"
 
 #include <stdio.h>
+#include <string.h>
 
 const char *step_kind(enum outbox_kind kind, const char *other)
 {
@@ -18,11 +19,21 @@ static bool costs(const struct settle_step *st)
 	       st->step != OUTBOX_GONE;
 }
 
+const char *tx_text(const struct money *m, const struct hash32 *txid,
+		    char out[TX_TEXT_MAX])
+{
+	const bool bare = m->profile.kind == PROFILE_TRON;
+
+	memcpy(out, "0x", 2);
+	(void)hex_encode(out + (bare ? 0 : 2), txid->bytes, 32);
+	return out;
+}
+
 const char *step_text(const struct money *m, const struct settle_step *st,
 		      const char *other, char out[STEP_TEXT_MAX])
 {
 	char amount[MONEY_TEXT_MAX] = "", fee[MONEY_TEXT_MAX] = "";
-	char tx[HEX_LEN(32) + 1] = "";
+	char tx[TX_TEXT_MAX] = "";
 	const bool moves = !amount_is_zero(st->amount);
 	const bool paid = costs(st);
 
@@ -31,10 +42,10 @@ const char *step_text(const struct money *m, const struct settle_step *st,
 	if (paid)
 		(void)amount_to_dec(fee, st->fee, m->profile.coin_decimals);
 	if (st->txid)
-		hex_encode(tx, st->txid->bytes, 32);
+		(void)tx_text(m, st->txid, tx);
 	(void)snprintf(out, STEP_TEXT_MAX, "%s%s%s: %s%s%s%s%s%s%s",
 		       step_kind(st->kind, other), moves ? " " : "", amount,
-		       st->text, st->txid ? ", tx 0x" : "", tx,
+		       st->text, st->txid ? ", tx " : "", tx,
 		       paid ? ", fee " : "", fee, paid ? " " : "",
 		       paid ? m->profile.coin_symbol : "");
 	return out;

@@ -14,6 +14,11 @@
 /* What is done, in a word. `other` is that of a transaction that has no kind of
  * its own, since only who began it knows: "mint"; NULL: "call". */
 const char *step_kind(enum outbox_kind kind, const char *other);
+/* A transaction as its chain's explorers write it: with 0x on EVM chains,
+ * without on TRON. Returns out. */
+#define TX_TEXT_MAX 67
+const char *tx_text(const struct money *m, const struct hash32 *txid,
+		    char out[TX_TEXT_MAX]);
 /* No fee where nothing is paid, and none of what was not done. Returns out. */
 const char *step_text(const struct money *m, const struct settle_step *st,
 		      const char *other, char out[STEP_TEXT_MAX]);

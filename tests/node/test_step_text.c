@@ -46,7 +46,7 @@ int main(void)
 		.decimals = 3,
 		.profile = {.coin_decimals = 2, .coin_symbol = "ETH"}};
 	struct hash32 txid = {{0}};
-	char out[STEP_TEXT_MAX];
+	char out[STEP_TEXT_MAX], tx[TX_TEXT_MAX];
 
 	txid.bytes[31] = 7;
 	for (size_t i = 0; i < ROWS(rows); i++) {
@@ -62,5 +62,11 @@ int main(void)
 			     rows[i].want) == 0,
 		      "%s: \"%s\"", rows[i].name, out);
 	}
+	CHECK(strlen(tx_text(&m, &txid, tx)) == 66 &&
+		      strncmp(tx, "0x00", 4) == 0,
+	      "EVM: %s", tx);
+	m.profile.kind = PROFILE_TRON;
+	CHECK(strlen(tx_text(&m, &txid, tx)) == 64 && tx[63] == '7', "TRON: %s",
+	      tx);
 	return CHECK_EXIT();
 }
