@@ -72,11 +72,11 @@ static struct tron_op *op_new(struct chain *ch, enum chain_op_kind kind,
 
 /* -------------------------------------------------------------------- legs */
 
-void tron_leg_begin(struct tron_leg *leg, size_t node)
+void tron_leg_begin(struct tron_leg *leg, size_t node, bool check)
 {
 	leg->node = node;
 	leg->why = (struct err){0};
-	tron_batch_begin(&leg->batch, node);
+	tron_batch_begin(&leg->batch, node, check);
 }
 
 void tron_leg_send(struct tron_leg *leg, tron_batch_fn *fn)
@@ -287,7 +287,7 @@ static void try_start(struct tron_op *op)
 	struct tron_leg *leg = &op->legs[0];
 	const struct chain_call *call = &op->c.call;
 
-	tron_leg_begin(leg, leg->node);
+	tron_leg_begin(leg, leg->node, true);
 	tron_text_call(tron_batch_add(&leg->batch, false, trial_call),
 		       &call->from, call->create ? NULL : &call->to,
 		       op->u.form.tx.value, call->data, call->len);
@@ -449,7 +449,7 @@ static void form_start(struct tron_op *op)
 	static const char newest[] = "{\"detail\":false}";
 	struct tron_leg *leg = &op->legs[0];
 
-	tron_leg_begin(leg, leg->node);
+	tron_leg_begin(leg, leg->node, true);
 	node_text_str(tron_batch_add(&leg->batch, true, form_block), newest);
 	node_text_str(tron_batch_add(&leg->batch, false, form_block), newest);
 	node_text_str(tron_batch_add(&leg->batch, false, trial_params), "{}");
@@ -616,7 +616,7 @@ static void tron_do_send(struct chain *ch, const uint8_t *raw, size_t len,
 	for (size_t i = 0; i < op->n_legs; i++) {
 		struct node_text *t;
 
-		tron_leg_begin(&op->legs[i], i);
+		tron_leg_begin(&op->legs[i], i, true);
 		t = tron_batch_add(&op->legs[i].batch, false, "broadcasthex");
 		node_text_str(t, "{\"transaction\":");
 		tron_text_hex(t, raw, len);

@@ -118,7 +118,7 @@ static void ask(struct tron_leg *leg)
 {
 	const struct tron_op *op = leg->op;
 
-	tron_leg_begin(leg, leg->node);
+	tron_leg_begin(leg, leg->node, true);
 	for (int solid = 1; solid >= 0; solid--)
 		for (size_t i = 0; i < op->u.fate.n; i++) {
 			struct node_text *t =

@@ -20,8 +20,8 @@ struct tron_leg {
 	bool good; /* has answered all that it was asked */
 	union {
 		struct {
-			struct tron_view at; /* the block that is read */
-			struct hash32 hash;
+			struct tron_view at;	 /* the block that is read */
+			struct tron_block block; /* newest when it began */
 			struct chain_answer *answers; /* heap */
 			size_t answered;
 			unsigned restarts;
@@ -76,8 +76,8 @@ struct chain_tron {
 	struct chain_op_list ops;
 };
 
-/* Begins a batch to the leg's node. */
-void tron_leg_begin(struct tron_leg *leg, size_t node);
+/* Begins a batch to the leg's node. `check`: as tron_batch_begin(). */
+void tron_leg_begin(struct tron_leg *leg, size_t node, bool check);
 /* Sends it; fn's ctx is the leg. */
 void tron_leg_send(struct tron_leg *leg, tron_batch_fn *fn);
 /* The node said nonsense to `what`. */

@@ -4,9 +4,11 @@
 #include <string.h>
 
 /* Probes ask; each says of which block it is. All of one node must say the
- * same, or the read of that node is begun anew. Nodes cannot be told which
- * block to answer for, so several may differ by some blocks: the oldest is what
- * the answers are true at, and the most cautious of them counts. */
+ * same, or the read of that node is begun anew. The newest block's header is
+ * asked for at the same time, and is that block's most often. Nodes cannot be
+ * told which block to answer for, so several may differ by some blocks: the
+ * oldest is what the answers are true at, and the most cautious of them counts.
+ */
 
 static void ask_some(struct tron_leg *leg);
 
@@ -93,7 +95,7 @@ static void finish(struct tron_op *op)
 			 (unsigned long long)newest);
 	at = (struct chain_view){.block = oldest->u.read.at.block,
 				 .time_s = oldest->u.read.at.time_s,
-				 .hash = oldest->u.read.hash};
+				 .hash = oldest->u.read.block.id};
 	chain_op_unlink(&op->c);
 	op->c.fn.read(op->c.ctx, &at, first->u.read.answers, op->u.read.n,
 		      NULL);
@@ -126,47 +128,75 @@ static void blame(struct tron_leg *leg, const char *what, const struct err *why)
 
 /* -------------------------------------------------------- block and its id */
 
+/* Is this the header of the block that was read? Its time in whole seconds may
+ * have been rounded either way. */
+static bool is_block_read(const struct tron_leg *leg)
+{
+	const struct tron_view *at = &leg->u.read.at;
+	const struct tron_block *b = &leg->u.read.block;
+	const uint64_t s = b->time_ms / 1000;
+
+	return b->number == at->block &&
+	       (at->time_s == s || at->time_s == s + 1);
+}
+
+static enum err_code read_block(struct tron_leg *leg,
+				const struct tron_answer *a, struct err *e)
+{
+	bool found = false;
+
+	if (!a->v)
+		return err_fail(e, a->why.code, "%s", a->why.msg);
+	if (tron_get_block(&leg->u.read.block, &found, a->v, e) != ERR_NONE)
+		return e->code;
+	return found ? ERR_NONE : err_fail(e, ERR_CHAIN, "no such block");
+}
+
+static void done(struct tron_leg *leg)
+{
+	leg->good = true;
+	ended(leg);
+}
+
 static void on_block(void *ctx, const struct tron_reply *r, const struct err *e)
 {
 	struct tron_leg *leg = ctx;
-	const struct tron_view *at = &leg->u.read.at;
-	struct tron_block b = {0};
 	struct err why = {0};
-	bool found = false;
 
 	if (e) {
 		leg->why = *e;
 		ended(leg);
 		return;
 	}
-	if (!r->answers[0].v)
-		why = r->answers[0].why;
-	else if (tron_get_block(&b, &found, r->answers[0].v, &why) ==
-			 ERR_NONE &&
-		 (!found || b.number != at->block ||
-		  b.time_ms / 1000 != at->time_s))
-		(void)err_fail(&why, ERR_CHAIN,
-			       "block %llu is not there, or another",
-			       (unsigned long long)at->block);
-	if (why.code != ERR_NONE) {
+	if (read_block(leg, &r->answers[0], &why) == ERR_NONE &&
+	    !is_block_read(leg))
+		(void)err_fail(&why, ERR_CHAIN, "another block %llu",
+			       (unsigned long long)leg->u.read.at.block);
+	if (why.code != ERR_NONE)
 		blame(leg, "getblock", &why);
-		return;
+	else
+		done(leg);
+}
+
+/* By its number, or the newest. */
+static void add_block(struct tron_leg *leg, const uint64_t *number)
+{
+	struct node_text *t = tron_batch_add(
+		&leg->batch, leg->op->u.read.state == CHAIN_FINAL, "getblock");
+
+	node_text_str(t, "{");
+	if (number) {
+		node_text_str(t, "\"id_or_num\":\"");
+		node_text_u64(t, *number);
+		node_text_str(t, "\",");
 	}
-	leg->u.read.hash = b.id;
-	leg->good = true;
-	ended(leg);
+	node_text_str(t, "\"detail\":false}");
 }
 
 static void ask_block(struct tron_leg *leg)
 {
-	struct node_text *t;
-
-	tron_leg_begin(leg, leg->node);
-	t = tron_batch_add(&leg->batch, leg->op->u.read.state == CHAIN_FINAL,
-			   "getblock");
-	node_text_str(t, "{\"id_or_num\":\"");
-	node_text_u64(t, leg->u.read.at.block);
-	node_text_str(t, "\",\"detail\":false}");
+	tron_leg_begin(leg, leg->node, false);
+	add_block(leg, &leg->u.read.at.block);
 	tron_leg_send(leg, on_block);
 }
 
@@ -194,10 +224,34 @@ static bool same_view(const struct tron_view *a, const struct tron_view *b)
 	       a->time_s == b->time_s;
 }
 
+/* One probe's answers. False: the leg has ended, or begun anew. */
+static bool read_some(struct tron_leg *leg, const struct tron_answer *a)
+{
+	struct tron_op *op = leg->op;
+	size_t from = leg->u.read.answered, n = take(leg, from);
+	struct err why = {0};
+	struct tron_view at;
+
+	leg->u.read.answered += n; /* for what is to be freed */
+	if (tron_answer_probe(op->ct->rpc, &at, leg->u.read.answers + from,
+			      op->u.read.asks + from, n, a, &why) != ERR_NONE) {
+		blame(leg, "triggerconstantcontract", &why);
+		return false;
+	}
+	if (from == 0)
+		leg->u.read.at = at;
+	if (same_view(&at, &leg->u.read.at))
+		return true;
+	(void)err_fail(&why, ERR_CHAIN, "its block moved on while it was read");
+	if (!restart(leg))
+		blame(leg, "triggerconstantcontract", &why);
+	return false;
+}
+
 static void on_some(void *ctx, const struct tron_reply *r, const struct err *e)
 {
 	struct tron_leg *leg = ctx;
-	struct tron_op *op = leg->op;
+	size_t i = 0;
 	struct err why = {0};
 
 	if (e) {
@@ -205,34 +259,18 @@ static void on_some(void *ctx, const struct tron_reply *r, const struct err *e)
 		ended(leg);
 		return;
 	}
-	for (size_t i = 0; i < r->n; i++) {
-		size_t from = leg->u.read.answered, n = take(leg, from);
-		struct tron_view at;
-		enum err_code rc = tron_answer_probe(
-			&at, leg->u.read.answers + from, op->u.read.asks + from,
-			n, &r->answers[i], &why);
-
-		leg->u.read.answered += n; /* for what is to be freed */
-		if (rc == ERR_NONE &&
-		    at.chain_id != tron_rpc_chain_id(op->ct->rpc))
-			rc = err_fail(&why, ERR_CHAIN, "is chain %llu",
-				      (unsigned long long)at.chain_id);
-		if (rc != ERR_NONE) {
-			blame(leg, "triggerconstantcontract", &why);
-			return;
-		}
-		if (from == 0)
-			leg->u.read.at = at;
-		if (same_view(&at, &leg->u.read.at))
-			continue;
-		(void)err_fail(&why, ERR_CHAIN,
-			       "its block moved on while it was read");
-		if (!restart(leg))
-			blame(leg, "triggerconstantcontract", &why);
+	if (leg->u.read.answered == 0 &&
+	    read_block(leg, &r->answers[i++], &why) != ERR_NONE) {
+		blame(leg, "getblock", &why);
 		return;
 	}
-	if (leg->u.read.answered < op->u.read.n)
+	for (; i < r->n; i++)
+		if (!read_some(leg, &r->answers[i]))
+			return;
+	if (leg->u.read.answered < leg->op->u.read.n)
 		ask_some(leg);
+	else if (is_block_read(leg))
+		done(leg);
 	else
 		ask_block(leg);
 }
@@ -240,10 +278,14 @@ static void on_some(void *ctx, const struct tron_reply *r, const struct err *e)
 static void ask_some(struct tron_leg *leg)
 {
 	const struct tron_op *op = leg->op;
-	size_t from = leg->u.read.answered;
+	size_t from = leg->u.read.answered, room = TRON_MAX_BATCH;
 
-	tron_leg_begin(leg, leg->node);
-	for (size_t i = 0; i < TRON_MAX_BATCH && from < op->u.read.n; i++) {
+	tron_leg_begin(leg, leg->node, false);
+	if (from == 0) {
+		add_block(leg, NULL);
+		room--;
+	}
+	for (; room && from < op->u.read.n; room--) {
 		size_t n = take(leg, from);
 
 		tron_batch_add_probe(&leg->batch,

@@ -94,11 +94,13 @@ void tron_batch_clear(struct tron_batch *b)
 	b->rpc = NULL;
 }
 
-void tron_batch_begin(struct tron_batch *b, size_t node)
+void tron_batch_begin(struct tron_batch *b, size_t node, bool check)
 {
 	empty(b);
 	b->node = node;
-	tron_batch_add_probe(b, true, NULL, 0);
+	b->check = check;
+	if (check)
+		tron_batch_add_probe(b, true, NULL, 0);
 }
 
 struct node_text *tron_batch_add(struct tron_batch *b, bool solid,
@@ -106,8 +108,8 @@ struct node_text *tron_batch_add(struct tron_batch *b, bool solid,
 {
 	struct tron_slot *s = &b->slots[b->n];
 
-	if (b->n > TRON_MAX_BATCH) { /* told as the text's own failure */
-		s = &b->slots[TRON_MAX_BATCH];
+	if (b->n == TRON_MAX_BATCH + (b->check ? 1U : 0U)) {
+		s = &b->slots[b->n - 1]; /* told as a text's own failure */
 		s->text.bad = true;
 		return &s->text;
 	}
@@ -132,7 +134,19 @@ void tron_batch_add_probe(struct tron_batch *b, bool solid,
 	t->bad = t->bad || len == 0;
 }
 
-enum err_code tron_answer_probe(struct tron_view *at,
+static enum err_code right_chain(struct tron_rpc *rpc, uint64_t id,
+				 struct err *e)
+{
+	if (rpc->chain_id == 0)
+		rpc->chain_id = id;
+	if (id == rpc->chain_id)
+		return ERR_NONE;
+	return err_fail(e, ERR_CHAIN, "is chain %llu, want %llu",
+			(unsigned long long)id,
+			(unsigned long long)rpc->chain_id);
+}
+
+enum err_code tron_answer_probe(struct tron_rpc *rpc, struct tron_view *at,
 				struct chain_answer *answers,
 				const struct chain_ask *asks, size_t n,
 				const struct tron_answer *a, struct err *e)
@@ -149,6 +163,8 @@ enum err_code tron_answer_probe(struct tron_view *at,
 		rc = err_fail(e, ERR_CHAIN, "%s", c.reason);
 	if (rc == ERR_NONE)
 		rc = tron_probe_read(at, answers, asks, n, c.data, c.len, e);
+	if (rc == ERR_NONE)
+		rc = right_chain(rpc, at->chain_id, e);
 	tron_constant_clear(&c);
 	return rc;
 }
@@ -161,39 +177,22 @@ static void fail(struct tron_batch *b, const struct err *why)
 	b->fn(b->ctx, NULL, &e);
 }
 
-/* Takes our own question off the front. */
-static bool right_chain(struct tron_batch *b, struct tron_view *solid,
-			struct err *e)
-{
-	const struct tron_answer a = {b->slots[0].root, b->slots[0].why};
-	struct tron_rpc *rpc = b->rpc;
-
-	if (tron_answer_probe(solid, NULL, NULL, 0, &a, e) != ERR_NONE)
-		return false;
-	if (rpc->chain_id == 0)
-		rpc->chain_id = solid->chain_id;
-	if (solid->chain_id != rpc->chain_id) {
-		(void)err_fail(e, ERR_CHAIN, "is chain %llu, want %llu",
-			       (unsigned long long)solid->chain_id,
-			       (unsigned long long)rpc->chain_id);
-		return false;
-	}
-	return true;
-}
-
 static void all_came(struct tron_batch *b)
 {
-	struct tron_reply r = {.n = b->n - 1};
+	const struct tron_answer first = {b->slots[0].root, b->slots[0].why};
+	size_t skip = b->check ? 1 : 0;
+	struct tron_reply r = {.n = b->n - skip};
 	struct err e = {0}, why = {0};
 
-	if (!right_chain(b, &r.solid, &e)) {
+	if (b->check && tron_answer_probe(b->rpc, &r.solid, NULL, NULL, 0,
+					  &first, &e) != ERR_NONE) {
 		node_post_bad(&b->slots[0].post, e.code, e.msg, &why);
 		fail(b, &why);
 		return;
 	}
 	for (size_t i = 0; i < r.n; i++)
-		r.answers[i] = (struct tron_answer){b->slots[i + 1].root,
-						    b->slots[i + 1].why};
+		r.answers[i] = (struct tron_answer){b->slots[i + skip].root,
+						    b->slots[i + skip].why};
 	node_post_good(&b->slots[0].post);
 	b->fn(b->ctx, &r, NULL);
 }

@@ -2,10 +2,10 @@
  *
  * A batch goes to one node, its requests side by side, and is answered once:
  * with all answers, or with one line that says who, which request, what. A node
- * is believed only when it is of the chain that is expected: an empty probe
- * (tron_probe.h) of its solid state rides along in every batch, since behind
- * one URL there may be many machines. It also says which block is solid.
- * Thread: the loop.
+ * is believed only when it is of the chain that is expected: a probe
+ * (tron_probe.h) is in every batch, since behind one URL there may be many
+ * machines; an empty one of its solid state, which also says which block is
+ * solid, unless the batch asks by probes anyway. Thread: the loop.
  */
 #ifndef LEDGER_TRON_RPC_H
 #define LEDGER_TRON_RPC_H
@@ -42,7 +42,8 @@ struct tron_answer {
 };
 
 struct tron_reply {
-	struct tron_view solid; /* asked at the same time as all the rest */
+	struct tron_view solid; /* asked at the same time as all the rest; not
+				   known of a batch without check */
 	size_t n;
 	struct tron_answer answers[TRON_MAX_BATCH];
 };
@@ -69,8 +70,9 @@ struct tron_slot {
 struct tron_batch {
 	struct tron_rpc *rpc;
 	size_t node;
-	struct tron_slot slots[TRON_MAX_BATCH + 1]; /* the probe first */
+	struct tron_slot slots[TRON_MAX_BATCH + 1]; /* the check first */
 	size_t n, waiting;
+	bool check;
 	tron_batch_fn *fn;
 	void *ctx;
 };
@@ -79,8 +81,9 @@ struct tron_batch {
 enum err_code tron_batch_init(struct tron_batch *b, struct tron_rpc *rpc,
 			      struct err *e);
 void tron_batch_clear(struct tron_batch *b);
-/* Empties it. Not while it is sent. */
-void tron_batch_begin(struct tron_batch *b, size_t node);
+/* Empties it. Not while it is sent. `check`: an empty probe is added; else the
+ * caller looks at the chain's id in probes of its own. */
+void tron_batch_begin(struct tron_batch *b, size_t node, bool check);
 /* Adds a request, at most TRON_MAX_BATCH; its body is then written to the text.
  * `path` is static, without /wallet or /walletsolidity: "getblock". */
 struct node_text *tron_batch_add(struct tron_batch *b, bool solid,
@@ -94,8 +97,8 @@ void tron_batch_send(struct tron_batch *b, tron_batch_fn *fn, void *ctx);
 void tron_batch_cancel(struct tron_batch *b);
 
 /* What a probe in an answer says: as tron_probe_read(). ERR_CHAIN also: the
- * node refused, or runs no such call. */
-enum err_code tron_answer_probe(struct tron_view *at,
+ * node refused, runs no such call, or is of another chain. */
+enum err_code tron_answer_probe(struct tron_rpc *rpc, struct tron_view *at,
 				struct chain_answer *answers,
 				const struct chain_ask *asks, size_t n,
 				const struct tron_answer *a, struct err *e);

@@ -241,7 +241,7 @@ static void hostile_answers_cost_one_line(void)
 		{"HTML", RPC_RAW, 200, "<html>busy</html>", "not JSON"},
 		{"nothing", RPC_RAW, 200, "", "not JSON"},
 		{"a list", RPC_RAW, 200, "[]", "want an object"},
-		{"an empty object", RPC_RAW, 200, "{}", "result: nothing"},
+		{"an empty object", RPC_RAW, 200, "{}", "no such block"},
 		{"an exception", RPC_RAW, 200,
 		 "{\"Error\":\"class java.lang.IllegalAccessException : lack "
 		 "of "
@@ -273,7 +273,7 @@ static void hostile_answers_cost_one_line(void)
 		CHECK(strstr(w.e.msg, rows[i].says), "%s: %s", rows[i].name,
 		      w.e.msg);
 		CHECK(strstr(w.e.msg, "127.0.0.1:") &&
-			      strstr(w.e.msg, "triggerconstantcontract"),
+			      strstr(w.e.msg, "getblock"),
 		      "%s: who and which request: %s", rows[i].name, w.e.msg);
 		CHECK(!strchr(w.e.msg, '\n'), "%s: one line", rows[i].name);
 		world_close(&w);
@@ -282,6 +282,9 @@ static void hostile_answers_cost_one_line(void)
 
 #define PROBE "walletsolidity/triggerconstantcontract"
 #define W0 "0000000000000000000000000000000000000000000000000000000000000000"
+#define ONE "0000000000000000000000000000000000000000000000000000000000000001"
+#define WORD32 \
+	"0000000000000000000000000000000000000000000000000000000000000020"
 #define CONSTANT(ret) \
 	"{\"result\":{\"result\":true},\"constant_result\":[\"" ret \
 	"\"],\"transaction\":{\"ret\":[{}]}}"
@@ -294,7 +297,7 @@ static void nonsense_in_one_answer_is_named(void)
 		const char *says;
 	} rows[] = {
 		{"another chain",
-		 {PROBE, NULL, CONSTANT(W0 W0 W0)},
+		 {PROBE, NULL, CONSTANT(W0 W0 W0 ONE WORD32 W0)},
 		 "is chain 0, want 1789446558"},
 		{"a probe that returns nothing",
 		 {PROBE, NULL, CONSTANT("")},
@@ -312,7 +315,7 @@ static void nonsense_in_one_answer_is_named(void)
 		 "not support constant"},
 		{"no block of that number",
 		 {"walletsolidity/getblock", NULL, "{}"},
-		 "block 263 is not there"},
+		 "no such block"},
 		{"another block of that number",
 		 {"walletsolidity/getblock", NULL,
 		  "{\"blockID\":"
@@ -320,7 +323,7 @@ static void nonsense_in_one_answer_is_named(void)
 		  "aaaaaaaaaaaaaaaa\",\"block_header\":{\"raw_data\":{"
 		  "\"number\":26"
 		  "3,\"timestamp\":5}}}"},
-		 "or another"},
+		 "another block 263"},
 	};
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
@@ -374,6 +377,58 @@ static void a_read_is_of_one_block(void)
 			      rows[i].name, w.e.msg);
 		world_close(&w);
 	}
+}
+
+/* Its header is asked for by number then. */
+static void the_newest_block_may_be_another_than_was_read(void)
+{
+	static const struct tron_rule newer = {
+		"walletsolidity/getblock", "{\"detail\"",
+		"{\"blockID\":"
+		"\"0000000000000108bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+		"bbbbbbbbbb\",\"block_header\":{\"raw_data\":{\"number\":264,"
+		"\"timestamp\":1795232094000}}}"};
+	static struct world w;
+
+	world_open(&w, 1);
+	read_free(&w, CHAIN_FINAL);
+	CHECK(w.got && w.at.block == 263 && w.nodes[0].http.posts == 2,
+	      "two requests: %u", w.nodes[0].http.posts);
+	rules(&w, 0, &newer, 1);
+	read_free(&w, CHAIN_FINAL);
+	CHECK(w.got && w.at.block == 263 && w.at.hash.bytes[7] == 7 &&
+		      w.at.hash.bytes[8] == 0xaa && w.nodes[0].http.posts == 5,
+	      "and a third: %u %s", w.nodes[0].http.posts, w.e.msg);
+	world_close(&w);
+}
+
+/* A node whose solid state is at another port. */
+static void solid_state_is_asked_at_its_own_port(void)
+{
+	struct chain_tron_config cfg = {.rpc = {.nodes = {.n_urls = 1,
+							  .timeout_ms = 200,
+							  .tries = 1,
+							  .retry_ms = 1,
+							  .max_down_ms = 1},
+						.chain_id = TRON_CHAIN}};
+	struct chain_signer nobody = {0};
+	static struct world w;
+
+	world_open(&w, 1);
+	chain_free(w.ch);
+	cfg.rpc.nodes.urls[0] = w.nodes[0].http.url;
+	cfg.rpc.nodes.others[0] = w.nodes[1].http.url;
+	CHECK(chain_tron_new(&w.ch, w.loop, w.http, &nobody, &cfg, NULL,
+			     NULL) == ERR_NONE,
+	      "open");
+	w.nodes[0].free_of = 5;
+	w.nodes[1].free_of = 7;
+	read_free(&w, CHAIN_FINAL);
+	CHECK(w.got && is_amount(&w.a[0], 7) && w.nodes[0].http.posts == 0,
+	      "solid: %s", w.e.msg);
+	read_free(&w, CHAIN_LATEST);
+	CHECK(w.got && is_amount(&w.a[0], 5), "newest: %s", w.e.msg);
+	world_close(&w);
 }
 
 static void an_answer_that_is_missing_is_unknown_not_zero(void)
@@ -1015,6 +1070,8 @@ int main(void)
 	hostile_answers_cost_one_line();
 	nonsense_in_one_answer_is_named();
 	a_read_is_of_one_block();
+	the_newest_block_may_be_another_than_was_read();
+	solid_state_is_asked_at_its_own_port();
 	an_answer_that_is_missing_is_unknown_not_zero();
 	a_node_that_stumbles_is_asked_again();
 	a_second_node_stands_in_for_the_first();
