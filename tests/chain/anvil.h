@@ -144,24 +144,40 @@ ANVIL_FN size_t encode_tx(uint8_t *out, size_t cap,
 	return wr_len(&o);
 }
 
+ANVIL_FN void seal_evm(struct bench *b, const struct signer_tx_evm *tx)
+{
+	size_t n = encode_tx(b->raw, sizeof(b->raw), tx, NULL);
+	struct hash32 digest = keccak256(b->raw, n);
+	struct ecc_sig sig = ecc_sign(b->ecc, &b->key, &digest);
+
+	n = encode_tx(b->raw, sizeof(b->raw), tx, &sig);
+	b->reply.u.tx.hash = keccak256(b->raw, n);
+	b->reply.u.tx.raw_len = n;
+}
+
+ANVIL_FN void seal_tron(struct bench *b, const struct tron_tx *tx)
+{
+	struct ecc_sig sig;
+
+	if (tron_tx_id(&b->reply.u.tx.hash, tx, b->raw, sizeof(b->raw), NULL))
+		abort();
+	sig = ecc_sign(b->ecc, &b->key, &b->reply.u.tx.hash);
+	b->reply.u.tx.raw_len = tron_tx_seal(tx, &sig, b->raw, sizeof(b->raw));
+}
+
 ANVIL_FN enum err_code sign_tx(void *ctx, const struct signer_request *q,
 			       signer_reply_fn *fn, void *fn_ctx, struct err *e)
 {
-	const struct signer_tx_evm *tx = &q->u.tx;
 	struct bench *b = ctx;
-	struct hash32 digest;
-	struct ecc_sig sig;
-	size_t n = encode_tx(b->raw, sizeof(b->raw), tx, NULL);
 
 	if (b->fn)
 		return err_fail(e, ERR_STATE, "one at a time");
-	digest = keccak256(b->raw, n);
-	sig = ecc_sign(b->ecc, &b->key, &digest);
-	n = encode_tx(b->raw, sizeof(b->raw), tx, &sig);
-	b->reply = (struct signer_reply){.type = SIGNER_TX_EVM};
-	b->reply.u.tx.hash = keccak256(b->raw, n);
+	b->reply = (struct signer_reply){.type = q->type};
 	b->reply.u.tx.raw = b->raw;
-	b->reply.u.tx.raw_len = n;
+	if (q->type == SIGNER_TX_TRON)
+		seal_tron(b, &q->u.tron.tx);
+	else
+		seal_evm(b, &q->u.tx);
 	b->fn = fn;
 	b->fn_ctx = fn_ctx;
 	loop_timer_set(b->sign_timer, 0);
