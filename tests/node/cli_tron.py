@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""cli_tron.py - commands about money as a user types them, on a TRON chain of
+this machine: a bank is deployed, a download is paid for, and what was earned is
+cashed.
+
+usage: cli_tron.py --bin DIR [--keep]
+Exit status 77: the tree has no such chain.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+import nodes  # noqa: E402
+import stage  # noqa: E402
+from nodes import Node  # noqa: E402
+from stage import MIB  # noqa: E402
+
+SERVER = os.path.join(HERE, "..", "tron", "server.mjs")
+SKIPPED = 77
+TRX = 10**6
+EVM_ADDRESS = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
+STRANGER = "TCcqZ4VGvQV3VuW1p5yFT8ehzzRb4B6R1L"
+failed = 0
+
+
+def check(name, good, detail=""):
+    global failed
+    failed += not good
+    print("%s %s%s" % ("ok    " if good else "FAILED", name,
+                       "" if good else ": %s" % (detail,)), flush=True)
+
+
+class TronChain:
+    """The server of tests/tron, with a block every tenth of a second. As anvil's
+    Chain for nodes.Node."""
+
+    def __init__(self, st, address):
+        self.port = stage.free_port(address)
+        self.url = "http://%s:%d" % (address, self.port)
+        self.opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}))
+        self.process = st.spawn("tron", [
+            "node", SERVER, "--host", address, "--port", str(self.port),
+            "--block-ms", "100"])
+        stage.wait_for("answer from the chain", 60,
+                       lambda: stage.accepts(address, self.port), self.process)
+
+    def post(self, path, **body):
+        request = urllib.request.Request(
+            self.url + path, json.dumps(body).encode(),
+            {"Content-Type": "application/json"})
+        with self.opener.open(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def call(self, method, account, _amount):
+        """Coin for fees, as nodes.Node asks anvil for it."""
+        assert method == "anvil_setBalance"
+        self.post("/dev/give", address=account, sun=str(5000 * TRX))
+
+
+def typed(node, *words):
+    """As a person reads it: exit status, standard output, standard error."""
+    argv = [w for w in node.argv(*words) if w != "--json"]
+    done = subprocess.run(argv + ["--passphrase-file", node.passphrase],
+                          capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=120)
+    return done.returncode, done.stdout, done.stderr
+
+
+def settings(node, *words):
+    """`config`, as a person reads it."""
+    argv = [w for w in node.argv("config", *words) if w != "--json"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def addresses_are_of_their_chain(seeder):
+    check("accounts are TRON's", seeder.account.startswith("T") and
+          seeder.storage_account.startswith("T"), seeder.account)
+    got = settings(seeder, "bank", EVM_ADDRESS)
+    check("an address of another kind of chain is named", got[0] != 0 and
+          "0x (EVM)" in got[1] and "TRON (T...)" in got[1], got)
+    got = settings(seeder, "confirmations", "5")
+    check("blocks are not counted where some are solid", got[0] != 0 and
+          "solid" in got[1], got)
+
+
+def a_bank(seeder, payer):
+    made = seeder.run("contract", "deploy", "--test-token")
+    check("a bank is deployed and its code compared",
+          made["bank"].startswith("T") and made["energy"] > 10**6 and
+          not made["txid"].startswith("0x"), made)
+    for node in (seeder, payer):
+        node.configure(bank=made["bank"], token=made["token"])
+    got = typed(payer, "contract", "mint", "100")
+    check("tokens are minted", got[0] == 0 and "minted 100" in got[1], got)
+    got = typed(payer, "deposit", "60")
+    check("and deposited, for TRX", got[0] == 0 and "deposited 60; fee" in
+          got[1] and "TRX" in got[1], got)
+    got = typed(payer, "withdraw", "10", "--to", STRANGER)
+    check("nothing goes to a stranger", got[0] != 0 and "cold" in got[2], got)
+    got = typed(payer, "withdraw", "10", "--to", EVM_ADDRESS)
+    check("nor to an address of another kind", got[0] != 0 and
+          "0x (EVM)" in got[2], got)
+    got = typed(payer, "withdraw", "10")
+    check("but to oneself", got[0] == 0 and "withdrew 10" in got[1], got)
+
+
+def a_paid_download(st, seeder, payer, directory):
+    source = os.path.join(directory, "source")
+    torrent = os.path.join(directory, "file.torrent")
+    os.mkdir(source)
+    stage.make_file(source + "/file.bin", 24 * MIB)
+    stage.make_torrent(source + "/file.bin", torrent, 262144)
+    nodes.start_seeder(st, seeder, source, torrent, "--price", "1")
+    get = st.spawn("get", payer.argv(
+        "get", torrent, "--out", os.path.join(directory, "out"), "--listen",
+        payer.address + ":6882", "--peer", seeder.address + ":6881", "--bid",
+        "4", "--budget", "1", "--passphrase-file", payer.passphrase))
+    get.wait(120)
+    spent = float(payer.run("status", wallet=False)["spent"])
+    check("a download is paid for", get.status == 0 and spent > 0 and
+          stage.same(source + "/file.bin",
+                     os.path.join(directory, "out", "file.bin")), spent)
+    plan = seeder.run("settle", "--dry-run", "--all", wallet=False)
+    check("what cashing takes is told before", plan["receipts"] == 1 and
+          plan["batches"][0]["energy"] > 10**4, plan)
+    cashed = seeder.run("settle", "--all", wallet=False)
+    check("and what was earned is cashed", cashed["receipts"] == 1 and
+          cashed["bounced"] == 0 and
+          # the last receipt may not have come: the payer was done
+          0.9 * spent < float(cashed["moved"]) < 1.001 * spent,
+          (cashed, spent))
+    got = typed(payer, "ledger", "check")
+    check("the payer's book is right", got[0] == 0, got)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", default=nodes.BIN)
+    parser.add_argument("--keep", action="store_true")
+    args = parser.parse_args()
+    nodes.BIN = os.path.abspath(args.bin)
+    if not os.path.exists(SERVER):
+        print("no TRON chain in this tree")
+        return SKIPPED
+    addresses, _ = stage.enter_namespace(["10.77.0.1"])
+    directory = tempfile.mkdtemp(prefix="seedbank-tron-")
+    try:
+        with stage.Stage(os.path.join(directory, "log")) as st:
+            chain = TronChain(st, addresses[0])
+            seeder, payer = (Node(directory, name, addresses[0], chain)
+                             for name in ("seeder", "payer"))
+            for node in (seeder, payer):
+                node.configure(profile="local-tron", rpc=chain.url)
+                node.make_wallet()
+            addresses_are_of_their_chain(seeder)
+            a_bank(seeder, payer)
+            a_paid_download(st, seeder, payer, directory)
+    finally:
+        if args.keep:
+            print("kept: " + directory)
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
