@@ -125,6 +125,8 @@ struct chain_call {
 struct chain_trial {
 	bool ok;	       /* false: it would fail, `reason` says why */
 	char reason[96];       /* chain_revert_words() */
+	bool out_of_time;      /* TRON, when not ok: it would take too long;
+				  less of the same may not */
 	uint64_t units;	       /* gas or energy, without margin */
 	struct amount fee;     /* coin, expected */
 	struct amount fee_max; /* coin, the most that can be taken */
@@ -181,6 +183,7 @@ enum chain_fate {
 struct chain_outcome {
 	struct hash32 txid; /* which form it was */
 	bool ok;	    /* false: it failed; only the fee was spent */
+	bool out_of_time;   /* TRON, when not ok: as in a trial */
 	uint64_t block;
 	uint64_t units;	   /* gas or energy used */
 	struct amount fee; /* coin paid for it */

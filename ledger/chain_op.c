@@ -214,7 +214,8 @@ bool chain_outcome_same(const struct chain_outcome *a,
 			const struct chain_outcome *b)
 {
 	if (memcmp(&a->txid, &b->txid, sizeof(a->txid)) != 0 ||
-	    a->ok != b->ok || a->block != b->block || a->units != b->units ||
+	    a->ok != b->ok || a->out_of_time != b->out_of_time ||
+	    a->block != b->block || a->units != b->units ||
 	    amount_cmp(a->fee, b->fee) != 0 || a->n_logs != b->n_logs ||
 	    !address_eq(&a->created, &b->created))
 		return false;

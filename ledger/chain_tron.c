@@ -187,6 +187,7 @@ static enum err_code read_call(struct chain_trial *t, bool create,
 
 	t->ok = c.ok;
 	t->units = c.energy;
+	t->out_of_time = c.out_of_time;
 	(void)snprintf(t->reason, sizeof(t->reason), "%s", c.reason);
 	if (rc == ERR_NONE && c.ok)
 		read_first_word(t, &c, create);

@@ -418,7 +418,7 @@ static enum err_code read_logs(struct tron_info *r, const json_t *logs,
 }
 
 /* All that we send runs a contract, so all of it has a receipt's result. */
-static enum err_code read_result(bool *ok, const json_t *v,
+static enum err_code read_result(struct chain_outcome *o, const json_t *v,
 				 const json_t *receipt, struct err *e)
 {
 	const char *result = field_text(receipt, "result");
@@ -426,8 +426,9 @@ static enum err_code read_result(bool *ok, const json_t *v,
 
 	if (!result && !whole)
 		return err_fail(e, ERR_PARSE, "receipt without a result");
-	*ok = result && strcmp(result, "SUCCESS") == 0 &&
-	      (!whole || strcmp(whole, "SUCESS") == 0);
+	o->ok = result && strcmp(result, "SUCCESS") == 0 &&
+		(!whole || strcmp(whole, "SUCESS") == 0);
+	o->out_of_time = result && strcmp(result, "OUT_OF_TIME") == 0;
 	return ERR_NONE;
 }
 
@@ -480,7 +481,7 @@ enum err_code tron_get_info(struct tron_info *out, bool *found,
 				node_kind(receipt));
 	o->fee = amount_from_u64(fee);
 	if ((rc = field_u64(&o->units, receipt, "energy_usage_total", e)) ||
-	    (rc = read_result(&o->ok, v, receipt, e)) ||
+	    (rc = read_result(o, v, receipt, e)) ||
 	    (rc = read_created(o, from, v, e)) ||
 	    (rc = read_logs(out, json_object_get(v, "log"), e)))
 		return rc;

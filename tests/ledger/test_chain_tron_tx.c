@@ -128,6 +128,9 @@ static void a_trial_says_what_it_takes(void)
 		run(&w);
 		CHECK(w.got && w.trial.ok == !rows[i].says, "%s: %s%s",
 		      rows[i].name, w.e.msg, w.trial.reason);
+		CHECK(w.trial.out_of_time ==
+			      (strstr(rows[i].name, "out of time") != NULL),
+		      "%s: time", rows[i].name);
 		if (rows[i].says)
 			CHECK(strstr(w.trial.reason, rows[i].says), "%s: %s",
 			      rows[i].name, w.trial.reason);

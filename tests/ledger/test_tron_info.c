@@ -389,6 +389,9 @@ static void mined_transactions_say_how_they_ended(void)
 							 rows[i].fee)) == 0 &&
 				      info.o.n_logs == rows[i].logs,
 			      "%s: what it says", rows[i].name);
+		CHECK(info.o.out_of_time ==
+			      (strcmp(rows[i].name, "out of CPU time") == 0),
+		      "%s: time", rows[i].name);
 		CHECK(address_is_zero(&info.o.created) ==
 			      (strcmp(rows[i].name, "deploy") != 0),
 		      "%s: what it made", rows[i].name);
