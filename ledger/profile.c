@@ -129,21 +129,31 @@ static bool put_text(char *out, size_t cap, const char *s)
 	return true;
 }
 
+/* On TRON paths follow, which begin with a slash. */
+static bool put_url(const struct profile *p, char out[NODE_URL_MAX],
+		    const char *s, size_t len)
+{
+	while (p->kind == PROFILE_TRON && len && s[len - 1] == '/')
+		len--;
+	if (len >= NODE_URL_MAX)
+		return false;
+	memcpy(out, s, len);
+	out[len] = 0;
+	return true;
+}
+
 /* "URL", or "URL,URL" where /walletsolidity is at another port. */
 static enum err_code add_url(struct profile *p, const char *value,
 			     struct err *e)
 {
 	const char *comma = p->kind == PROFILE_TRON ? strchr(value, ',') : NULL;
+	const char *other = comma ? comma + 1 : "";
 	size_t len = comma ? (size_t)(comma - value) : strlen(value);
 
-	if (len >= NODE_URL_MAX ||
-	    (comma && !put_text(p->others[p->n_urls], NODE_URL_MAX, comma + 1)))
+	if (!put_url(p, p->urls[p->n_urls], value, len) ||
+	    !put_url(p, p->others[p->n_urls], other, strlen(other)))
 		return err_fail(e, ERR_PARSE, "rpc: over %d characters",
 				NODE_URL_MAX - 1);
-	if (!comma)
-		p->others[p->n_urls][0] = 0;
-	memcpy(p->urls[p->n_urls], value, len);
-	p->urls[p->n_urls][len] = 0;
 	p->n_urls++;
 	return ERR_NONE;
 }

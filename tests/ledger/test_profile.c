@@ -171,7 +171,13 @@ static void a_node_may_have_two_ports(void)
 		      strcmp(p.urls[0], "http://127.0.0.1:8090") == 0 &&
 		      strcmp(p.others[0], "http://127.0.0.1:8091") == 0,
 	      "the usual ports");
-	CHECK(profile_set(&p, "rpc", "http://127.0.0.1:9000", NULL) ==
+	CHECK(profile_set(&p, "rpc", "http://a:1/,http://b:2//", NULL) ==
+			      ERR_NONE &&
+		      strcmp(p.urls[0], "http://a:1") == 0 &&
+		      strcmp(p.others[0], "http://b:2") == 0,
+	      "no slash twice");
+	CHECK(profile_find(&p, "local-tron", NULL) == ERR_NONE &&
+		      profile_set(&p, "rpc", "http://127.0.0.1:9000", NULL) ==
 			      ERR_NONE &&
 		      p.n_urls == 1 &&
 		      strcmp(p.urls[0], "http://127.0.0.1:9000") == 0 &&
