@@ -144,6 +144,9 @@ static const json_t *value_of(const struct tron_answer *a, struct err *e)
 
 /* ------------------------------------------------------------------- trials */
 
+/* For the length of a transaction: as long as any date of this century. */
+#define SOME_TIME_MS (UINT64_C(1) << 40)
+
 static const char trial_call[] = "triggerconstantcontract";
 static const char trial_params[] = "getchainparameters";
 static const char trial_resources[] = "getaccountresource";
@@ -221,7 +224,7 @@ static enum err_code read_cost(struct tron_leg *leg, struct chain_trial *t,
 	v = value_of(&r->answers[3], e);
 	if (!v || tron_get_account(&balance, &found, v, e) != ERR_NONE)
 		return e->code;
-	tx.expiration_ms = tx.timestamp_ms = r->solid.time_s * 1000;
+	tx.expiration_ms = tx.timestamp_ms = SOME_TIME_MS;
 	if (tron_cost_of(&cost, &tx, t->units, &params, &res, &why) !=
 	    ERR_NONE) {
 		t->ok = false;
@@ -637,7 +640,7 @@ static void tron_do_fate(struct chain *ch, const struct address *from,
 	op->c.fn.fate = cb;
 	op->u.fate.from = *from;
 	op->u.fate.slot = slot;
-	if (n < 1 || 2 * n > TRON_MAX_BATCH) {
+	if (n < 1 || 1 + 2 * n > TRON_MAX_BATCH) {
 		chain_op_fail_later(&op->c, ERR_LIMIT, "too many forms");
 		return;
 	}

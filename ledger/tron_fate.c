@@ -3,11 +3,10 @@
 #include <string.h>
 
 /* What became of a transaction, asked of each node:
- *   1. is it in a solid block, is it in a block, and how far the solid chain
- *      is: found, and it is done; the solid chain not past the slot, and it is
- *      pending;
- *   2. the same again: no block after that solid one can have it any more, and
- *      of all before we ask now. Not there: gone. */
+ *   1. the newest solid header; is it in a solid block, is it in a block:
+ * found, and it is done; that header not past the slot, and it is pending;
+ *   2. the same again: no block after that header can have it any more, and of
+ *      all up to it we ask now. Not there: gone. */
 
 static void ask(struct tron_leg *leg);
 
@@ -87,27 +86,50 @@ static bool read_infos(struct tron_leg *leg, bool *found,
 	return true;
 }
 
+/* Has the solid chain passed the slot? */
+static bool read_passed(const struct tron_leg *leg, bool *passed,
+			const struct tron_answer *a, struct err *e)
+{
+	struct tron_block b;
+	bool found = false;
+
+	if (!a->v)
+		(void)err_fail(e, ERR_CHAIN, "%s", a->why.msg);
+	else if (tron_get_block(&b, &found, a->v, e) == ERR_NONE && !found)
+		(void)err_fail(e, ERR_CHAIN, "no newest block");
+	*passed = found && b.time_ms > leg->op->u.fate.slot;
+	return found;
+}
+
+static void blame(struct tron_leg *leg, const char *what, const struct err *why)
+{
+	tron_leg_blame(leg, what, why);
+	ended(leg);
+}
+
 static void on_infos(void *ctx, const struct tron_reply *r, const struct err *e)
 {
 	struct tron_leg *leg = ctx;
 	const struct tron_op *op = leg->op;
-	bool solid, any = false;
+	const struct tron_answer *infos = r ? r->answers + 1 : NULL;
+	bool passed, solid, any = false;
 	struct err why = {0};
 
 	if (e) {
 		leg->why = *e;
 		ended(leg);
-	} else if (!read_infos(leg, &solid, r->answers, &why) ||
+	} else if (!read_passed(leg, &passed, &r->answers[0], &why)) {
+		blame(leg, "getblock", &why);
+	} else if (!read_infos(leg, &solid, infos, &why) ||
 		   (!solid &&
-		    !read_infos(leg, &any, r->answers + op->u.fate.n, &why))) {
-		tron_leg_blame(leg, "gettransactioninfobyid", &why);
-		ended(leg);
+		    !read_infos(leg, &any, infos + op->u.fate.n, &why))) {
+		blame(leg, "gettransactioninfobyid", &why);
 	} else if (solid || any) {
 		done(leg, solid ? CHAIN_FATE_FINAL : CHAIN_FATE_MINED);
+	} else if (!passed) {
+		done(leg, CHAIN_FATE_PENDING);
 	} else if (leg->u.fate.again) {
 		done(leg, CHAIN_FATE_GONE);
-	} else if (r->solid.time_s * 1000 <= op->u.fate.slot) {
-		done(leg, CHAIN_FATE_PENDING);
 	} else {
 		leg->u.fate.again = true;
 		ask(leg);
@@ -119,6 +141,8 @@ static void ask(struct tron_leg *leg)
 	const struct tron_op *op = leg->op;
 
 	tron_leg_begin(leg, leg->node, true);
+	node_text_str(tron_batch_add(&leg->batch, true, "getblock"),
+		      "{\"detail\":false}");
 	for (int solid = 1; solid >= 0; solid--)
 		for (size_t i = 0; i < op->u.fate.n; i++) {
 			struct node_text *t =

@@ -16,7 +16,6 @@ enum {
 	EXTCODECOPY = 0x3c,
 	RETURNDATASIZE = 0x3d,
 	RETURNDATACOPY = 0x3e,
-	TIMESTAMP = 0x42,
 	NUMBER = 0x43,
 	CHAINID = 0x46,
 	MSTORE = 0x52,
@@ -164,14 +163,14 @@ static void put_ask(struct wr *w, const struct chain_ask *ask, size_t offset,
 static void put_all(struct wr *w, const struct chain_ask *asks, size_t n,
 		    size_t offset)
 {
-	static const int head[] = {CHAINID, NUMBER, TIMESTAMP};
+	static const int head[] = {CHAINID, NUMBER};
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 2; i++) {
 		op(w, head[i]);
 		push1(w, 32 * i);
 		op(w, MSTORE);
 	}
-	push1(w, 96);
+	push1(w, 64);
 	for (size_t i = 0; i < n; i++) {
 		uint8_t data[CHAIN_ASK_DATA];
 		size_t len = chain_ask_calldata(data, &asks[i]);
@@ -302,7 +301,6 @@ enum err_code tron_probe_read(struct tron_view *at,
 
 	at->chain_id = get_u64(&r);
 	at->block = get_u64(&r);
-	at->time_s = get_u64(&r);
 	for (size_t i = 0; i < n; i++)
 		answers[i] = (struct chain_answer){0};
 	for (size_t i = 0; i < n && !r.bad; i++) {

@@ -4,10 +4,10 @@
  * then, and behind one URL there may be many machines. So the questions are
  * put as a contract's init code that is run by triggerconstantcontract and
  * stored by nobody: it asks them all and returns the answers, and before them
- * chain id, block number and time. What comes back is of one state, and says of
- * which one and of which chain.
+ * chain id and block number. What comes back is of one state, and says of which
+ * one and of which chain.
  *
- *   returned: chain id 32 | number 32 | time, Unix s, 32 | answers
+ *   returned: chain id 32 | number 32 | answers
  *   answer:   1 or 0 (reverted) 32 | length 32 | bytes
  *
  * Only opcodes that every TVM with constant calls has. Pure. Thread: any.
@@ -24,7 +24,7 @@
 #define TRON_PROBE_MAX (64 + TRON_PROBE_ASKS * (96 + CHAIN_ASK_DATA))
 
 struct tron_view {
-	uint64_t chain_id, block, time_s;
+	uint64_t chain_id, block;
 };
 
 /* How many of the questions, from the first on, go into one call: those that

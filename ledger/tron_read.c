@@ -94,7 +94,7 @@ static void finish(struct tron_op *op)
 			 (unsigned long long)oldest->u.read.at.block,
 			 (unsigned long long)newest);
 	at = (struct chain_view){.block = oldest->u.read.at.block,
-				 .time_s = oldest->u.read.at.time_s,
+				 .time_s = oldest->u.read.block.time_ms / 1000,
 				 .hash = oldest->u.read.block.id};
 	chain_op_unlink(&op->c);
 	op->c.fn.read(op->c.ctx, &at, first->u.read.answers, op->u.read.n,
@@ -128,16 +128,10 @@ static void blame(struct tron_leg *leg, const char *what, const struct err *why)
 
 /* -------------------------------------------------------- block and its id */
 
-/* Is this the header of the block that was read? Its time in whole seconds may
- * have been rounded either way. */
+/* Is this the header of the block that was read? */
 static bool is_block_read(const struct tron_leg *leg)
 {
-	const struct tron_view *at = &leg->u.read.at;
-	const struct tron_block *b = &leg->u.read.block;
-	const uint64_t s = b->time_ms / 1000;
-
-	return b->number == at->block &&
-	       (at->time_s == s || at->time_s == s + 1);
+	return leg->u.read.block.number == leg->u.read.at.block;
 }
 
 static enum err_code read_block(struct tron_leg *leg,
@@ -218,12 +212,6 @@ static bool restart(struct tron_leg *leg)
 	return true;
 }
 
-static bool same_view(const struct tron_view *a, const struct tron_view *b)
-{
-	return a->chain_id == b->chain_id && a->block == b->block &&
-	       a->time_s == b->time_s;
-}
-
 /* One probe's answers. False: the leg has ended, or begun anew. */
 static bool read_some(struct tron_leg *leg, const struct tron_answer *a)
 {
@@ -240,7 +228,7 @@ static bool read_some(struct tron_leg *leg, const struct tron_answer *a)
 	}
 	if (from == 0)
 		leg->u.read.at = at;
-	if (same_view(&at, &leg->u.read.at))
+	if (at.block == leg->u.read.at.block)
 		return true;
 	(void)err_fail(&why, ERR_CHAIN, "its block moved on while it was read");
 	if (!restart(leg))

@@ -183,9 +183,10 @@ static void all_came(struct tron_batch *b)
 	size_t skip = b->check ? 1 : 0;
 	struct tron_reply r = {.n = b->n - skip};
 	struct err e = {0}, why = {0};
+	struct tron_view at;
 
-	if (b->check && tron_answer_probe(b->rpc, &r.solid, NULL, NULL, 0,
-					  &first, &e) != ERR_NONE) {
+	if (b->check && tron_answer_probe(b->rpc, &at, NULL, NULL, 0, &first,
+					  &e) != ERR_NONE) {
 		node_post_bad(&b->slots[0].post, e.code, e.msg, &why);
 		fail(b, &why);
 		return;

@@ -4,8 +4,8 @@
  * with all answers, or with one line that says who, which request, what. A node
  * is believed only when it is of the chain that is expected: a probe
  * (tron_probe.h) is in every batch, since behind one URL there may be many
- * machines; an empty one of its solid state, which also says which block is
- * solid, unless the batch asks by probes anyway. Thread: the loop.
+ * machines; an empty one, unless the batch asks by probes anyway. Thread: the
+ * loop.
  */
 #ifndef LEDGER_TRON_RPC_H
 #define LEDGER_TRON_RPC_H
@@ -42,8 +42,6 @@ struct tron_answer {
 };
 
 struct tron_reply {
-	struct tron_view solid; /* asked at the same time as all the rest; not
-				   known of a batch without check */
 	size_t n;
 	struct tron_answer answers[TRON_MAX_BATCH];
 };

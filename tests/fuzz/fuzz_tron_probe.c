@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		asks[i].what = (enum chain_ask_what)i;
 	if (tron_probe_read(&at, answers, asks, ASKS, data, size, NULL) ==
 		    ERR_NONE &&
-	    (size < 96 || !answers[CHAIN_ASK_ID].known ||
+	    (size < 64 || !answers[CHAIN_ASK_ID].known ||
 	     answers[CHAIN_ASK_ID].number != at.chain_id))
 		abort();
 	for (size_t i = 0; i < ASKS; i++) {

@@ -15,7 +15,7 @@
 #define TVM_MEMORY (1 << 18)
 
 struct tvm {
-	uint64_t chain_id, number, time_s;
+	uint64_t chain_id, number;
 	/* Answers a static call into ret (TVM_MEMORY bytes); false: it
 	 * reverts. */
 	bool (*call)(void *ctx, const struct address *to, const uint8_t *data,
@@ -76,11 +76,9 @@ TVM_FN const uint8_t *tvm_run(struct tvm *m, const uint8_t *code, size_t len,
 
 		if (n > 12)
 			return NULL;
-		if (op == 0x46 || op == 0x43 || op == 0x42 || op == 0x3d ||
-		    op == 0x5a) {
+		if (op == 0x46 || op == 0x43 || op == 0x3d || op == 0x5a) {
 			w.low = op == 0x46   ? m->chain_id
 				: op == 0x43 ? m->number
-				: op == 0x42 ? m->time_s
 				: op == 0x3d ? m->ret_len
 					     : 1000000;
 			s[n++] = w;

@@ -497,7 +497,7 @@ static void fates_are_told_by_final_blocks(void)
 
 static void what_shows_when_asked_again_is_not_gone(void)
 {
-	/* after an empty probe and two infos it is mined after all */
+	/* after a probe, a header and two infos it is mined after all */
 	static const struct tron_rule late = {IN_SOLID, NULL, INFO("262")};
 	static struct world w;
 	struct hash32 id;
@@ -507,7 +507,7 @@ static void what_shows_when_asked_again_is_not_gone(void)
 	w.nodes[0].solid = 301;
 	w.nodes[0].head = 303;
 	rules(&w, 0, &late, 1);
-	w.nodes[0].after = 3;
+	w.nodes[0].after = 4;
 	chain_ask_fate(w.ch, &w.me, SLOT, &id, 1, on_fate, &w);
 	run(&w);
 	CHECK(w.fate == CHAIN_FATE_FINAL, "%d", (int)w.fate);

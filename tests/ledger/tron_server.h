@@ -113,7 +113,6 @@ TVM_FN char *tron_probe_run(struct tron_server *s, uint64_t at, const char *hex)
 
 	s->tvm.chain_id = s->chain_id;
 	s->tvm.number = at;
-	s->tvm.time_s = (TRON_T0 + at * 3000) / 1000;
 	if (len > sizeof(code) || !hex_decode(code, len, hex))
 		abort();
 	ret = tvm_run(&s->tvm, code, len, &got);
