@@ -403,6 +403,12 @@ static enum err_code ask_channel(struct host *h, struct err *e)
 	return code;
 }
 
+static void on_store_fault(void *ctx, const struct err *e)
+{
+	host_alarm(ctx, true, "the disk failed, a renter was refused: %s",
+		   e->msg);
+}
+
 static enum err_code open_store(struct host *h, struct err *e)
 {
 	struct rent_store_cfg cfg = {
@@ -413,6 +419,7 @@ static enum err_code open_store(struct host *h, struct err *e)
 		.me = renting_me(h->en->renting),
 		.sign = duty_sign,
 		.answer = on_store_answer,
+		.fault = on_store_fault,
 		.ctx = h,
 	};
 

@@ -144,7 +144,11 @@ static void on_timer(void *ctx)
 
 static void log_fault(const struct pend *p, const struct err *e)
 {
-	if (e->code == ERR_IO || e->code == ERR_DB)
+	if (e->code != ERR_IO && e->code != ERR_DB)
+		return;
+	if (p->st->cfg.fault)
+		p->st->cfg.fault(p->st->cfg.ctx, e);
+	else
 		log_line(p->st->cfg.log, LOG_ERROR, "host",
 			 "the disk failed question=%d text=\"%s\"",
 			 (int)p->kind, e->msg);

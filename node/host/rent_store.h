@@ -38,6 +38,9 @@ struct rent_store_cfg {
 	void (*sign)(void *ctx, uint64_t token, const struct rent_ask *q);
 	/* As rent_host_answer(). */
 	void (*answer)(void *ctx, uint64_t token, const struct rent_answer *a);
+	/* The disk, or the index on it, failed; the question is answered
+	 * besides. May be NULL: logged. */
+	void (*fault)(void *ctx, const struct err *e);
 	void *ctx;
 };
 

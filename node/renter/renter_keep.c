@@ -8,6 +8,7 @@
 #include "node/renter/renter_running.h"
 #include "node/renter/renter_takeover.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ struct keep {
 	struct renter_object catalogue; /* the newest; id 0: none */
 	uint32_t last;			/* end of what runs longest */
 	struct scout *scout;
+	unsigned least; /* shards of the new one */
 	struct placing *placing;
 	struct takeover *takeover;
 	struct publish *publish;
@@ -71,6 +73,7 @@ static enum err_code look(struct keep *k, struct err *e)
 	enum err_code code =
 		renter_db_catalogue(k->renter->db, &k->catalogue, e);
 
+	k->least = k->catalogue.k + (k->catalogue.n - k->catalogue.k + 2U) / 3;
 	return code == ERR_NONE
 		       ? renter_db_agreements(k->renter->db, find_last, k, e)
 		       : code;
@@ -85,13 +88,25 @@ static void on_step(void *ctx, const char *text)
 	k->ops->step(k->ctx, text);
 }
 
+static void publish(struct keep *k);
+
+/* A host that is there may not take it all the same. */
 static void on_published(void *ctx, const struct publish_result *r,
 			 const struct err *error)
 {
 	struct keep *k = ctx;
 
-	k->result.agreements = r->agreements;
-	end(k, error);
+	k->result.agreements += r->agreements;
+	if (error && r->starved && k->catalogue.n > k->least) {
+		publish_free(k->publish);
+		k->publish = NULL;
+		placing_free(k->placing);
+		k->placing = NULL;
+		k->catalogue.n--;
+		publish(k);
+	} else {
+		end(k, error);
+	}
 }
 
 static const struct publish_ops publish_ops = {.step = on_step,
@@ -110,9 +125,12 @@ static enum err_code term_of(struct keep *k, uint32_t *periods, struct err *e)
 	return ERR_NONE;
 }
 
+/* Hosts may be gone since: then it is spread over those that there are, as far
+ * as a repair would leave it alone. */
 static enum err_code make_placing(struct keep *k, uint32_t periods,
 				  struct err *e)
 {
+	char line[128];
 	struct quote_cfg cfg = {.k = k->catalogue.k,
 				.n = k->catalogue.n,
 				.per_host = k->cfg.per_host,
@@ -120,14 +138,29 @@ static enum err_code make_placing(struct keep *k, uint32_t periods,
 				.periods = periods,
 				.least = periods - periods / 4};
 
+	struct err why = {0};
+	enum err_code code;
+
 	rng_fill(&k->renter->engine->rng, &cfg.seed, sizeof(cfg.seed));
-	return quote_placing(&k->placing, k->renter, &cfg, e);
+	code = quote_placing(&k->placing, k->renter, &cfg, e);
+	while (code == ERR_STATE && cfg.n > k->least) {
+		cfg.n--;
+		code = quote_placing(&k->placing, k->renter, &cfg, &why);
+	}
+	if (code != ERR_NONE || cfg.n == k->catalogue.n)
+		return code;
+	(void)snprintf(line, sizeof(line),
+		       "the list of files goes to %u hosts, not %u: there are "
+		       "no more now",
+		       cfg.n, k->catalogue.n);
+	k->ops->step(k->ctx, line);
+	k->catalogue.n = (uint16_t)cfg.n;
+	return ERR_NONE;
 }
 
 static void publish(struct keep *k)
 {
-	struct publish_cfg cfg = {
-		.k = k->catalogue.k, .n = k->catalogue.n, .cut = true};
+	struct publish_cfg cfg = {.k = k->catalogue.k, .cut = true};
 	struct err e = {0};
 	enum err_code code = term_of(k, &cfg.periods, &e);
 
@@ -135,6 +168,7 @@ static void publish(struct keep *k)
 	if (code == ERR_NONE)
 		code = make_placing(k, cfg.periods, &e);
 	cfg.placing = k->placing;
+	cfg.n = k->catalogue.n;
 	if (code == ERR_NONE)
 		code = publish_start(&k->publish, k->renter, &cfg, &publish_ops,
 				     k, &e);

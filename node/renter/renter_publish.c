@@ -277,7 +277,10 @@ static void on_progress(void *ctx, const struct upload_progress *progress)
 
 static void on_starved(void *ctx, const struct err *why)
 {
-	end(ctx, why);
+	struct publish *p = ctx;
+
+	p->result.starved = true;
+	end(p, why);
 }
 
 static void on_put(void *ctx, const struct renter_object *o,

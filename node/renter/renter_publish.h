@@ -25,6 +25,7 @@ struct publish;
 struct publish_result {
 	unsigned agreements;  /* that were signed */
 	unsigned hosts, told; /* see renter_records.h */
+	bool starved; /* it ended because hosts are missing for n shards */
 };
 
 struct publish_ops {
