@@ -41,6 +41,7 @@ struct takeover {
 	int64_t since_ms;
 	bool committing, ended, told;
 	struct takeover_result result;
+	struct amount first; /* periods of those that are never opened */
 	struct err why;
 };
 
@@ -219,7 +220,7 @@ static bool add(struct amount *sum, struct amount more)
 
 static enum err_code price(struct takeover *t, struct part *p, struct err *e)
 {
-	struct amount rent, fund;
+	struct amount rent, fund, first;
 	struct sheet sheet;
 
 	if (!running_sheet(t->renter, &p->row.signed_.host, &sheet)) {
@@ -228,7 +229,9 @@ static enum err_code price(struct takeover *t, struct part *p, struct err *e)
 	}
 	if (!agree_cost(&rent, &fund, &sheet, p->sectors, t->cfg.periods) ||
 	    !add(&t->result.rent, rent) ||
-	    (!unopened_is(&p->row) && !add(&t->result.fund, fund)))
+	    !amount_mul_u64(&first, sheet.rent, p->sectors) ||
+	    !(unopened_is(&p->row) ? add(&t->first, first)
+				   : add(&t->result.fund, fund)))
 		return err_fail(e, ERR_LIMIT, "the cost passes 112 bits");
 	return ERR_NONE;
 }
@@ -237,6 +240,7 @@ static enum err_code check_money(struct takeover *t, struct err *e)
 {
 	const struct money *m = t->renter->engine->money;
 	const struct takeover_result *r = &t->result;
+	const struct amount need = amount_add_cap(r->fund, t->first);
 	struct amount have = AMOUNT_ZERO;
 	char a[MONEY_TEXT_MAX], b[MONEY_TEXT_MAX];
 
@@ -246,13 +250,13 @@ static enum err_code check_money(struct takeover *t, struct err *e)
 				money_text(m, r->rent, a),
 				money_text(m, t->cfg.budget, b));
 	if (!renting_free_balance(t->renter->renting, &have) ||
-	    amount_cmp(have, r->fund) < 0)
+	    amount_cmp(have, need) < 0)
 		return err_fail(
 			e, ERR_FUNDS,
-			"%s are to be locked and %s are free in the bank: "
-			"`seedbank deposit %s --account storage`",
-			money_text(m, r->fund, a), money_text(m, have, b),
-			money_text(m, amount_sub_floor(r->fund, have),
+			"%s are to be locked or promised and %s are free in "
+			"the bank: `seedbank deposit %s --account storage`",
+			money_text(m, need, a), money_text(m, have, b),
+			money_text(m, amount_sub_floor(need, have),
 				   (char[MONEY_TEXT_MAX]){0}));
 	return ERR_NONE;
 }

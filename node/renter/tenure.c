@@ -140,6 +140,12 @@ static void begin_renewal(struct tenure *t, const struct err *error)
 
 static void renew_or_finish(struct tenure *t);
 
+static void stop_change(struct tenure *t)
+{
+	renter_end(t->renter);
+	t->claimed = false;
+}
+
 static void on_paid_step(void *ctx, const char *text)
 {
 	struct tenure *t = ctx;
@@ -150,8 +156,10 @@ static void on_paid_step(void *ctx, const char *text)
 static void on_paid(void *ctx, const struct prepay_result *r,
 		    const struct err *error)
 {
+	const struct prepay_cfg unopened = {.unopened = true};
 	struct tenure *t = ctx;
 	char cost[MONEY_TEXT_MAX];
+	struct err e = {0};
 
 	if (error)
 		log_err(t, "periods not paid", error);
@@ -163,11 +171,11 @@ static void on_paid(void *ctx, const struct prepay_result *r,
 			 r->paid, r->due, r->wrong, r->silent,
 			 money_text(t->engine->money, r->cost, cost));
 	t->again = error != NULL;
-	t->unpaid = error ? t->unpaid : r->wrong + r->silent;
 	prepay_free(t->prepay);
 	t->prepay = NULL;
-	renter_end(t->renter);
-	t->claimed = false;
+	if (prepay_due(t->renter, &unopened, &t->unpaid, &e) != ERR_NONE)
+		log_err(t, "agreements", &e);
+	stop_change(t);
 	renew_or_finish(t);
 }
 
@@ -191,7 +199,9 @@ static void begin_paying(struct tenure *t, const struct err *error)
 	    prepay_start(&t->prepay, t->renter, &cfg, &ops, t, &e) == ERR_NONE)
 		return;
 	log_err(t, "periods not paid", &e);
-	finish(t, true);
+	t->again = true;
+	stop_change(t);
+	renew_or_finish(t);
 }
 
 static void on_reconciled(void *ctx, const struct err *error)

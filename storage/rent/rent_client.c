@@ -493,7 +493,7 @@ static void take_back(struct rent_call *k)
 {
 	struct rent_client *c = k->c;
 
-	if (k->kind == RENT_REVISE) {
+	if (k->kind == RENT_REVISE && k->done) {
 		c->unsettled = true;
 		c->unsettled_number = k->number;
 	}

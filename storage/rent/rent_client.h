@@ -169,8 +169,10 @@ void rent_client_paid(struct rent_client *c, int64_t now_ms);
 void rent_client_tick(struct rent_client *c, int64_t now_ms, int64_t now_s);
 
 /* A revision was on its way when a connection ended: whether the host counts it
- * is known only once it is answered. Until this is false no counts of the two
- * sides may be compared: open no sb_pay session with this host. */
+ * is known only once it is answered, or of no account any more since its call
+ * was cancelled or ended as RENT_LATE: then the caller has told its pay machine
+ * what may have been counted. Until this is false no counts of the two sides
+ * may be compared: open no sb_pay session with this host. */
 bool rent_client_unsettled(const struct rent_client *c);
 /* What the host asks for, in force on this connection; NULL: not told yet, or
  * expired. */

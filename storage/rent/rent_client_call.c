@@ -334,6 +334,8 @@ void rent_call_cancel(struct rent_call *k)
 		keep_rest(k);
 	if (k->queue == Q_ACTIVE) /* its answer is still to be counted */
 		return;
+	if (k->kind == RENT_REVISE)
+		client_settled(c, k->number);
 	queue_leave(k);
 	c->n_calls--;
 	client_call_free(k);

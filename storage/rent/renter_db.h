@@ -346,7 +346,8 @@ enum err_code renter_db_remove_dropped(struct renter_db *r, uint64_t *n,
 	__attribute__((warn_unused_result));
 /* The list of an agreement is this one, as renter and host have signed: what
  * was staged at the host and is in it is SIGNED, what it has not has lost its
- * place. ERR_STATE: it names a sector that is neither. */
+ * place. What is neither (it was given up meanwhile) gets an object without a
+ * key that is DROPPING: the next revision cuts it. */
 enum err_code renter_db_adopt_list(struct renter_db *r, int64_t agreement,
 				   const struct address *host,
 				   const struct hash32 *roots, size_t n,

@@ -1,3 +1,4 @@
+#include "base/rng.h"
 #include "storage/rent/renter_db_int.h"
 
 #include <stdlib.h>
@@ -264,32 +265,65 @@ static enum err_code flip(struct renter_db *r, int64_t agreement, struct err *e)
 	return db_run(s, e);
 }
 
-static enum err_code adopt(struct renter_db *r, struct placed *v,
-			   int64_t agreement, const struct hash32 *roots,
-			   size_t n, int64_t now_s, struct err *e)
+/* Sectors of a list that belong to nothing here: an object that is on its way
+ * out, with a random name, as many as fit in a segment to each. */
+struct strangers {
+	uint32_t *at; /* heap: positions */
+	size_t n;
+};
+
+static enum err_code add_stranger(struct renter_db *r,
+				  const struct renter_object *o, size_t i,
+				  struct renter_place *p, struct err *e)
 {
+	const struct renter_segment s = {.object = o->id,
+					 .index = (uint32_t)(i / o->n)};
 	enum err_code code = ERR_NONE;
 
-	if (v->n)
-		qsort(v->at, v->n, sizeof(*v->at), by_root);
-	for (size_t i = 0; code == ERR_NONE && i < n; i++) {
-		struct renter_place key = {.root = roots[i]}, *p = NULL;
+	p->object = o->id;
+	p->segment = s.index;
+	p->shard = (uint16_t)(i % o->n);
+	if (p->shard == 0)
+		code = renter_db_set_segment(r, &s, e);
+	return code == ERR_NONE ? renter_db_add_signed(r, p, e) : code;
+}
 
-		if (v->n)
-			p = bsearch(&key, v->at, v->n, sizeof(key), by_root);
-		if (!p || p->state == SHARD_WANTED)
-			return err_fail(e, ERR_STATE,
-					"a list names a sector that is not "
-					"known here");
-		code = sign_at(r, p, agreement, i, now_s, e);
-		p->since_s = p->state == SHARD_LOST ? LOST_THERE : 0;
-		p->position = (uint32_t)i;
-		p->state = SHARD_WANTED; /* once */
+static enum err_code add_strangers(struct renter_db *r,
+				   const struct strangers *x, int64_t agreement,
+				   const struct address *host,
+				   const struct hash32 *roots, int64_t now_s,
+				   struct err *e)
+{
+	struct renter_object o = {
+		.state = RENTER_DROPPING, .k = 1, .n = UINT8_MAX};
+	struct rng rng = rng_system();
+	enum err_code code = ERR_NONE;
+
+	if (x->n == 0)
+		return ERR_NONE;
+	o.segments = (uint32_t)((x->n + o.n - 1) / o.n);
+	rng_fill(&rng, o.name.bytes, sizeof(o.name.bytes));
+	code = renter_db_add_object(r, &o, e);
+	for (size_t i = 0; code == ERR_NONE && i < x->n; i++) {
+		struct renter_place p = {.root = roots[x->at[i]],
+					 .host = *host,
+					 .agreement = agreement,
+					 .position = x->at[i],
+					 .since_s = now_s};
+
+		code = add_stranger(r, &o, i, &p, e);
 	}
-	/* the rest is cut, from its end */
-	for (size_t i = 0; code == ERR_NONE && i < v->n; i++) {
-		struct db_stmt *s = r->s[S_CUT];
+	return code;
+}
 
+/* What is not in the new list is cut, from the end of the old one. */
+static enum err_code cut_rest(struct renter_db *r, const struct placed *v,
+			      int64_t agreement, struct err *e)
+{
+	struct db_stmt *s = r->s[S_CUT];
+	enum err_code code = ERR_NONE;
+
+	for (size_t i = 0; code == ERR_NONE && i < v->n; i++) {
 		if (v->at[i].state == SHARD_WANTED || !v->at[i].agreement)
 			continue;
 		db_bind_int(r->s[S_KEEP_CUT], 1, agreement);
@@ -300,6 +334,48 @@ static enum err_code adopt(struct renter_db *r, struct placed *v,
 		if (code == ERR_NONE)
 			code = renter_run_one(r, s, "position", e);
 	}
+	return code;
+}
+
+/* Signs what is known, and tells strangers. */
+static enum err_code sign_known(struct renter_db *r, struct placed *v,
+				struct strangers *x, int64_t agreement,
+				const struct hash32 *roots, size_t n,
+				int64_t now_s, struct err *e)
+{
+	enum err_code code = ERR_NONE;
+
+	if (v->n)
+		qsort(v->at, v->n, sizeof(*v->at), by_root);
+	for (size_t i = 0; code == ERR_NONE && i < n; i++) {
+		struct renter_place key = {.root = roots[i]}, *p = NULL;
+
+		if (v->n)
+			p = bsearch(&key, v->at, v->n, sizeof(key), by_root);
+		if (!p || p->state == SHARD_WANTED) {
+			x->at[x->n++] = (uint32_t)i;
+			continue;
+		}
+		code = sign_at(r, p, agreement, i, now_s, e);
+		p->since_s = p->state == SHARD_LOST ? LOST_THERE : 0;
+		p->position = (uint32_t)i;
+		p->state = SHARD_WANTED; /* once */
+	}
+	return code;
+}
+
+static enum err_code adopt(struct renter_db *r, struct placed *v,
+			   int64_t agreement, const struct address *host,
+			   const struct hash32 *roots, size_t n, int64_t now_s,
+			   struct err *e)
+{
+	struct strangers x = {.at = calloc(n + 1, sizeof(*x.at))};
+	enum err_code code =
+		x.at ? sign_known(r, v, &x, agreement, roots, n, now_s, e)
+		     : err_fail(e, ERR_NOMEM, "a list of sectors");
+
+	if (code == ERR_NONE)
+		code = cut_rest(r, v, agreement, e);
 	if (code == ERR_NONE)
 		code = flip(r, agreement, e);
 	for (size_t i = 0; code == ERR_NONE && i < v->n; i++)
@@ -307,6 +383,9 @@ static enum err_code adopt(struct renter_db *r, struct placed *v,
 			code = renter_db_mark_place(r, agreement,
 						    v->at[i].position,
 						    SHARD_LOST, now_s, e);
+	if (code == ERR_NONE)
+		code = add_strangers(r, &x, agreement, host, roots, now_s, e);
+	free(x.at);
 	return code;
 }
 
@@ -327,7 +406,7 @@ enum err_code renter_db_adopt_list(struct renter_db *r, int64_t agreement,
 	if (code == ERR_NONE && v.failed)
 		code = err_fail(e, ERR_NOMEM, "a list of sectors");
 	if (code == ERR_NONE)
-		code = adopt(r, &v, agreement, roots, n, now_s, e);
+		code = adopt(r, &v, agreement, host, roots, n, now_s, e);
 	free(v.at);
 	return code;
 }

@@ -321,10 +321,10 @@ def by_itself(town):
         return not now["warnings"] and len([
             a for a in now["agreements"] if a["until"] > end and
             a["state"] in ("ahead", "running")]) >= len(old)
-    wait_for("a renewal by itself", 60, kept, daemon)
+    wait_for("a renewal by itself", 150, kept, daemon)
     check("a daemon renews by itself", True)
     town.jump(end + 8)
-    wait_for("closing by itself", 60, lambda: town.renter.run(
+    wait_for("closing by itself", 150, lambda: town.renter.run(
         "status", wallet=False)["storage"] and len([
             a for a in town.store("status")["agreements"]
             if a["state"] == "closed"]) >= 2 * len(old), daemon)

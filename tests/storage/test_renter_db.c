@@ -211,10 +211,14 @@ static void staged_sectors_go_into_agreements_of_their_kind(void)
 	check_list(r, chain.id, "on chain", (const uint32_t[]){20, 21, 22}, 3);
 	must(renter_db_sign_staged(r, ours.id, &host, 1, 7, NULL), "sign");
 	check_list(r, ours.id, "unopened", (const uint32_t[]){30}, 1);
-	CHECK(renter_db_adopt_list(r, chain.id, &host, held, 1, 9, NULL) ==
-		      ERR_STATE,
-	      "no list takes the other's");
-	renter_db_rollback(r);
+	must(renter_db_adopt_list(r, chain.id, &host, held, 1, 9, NULL),
+	     "adopt");
+	check_list(r, chain.id, "no list takes the other's: a stranger",
+		   (const uint32_t[]){31}, 1);
+	must(renter_db_staged_roots(r, &host, true, 9, &roots, &n, NULL),
+	     "roots");
+	CHECK(n == 2, "they are staged as before: %zu", n);
+	free(roots);
 	renter_db_close(r);
 }
 
@@ -783,6 +787,26 @@ static void cuts_fall_and_objects_go_when_they_are_made(void)
 }
 
 /* What the host holds is another list than we thought, of our own sectors. */
+/* The list has `known`, and one that nothing here wants: the next revision cuts
+ * that. */
+static void strangers_are_cut(struct renter_db *r,
+			      const struct renter_agreement *a,
+			      const struct hash32 list[2], const char *name)
+{
+	struct address host = host_of(1);
+	uint32_t *at, all;
+	size_t n;
+
+	must(renter_db_adopt_list(r, a->id, &host, list, 2, 9, NULL), name);
+	must(renter_db_cuts(r, a->id, 9, &at, &n, &all, NULL), name);
+	CHECK(n == 1 && at[0] == 1, "%s: %zu are to be cut", name, n);
+	free(at);
+	must(renter_db_adopt_list(r, a->id, &host, list, 2, 9, NULL), name);
+	must(renter_db_cut(r, a->id, 1, NULL), name);
+	check_list(r, a->id, name, (const uint32_t[]){10}, 1);
+	renter_db_rollback(r);
+}
+
 static void a_list_is_adopted(void)
 {
 	struct renter_agreement a;
@@ -799,14 +823,8 @@ static void a_list_is_adopted(void)
 	must(stage(r, kept.id, 0, 2, 1, 21), "21, too");
 	must(renter_db_mark_place(r, a.id, 4, SHARD_LOST, 6, NULL), "14 lost");
 	must(renter_db_commit(r, NULL), "commit");
-	CHECK(renter_db_adopt_list(r, a.id, &host, other, 2, 9, NULL) ==
-		      ERR_STATE,
-	      "a stranger");
-	renter_db_rollback(r);
-	CHECK(renter_db_adopt_list(r, a.id, &host, twice, 2, 9, NULL) ==
-		      ERR_STATE,
-	      "one twice");
-	renter_db_rollback(r);
+	strangers_are_cut(r, &a, other, "what was given up meanwhile");
+	strangers_are_cut(r, &a, twice, "one that is there twice");
 	must(renter_db_adopt_list(r, a.id, &host, held, 4, 9, NULL), "adopt");
 	check_list(r, a.id, "as the host has it",
 		   (const uint32_t[]){10, 14, 13, 20}, 4);
