@@ -2,14 +2,8 @@
 // else an agreement costs, on a private anvil.
 //   node tests/bench/gas.mjs [--json] [--check]
 // Gas is exact, the same on every machine, so --check may assert the targets.
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { startAnvil } from '../../contracts-abi/tool.mjs';
-
-const abiDir = join(dirname(fileURLToPath(import.meta.url)), '../../contracts-abi');
-const { ethers } = createRequire(join(abiDir, 'package.json'))('ethers');
+import { artifact, be, domainOf, ethers, flatTree, packedAgreement, packedReceipt } from './bank_forms.mjs';
 
 async function openAnvil() {
   const { url, stop } = await startAnvil('--accounts', '1', '--hardfork', 'shanghai');
@@ -18,13 +12,11 @@ async function openAnvil() {
   return { stop, provider };
 }
 
-const artifact = (name) => JSON.parse(readFileSync(join(abiDir, `${name}.json`), 'utf8'));
 const target = { '200 receipts, repeat': 16500, '200 receipts, from reserves': 11500,
   '50 proofs, 1 GiB': 41000, '50 proofs, 1 TiB': 51000,
   'open': 170000, 'revise, at its dearest': 105000 };
 const PERIOD = 100; // blocks; more than the transactions that this sends in one
 const DAYS = 30; // periods of an agreement
-const be = (value, bytes) => ethers.toBeHex(value, bytes);
 
 class World {
   constructor(provider) {
@@ -51,8 +43,7 @@ class World {
     const me = await this.owner.getAddress();
     await (await this.token.mint(me, 10n ** 30n)).wait(1, 30000);
     await (await this.token.approve(bank, 10n ** 30n)).wait(1, 30000);
-    this.domain = { name: 'seedbank', version: '1', verifyingContract: bank,
-      chainId: (await this.provider.getNetwork()).chainId };
+    this.domain = domainOf(bank, (await this.provider.getNetwork()).chainId);
     for (const p of this.payers) // one after another, as nonces go; the gas limit saves a call
       await this.bank.deposit(p.address, 10n ** 21n, { gasLimit: 200000 });
     await (await this.bank.deposit(me, 1000)).wait(1, 30000);
@@ -61,11 +52,7 @@ class World {
   receipt(payer, add) {
     const amount = (this.amounts.get(payer.address) ?? 0n) + add;
     this.amounts.set(payer.address, amount);
-    const digest = ethers.TypedDataEncoder.hash(this.domain,
-      { Receipt: [{ name: 'payer', type: 'address' }, { name: 'payee', type: 'address' },
-        { name: 'amount', type: 'uint112' }] },
-      { payer: payer.address, payee: this.payee, amount });
-    return ethers.concat([payer.address, be(amount, 14), payer.signingKey.sign(digest).compactSerialized]);
+    return packedReceipt(this.domain, payer, this.payee, amount);
   }
 
   async cash(count, to) {
@@ -91,23 +78,6 @@ class World {
     }
   }
 }
-
-// A tree whose leaves are all the same: then so are the nodes of a level, any
-// leaf has the same path, and a tree of 2^31 leaves takes no time to make.
-function flatTree(sectors) {
-  const leaf = ethers.concat(Array.from({ length: 16 }, (_, i) => ethers.id(`leaf ${i}`)));
-  const path = [ethers.sha256(leaf)];
-  const height = 11 + Math.ceil(Math.log2(sectors));
-  for (let i = 1; i < height; i++) path.push(ethers.sha256(ethers.concat([path[i - 1], path[i - 1]])));
-  const top = path[height - 1];
-  return { sectors, root: ethers.sha256(ethers.concat([top, top])),
-    proof: ethers.concat([be(height, 1), leaf, ...path]) };
-}
-
-const AGREEMENT = ['address renter', 'address host', 'uint32 number', 'uint32 revision', 'bytes32 root',
-  'uint32 sectors', 'uint32 through', 'uint112 earned', 'uint112 rate', 'uint32 start', 'uint32 end',
-  'uint16 span', 'uint112 fund', 'uint112 collateral', 'uint112 penalty', 'bytes32 terms']
-  .map((field) => ({ type: field.split(' ')[0], name: field.split(' ')[1] }));
 
 // Fifty renters and their host, on the bank of a World.
 class Town {
@@ -137,9 +107,7 @@ class Town {
   }
 
   signed(renter, a) {
-    const digest = ethers.TypedDataEncoder.hash(this.w.domain, { Agreement: AGREEMENT }, a);
-    return ethers.concat([ethers.solidityPacked(AGREEMENT.map((f) => f.type), AGREEMENT.map((f) => a[f.name])),
-      renter.signingKey.sign(digest).compactSerialized, this.host.signingKey.sign(digest).compactSerialized]);
+    return packedAgreement(this.w.domain, renter, this.host, a);
   }
 
   async open(renter, number, start, tree, name) {
