@@ -5,6 +5,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/hex.h"
+#include "node/money/cash_cost.h"
 #include "node/money/money.h"
 #include "node/money/step_text.h"
 
@@ -21,6 +22,8 @@ struct journey {
 	const char *what;      /* "deposited", for the last line */
 	const char *call_name; /* of step_kind() */
 	json_t *batches;       /* settle */
+	bool says_cashing;     /* deposit: before it sends anything */
+	json_t *cashing;       /* what it said; NULL: nothing */
 	struct settle_options options;
 	bool dry_run;
 };
@@ -132,6 +135,7 @@ static void journey_fail(struct journey *j, const struct err *e)
 	struct call *c = j->call;
 
 	json_decref(j->batches);
+	json_decref(j->cashing);
 	free(j);
 	call_error(c, e);
 }
@@ -173,6 +177,38 @@ static void note_batch(struct journey *j, const struct settle_step *st,
 			  money_text(j->money, st->amount, brings)));
 }
 
+/* What the payees of a deposit will have to pay, in text for people and in
+ * numbers for the result; once, by the price of the first call's trial. */
+static void say_cashing(struct journey *j, const struct settle_step *st)
+{
+	const struct money *m = j->money;
+	char text[CASH_COST_TEXT_MAX], fee[2][MONEY_TEXT_MAX];
+	char from[2][MONEY_TEXT_MAX];
+	struct cash_cost c;
+
+	if (!j->says_cashing || st->step != OUTBOX_TRIED)
+		return;
+	j->says_cashing = false;
+	if (!purse_cash_cost(j->purse, st->units, st->fee, &c))
+		return;
+	call_event(j->call,
+		   json_pack("{ss ss}", "type", "cashing", "text",
+			     cash_cost_text(&c, &m->profile, m->decimals,
+					    m->symbol, text)));
+	j->cashing = json_pack(
+		"{ss ss sI sI}", "fee", coin_text(m, c.alone, fee[0]),
+		"fee_of_batch", coin_text(m, c.each, fee[1]), "batch",
+		(json_int_t)c.receipts, "fee_share", (json_int_t)c.fee_share);
+	if (!c.priced)
+		return;
+	(void)json_object_set_new(
+		j->cashing, "from",
+		json_string(money_text(m, c.alone_from, from[0])));
+	(void)json_object_set_new(
+		j->cashing, "from_of_batch",
+		json_string(money_text(m, c.each_from, from[1])));
+}
+
 static void on_step(void *ctx, const struct settle_step *st)
 {
 	struct journey *j = ctx;
@@ -183,6 +219,7 @@ static void on_step(void *ctx, const struct settle_step *st)
 		(void)tx_text(j->money, st->txid, tx);
 	if (st->kind == OUTBOX_CASH && st->step == OUTBOX_FINAL)
 		note_batch(j, st, tx);
+	say_cashing(j, st);
 	event = json_pack("{ss ss ss sI}", "type",
 			  step_kind(st->kind, j->call_name), "text",
 			  step_text(j->money, st, j->call_name, text), "txid",
@@ -213,11 +250,16 @@ static void on_done(void *ctx, const struct settle_result *r,
 		    const struct err *e)
 {
 	struct journey *j = ctx;
+	json_t *result;
 
-	if (e)
+	if (e) {
 		journey_fail(j, e);
-	else
-		journey_end(j, result_json(j, r));
+		return;
+	}
+	result = result_json(j, r);
+	if (j->cashing)
+		(void)json_object_set_new(result, "cashing", j->cashing);
+	journey_end(j, result);
 }
 
 /* ---- contracts ---- */
@@ -325,6 +367,7 @@ static void start_deposit(struct journey *j, struct amount amount,
 			  const struct address *to)
 {
 	j->call_name = "deposit"; /* for another account */
+	j->says_cashing = true;
 	settle_deposit(j->purse->settle, amount, to, on_step, on_done, j);
 }
 

@@ -91,6 +91,18 @@ bool purse_in_token(const struct purse *p, struct amount coin,
 	       settle_in_token(out, coin, &price);
 }
 
+bool purse_cash_cost(const struct purse *p, uint64_t units, struct amount fee,
+		     struct cash_cost *out)
+{
+	const struct money *m = p->money;
+	struct settle_price price;
+
+	if (read_price(m, &price, NULL) != ERR_NONE)
+		price = (struct settle_price){0};
+	return cash_cost_of(out, m->profile.kind, units, fee, &price,
+			    (unsigned)engine_int(m->engine, "fee-share"));
+}
+
 enum err_code purse_set_profile(struct purse *p, struct err *e)
 {
 	const struct money *m = p->money;

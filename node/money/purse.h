@@ -15,6 +15,7 @@
 #include "ledger/book.h"
 #include "ledger/settle.h"
 #include "ledger/signer_client.h"
+#include "node/money/cash_cost.h"
 
 struct money;
 
@@ -48,6 +49,11 @@ enum err_code purse_set_profile(struct purse *p, struct err *e)
 /* Coin as token units, rounded up. False: the coin has no price. */
 bool purse_in_token(const struct purse *p, struct amount coin,
 		    struct amount *out) __attribute__((warn_unused_result));
+
+/* What cashing costs here, going by a call that uses `units` and costs `fee`;
+ * the sums by the user's coin-price and fee-share. False: nothing is known. */
+bool purse_cash_cost(const struct purse *p, uint64_t units, struct amount fee,
+		     struct cash_cost *out) __attribute__((warn_unused_result));
 
 /* An agreement of this account that is about to be signed: durable in the book,
  * which reads it and books its money from then on, until nobody can open it any

@@ -57,6 +57,13 @@ def a_bank_without_token(owner, node, made):
     got = typed(node, "deposit", "20")
     check("a deposit without `token` is one of the bank's token", got[0] == 0
           and "deposited 20" in got[1], got)
+    lines = got[2].splitlines()
+    check("before anything else it says what cashing costs, and what to set "
+          "to know from which sum that is little",
+          re.match(r"cashing a receipt costs the payee about 0\.0*[1-9]\d* "
+                   r"ETH, each of 200 at once 0\.0*[1-9]\d* ETH; from which "
+                   r"sum that is under 2 % is known once coin-price is set$",
+                   lines[0]) and sum("cashing" in x for x in lines) == 1, got)
     status = node.run("status", wallet=False)
     check("status shows the token", status.get("token") == made["token"],
           status)

@@ -10,6 +10,7 @@ Exit status 77: the tree has no such chain.
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -102,9 +103,21 @@ def a_bank(seeder, payer):
         node.configure(bank=made["bank"], token=made["token"])
     got = typed(payer, "contract", "mint", "100")
     check("tokens are minted", got[0] == 0 and "minted 100" in got[1], got)
-    got = typed(payer, "deposit", "60")
-    check("and deposited, for TRX", got[0] == 0 and "deposited 60; fee" in
+    payer.configure(coin_price="10")
+    got = typed(payer, "deposit", "59")
+    check("and deposited, for TRX", got[0] == 0 and "deposited 59; fee" in
           got[1] and "TRX" in got[1], got)
+    check("from which sum cashing costs little is said before anything else",
+          re.match(r"cashing a receipt costs the payee about 2\.\d+ TRX, each "
+                   r"of 20 at once 1\.\d+ TRX; that is under 2 % from 1\d{3} "
+                   r"\w+ on, in such a batch from \d{3} \w+$",
+                   got[2].splitlines()[0]), got)
+    cashing = payer.run("deposit", "1").get("cashing", {})
+    check("and in JSON, to the last digit", cashing.get("batch") == 20 and
+          cashing.get("fee_share") == 2 and
+          0 < 500 * float(cashing["fee"]) - float(cashing["from"]) + 1 < 2 and
+          float(cashing["from_of_batch"]) < float(cashing["from"]), cashing)
+    payer.run("config", "coin-price", "--unset", wallet=False)
     got = typed(payer, "withdraw", "10", "--to", STRANGER)
     check("nothing goes to a stranger", got[0] != 0 and "cold" in got[2], got)
     got = typed(payer, "withdraw", "10", "--to", EVM_ADDRESS)

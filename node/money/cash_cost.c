@@ -1,0 +1,112 @@
+#include "node/money/cash_cost.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Gas and energy of a receipt of a known pair that is kept in the bank: alone,
+ * and in a full batch. `costs.mjs --check` reads these lines. */
+#define EVM_ALONE 47191
+#define EVM_FULL 16122
+#define TRON_ALONE 23731
+#define TRON_FULL 14943
+
+#define DIGITS 3 /* of a guess */
+
+static const struct units {
+	uint64_t alone, each;
+	unsigned receipts;
+} of_kind[] = {
+	[PROFILE_EVM] = {EVM_ALONE, EVM_FULL, 200},
+	[PROFILE_TRON] = {TRON_ALONE, TRON_FULL, 20},
+};
+
+/* The least sum of which the fee is no more than its share. */
+static bool from_which(struct amount *out, struct amount fee,
+		       const struct settle_price *price, unsigned fee_share)
+{
+	struct amount coin;
+
+	return amount_mul_div(&coin, NULL, fee, 100, fee_share - 1,
+			      fee_share) &&
+	       settle_in_token(out, coin, price);
+}
+
+bool cash_cost_of(struct cash_cost *out, enum profile_kind kind, uint64_t units,
+		  struct amount fee, const struct settle_price *price,
+		  unsigned fee_share)
+{
+	const struct units *u = &of_kind[kind];
+
+	*out = (struct cash_cost){.receipts = u->receipts,
+				  .fee_share = fee_share};
+	if (amount_is_zero(fee) ||
+	    !amount_mul_div(&out->alone, NULL, fee, u->alone, 0, units) ||
+	    !amount_mul_div(&out->each, NULL, fee, u->each, 0, units))
+		return false;
+	out->priced =
+		fee_share &&
+		from_which(&out->alone_from, out->alone, price, fee_share) &&
+		from_which(&out->each_from, out->each, price, fee_share);
+	return true;
+}
+
+/* The first digits, the rest zeros or nothing. */
+static void round_off(char *text)
+{
+	char *point = strchr(text, '.');
+	unsigned seen = 0;
+
+	for (char *c = text; *c; c++) {
+		if (*c == '.')
+			continue;
+		if (seen == DIGITS && point && c > point) {
+			*c = 0;
+			break;
+		}
+		if (seen == DIGITS)
+			*c = '0';
+		else if (seen || *c != '0')
+			seen++;
+	}
+	point = strchr(text, '.');
+	if (point && !point[1])
+		*point = 0;
+}
+
+static const char *about(struct amount a, unsigned decimals,
+			 char out[AMOUNT_DEC_MAX])
+{
+	(void)amount_to_dec(out, a, decimals);
+	round_off(out);
+	return out;
+}
+
+const char *cash_cost_text(const struct cash_cost *c, const struct profile *p,
+			   unsigned token_decimals, const char *token_symbol,
+			   char out[CASH_COST_TEXT_MAX])
+{
+	const char *tokens = token_symbol[0] ? token_symbol : "tokens";
+	char alone[AMOUNT_DEC_MAX], each[AMOUNT_DEC_MAX];
+	int n = snprintf(out, CASH_COST_TEXT_MAX,
+			 "cashing a receipt costs the payee about %s %s, each "
+			 "of %u at once %s %s",
+			 about(c->alone, p->coin_decimals, alone),
+			 p->coin_symbol, c->receipts,
+			 about(c->each, p->coin_decimals, each),
+			 p->coin_symbol);
+
+	if (c->priced)
+		(void)snprintf(
+			out + n, CASH_COST_TEXT_MAX - (size_t)n,
+			"; that is under %u %% from %s %s on, in such a "
+			"batch from %s %s",
+			c->fee_share,
+			about(c->alone_from, token_decimals, alone), tokens,
+			about(c->each_from, token_decimals, each), tokens);
+	else
+		(void)snprintf(out + n, CASH_COST_TEXT_MAX - (size_t)n,
+			       "; from which sum that is under %u %% is known "
+			       "once coin-price is set",
+			       c->fee_share);
+	return out;
+}
