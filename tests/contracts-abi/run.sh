@@ -1,6 +1,6 @@
 #!/bin/sh
 # What ctest runs under the label "contracts"; never skips.
-# usage: run.sh npm|artifacts|generated|forge|mutants|gas
+# usage: run.sh npm|artifacts|generated|forge|mutants|gas|costs
 set -eu
 cd "$(dirname "$0")/../../contracts-abi"
 
@@ -19,7 +19,9 @@ mutants)
 	node mutants.mjs ;;
 gas)
 	node ../tests/bench/gas.mjs --check ;;
+costs)
+	node ../tests/bench/costs.mjs --check ;;
 *)
-	echo "usage: run.sh npm|artifacts|generated|forge|mutants|gas" >&2
+	echo "usage: run.sh npm|artifacts|generated|forge|mutants|gas|costs" >&2
 	exit 2 ;;
 esac
