@@ -342,6 +342,18 @@ static enum err_code set_legacy(struct profile *p, const char *value,
 	return ERR_NONE;
 }
 
+static enum err_code set_block_ms(struct profile *p, const char *value,
+				  struct err *e)
+{
+	uint64_t v;
+
+	if (!whole(&v, value, PROFILE_BLOCK_MS_MAX) || v < PROFILE_BLOCK_MS_MIN)
+		return err_fail(e, ERR_PARSE, "block-ms: want %d to %d",
+				PROFILE_BLOCK_MS_MIN, PROFILE_BLOCK_MS_MAX);
+	p->block_ms = (int64_t)v;
+	return ERR_NONE;
+}
+
 enum err_code profile_set(struct profile *p, const char *field,
 			  const char *value, struct err *e)
 {
@@ -358,6 +370,7 @@ enum err_code profile_set(struct profile *p, const char *field,
 		{"token-symbol", set_symbol},
 		{"confirmations", set_confirmations},
 		{"legacy-fees", set_legacy},
+		{"block-ms", set_block_ms},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)

@@ -25,6 +25,8 @@
 #include <stdint.h>
 
 #define PROFILE_URLS NODE_MAX
+#define PROFILE_BLOCK_MS_MIN 100
+#define PROFILE_BLOCK_MS_MAX 600000
 
 /* Which backend speaks to it. */
 enum profile_kind { PROFILE_EVM, PROFILE_TRON };
@@ -72,8 +74,8 @@ const char *profile_name(size_t i);
  * may hold another), token, token-decimals,
  * token-symbol, confirmations (blocks; "finalized" asks the chain),
  * legacy-fees (yes, no); the last two not on TRON, where solid blocks are
- * final. ERR_PARSE: the value is none, or no such field. ERR_LIMIT: over
- * PROFILE_URLS. */
+ * final; block-ms (PROFILE_BLOCK_MS_MIN to _MAX). ERR_PARSE: the value is none,
+ * or no such field. ERR_LIMIT: over PROFILE_URLS. */
 enum err_code profile_set(struct profile *p, const char *field,
 			  const char *value, struct err *e)
 	__attribute__((warn_unused_result));

@@ -151,8 +151,9 @@ static enum err_code override(struct money *m, const char *field, struct err *e)
 
 static enum err_code read_profile(struct money *m, struct err *e)
 {
-	static const char *const fields[] = {"chain-id", "bank", "token",
-					     "confirmations", "legacy-fees"};
+	static const char *const fields[] = {"chain-id",    "bank",
+					     "token",	    "confirmations",
+					     "legacy-fees", "block-ms"};
 	const char *url;
 	enum err_code code =
 		profile_find(&m->profile, engine_text(m->engine, "profile"), e);

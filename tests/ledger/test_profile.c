@@ -108,6 +108,9 @@ static void fields_are_checked_when_they_are_set(void)
 		{"confirmations in words", "confirmations", "many", ERR_PARSE},
 		{"legacy fees", "legacy-fees", "yes", ERR_NONE},
 		{"legacy fees in numbers", "legacy-fees", "1", ERR_PARSE},
+		{"the time of a block", "block-ms", "250", ERR_NONE},
+		{"blocks without end", "block-ms", "99", ERR_PARSE},
+		{"no block in ten minutes", "block-ms", "600001", ERR_PARSE},
 		{"another field", "colour", "red", ERR_PARSE},
 	};
 

@@ -94,6 +94,7 @@ static void what_a_value_means_is_checked(void)
 		{"rpc", "gopher://a", "rpc 'gopher://a': ", "http://a:1"},
 		{"confirmations", "few", "confirmations 'few': ", "finalized"},
 		{"legacy-fees", "maybe", "legacy-fees 'maybe': ", "yes"},
+		{"block-ms", "99", "block-ms", "250"},
 		{"cold", "0x12",
 		 "cold '0x12': ", "0x52908400098527886E0F7030069857D2E4169EE7"},
 		{"host-path", "/mnt", "host-path '/mnt': want a size",
