@@ -463,6 +463,18 @@ test('a call can be made to run out of time when it is mined', async () => {
   assert.deepEqual(results.map((r) => [r.result, r.energy_usage_total]), [['OUT_OF_TIME', 1000], ['SUCCESS', undefined]]);
 });
 
+test('a passer-by calls a contract, signed and pending as anybody is', async () => {
+  const { txid, pending } = await rig.dev('call', { to: at.stores, data: word(7).toString('hex') });
+  assert.equal(pending, 1);
+  assert.deepEqual(await rig.info(txid), {});
+  await rig.dev('mine');
+  const { receipt, contractResult } = await rig.info(txid);
+  assert.deepEqual([receipt.result, BigInt(`0x${contractResult[0]}`)], ['SUCCESS', 7n]);
+  const failed = await rig.dev('call', { to: at.reverts, data: '' });
+  await rig.dev('mine');
+  assert.equal((await rig.info(failed.txid)).receipt.result, 'REVERT');
+});
+
 test('a node lies, breaks and lags as it is told to', async () => {
   const path = '/wallet/getpendingsize';
   const ask = () => rig.wallet('getpendingsize');
