@@ -46,18 +46,15 @@ def padded(value):
 class Bank:
     def __init__(self, chain, address, period):
         self.chain, self.address, self.period = chain, address, period
-        self.topics = {name: self._hash(text) for name, text in EVENTS.items()}
-
-    def _hash(self, text):
-        return self.chain.call("web3_sha3", "0x" + text.encode().hex())
+        self.topics = {name: chain.hash(text) for name, text in EVENTS.items()}
 
     def _calldata(self, call, *values):
-        return self._hash(call)[:10] + "".join(map(padded, values))
+        return self.chain.hash(call)[:10] + "".join(map(padded, values))
 
     # --- time ---
 
     def block(self):
-        return int(self.chain.call("eth_blockNumber"), 16)
+        return self.chain.height()
 
     def now(self):
         return self.block() // self.period
@@ -65,16 +62,13 @@ class Bank:
     # --- events ---
 
     def _logs(self, name, *topics):
-        logs = self.chain.call("eth_getLogs", {
-            "fromBlock": "0x0", "toBlock": "latest", "address": self.address,
-            "topics": [self.topics[name], *topics]})
-        for log in logs:
-            yield log, bytes.fromhex(log["data"][2:])
+        for log in self.chain.logs(self.address, [self.topics[name], *topics]):
+            yield log, log.data
 
     def opened(self, renter=None):
-        topics = ["0x" + padded(renter)] if renter else []
-        return [Agreement(address_of(log["topics"][1]),
-                          address_of(log["topics"][2]), word(d, 0), word(d, 1),
+        topics = ["0x" + padded(self.chain.key(renter))] if renter else []
+        return [Agreement(address_of(log.topics[1]),
+                          address_of(log.topics[2]), word(d, 0), word(d, 1),
                           word(d, 2), word(d, 3), word(d, 4))
                 for log, d in self._logs("Opened", *topics)]
 
@@ -85,9 +79,9 @@ class Bank:
             packed = d[96:96 + word(d, 2)]
             for i in range(0, len(packed), PROVED):
                 found.append(Proof(
-                    address_of(log["topics"][1]), "0x" + packed[i:i + 20].hex(),
+                    address_of(log.topics[1]), "0x" + packed[i:i + 20].hex(),
                     int.from_bytes(packed[i + 20:i + 24], "big"),
-                    int(log["blockNumber"], 16),
+                    log.block,
                     int.from_bytes(packed[i + 28:i + 42], "big")))
         return found
 
@@ -95,45 +89,32 @@ class Bank:
         """By host, in the token's smallest unit."""
         sums = collections.Counter()
         for log, d in self._logs("Burnt"):
-            sums[address_of(log["topics"][2])] += word(d, 1)
+            sums[address_of(log.topics[2])] += word(d, 1)
         return sums
 
     def closed(self):
-        return {(address_of(log["topics"][1]), address_of(log["topics"][2]),
+        return {(address_of(log.topics[1]), address_of(log.topics[2]),
                  word(d, 0)) for log, d in self._logs("Closed")}
 
     # --- views ---
 
     def misses(self, a):
         """Those that the bank has counted: of a closed agreement, all."""
-        data = bytes.fromhex(self.chain.call("eth_call", {
-            "to": self.address, "data": self._calldata(
-                "agreement(address,address,uint32)", a.renter, a.host,
-                a.number)}, "latest")[2:])
+        data = self.chain.view(self.address, self._calldata(
+            "agreement(address,address,uint32)", a.renter, a.host, a.number))
         return word(data, 13)
 
     # --- transactions ---
 
     def close(self, a):
         """By an account that has nothing to do with it: anyone may."""
-        sent = self.chain.call("eth_sendTransaction", {
-            "from": self.chain.call("eth_accounts")[0], "to": self.address,
-            "data": self._calldata("close(address,address,uint32)", a.renter,
-                                   a.host, a.number)})
-        self.chain.call("anvil_mine", "0x1")
-        receipt = self.chain.call("eth_getTransactionReceipt", sent)
-        if not receipt or receipt["status"] != "0x1":
+        if not self.chain.send(self.address, self._calldata(
+                "close(address,address,uint32)", a.renter, a.host, a.number)):
             raise Failed("an agreement could not be closed")
 
     def gas_of_proofs(self):
-        """Gas of all transactions that called prove(), also in vain."""
-        selector = self._hash("prove(address,bytes)")[:10]
-        gas = 0
-        for n in range(1, self.block() + 1):
-            block = self.chain.call("eth_getBlockByNumber", hex(n), True)
-            for tx in block["transactions"]:
-                if ((tx["to"] or "").lower() == self.address.lower() and
-                        tx["input"].startswith(selector)):
-                    gas += int(self.chain.call(
-                        "eth_getTransactionReceipt", tx["hash"])["gasUsed"], 16)
-        return gas
+        """Gas, or energy, of all transactions that called prove(), also in
+        vain."""
+        selector = self.chain.hash("prove(address,bytes)")[:10]
+        return sum(c.units for c in self.chain.calls(self.address)
+                   if c.data.startswith(selector))

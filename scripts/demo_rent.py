@@ -226,10 +226,9 @@ def restore(st, run, renter, host, tree):
         host.name)
     new = Party(run, "new machine", "127.0.0.99", renter.chain)
     new.write_passphrase()
+    new.configure({**renter.chain.settings, **renter.settings})
     new.has_wallet(new.run("wallet", "import", "--passphrase-file",
                            new.passphrase, stdin=renter.phrase + "\n"))
-    for name in ("rpc", "bank", "token"):
-        new.configure(**{name: renter.settings[name]})
     out = os.path.join(run, "restored")
     told = each(st, [(new, ("restore", "--host", host.address + ":6881",
                             "--out", out))], 1)[0]

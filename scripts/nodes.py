@@ -57,12 +57,11 @@ class Node:
         self.phrase = made.get("recovery_phrase")
         self.account = made["address"]
         self.storage_account = made["storage_address"]
-        # the chain's coin, for fees; on a real chain one buys it
         for account in (self.account, self.storage_account):
-            self.chain.call("anvil_setBalance", account, hex(10 * COIN))
+            self.chain.give_coin(account)
 
-    def configure(self, **settings):
-        for name, value in settings.items():
+    def configure(self, settings=None, **more):
+        for name, value in {**(settings or {}), **more}.items():
             self.run("config", name.replace("_", "-"), value, wallet=False)
 
     def get(self, st, torrent, out, peer, *options):
@@ -75,8 +74,8 @@ def make_bank(chain, seeder, payers, deposit):
     """Wallets, contracts, test tokens and deposits."""
     say("wallets for the seeder and the payers")
     for node in (seeder, *payers):
+        node.configure(chain.settings)
         node.make_wallet()
-        node.configure(rpc=chain.url)
     say("deploying a test token and the bank; the code on chain is compared "
         "with the artifact")
     made = seeder.run("contract", "deploy", "--test-token")

@@ -112,7 +112,7 @@ class Host(Party):
 
     @property
     def key(self):
-        return self.storage_account.lower()
+        return self.chain.key(self.storage_account)
 
     @property
     def disk(self):
@@ -140,6 +140,7 @@ class Host(Party):
 def make_wallets(st, parties):
     for p in parties:
         p.write_passphrase()
+        p.configure(p.chain.settings)
     made = each(st, [(p, ("wallet", "new", "--passphrase-file", p.passphrase))
                      for p in parties], AT_ONCE)
     for p, m in zip(parties, made):
@@ -157,13 +158,11 @@ def start_all(st, parties):
 
 def deploy(st, chain, owner, parties, period):
     """The bank of all of them; `owner` deploys and pays for it."""
-    owner.configure(rpc=chain.url)
     made = owner.run("contract", "deploy", "--test-token", "--period",
                      str(period))
     for p in parties:
-        p.settings = {"rpc": chain.url, "bank": made["bank"],
-                      "token": made["token"]}
-        p.configure(**p.settings)
+        p.settings = {"bank": made["bank"], "token": made["token"]}
+        p.configure(p.settings)
     return Bank(chain, made["bank"], period)
 
 
@@ -212,7 +211,7 @@ def end_agreements(bank, hosts, until):
     over = [a for a in bank.opened() if a.end <= until]
     missing = (until + WAIT) * bank.period + 1 - bank.block()
     if missing > 0:
-        bank.chain.call("anvil_mine", hex(missing))
+        bank.chain.pass_blocks(missing)
     dead = {h.key for h in hosts if h.killed}
 
     def closed_by_hosts():

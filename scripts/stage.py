@@ -4,6 +4,7 @@ a tracker, a chain, and processes that are gone when the script is.
 Standard library only. Nothing here is part of seedbank itself.
 """
 
+import collections
 import ctypes
 import hashlib
 import http.server
@@ -326,6 +327,11 @@ class Tracker:
 
 # --- a chain ------------------------------------------------------------------
 
+# A call of a contract that is in a block: units are gas or energy, data is hex.
+Call = collections.namedtuple("Call", "block to data good units logs")
+Log = collections.namedtuple("Log", "block address topics data")
+
+
 def anvil_program():
     arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine)
     path = "%s/contracts-abi/node_modules/@foundry-rs/anvil-linux-%s/bin/anvil" \
@@ -336,9 +342,14 @@ def anvil_program():
 
 
 class Chain:
+    """anvil. tron.py has the same for TRON, but for call()."""
+
+    unit = "gas"
+
     def __init__(self, stage, address, *options):
         self.port = free_port(address)
         self.url = "http://%s:%d" % (address, self.port)
+        self.settings = {"rpc": self.url}  # of a node that is to use it
         # no proxy, whatever the environment says: this is our own machine
         self.opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}))
@@ -358,6 +369,63 @@ class Chain:
         if "error" in out:
             raise Failed("%s: %s" % (method, out["error"].get("message")))
         return out["result"]
+
+    # --- what all chains do ---
+
+    def give_coin(self, account):
+        """For fees; on a real chain one buys it."""
+        self.call("anvil_setBalance", account, hex(10**19))
+
+    def height(self):
+        return int(self.call("eth_blockNumber"), 16)
+
+    def pass_blocks(self, count):
+        self.call("anvil_mine", hex(count))
+
+    def key(self, account):
+        """An account as contracts know it: 0x and 20 bytes, small letters."""
+        return account.lower()
+
+    def hash(self, text):
+        return self.call("web3_sha3", "0x" + text.encode().hex())
+
+    def view(self, to, data):
+        """What a function that changes nothing returns."""
+        return bytes.fromhex(self.call("eth_call", {"to": to, "data": data},
+                                       "latest")[2:])
+
+    def calls(self, to, after=0):
+        """All calls of a contract since block `after`."""
+        found = []
+        for n in range(after + 1, self.height() + 1):
+            block = self.call("eth_getBlockByNumber", hex(n), True)
+            for tx in block["transactions"]:
+                if (tx["to"] or "").lower() != to.lower():
+                    continue
+                r = self.call("eth_getTransactionReceipt", tx["hash"])
+                found.append(Call(n, tx["to"].lower(), tx["input"],
+                                  r["status"] == "0x1", int(r["gasUsed"], 16),
+                                  [self._log(log) for log in r["logs"]]))
+        return found
+
+    def logs(self, address, topics):
+        """A contract's events that begin with these topics."""
+        return [self._log(log) for log in self.call("eth_getLogs", {
+            "fromBlock": "0x0", "toBlock": "latest", "address": address,
+            "topics": topics})]
+
+    def send(self, to, data):
+        """A call by a passer-by, in the next block; false: it failed."""
+        sent = self.call("eth_sendTransaction", {
+            "from": self.call("eth_accounts")[0], "to": to, "data": data})
+        self.pass_blocks(1)
+        receipt = self.call("eth_getTransactionReceipt", sent)
+        return bool(receipt) and receipt["status"] == "0x1"
+
+    @staticmethod
+    def _log(log):
+        return Log(int(log["blockNumber"], 16), log["address"].lower(),
+                   log["topics"], bytes.fromhex(log["data"][2:]))
 
 
 # --- files --------------------------------------------------------------------

@@ -8,25 +8,22 @@ Exit status 77: the tree has no such chain.
 """
 
 import argparse
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
 import nodes  # noqa: E402
 import stage  # noqa: E402
+import tron  # noqa: E402
 from nodes import Node  # noqa: E402
 from stage import MIB  # noqa: E402
 
-SERVER = os.path.join(HERE, "..", "tron", "server.mjs")
 SKIPPED = 77
-TRX = 10**6
 EVM_ADDRESS = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
 STRANGER = "TCcqZ4VGvQV3VuW1p5yFT8ehzzRb4B6R1L"
 failed = 0
@@ -37,34 +34,6 @@ def check(name, good, detail=""):
     failed += not good
     print("%s %s%s" % ("ok    " if good else "FAILED", name,
                        "" if good else ": %s" % (detail,)), flush=True)
-
-
-class TronChain:
-    """The server of tests/tron, with a block every tenth of a second. As anvil's
-    Chain for nodes.Node."""
-
-    def __init__(self, st, address):
-        self.port = stage.free_port(address)
-        self.url = "http://%s:%d" % (address, self.port)
-        self.opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}))
-        self.process = st.spawn("tron", [
-            "node", SERVER, "--host", address, "--port", str(self.port),
-            "--block-ms", "100"])
-        stage.wait_for("answer from the chain", 60,
-                       lambda: stage.accepts(address, self.port), self.process)
-
-    def post(self, path, **body):
-        request = urllib.request.Request(
-            self.url + path, json.dumps(body).encode(),
-            {"Content-Type": "application/json"})
-        with self.opener.open(request, timeout=30) as answer:
-            return json.load(answer)
-
-    def call(self, method, account, _amount):
-        """Coin for fees, as nodes.Node asks anvil for it."""
-        assert method == "anvil_setBalance"
-        self.post("/dev/give", address=account, sun=str(5000 * TRX))
 
 
 def typed(node, *words):
@@ -162,18 +131,18 @@ def main():
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
     nodes.BIN = os.path.abspath(args.bin)
-    if not os.path.exists(SERVER):
+    if not os.path.exists(tron.SERVER):
         print("no TRON chain in this tree")
         return SKIPPED
     addresses, _ = stage.enter_namespace(["10.77.0.1"])
     directory = tempfile.mkdtemp(prefix="seedbank-tron-")
     try:
         with stage.Stage(os.path.join(directory, "log")) as st:
-            chain = TronChain(st, addresses[0])
+            chain = tron.Chain(st, addresses[0], 100)
             seeder, payer = (Node(directory, name, addresses[0], chain)
                              for name in ("seeder", "payer"))
             for node in (seeder, payer):
-                node.configure(profile="local-tron", rpc=chain.url)
+                node.configure(chain.settings)
                 node.make_wallet()
             addresses_are_of_their_chain(seeder)
             a_bank(seeder, payer)
