@@ -1,10 +1,11 @@
-"""demo.py FILE [--act 1|2] [--json] - the play that scripts/demo puts on; see
-there. This is the first act and what both share; demo_rent.py is the second.
+"""demo.py FILE [--chain evm|tron] [--act 1|2] [--json] - the play that
+scripts/demo puts on; see there. This is the first act and what both share;
+demo_rent.py is the second.
 
 All parties are separate processes with an address and a home directory of their
 own. The leechers do not know each other, so what each gets comes from the one
-seeder. Rates are taken from what lies on the disk, gas from the chain, so the
-table does not rest on seedbank's own word.
+seeder. Rates are taken from what lies on the disk, gas or energy from the
+chain, so the table does not rest on seedbank's own word.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import time
 
 import demo_rent
 import stage
+import tron
 from nodes import COIN, Node, make_bank, say, start_seeder
 from stage import Failed, MIB, wait_for
 
@@ -138,32 +140,26 @@ def play(st, leechers, payer, size, second):
 
 def chain_facts(chain, after, bank):
     """What the chain itself says of the settlement: transactions to the bank
-    since block `after`, their gas, receipts and tokens. The bank's event
-    Cashed holds the total, then 34 bytes for each receipt."""
-    facts = {"transactions": 0, "gas": 0, "receipts": 0, "cashed": 0}
-    for n in range(after + 1, int(chain.call("eth_blockNumber"), 16) + 1):
-        block = chain.call("eth_getBlockByNumber", hex(n), True)
-        for tx in block["transactions"]:
-            if (tx["to"] or "").lower() != bank.lower():
-                continue
-            r = chain.call("eth_getTransactionReceipt", tx["hash"])
-            if r["status"] != "0x1":
-                raise Failed("a settlement was reverted")
-            facts["transactions"] += 1
-            facts["gas"] += int(r["gasUsed"], 16)
-            for log in r["logs"]:
-                data = bytes.fromhex(log["data"][2:])
-                if log["address"].lower() == bank.lower() and len(data) >= 96:
-                    facts["cashed"] += int.from_bytes(data[:32], "big")
-                    facts["receipts"] += int.from_bytes(data[64:96],
-                                                        "big") // 34
+    since block `after`, their gas or energy, receipts and tokens. The bank's
+    event Cashed holds the total, then 34 bytes for each receipt."""
+    facts = {"transactions": 0, "units": 0, "receipts": 0, "cashed": 0}
+    for call in chain.calls(bank, after):
+        if not call.good:
+            raise Failed("a settlement was reverted")
+        facts["transactions"] += 1
+        facts["units"] += call.units
+        for log in call.logs:
+            if log.address == chain.key(bank) and len(log.data) >= 96:
+                facts["cashed"] += int.from_bytes(log.data[:32], "big")
+                facts["receipts"] += int.from_bytes(log.data[64:96],
+                                                    "big") // 34
     facts["cashed"] = decimal.Decimal(facts["cashed"]) / COIN
     return facts
 
 
 def settle(chain, bank, seeder, payers):
     say("settling: all receipts in one transaction")
-    after = int(chain.call("eth_blockNumber"), 16)
+    after = chain.height()
     seeder.run("settle", "--all", wallet=False)
     facts = chain_facts(chain, after, bank)
     if not facts["receipts"]:
@@ -175,7 +171,7 @@ def settle(chain, bank, seeder, payers):
     return facts
 
 
-def table(leechers, size, money, spent, earned):
+def table(leechers, size, money, spent, earned, unit):
     rate = lambda b, s: "%.2f" % (b / MIB / s)
     print("\n%-14s %12s %16s %18s %12s" % (
         "", "MiB", "MiB/s, whole", "MiB/s while a", "paid"))
@@ -187,14 +183,22 @@ def table(leechers, size, money, spent, earned):
             rate(l.window, l.window_s), "%.6f" % spent.get(l.name, 0)))
     print("\nseeder earned   %.6f tokens by its book, %.6f by the chain" % (
         earned, money["cashed"]))
-    print("settlement      %d receipts in %d transaction%s, %d gas, %d a "
+    print("settlement      %d receipts in %d transaction%s, %d %s, %d a "
           "receipt" % (money["receipts"], money["transactions"],
                        "" if money["transactions"] == 1 else "s",
-                       money["gas"], money["gas"] // money["receipts"]))
+                       money["units"], unit,
+                       money["units"] // money["receipts"]))
     print("books           agree with themselves and with the chain\n")
 
 
-def perform(st, path, addresses, isolated):
+def start_chain(st, kind, address):
+    if kind == "tron":
+        return tron.Chain(st, address, 500)
+    # it mines when something comes, and every two seconds what it overlooked
+    return stage.Chain(st, address, "--mixed-mining", "--block-time", "2")
+
+
+def perform(st, path, addresses, isolated, kind):
     run = os.path.join(WORK, "run")
     shutil.rmtree(run, ignore_errors=True)
     os.makedirs(os.path.join(run, "seed"))
@@ -208,8 +212,7 @@ def perform(st, path, addresses, isolated):
     say("the file: %s, %.1f MiB" % (name, size / MIB))
     torrent = os.path.join(run, name + ".torrent")
     info_hash = stage.make_torrent(data, torrent)
-    # it mines when something comes, and every two seconds what it overlooked
-    chain = stage.Chain(st, addresses[0], "--mixed-mining", "--block-time", "2")
+    chain = start_chain(st, kind, addresses[0])
     seeder = Node(run, "seeder", addresses[0], chain)
     payers = [Node(run, n, a, chain) for n, a in zip(BIDS, addresses[1:3])]
     bank = make_bank(chain, seeder, payers, DEPOSIT)
@@ -243,8 +246,10 @@ def perform(st, path, addresses, isolated):
     spent = {n.name: spent_by(n) for n in payers}
     money = settle(chain, bank, seeder, payers)
     earned = earned_by(seeder)
-    table(leechers, size, money, spent, earned)
-    return outcome(leechers, size, money, spent, earned, isolated)
+    table(leechers, size, money, spent, earned, chain.unit)
+    result = outcome(leechers, size, money, spent, earned, isolated)
+    result[chain.unit + "_per_receipt"] = result["gas_per_receipt"]
+    return result
 
 
 def start_transmission(st, addresses, data, info_hash):
@@ -289,12 +294,12 @@ def outcome(leechers, size, money, spent, earned, isolated):
         "times_faster": round(faster, 2),
         "receipts_cashed": money["receipts"],
         "transactions": money["transactions"],
-        "gas_per_receipt": money["gas"] // money["receipts"],
+        "gas_per_receipt": money["units"] // money["receipts"],
         "earned": str(earned), "spent": str(all_spent),
         "chain": str(money["cashed"]), "ledger_ok": ledger_ok}
 
 
-def play_act(act, path, addresses, isolated):
+def play_act(act, path, addresses, isolated, kind):
     """Its figures, or what went wrong."""
     logs = os.path.join(stage.TOP, "build", "log", "demo-%d" % act)
     shutil.rmtree(logs, ignore_errors=True)
@@ -302,9 +307,9 @@ def play_act(act, path, addresses, isolated):
     try:
         with stage.Stage(logs) as st:
             if act == 1:
-                result = perform(st, path, addresses, isolated)
+                result = perform(st, path, addresses, isolated, kind)
             else:
-                result = demo_rent.perform(st, path)
+                result = demo_rent.perform(st, path, kind)
         if act == 2 and result["ok"]:
             demo_rent.tidy()
     except (Failed, OSError, subprocess.SubprocessError) as e:
@@ -322,7 +327,7 @@ def verdict(act, result):
         result["times_faster"]
 
 
-def play_acts(acts, path, addresses, isolated):
+def play_acts(acts, path, addresses, isolated, kind):
     """One object of figures of both; the play ends where something broke."""
     both = {"ok": True}
     words = []
@@ -330,7 +335,7 @@ def play_acts(acts, path, addresses, isolated):
         if len(acts) > 1:
             print("\n== act %d: %s\n" % (act, (
                 "speed for pay", "files with strangers")[act - 1]), flush=True)
-        result = play_act(act, path, addresses, isolated)
+        result = play_act(act, path, addresses, isolated, kind)
         words.append(verdict(act, result))
         both["seconds_%d" % act] = result.pop("seconds")
         both.update(result, ok=both["ok"] and result["ok"])
@@ -346,6 +351,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("file")
     parser.add_argument("--act", type=int, choices=(1, 2))
+    parser.add_argument("--chain", choices=("evm", "tron"), default="evm")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     acts = [args.act] if args.act else [1, 2]
@@ -357,7 +363,8 @@ def main():
     elif 1 in acts and not shutil.which("transmission-daemon"):
         raise SystemExit("seedbank: transmission-daemon is missing: run "
                          "scripts/setup demo")
-    result = play_acts(acts, os.path.abspath(args.file), addresses, isolated)
+    result = play_acts(acts, os.path.abspath(args.file), addresses, isolated,
+                       args.chain)
     if args.json:
         print(json.dumps(result), flush=True)
     sys.exit(0 if result["ok"] else 1)

@@ -2,8 +2,8 @@
 stored with strangers, a third of whom are lost, and comes back.
 
 Hosts and renters are separate processes with homes of their own, each host on
-a /24 of its own. What is paid, missed, burnt and used of gas is read from the
-chain (bank.py).
+a /24 of its own. What is paid, missed, burnt and used of gas or energy is read
+from the chain (bank.py).
 """
 
 import lzma
@@ -15,6 +15,7 @@ import time
 
 import rent
 import stage
+import tron
 from bank import tokens
 from nodes import say
 from rent import Host, Party, each
@@ -25,7 +26,9 @@ HOSTS = 18
 K, N = 4, 12
 KILLED = 5
 NEIGHBOURS = 5  # renters besides the one whom the play is about
-PERIOD = 16  # blocks of a second; elsewhere a day of blocks
+# Blocks of a second; elsewhere a day of blocks. On TRON a block is final two
+# later, and nodes take longer to run a call.
+PERIOD = {"evm": 16, "tron": 24}
 TERM = 7  # periods
 # of small things that each neighbour stores with every host; what is to last as
 # long as something before it would go into the same agreements
@@ -115,8 +118,14 @@ def source_tree(package):
 
 # --- who takes part -----------------------------------------------------------
 
-def set_up(st, run):
-    chain = stage.Chain(st, "127.0.0.1", "--block-time", "1")
+def start_chain(st, kind):
+    if kind == "tron":
+        return tron.Chain(st, "127.0.0.1", 1000)
+    return stage.Chain(st, "127.0.0.1", "--block-time", "1")
+
+
+def set_up(st, run, kind):
+    chain, period = start_chain(st, kind), PERIOD[kind]
     hosts = [Host(run, "host %02d" % (i + 1), "127.0.%d.1" % (i + 1), chain)
              for i in range(HOSTS)]
     renters = [Party(run, n, "127.0.0.%d" % (i + 2), chain)
@@ -126,8 +135,8 @@ def set_up(st, run):
     say("%d wallets" % len(everybody))
     rent.make_wallets(st, everybody)
     say("deploying a test token and the bank, with periods of %d blocks" %
-        PERIOD)
-    bank = rent.deploy(st, chain, renters[0], everybody, PERIOD)
+        period)
+    bank = rent.deploy(st, chain, renters[0], everybody, period)
     for h in hosts[1:]:
         h.configure(host_peer=hosts[0].address + ":6881")
     say("starting %d hosts, each on a /24 of its own, all told of the first; "
@@ -137,7 +146,7 @@ def set_up(st, run):
     rent.fund(st, everybody, "1000")
     say("each host rents out 64 MiB, for %s tokens a GiB and month (a period "
         "is %d s here, elsewhere a day), with a token of collateral a MiB" % (
-            PRICE, PERIOD))
+            PRICE, period))
     rent.enable(st, hosts, "64MiB", PRICE, COLLATERAL)
     rent.find_hosts(renters, hosts)
     say("asked one of them, each renter knows all %d" % len(hosts))
@@ -276,12 +285,14 @@ def outcome(bank, hosts, block, repaired, restored):
     liar = next(h for h in hosts if h.liar)
     lost = {h.key for h in hosts if h.state()}
     proofs = bank.proofs()
+    used = bank.gas_of_proofs() // len(proofs)
     result = {
         "hosts_killed": sum(h.killed for h in hosts),
         "restored_ok": restored,
         "proofs_ok": len(proofs),
         "proofs_missed": sum(h.missed for h in hosts),
-        "gas_per_proof": bank.gas_of_proofs() // len(proofs),
+        "gas_per_proof": used,
+        bank.chain.unit + "_per_proof": used,
         "repair_ok": repaired,
         "slashed": liar.lost > 0 and not any(
             p.host in lost and p.block > block + 3 for p in proofs),
@@ -311,13 +322,13 @@ def tidy():
             shutil.rmtree(os.path.join(WORK, "run-rent", name))
 
 
-def perform(st, package):
+def perform(st, package, kind):
     """Returns the figures of --json; raises Failed."""
     tree = source_tree(package)
     run = os.path.join(WORK, "run-rent")
     shutil.rmtree(run, ignore_errors=True)
     os.makedirs(run)
-    bank, hosts, renters = set_up(st, run)
+    bank, hosts, renters = set_up(st, run, kind)
     owner = renters[0]
     told = everybody_stores(st, renters, tree, run)
     start = max(a.start for a in bank.opened(owner.storage_account))
