@@ -33,6 +33,7 @@ struct fake_pending {
 	struct chain_ask *asks; /* heap */
 	size_t n_asks;
 	struct chain_call call;
+	uint8_t *data; /* heap: of call */
 	bool raised;
 	uint64_t slot; /* floor of a form, slot of a fate */
 	struct hash32 txids[CHAIN_MAX_FORMS];
@@ -45,6 +46,7 @@ struct fake_chain {
 	struct fake_pending pending[FAKE_MAX];
 	size_t n;
 	unsigned sends; /* ever */
+	uint8_t *taken; /* heap: data of the call that was taken last */
 	uint64_t next_slot;
 };
 
@@ -70,6 +72,12 @@ static void op_free(struct chain *ch)
 	(void)ch;
 }
 
+static void fake_free(struct fake_pending *p)
+{
+	free(p->asks);
+	free(p->data);
+}
+
 static void op_forget(struct chain *ch, void *ctx)
 {
 	struct fake_chain *f = fake(ch);
@@ -77,7 +85,7 @@ static void op_forget(struct chain *ch, void *ctx)
 
 	for (size_t i = 0; i < f->n; i++)
 		if (f->pending[i].ctx == ctx)
-			free(f->pending[i].asks);
+			fake_free(&f->pending[i]);
 		else
 			f->pending[kept++] = f->pending[i];
 	f->n = kept;
@@ -98,13 +106,25 @@ static void op_read(struct chain *ch, enum chain_state state,
 	memcpy(p->asks, asks, n * sizeof(*asks));
 }
 
+/* The caller's data may go when the call returns. */
+static void keep_call(struct fake_pending *p, const struct chain_call *call)
+{
+	p->call = *call;
+	p->data = malloc(call->len + 1);
+	if (!p->data)
+		abort();
+	if (call->len)
+		memcpy(p->data, call->data, call->len);
+	p->call.data = p->data;
+}
+
 static void op_try(struct chain *ch, const struct chain_call *call,
 		   chain_trial_fn *cb, void *ctx)
 {
 	struct fake_pending *p = add(ch, FAKE_TRY, ctx);
 
 	p->fn.trial = cb;
-	p->call = *call;
+	keep_call(p, call);
 }
 
 static void op_form(struct chain *ch, const struct chain_call *call,
@@ -115,7 +135,7 @@ static void op_form(struct chain *ch, const struct chain_call *call,
 
 	(void)units;
 	p->fn.form = cb;
-	p->call = *call;
+	keep_call(p, call);
 	p->raised = older != NULL;
 	p->slot = older ? older->slot : slot_floor;
 }
@@ -161,8 +181,10 @@ FAKE_FN void fake_chain_init(struct fake_chain *f)
 FAKE_FN void fake_chain_clear(struct fake_chain *f)
 {
 	for (size_t i = 0; i < f->n; i++)
-		free(f->pending[i].asks);
+		fake_free(&f->pending[i]);
 	f->n = 0;
+	free(f->taken);
+	f->taken = NULL;
 }
 
 FAKE_FN bool fake_take(struct fake_chain *f, enum fake_op op,
@@ -172,6 +194,8 @@ FAKE_FN bool fake_take(struct fake_chain *f, enum fake_op op,
 		if (f->pending[i].op != op)
 			continue;
 		*out = f->pending[i];
+		free(f->taken);
+		f->taken = out->data;
 		memmove(&f->pending[i], &f->pending[i + 1],
 			(f->n - i - 1) * sizeof(f->pending[0]));
 		f->n--;
