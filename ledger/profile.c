@@ -20,7 +20,8 @@ static const struct row {
 	bool finalized;
 	uint64_t depth;
 	int64_t block_ms;
-	unsigned batch;
+	unsigned batch, proofs;
+	size_t proof_bytes;
 	const char *fee_limit, *day_fee_limit;
 } rows[] = {
 	/* An anvil on this machine: every block is final, for it has no other
@@ -35,6 +36,8 @@ static const struct row {
 	 .urls = {"http://127.0.0.1:8545"},
 	 .block_ms = 1000,
 	 .batch = 200,
+	 .proofs = 200,
+	 .proof_bytes = 60000,
 	 .fee_limit = "10",
 	 .day_fee_limit = "100"},
 	/* BTT is BTTC's own coin. Its blocks are checkpointed on other chains
@@ -51,6 +54,8 @@ static const struct row {
 	 .depth = 64,
 	 .block_ms = 2000,
 	 .batch = 200,
+	 .proofs = 200,
+	 .proof_bytes = 60000,
 	 .fee_limit = "10",
 	 .day_fee_limit = "100"},
 	{.name = "bttc-testnet",
@@ -64,6 +69,8 @@ static const struct row {
 	 .depth = 64,
 	 .block_ms = 2000,
 	 .batch = 200,
+	 .proofs = 200,
+	 .proof_bytes = 60000,
 	 .fee_limit = "10",
 	 .day_fee_limit = "100"},
 	/* A java-tron of one's own, with its usual ports; its chain id is the
@@ -78,10 +85,12 @@ static const struct row {
 	 .finalized = true,
 	 .block_ms = 3000,
 	 .batch = 20,
+	 .proofs = 10,
+	 .proof_bytes = 32768,
 	 .fee_limit = "2000",
 	 .day_fee_limit = "20000"},
-	/* About 20 signatures fit into the CPU time of one transaction; a cash
-	 * of 20 new pairs takes some 60 TRX. */
+	/* About 20 signatures, or 10 proofs in 32 KiB, fit into the CPU time of
+	 * one transaction; a cash of 20 new pairs takes some 60 TRX. */
 	{.name = "tron",
 	 .kind = PROFILE_TRON,
 	 .chain_id = 728126428,
@@ -94,6 +103,8 @@ static const struct row {
 	 .finalized = true,
 	 .block_ms = 3000,
 	 .batch = 20,
+	 .proofs = 10,
+	 .proof_bytes = 32768,
 	 .fee_limit = "150",
 	 .day_fee_limit = "500"},
 	{.name = "nile",
@@ -107,6 +118,8 @@ static const struct row {
 	 .finalized = true,
 	 .block_ms = 3000,
 	 .batch = 20,
+	 .proofs = 10,
+	 .proof_bytes = 32768,
 	 .fee_limit = "2000",
 	 .day_fee_limit = "20000"},
 };
@@ -167,6 +180,8 @@ static enum err_code fill(struct profile *p, const struct row *r, struct err *e)
 			      .token_decimals = r->token_decimals,
 			      .coin_decimals = r->coin_decimals,
 			      .batch = r->batch,
+			      .proofs = r->proofs,
+			      .proof_bytes = r->proof_bytes,
 			      .finalized = r->finalized,
 			      .depth = r->depth,
 			      .block_ms = r->block_ms,

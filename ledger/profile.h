@@ -51,11 +51,13 @@ struct profile {
 	/* TRON: where the node's /walletsolidity is; "": at the same */
 	char others[PROFILE_URLS][NODE_URL_MAX];
 	size_t n_urls;
-	bool own_urls;	  /* set by the user, not built in */
-	unsigned batch;	  /* receipts in one transaction */
-	bool finalized;	  /* the chain tells which block is final */
-	uint64_t depth;	  /* blocks under the newest, where it does not */
-	bool legacy_fees; /* one gas price even where EIP-1559 is known */
+	bool own_urls;	    /* set by the user, not built in */
+	unsigned batch;	    /* receipts in one transaction, at first */
+	unsigned proofs;    /* proofs in one, at first */
+	size_t proof_bytes; /* and what these may take together */
+	bool finalized;	    /* the chain tells which block is final */
+	uint64_t depth;	    /* blocks under the newest, where it does not */
+	bool legacy_fees;   /* one gas price even where EIP-1559 is known */
 	/* The signer's limits unless the user sets some: coins, decimal. */
 	const char *fee_limit, *day_fee_limit;
 	int64_t block_ms; /* how often a block comes, about */

@@ -1,5 +1,8 @@
 #include "ledger/prover.h"
 
+#include "ledger/batch.h"
+
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +62,8 @@ struct prover {
 	uint8_t *batch; /* SETTLE_MAX_PROOFS */
 	size_t batch_len;
 	unsigned batch_n;
-	bool single; /* a bad one is looked for: one at a time */
+	struct batch_size size; /* proofs in one transaction */
+	bool single;		/* a bad one is looked for: one at a time */
 };
 
 /* ------------------------------------------------------------------- lists */
@@ -566,11 +570,14 @@ static void on_proved(void *ctx, const struct settle_result *r,
 	struct prover *p = ctx;
 
 	if (e) {
+		if (r->out_of_time)
+			batch_too_long(&p->size, p->batch_n);
 		trouble(p, e);
 		put_back(p, DUE_TRYING, DUE_READY);
 		round_end(p);
 		return;
 	}
+	batch_went_well(&p->size, p->batch_n);
 	for (size_t i = 0; i < p->now.n; i++) {
 		struct prover_event ev = {.kind = PROVER_PROVED,
 					  .amount = r->moved};
@@ -608,6 +615,10 @@ static void on_tried(void *ctx, const struct chain_trial *t,
 		trouble(p, e);
 		put_back(p, DUE_TRYING, DUE_READY);
 		round_end(p);
+	} else if (!t->ok && t->out_of_time && p->batch_n > 1) {
+		batch_too_long(&p->size, p->batch_n);
+		put_back(p, DUE_TRYING, DUE_READY);
+		send_batch(p);
 	} else if (p->single || (!good && p->batch_n == 1)) {
 		struct due *d = first_in(&p->now, DUE_TRYING);
 
@@ -628,6 +639,13 @@ static void on_tried(void *ctx, const struct chain_trial *t,
 	}
 }
 
+/* One alone always has. */
+static bool has_room(const struct prover *p, const struct due *d)
+{
+	return !p->single && p->batch_n < p->size.now &&
+	       p->batch_len + d->packed_len <= p->cfg.most_bytes;
+}
+
 static void fill_batch(struct prover *p)
 {
 	p->batch_len = 0;
@@ -637,8 +655,7 @@ static void fill_batch(struct prover *p)
 
 		if (d->stage != DUE_READY)
 			continue;
-		if (p->batch_len + d->packed_len > SETTLE_MAX_PROOFS ||
-		    (p->single && p->batch_n))
+		if (p->batch_n && !has_room(p, d))
 			break;
 		memcpy(p->batch + p->batch_len, d->packed, d->packed_len);
 		p->batch_len += d->packed_len;
@@ -813,6 +830,9 @@ enum err_code prover_new(struct prover **out, struct loop *loop,
 	p->chain = chain;
 	p->settle = settle;
 	p->cfg = *cfg;
+	if (p->cfg.most_bytes == 0 || p->cfg.most_bytes > SETTLE_MAX_PROOFS)
+		p->cfg.most_bytes = SETTLE_MAX_PROOFS;
+	batch_init(&p->size, cfg->most_proofs ? cfg->most_proofs : UINT_MAX);
 	p->log = log;
 	p->rng = rng_system();
 	p->beacon_of = UINT32_MAX;

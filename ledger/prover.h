@@ -9,7 +9,8 @@
  *                        after DUTY_ANCHOR_MAX none can be had: not paid, not
  *                        a miss
  *     beacon recorded -> ask the disk for each due leaf (want_proof), try the
- *                        batch, leave out what the bank would not take, send
+ *                        batch, leave out what the bank would not take, send;
+ *                        what takes too long is sent in halves (batch.h)
  *   something is due in the next period
  *                     -> rehearse once: a random leaf of each, from the disk
  *   settled to the end, or over for DUTY_CLOSE_AFTER periods
@@ -89,6 +90,9 @@ struct prover_host {
 struct prover_config {
 	struct address bank, host;
 	int64_t block_ms; /* how often a block comes: the pace of rounds */
+	/* Of one transaction, at first; 0: as much as the bank's call takes. */
+	unsigned most_proofs;
+	size_t most_bytes;
 	struct prover_host node;
 };
 enum err_code prover_new(struct prover **out, struct loop *loop,

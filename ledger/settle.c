@@ -275,6 +275,10 @@ static void on_final(void *ctx, struct outbox *ob, int64_t id,
 	s->last = (struct cash_sum){.id = id};
 	if (o->block > s->seen)
 		s->seen = o->block;
+	if (r->kind == OUTBOX_CASH && o->out_of_time)
+		batch_too_long(&s->cash_size, cash_count(&r->call));
+	else if (r->kind == OUTBOX_CASH && o->ok)
+		batch_went_well(&s->cash_size, cash_count(&r->call));
 	if (o->ok && r->kind == OUTBOX_PROVE)
 		prove_final(s, o);
 	if (o->ok && r->kind == OUTBOX_CASH)
@@ -484,9 +488,12 @@ bool job_event(struct job *j, const struct outbox_event *ev)
 		return false;
 	case OUTBOX_REFUSED:
 	case OUTBOX_GONE:
+		j->r.out_of_time = j->r.out_of_time ||
+				   (ev->trial && ev->trial->out_of_time);
 		job_failed(j, ev->e->code, ev->e->msg);
 		break;
 	case OUTBOX_FINAL:
+		j->r.out_of_time = j->r.out_of_time || ev->outcome->out_of_time;
 		j->r.fee = amount_add_cap(j->r.fee, ev->outcome->fee);
 		j->r.units += ev->outcome->units;
 		j->r.txid = ev->outcome->txid;
@@ -494,8 +501,13 @@ bool job_event(struct job *j, const struct outbox_event *ev)
 			j->r.transactions++;
 		else
 			job_failed(j, ERR_CHAIN,
-				   "the transaction failed in its block; only "
-				   "its fee is spent");
+				   ev->outcome->out_of_time
+					   ? "the transaction took longer than "
+					     "the chain lets one take; only "
+					     "its fee is spent, and fewer go "
+					     "into the next"
+					   : "the transaction failed in its "
+					     "block; only its fee is spent");
 		break;
 	}
 	j->open--;
@@ -623,6 +635,11 @@ static struct outbox_config outbox_settings(struct settle *s)
 				      .ctx = s};
 }
 
+static unsigned cash_most(const struct profile *p)
+{
+	return p->batch < SETTLE_MAX_BATCH ? p->batch : SETTLE_MAX_BATCH;
+}
+
 enum err_code settle_new(struct settle **out, struct loop *loop,
 			 struct chain *chain, struct book *book,
 			 const struct profile *profile,
@@ -648,6 +665,7 @@ enum err_code settle_new(struct settle **out, struct loop *loop,
 			     .log = log};
 	s->tick = loop_timer_new(loop, on_tick, s);
 	s->later = loop_timer_new(loop, on_later, s);
+	batch_init(&s->cash_size, cash_most(profile));
 	settings = outbox_settings(s);
 	rc = s->tick && s->later
 		     ? outbox_new(&s->outbox, chain, &store, &settings, log, e)
@@ -700,9 +718,11 @@ enum err_code settle_set_profile(struct settle *s,
 	if (profile->has_token)
 		rc = book_set_coin_is_token(s->book,
 					    profile_coin_is_token(profile), e);
-	if (rc == ERR_NONE)
-		s->profile = *profile;
-	return rc;
+	if (rc != ERR_NONE)
+		return rc;
+	s->profile = *profile;
+	batch_set_most(&s->cash_size, cash_most(profile));
+	return ERR_NONE;
 }
 
 struct address settle_account(const struct settle *s)

@@ -12,7 +12,8 @@
  * counted once. Where the coin's price is known, what is worth no more than
  * twice its own share of the fee waits, unless `all` is asked for; where it is
  * not, only the user's own hand cashes, and then all that brings anything.
- * Batches of at most profile.batch, most worth first.
+ * Batches of at most profile.batch, most worth first; half as many after one
+ * took longer than the chain lets it run, and slowly more again (batch.h).
  *
  * What becomes of crashes stands in DESIGN.md, "Settlement". Thread: the loop.
  */
@@ -107,8 +108,10 @@ struct settle_result {
 	struct amount moved;   /* token units: cashed, deposited, ... */
 	struct amount fee;     /* coin paid for all of it */
 	uint64_t units;	       /* gas or energy used */
-	struct hash32 txid;    /* of the last one */
-	struct address bank;   /* deploy: what was made */
+	bool out_of_time; /* one took longer than the chain lets it: less of the
+			   * same may not */
+	struct hash32 txid;  /* of the last one */
+	struct address bank; /* deploy: what was made */
 	struct address token;
 };
 /* e NULL: all of it is final. Else r holds what was done before it failed;

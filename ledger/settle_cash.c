@@ -32,6 +32,17 @@ bool cash_decode(const struct chain_call *call, struct address *to,
 	return rd_done(&r) && *receipts && *len % BANK_RECEIPT_LEN == 0;
 }
 
+unsigned cash_count(const struct chain_call *call)
+{
+	const uint8_t *receipts;
+	struct address to;
+	size_t len;
+
+	return cash_decode(call, &to, &receipts, &len)
+		       ? (unsigned)(len / BANK_RECEIPT_LEN)
+		       : 0;
+}
+
 static enum book_to book_place(const struct settle *s, const struct address *to)
 {
 	if (address_is_zero(to))
@@ -265,6 +276,8 @@ static void on_submitted(void *ctx, const struct outbox_event *ev)
 {
 	struct job *j = ctx;
 
+	if (ev->step == OUTBOX_REFUSED && ev->trial && ev->trial->out_of_time)
+		batch_too_long(&j->s->cash_size, cash_count(&ev->record->call));
 	if (!job_event(j, ev))
 		return;
 	if (ev->step == OUTBOX_FINAL && ev->outcome->ok &&
@@ -383,6 +396,11 @@ static void on_trial(void *ctx, const struct chain_trial *t,
 		plan_end(j);
 		return;
 	}
+	if (!t->ok && t->out_of_time && j->n > 1) {
+		batch_too_long(&j->s->cash_size, (unsigned)j->n);
+		plan_batch(j);
+		return;
+	}
 	b = weigh_batch(j, t);
 	if (t->ok && j->n) {
 		j->s->fee_known = amount_mul_div(&j->s->fee_each, NULL, t->fee,
@@ -409,8 +427,7 @@ static void plan_batch(struct job *j)
 	static uint8_t data[BANK_CASH_LEN(SETTLE_MAX_BATCH * BANK_RECEIPT_LEN)];
 	struct settle *s = j->s;
 	struct chain_call call = {.from = s->cfg.me, .to = s->profile.bank};
-	size_t most = s->profile.batch < SETTLE_MAX_BATCH ? s->profile.batch
-							  : SETTLE_MAX_BATCH;
+	size_t most = s->cash_size.now;
 	struct wr w;
 
 	j->n = j->n_due - j->at < most ? j->n_due - j->at : most;

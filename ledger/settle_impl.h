@@ -2,6 +2,7 @@
 #ifndef LEDGER_SETTLE_IMPL_H
 #define LEDGER_SETTLE_IMPL_H
 
+#include "ledger/batch.h"
 #include "ledger/settle.h"
 
 /* One direction of a pair to be read, or an agreement. */
@@ -107,6 +108,7 @@ struct settle {
 	struct job *deploying; /* waits for settle_deploy_allowed() */
 	struct cash_sum last;  /* of the cash that is ending now */
 	uint64_t seen;	       /* the newest block that anything booked is of */
+	struct batch_size cash_size; /* receipts in one transaction */
 	bool fee_known;
 	struct amount fee_each; /* coin a receipt, of late */
 };
@@ -171,6 +173,8 @@ bool cash_decode(const struct chain_call *call, struct address *to,
 		 const uint8_t **receipts, size_t *len);
 /* Where the money of a cash under way goes, for a payer of it. */
 enum book_to cash_destination(struct settle *s, const struct address *payer);
+/* Receipts in a call; 0: it is no cash(). */
+unsigned cash_count(const struct chain_call *call);
 /* Books a final cash, then answers outbox_ended(). */
 void cash_final(struct settle *s, int64_t id, const struct outbox_record *r,
 		const struct chain_outcome *o);

@@ -570,6 +570,8 @@ enum err_code duty_begin(struct host *h, struct err *e)
 		.bank = m->domain.bank,
 		.host = renting_me(h->en->renting),
 		.block_ms = m->profile.block_ms,
+		.most_proofs = m->profile.proofs,
+		.most_bytes = m->profile.proof_bytes,
 		.node = {.ctx = h,
 			 .each = on_each,
 			 .want_proof = on_want_proof,

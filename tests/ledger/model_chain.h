@@ -16,7 +16,7 @@
 
 #define MODEL_ACCOUNTS 512
 #define MODEL_TXS 64
-#define MODEL_AGREEMENTS 8
+#define MODEL_AGREEMENTS 32
 
 struct model_account {
 	struct address who;
@@ -30,7 +30,7 @@ struct model_tx {
 	struct hash32 txid;
 	struct chain_call call;
 	uint8_t *data;
-	bool sent, mined, ok;
+	bool sent, mined, ok, out_of_time;
 	unsigned asked;
 	uint64_t block;
 	struct chain_log logs[8];
@@ -60,6 +60,11 @@ struct model {
 	uint64_t fee_base, fee_each; /* of a cash, in coin */
 	uint64_t coins_spent;
 	unsigned lag;
+	/* More receipts or proofs than so in one transaction take too long: in
+	 * a trial, and in a block. 0: there is no limit. */
+	unsigned try_most, mine_most;
+	uint32_t period;		/* blocks; 0: not known */
+	struct hash32 beacon;		/* of every period */
 	bool away;			/* nobody answers */
 	bool hide_agreements;		/* unknown */
 	uint64_t behind;		/* blocks that views lag */
@@ -460,6 +465,29 @@ FAKE_FN bool model_run(struct model *m, struct model_tx *tx,
 	return false;
 }
 
+/* Receipts or proofs in it. */
+FAKE_FN unsigned model_entries(const struct chain_call *call)
+{
+	struct rd r = rd_from(call->data, call->len);
+	uint32_t selector = rd_u32(&r);
+	const uint8_t *p;
+	size_t len = 0;
+	unsigned n = 0;
+
+	if (selector != BANK_SEL_CASH && selector != BANK_SEL_PROVE)
+		return 0;
+	(void)abi_get_address(&r);
+	if (selector == BANK_SEL_CASH)
+		(void)abi_get_address(&r);
+	abi_get_offset(&r, selector == BANK_SEL_CASH ? 3 : 2);
+	p = abi_get_tail(&r, &len);
+	for (size_t at = 0; p && at < len; n++)
+		at += selector == BANK_SEL_CASH
+			      ? BANK_RECEIPT_LEN
+			      : BANK_PROOF_LEN((size_t)p[at + 24]);
+	return n;
+}
+
 /* -------------------------------------------------------------- answering */
 
 FAKE_FN struct chain_answer model_ask(struct model *m,
@@ -510,10 +538,16 @@ FAKE_FN struct chain_answer model_ask(struct model *m,
 		if (lease)
 			a.agreement = lease->v;
 		break;
+	case CHAIN_ASK_PERIOD:
+		a.known = m->period > 0;
+		a.number = m->period;
+		break;
+	case CHAIN_ASK_BEACON:
+		a.known = m->period > 0;
+		a.hash = m->beacon;
+		break;
 	case CHAIN_ASK_BANK_TOKEN:
 	case CHAIN_ASK_SYMBOL:
-	case CHAIN_ASK_PERIOD:
-	case CHAIN_ASK_BEACON:
 	case CHAIN_ASK_NEXT:
 	case CHAIN_ASK_COUNT:
 	case CHAIN_ASK_LIST:
@@ -564,7 +598,13 @@ FAKE_FN void model_try(struct model *m, struct fake_pending *p)
 
 		abi_put_u64(&w, model_cash(m, NULL, &p->call));
 		t.has_ret = true;
+	} else if (model_entries(&p->call)) {
+		t.ret[31] = (uint8_t)model_entries(&p->call);
+		t.has_ret = true;
 	}
+	if (m->try_most && model_entries(&p->call) > m->try_most)
+		t = (struct chain_trial){.out_of_time = true,
+					 .reason = "CPU timeout"};
 	if (m->away)
 		p->fn.trial(p->ctx, NULL, &e);
 	else
@@ -608,7 +648,9 @@ FAKE_FN void model_mine(struct model *m, struct model_tx *tx)
 	m->block++;
 	tx->mined = true;
 	tx->block = m->block;
-	tx->ok = model_run(m, tx, &tx->call, false);
+	tx->out_of_time =
+		m->mine_most && model_entries(&tx->call) > m->mine_most;
+	tx->ok = !tx->out_of_time && model_run(m, tx, &tx->call, false);
 	m->coins_spent += model_fee(m, &tx->call);
 }
 
@@ -628,6 +670,7 @@ FAKE_FN void model_fate(struct model *m, struct fake_pending *p)
 		return;
 	}
 	o.ok = tx->ok;
+	o.out_of_time = tx->out_of_time;
 	o.block = tx->block;
 	o.fee = amount_from_u64(model_fee(m, &tx->call));
 	o.logs = tx->logs;

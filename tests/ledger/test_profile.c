@@ -29,7 +29,13 @@ static void built_in_rows_are_whole(void)
 					      NULL) == ERR_NONE &&
 			      amount_cmp(limit, day) <= 0,
 		      "%s: limits", p.name);
-		CHECK(p.batch > 0 && p.batch <= 200, "%s: batch", p.name);
+		CHECK(p.batch > 0 && p.batch <= 200 && p.proofs > 0 &&
+			      p.proofs <= 200 && p.proof_bytes <= 60000,
+		      "%s: batch", p.name);
+		CHECK(p.kind == PROFILE_EVM ||
+			      (p.batch == 20 && p.proofs == 10 &&
+			       p.proof_bytes == 32768),
+		      "%s: what fits into TRON's CPU time", p.name);
 		CHECK(p.has_bank != address_is_zero(&p.bank), "%s: bank",
 		      p.name);
 	}

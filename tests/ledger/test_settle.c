@@ -240,6 +240,60 @@ static void many_receipts_go_in_batches_most_worth_first(void)
 	world_close(&w);
 }
 
+/* How long a call takes hangs on the machine that runs it. */
+static void what_takes_too_long_is_sent_in_halves(void)
+{
+	struct settle_options o = {.to = {{0}}};
+	static const struct {
+		const char *name;
+		unsigned try_most, mine_most;
+		size_t first, last; /* batches of two dry runs */
+		unsigned transactions, failed, receipts;
+	} rows[] = {
+		{"nothing does", 0, 0, 2, 2, 2, 0, 40},
+		{"the dry run does: it costs nothing", 12, 0, 4, 4, 4, 0, 40},
+		{"down to two by two", 2, 0, 20, 20, 20, 0, 40},
+		{"only the block: the next are half", 0, 12, 2, 4, 0, 2, 0},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct world w;
+
+		world_open(&w);
+		w.profile.batch = 20;
+		CHECK(settle_set_profile(w.s, &w.profile, NULL) == ERR_NONE,
+		      "batch");
+		for (unsigned k = 0; k < 40; k++)
+			(void)owes(&w, k, 1000 + k, 100000, 0, 0);
+		w.m.try_most = rows[i].try_most;
+		w.m.mine_most = rows[i].mine_most;
+		begin(&w);
+		settle_dry_run(w.s, &o, on_plan, &w);
+		CHECK(finish(&w) && w.plan.n_batches == rows[i].first,
+		      "%s: %zu batches", rows[i].name, w.plan.n_batches);
+		begin(&w);
+		settle_cash(w.s, &o, on_step, on_done, &w);
+		CHECK(finish(&w) == (rows[i].failed == 0) &&
+			      w.r.transactions == rows[i].transactions &&
+			      w.r.receipts == rows[i].receipts &&
+			      w.r.out_of_time == (rows[i].failed != 0),
+		      "%s: %u receipts in %u: %s", rows[i].name, w.r.receipts,
+		      w.r.transactions, w.e.msg);
+		for (unsigned k = 0; k < 40; k++)
+			(void)owes(&w, 100 + k, 1000 + k, 100000, 0, 0);
+		begin(&w);
+		settle_dry_run(w.s, &o, on_plan, &w);
+		CHECK(finish(&w), "%s: %s", rows[i].name, w.e.msg);
+		if (rows[i].failed)
+			CHECK(w.plan.n_batches == 2 * rows[i].last &&
+				      w.plan.batches[0].receipts == 10,
+			      "%s: then %zu batches", rows[i].name,
+			      w.plan.n_batches);
+		books_agree(&w, rows[i].name);
+		world_close(&w);
+	}
+}
+
 /* The chain changes between the plan and the block. */
 static void a_payer_that_withdraws_in_between_bounces(void)
 {
@@ -479,6 +533,7 @@ int main(void)
 	by_itself_the_node_waits_for_a_good_price();
 	without_a_price_nothing_goes_by_itself();
 	many_receipts_go_in_batches_most_worth_first();
+	what_takes_too_long_is_sent_in_halves();
 	a_payer_that_withdraws_in_between_bounces();
 	a_stubborn_token_is_approved_by_way_of_zero();
 	what_cannot_be_is_refused_before_the_chain_is_asked();
