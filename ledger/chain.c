@@ -326,6 +326,68 @@ static void revert_string(char *out, size_t cap, const uint8_t *data,
 	out[used] = 0;
 }
 
+static struct amount times(uint64_t n, uint64_t price)
+{
+	struct amount a;
+
+	/* two numbers below 2^64 */
+	return amount_mul_u64(&a, amount_from_u64(n), price) ? a : AMOUNT_ZERO;
+}
+
+struct amount chain_means_burn(struct chain_means *m, uint64_t units,
+			       uint64_t bytes, uint64_t unit_price,
+			       uint64_t byte_price)
+{
+	uint64_t staked = units < m->units ? units : m->units;
+	struct amount fee = times(units - staked, unit_price);
+
+	m->units -= staked;
+	/* one pool pays for all bytes, or none does */
+	if (bytes <= m->bytes)
+		m->bytes -= bytes;
+	else if (bytes <= m->free_bytes)
+		m->free_bytes -= bytes;
+	else
+		fee = amount_add_cap(fee, times(bytes, byte_price));
+	return fee;
+}
+
+bool chain_means_pay(struct chain_means *m, struct amount *fee,
+		     const struct chain_trial *t)
+{
+	const bool stakes = t->unit_price != 0;
+	struct chain_means left = *m;
+
+	*fee = stakes ? chain_means_burn(&left, t->units, t->bytes,
+					 t->unit_price, t->byte_price)
+		      : t->fee;
+	if (!m->known)
+		return true;
+	if (amount_cmp(m->coin, stakes ? *fee : t->fee_max) < 0 ||
+	    !amount_sub(&left.coin, m->coin, *fee))
+		return false;
+	*m = left;
+	return true;
+}
+
+void chain_no_funds_words(char out[CHAIN_REASON_MAX],
+			  const struct chain_coin *coin,
+			  const struct address *who, struct amount need,
+			  struct amount has)
+{
+	char n[AMOUNT_DEC_MAX], h[AMOUNT_DEC_MAX], to[ADDRESS_TEXT_MAX];
+	const char *symbol = coin->symbol ? coin->symbol : "coin";
+
+	(void)snprintf(out, CHAIN_REASON_MAX,
+		       "not enough %.8s%s: need %.15s, have %.15s: send it to "
+		       "%s",
+		       symbol,
+		       coin->address == ADDRESS_TRON ? " or energy" : "",
+		       amount_to_dec(n, need, coin->decimals),
+		       amount_to_dec(h, has, coin->decimals),
+		       address_text(to, who, coin->address));
+}
+
 /* The bank's errors as sentences for who asked; the contract says when each is
  * raised (contracts-abi/src/Bank.sol). A test token shares two of them. */
 static const struct {

@@ -21,6 +21,7 @@
 #ifndef LEDGER_CHAIN_H
 #define LEDGER_CHAIN_H
 
+#include "base/address.h"
 #include "base/amount.h"
 #include "base/err.h"
 #include "base/ids.h"
@@ -37,8 +38,9 @@
 #define CHAIN_MAX_DATA (1 << 17) /* calldata or init code of one call */
 #define CHAIN_MAX_LOGS 2048	 /* events of one transaction */
 #define CHAIN_MAX_RAW (CHAIN_MAX_DATA + 1024)
-#define CHAIN_MAX_LIST 128 /* agreements in one CHAIN_ASK_LIST */
-#define CHAIN_MAX_FORMS 8  /* signed forms of one transaction, by fee */
+#define CHAIN_MAX_LIST 128   /* agreements in one CHAIN_ASK_LIST */
+#define CHAIN_MAX_FORMS 8    /* signed forms of one transaction, by fee */
+#define CHAIN_REASON_MAX 128 /* why a call would fail, with the NUL */
 
 struct chain;
 
@@ -121,17 +123,31 @@ struct chain_call {
 	size_t len;
 };
 
+/* What an account has to pay fees with: stake goes first, then coin. */
+struct chain_means {
+	bool known;
+	struct amount coin;
+	/* TRON: energy and bandwidth of stake, and of the day's free share,
+	 * that are left now; elsewhere zero. */
+	uint64_t units, bytes, free_bytes;
+};
+
 /* What a call would do and cost, were it mined now. */
 struct chain_trial {
-	bool ok;	       /* false: it would fail, `reason` says why */
-	char reason[96];       /* chain_revert_words() */
-	bool out_of_time;      /* TRON, when not ok: it would take too long;
-				  less of the same may not */
-	uint64_t units;	       /* gas or energy, without margin */
-	struct amount fee;     /* coin, expected */
+	bool ok; /* false: it would fail, `reason` says why */
+	char reason[CHAIN_REASON_MAX]; /* chain_revert_words() */
+	bool no_funds;	   /* when not ok: the sender's means do not cover it */
+	bool out_of_time;  /* TRON, when not ok: it would take too long;
+			      less of the same may not */
+	uint64_t units;	   /* gas or energy, without margin */
+	struct amount fee; /* coin, expected */
 	struct amount fee_max; /* coin, the most that can be taken */
 	uint8_t ret[32];       /* first word returned; zero when none */
 	bool has_ret;
+	struct chain_means means; /* the sender's, before the call */
+	/* TRON: bandwidth that it takes, and what a unit and a byte cost that
+	 * no stake pays; elsewhere zero. */
+	uint64_t bytes, unit_price, byte_price;
 };
 
 /* `e`: nothing is known; else `t` is valid, whether t->ok or not. */
@@ -215,9 +231,17 @@ struct chain_ops {
 		     chain_fate_fn *cb, void *ctx);
 };
 
+/* How the coin is written; symbol NULL: unknown. */
+struct chain_coin {
+	const char *symbol; /* borrowed: lives as long as the chain */
+	unsigned decimals;
+	enum address_kind address; /* of those who have some */
+};
+
 struct chain { /* first member of each backend's own struct */
 	const struct chain_ops *ops;
 	const char *units; /* "gas" or "energy" */
+	struct chain_coin coin;
 	/* A slot is a time after which nothing can be mined in it, and no other
 	 * form can take a transaction's place: fees are not raised, a refusal
 	 * ends nothing before the slot has passed, and what it passed without
@@ -269,7 +293,24 @@ void chain_ask_fate(struct chain *ch, const struct address *from, uint64_t slot,
 		    const struct hash32 *txids, size_t n, chain_fate_fn *cb,
 		    void *ctx);
 
+/* Takes a call's cost out of the means, and tells the fee in coin. On TRON
+ * stake pays energy as far as it goes, and all bytes or none; elsewhere the fee
+ * is the trial's, and what can be taken at most must be there. False: the coin
+ * does not cover it; *m is as it was then, the fee is told all the same. */
+bool chain_means_pay(struct chain_means *m, struct amount *fee,
+		     const struct chain_trial *t);
+/* "not enough TRX or energy: need 5, have 2: send it to T..." */
+void chain_no_funds_words(char out[CHAIN_REASON_MAX],
+			  const struct chain_coin *coin,
+			  const struct address *who, struct amount need,
+			  struct amount has);
+
 /* ---- shared by the backends ---------------------------------------------- */
+
+/* The same of units and bytes alone, at these prices: the fee. */
+struct amount chain_means_burn(struct chain_means *m, uint64_t units,
+			       uint64_t bytes, uint64_t unit_price,
+			       uint64_t byte_price);
 
 #define CHAIN_ASK_DATA 100 /* the longest calldata of a question */
 

@@ -224,7 +224,25 @@ static void read_first_word(struct chain_trial *t, const json_t *v)
 	free(data);
 }
 
-/* The call's answer (none for a creation), the estimate, the fee. */
+/* A node that does not say what the sender has leaves that unknown. */
+static void check_funds(struct chain_trial *t, const struct chain *ch,
+			const struct chain_call *call,
+			const struct evm_answer *a)
+{
+	struct amount all = amount_add_cap(t->fee_max, call->value);
+	struct amount *coin = &t->means.coin;
+
+	t->means.known =
+		a->result && evm_get_amount(coin, a->result, NULL) == ERR_NONE;
+	if (!t->means.known || amount_cmp(*coin, all) >= 0)
+		return;
+	t->ok = false;
+	t->no_funds = true;
+	chain_no_funds_words(t->reason, &ch->coin, &call->from, all, *coin);
+}
+
+/* The call's answer (none for a creation), the estimate, the fee, and what the
+ * sender has. */
 static enum err_code read_trial(struct leg *leg, struct chain_trial *t,
 				const struct evm_reply *r, struct err *e)
 {
@@ -232,6 +250,7 @@ static enum err_code read_trial(struct leg *leg, struct chain_trial *t,
 	bool create = leg->op->c.call.create;
 	const struct evm_answer *gas = create ? a : a + 1;
 	struct evm_fee fee;
+	enum err_code rc;
 
 	*t = (struct chain_trial){.ok = true};
 	if (!create && !a->result)
@@ -252,8 +271,12 @@ static enum err_code read_trial(struct leg *leg, struct chain_trial *t,
 		return err_fail(e, leg->why.code, "%s", leg->why.msg);
 	if (evm_fee_of(&t->fee, evm_fee_now(&fee), t->units, e) != ERR_NONE)
 		return e->code;
-	return evm_fee_of(&t->fee_max, fee.max,
-			  evm_fee_gas(t->units, fee.block_limit), e);
+	rc = evm_fee_of(&t->fee_max, fee.max,
+			evm_fee_gas(t->units, fee.block_limit), e);
+	if (rc == ERR_NONE)
+		check_funds(t, &leg->op->ce->chain, &leg->op->c.call,
+			    gas + 1 + EVM_FEE_ASKS);
+	return rc;
 }
 
 static void try_start(struct op *op);
@@ -293,6 +316,9 @@ static void try_start(struct op *op)
 	evm_text_call(evm_batch_add(&leg->batch, "eth_estimateGas"),
 		      &op->c.call);
 	add_fee(leg);
+	t = evm_batch_add(&leg->batch, "eth_getBalance");
+	evm_text_hex(t, op->c.call.from.bytes, sizeof(op->c.call.from.bytes));
+	node_text_str(t, ",\"latest\"");
 	leg_send(leg, on_trial);
 }
 
@@ -623,6 +649,10 @@ enum err_code chain_evm_new(struct chain **out, struct loop *loop,
 				 .signer = *signer,
 				 .cfg = *cfg,
 				 .log = log};
+	(void)snprintf(ce->symbol, sizeof(ce->symbol), "%s",
+		       cfg->coin.symbol ? cfg->coin.symbol : "coin");
+	ce->chain.coin = cfg->coin;
+	ce->chain.coin.symbol = ce->symbol;
 	rc = evm_rpc_new(&ce->rpc, loop, http, &cfg->rpc, log, e);
 	if (rc != ERR_NONE) {
 		free(ce);

@@ -25,11 +25,12 @@
 
 struct chain_evm_config {
 	struct evm_rpc_config rpc;
-	bool finalized;	       /* ask for the "finalized" block */
-	uint64_t depth;	       /* blocks under the newest, if not or in vain */
-	bool legacy_fees;      /* one gas price even where EIP-1559 is */
-	struct amount max_fee; /* of one transaction, coin; zero: the signer's
-				  own limit alone */
+	bool finalized;		/* ask for the "finalized" block */
+	uint64_t depth;		/* blocks under the newest, if not or in vain */
+	bool legacy_fees;	/* one gas price even where EIP-1559 is */
+	struct amount max_fee;	/* of one transaction, coin; zero: the signer's
+				   own limit alone */
+	struct chain_coin coin; /* the symbol is copied */
 };
 
 /* http, signer's ctx and log are borrowed and outlive the chain. */

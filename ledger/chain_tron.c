@@ -163,21 +163,17 @@ static void read_first_word(struct chain_trial *t,
 
 /* What is not there is not taken: the energy that the coin does not buy is
  * missed in the middle of the call, and all the rest is lost. */
-static void check_funds(struct chain_trial *t, const struct chain_call *call,
-			struct amount balance)
+static void check_funds(struct chain_trial *t, const struct chain *ch,
+			const struct chain_call *call)
 {
-	char need[AMOUNT_DEC_MAX], has[AMOUNT_DEC_MAX];
-	char who[ADDRESS_TEXT_MAX];
 	struct amount all = amount_add_cap(t->fee, call->value);
 
-	if (amount_cmp(balance, all) >= 0)
+	if (amount_cmp(t->means.coin, all) >= 0)
 		return;
 	t->ok = false;
-	(void)snprintf(t->reason, sizeof(t->reason),
-		       "needs %.15s TRX, has %.15s: send some to %s",
-		       amount_to_dec(need, all, 6),
-		       amount_to_dec(has, balance, 6),
-		       address_text(who, &call->from, ADDRESS_TRON));
+	t->no_funds = true;
+	chain_no_funds_words(t->reason, &ch->coin, &call->from, all,
+			     t->means.coin);
 }
 
 /* The first answer: what the call did. */
@@ -228,12 +224,20 @@ static enum err_code read_cost(struct tron_leg *leg, struct chain_trial *t,
 	if (tron_cost_of(&cost, &tx, t->units, &params, &res, &why) !=
 	    ERR_NONE) {
 		t->ok = false;
-		(void)snprintf(t->reason, sizeof(t->reason), "%.95s", why.msg);
+		(void)snprintf(t->reason, sizeof(t->reason), "%.120s", why.msg);
 		return ERR_NONE;
 	}
 	t->fee = cost.fee;
 	t->fee_max = cost.fee_max;
-	check_funds(t, &leg->op->c.call, balance);
+	t->bytes = cost.bytes;
+	t->unit_price = params.energy_sun;
+	t->byte_price = params.byte_sun;
+	t->means = (struct chain_means){.known = true,
+					.coin = balance,
+					.units = res.energy,
+					.bytes = res.bandwidth,
+					.free_bytes = res.free_bandwidth};
+	check_funds(t, &leg->op->ct->chain, &leg->op->c.call);
 	return ERR_NONE;
 }
 
@@ -671,11 +675,15 @@ enum err_code chain_tron_new(struct chain **out, struct loop *loop,
 
 	if (!ct)
 		return err_fail(e, ERR_NOMEM, "no memory");
-	*ct = (struct chain_tron){
-		.chain = {.ops = &ops, .units = "energy", .expires = true},
-		.signer = *signer,
-		.cfg = *cfg,
-		.log = log};
+	*ct = (struct chain_tron){.chain = {.ops = &ops,
+					    .units = "energy",
+					    .expires = true,
+					    .coin = {.symbol = "TRX",
+						     .decimals = 6,
+						     .address = ADDRESS_TRON}},
+				  .signer = *signer,
+				  .cfg = *cfg,
+				  .log = log};
 	rc = tron_rpc_new(&ct->rpc, loop, http, &cfg->rpc, log, e);
 	if (rc != ERR_NONE) {
 		free(ct);

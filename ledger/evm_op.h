@@ -77,6 +77,7 @@ struct chain_evm {
 	struct loop *loop;
 	struct chain_signer signer;
 	struct chain_evm_config cfg;
+	char symbol[16]; /* of the coin */
 	struct log *log;
 	struct chain_op_list ops;
 };

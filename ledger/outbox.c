@@ -231,7 +231,9 @@ static void on_trial(void *ctx, const struct chain_trial *t,
 	}
 	it->trial = *t;
 	if (!t->ok)
-		(void)err_fail(&why, ERR_CHAIN, "it would fail: %s", t->reason);
+		(void)err_fail(&why, t->no_funds ? ERR_FUNDS : ERR_CHAIN,
+			       "%s%s",
+			       t->no_funds ? "" : "it would fail: ", t->reason);
 	else if (!amount_is_zero(it->fee_cap) &&
 		 amount_cmp(t->fee, it->fee_cap) > 0)
 		(void)err_fail(&why, ERR_FUNDS, "the fee is over its limit");

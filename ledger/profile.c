@@ -454,7 +454,8 @@ enum err_code profile_open_chain(struct chain **out, const struct profile *p,
 		.finalized = p->finalized,
 		.depth = p->depth,
 		.legacy_fees = p->legacy_fees,
-		.max_fee = max_fee};
+		.max_fee = max_fee,
+		.coin = {p->coin_symbol, p->coin_decimals, p->address}};
 	const struct chain_tron_config tron = {
 		.rpc = {.nodes = nodes, .chain_id = p->chain_id},
 		.max_fee = max_fee};

@@ -179,7 +179,7 @@ struct settle_batch {
 	bool fee_known;	   /* in token: the coin has a price */
 	struct amount fee_token;
 	bool ok; /* the dry run succeeded */
-	char reason[96];
+	char reason[CHAIN_REASON_MAX];
 };
 
 struct settle_plan {

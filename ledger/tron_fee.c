@@ -33,21 +33,19 @@ enum err_code tron_cost_of(struct tron_cost *out, const struct tron_tx *t,
 			   uint64_t energy, const struct tron_params *p,
 			   const struct tron_resources *r, struct err *e)
 {
-	uint64_t burnt = energy > r->energy ? energy - r->energy : 0, bytes;
-	struct amount all_bytes;
+	struct chain_means means = {.units = r->energy,
+				    .bytes = r->bandwidth,
+				    .free_bytes = r->free_bandwidth};
 	struct tron_tx sized = *t;
 	enum err_code rc = limit_of(&out->fee_limit, energy, p, e);
 
 	if (rc != ERR_NONE)
 		return rc;
 	sized.fee_limit = out->fee_limit;
-	bytes = tron_tx_size(&sized) + TRON_TX_RESULT;
-	all_bytes = times(bytes, p->byte_sun);
-	out->fee = times(burnt, p->energy_sun);
-	/* one pool pays for all bytes, or none does */
-	if (bytes > r->bandwidth && bytes > r->free_bandwidth)
-		out->fee = amount_add_cap(out->fee, all_bytes);
-	out->fee_max =
-		amount_add_cap(amount_from_u64(out->fee_limit), all_bytes);
+	out->bytes = tron_tx_size(&sized) + TRON_TX_RESULT;
+	out->fee = chain_means_burn(&means, energy, out->bytes, p->energy_sun,
+				    p->byte_sun);
+	out->fee_max = amount_add_cap(amount_from_u64(out->fee_limit),
+				      times(out->bytes, p->byte_sun));
 	return ERR_NONE;
 }

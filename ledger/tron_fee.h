@@ -10,6 +10,7 @@
 
 struct tron_cost {
 	uint64_t fee_limit;    /* sun, of energy */
+	uint64_t bytes;	       /* of bandwidth */
 	struct amount fee;     /* expected: what stakes do not pay */
 	struct amount fee_max; /* the fee limit and all bytes */
 };

@@ -485,7 +485,7 @@ static void an_account_without_coin_is_told_what_to_do(struct yard *y)
 	call.data = data;
 	call.len = wr_len(&w);
 	CHECK(wait_trial(&y->b, &g, y->ch, &call) && !g.trial.ok &&
-		      strstr(g.trial.reason, "send some to T"),
+		      strstr(g.trial.reason, "send it to T"),
 	      "%s %s", g.e.msg, g.trial.reason);
 }
 

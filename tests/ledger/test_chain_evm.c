@@ -81,7 +81,8 @@ static void world_open(struct world *w, size_t nodes, bool finalized,
 							 .max_down_ms = 1},
 					       .chain_id = 31337},
 				       .finalized = finalized,
-				       .depth = depth};
+				       .depth = depth,
+				       .coin = {"ETH", 18, ADDRESS_EVM}};
 	struct err e = {0};
 
 	*w = (struct world){.loop = loop_new(NULL)};
@@ -494,6 +495,48 @@ static void trials_tell_cost_or_reason(void)
 	world_close(&w);
 }
 
+/* 26,250 gas at 10 each is what can be taken at most. */
+static void a_call_that_the_coin_does_not_cover_would_fail(void)
+{
+	static const struct {
+		const char *name, *balance, *error;
+		bool known, ok;
+	} rows[] = {
+		{"just enough", "\"0x40164\"", NULL, true, true},
+		{"one too few", "\"0x40163\"", NULL, true, false},
+		{"a node that does not tell", NULL,
+		 "{\"code\":-32601,\"message\":\"no such method\"}", false,
+		 true},
+		{"a node that talks nonsense", "{}", NULL, false, true},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		const struct rpc_rule rules[] = {
+			{"eth_call", NULL, WORD("0063"), NULL},
+			{"eth_estimateGas", NULL, "\"0x5208\"", NULL},
+			{"eth_feeHistory", NULL, "{\"reward\":[[\"0x2\"]]}",
+			 NULL},
+			{"eth_gasPrice", NULL, "\"0xa\"", NULL},
+			{"eth_getBalance", "0x11", rows[i].balance,
+			 rows[i].error},
+		};
+		struct world w;
+
+		world_open(&w, 1, false, 0);
+		w.nodes[0].rules = rules;
+		w.nodes[0].n_rules = ROWS(rules);
+		chain_try(w.ch, &call, on_trial, &w);
+		run(&w);
+		CHECK(w.got && w.trial.ok == rows[i].ok &&
+			      w.trial.no_funds == !rows[i].ok &&
+			      w.trial.means.known == rows[i].known,
+		      "%s: %s%s", rows[i].name, w.e.msg, w.trial.reason);
+		CHECK(rows[i].ok || strstr(w.trial.reason, "not enough ETH: "),
+		      "%s: %s", rows[i].name, w.trial.reason);
+		world_close(&w);
+	}
+}
+
 static void forms_take_the_next_nonce(void)
 {
 	static const struct rpc_rule rules[] = {
@@ -776,6 +819,7 @@ int main(void)
 	code_that_differs_is_unknown();
 	final_is_the_tag_or_the_depth();
 	trials_tell_cost_or_reason();
+	a_call_that_the_coin_does_not_cover_would_fail();
 	forms_take_the_next_nonce();
 	sending_needs_one_node_refusing_all();
 	fates_follow_receipt_and_nonce();

@@ -70,7 +70,7 @@ static void a_trial_says_what_it_takes(void)
 		  {"wallet/getaccount", NULL, "{\"balance\":2312999}"}},
 		 0,
 		 0,
-		 "needs 2.313 TRX, has 2.312999: send some to "
+		 "need 2.313, have 2.312999: send it to "
 		 "TQLCsShbQNXMTVCjprY64qZmEA4rBarpQp"},
 		{"it would revert",
 		 {{CALL, CALLED,
