@@ -44,6 +44,22 @@ bool settle_in_token(struct amount *out, struct amount coin,
 	return rem == 0 || amount_add(out, *out, amount_from_u64(1));
 }
 
+bool settle_even_price(struct amount *out, struct amount brings,
+		       struct amount fee, unsigned coin_decimals)
+{
+	uint64_t coin = 1, each;
+
+	for (unsigned i = 0; i < coin_decimals && i < 19; i++)
+		coin *= 10;
+	while (!amount_to_u64(&each, fee) && coin >= 10) {
+		if (!amount_mul_div(&fee, NULL, fee, 1, 0, 10))
+			return false;
+		coin /= 10;
+	}
+	return amount_to_u64(&each, fee) && each && coin_decimals <= 19 &&
+	       amount_mul_div(out, NULL, brings, coin, 0, each);
+}
+
 /* ---------------------------------------- the outbox's store is the book */
 
 /* What a record holds beyond the book's own columns, big-endian: version 1,

@@ -175,22 +175,39 @@ struct settle_batch {
 	struct amount worth;  /* by the book's facts */
 	struct amount brings; /* by the dry run, on the newest block */
 	uint64_t units;
-	struct amount fee; /* coin */
-	bool fee_known;	   /* in token: the coin has a price */
+	uint64_t units_staked; /* of them, that stake pays */
+	uint64_t bytes;	       /* bandwidth; 0: none is counted */
+	uint64_t bytes_staked; /* all of it, or nothing */
+	struct amount fee;     /* coin, after what stake pays */
+	struct amount fee_max; /* the most that can be taken */
+	bool fee_known;	       /* in token: the coin has a price */
 	struct amount fee_token;
-	bool ok; /* the dry run succeeded */
+	struct amount by_itself; /* token: what it must bring before the node
+				    sends it by itself; with fee_known */
+	bool ok;		 /* the dry run succeeded */
+	bool no_funds; /* when not: what the batches before leave of coin and
+			  stake does not cover it */
 	char reason[CHAIN_REASON_MAX];
 };
 
 struct settle_plan {
 	struct settle_batch batches[SETTLE_MAX_BATCHES];
 	size_t n_batches;
-	size_t waiting; /* receipts that are not worth it yet */
+	/* Of those that would be sent, and of those that no_funds keeps. */
+	struct amount brings, fee, fee_max;
+	uint64_t units;
+	struct chain_means means; /* before all of it */
+	size_t waiting;		  /* receipts that are not worth it yet */
 	struct amount waiting_worth;
-	size_t uncovered; /* payers with nothing to draw from */
+	struct amount worth_from; /* of these each is, above this */
+	size_t uncovered;	  /* payers with nothing to draw from */
 	struct amount uncovered_amount;
 	bool by_hand; /* the coin has no price: nothing was left out */
 };
+/* The price of a whole coin, in token units, at which a fee eats all that it
+ * brings; rounded down. False: past 2^128, or no fee. */
+bool settle_even_price(struct amount *out, struct amount brings,
+		       struct amount fee, unsigned coin_decimals);
 typedef void settle_plan_fn(void *ctx, const struct settle_plan *p,
 			    const struct err *e);
 

@@ -329,7 +329,7 @@ static bool pays(const struct job *j, const struct settle_batch *b)
 
 /* Receipts at the batch's end that are worth no more than twice their share of
  * the fee: how many stay. */
-static size_t worth_it(const struct job *j, const struct settle_batch *b)
+static size_t worth_it(struct job *j, const struct settle_batch *b)
 {
 	struct amount least;
 	size_t n = j->n;
@@ -338,48 +338,98 @@ static size_t worth_it(const struct job *j, const struct settle_batch *b)
 		return n;
 	if (!amount_mul_div(&least, NULL, b->fee_token, 2, 0, j->n))
 		return 0;
+	j->plan.worth_from = least;
 	while (n && amount_cmp(j->due[j->at + n - 1].worth, least) <= 0)
 		n--;
 	return n;
 }
 
+static void add_to_plan(struct job *j, const struct settle_batch *b)
+{
+	struct settle_plan *p = &j->plan;
+
+	p->batches[p->n_batches++] = *b;
+	if (!b->ok && !b->no_funds)
+		return;
+	p->brings = amount_add_cap(p->brings, b->brings);
+	p->fee = amount_add_cap(p->fee, b->fee);
+	p->fee_max = amount_add_cap(p->fee_max, b->fee_max);
+	p->units += b->units;
+}
+
 static void keep_batch(struct job *j, const struct settle_batch *b)
 {
-	if (b->ok && pays(j, b)) {
-		j->plan.batches[j->plan.n_batches++] = *b;
-		if (j->send)
-			submit_batch(j, b->brings);
-	} else if (b->ok) {
+	if (b->ok && !pays(j, b)) {
 		leave(j, j->at, j->n);
 	} else {
-		j->plan.batches[j->plan.n_batches++] = *b;
-		if (j->send && j->e.code == ERR_NONE)
-			(void)err_fail(&j->e, ERR_CHAIN,
-				       "a batch would fail: %s", b->reason);
+		add_to_plan(j, b);
+		if (b->ok)
+			j->means = j->left;
+		if (b->ok && j->send)
+			submit_batch(j, b->brings);
+		else if (j->send && j->e.code == ERR_NONE)
+			(void)err_fail(
+				&j->e, b->no_funds ? ERR_FUNDS : ERR_CHAIN,
+				"%s%s",
+				b->no_funds ? "" : "a batch would fail: ",
+				b->reason);
 	}
 	j->at += j->n;
 	j->n = 0;
-	if (j->at < j->n_due && j->plan.n_batches < SETTLE_MAX_BATCHES)
+	/* what the first cannot pay for the next could, and bring less */
+	if (j->send && b->no_funds)
+		plan_end(j);
+	else if (j->at < j->n_due && j->plan.n_batches < SETTLE_MAX_BATCHES)
 		plan_batch(j);
 	else
 		plan_end(j);
 }
 
-static struct settle_batch weigh_batch(const struct job *j,
+/* What is left of the sender's means is what the batches before leave, whether
+ * these are mined already or not. */
+static void weigh_fee(struct job *j, struct settle_batch *b,
+		      const struct chain_trial *t)
+{
+	const struct chain *ch = j->s->chain;
+
+	if (!j->means.known)
+		j->means = j->plan.means = t->means;
+	j->left = j->means;
+	if (!t->ok && !t->no_funds)
+		return;
+	if (!chain_means_pay(&j->left, &b->fee, t) && b->ok) {
+		b->ok = false;
+		b->no_funds = true;
+		chain_no_funds_words(b->reason, &ch->coin, &j->s->cfg.me,
+				     t->unit_price ? b->fee : t->fee_max,
+				     j->means.coin);
+	}
+	b->units_staked = j->means.units - j->left.units;
+	b->bytes_staked = j->means.bytes - j->left.bytes + j->means.free_bytes -
+			  j->left.free_bytes;
+}
+
+static struct settle_batch weigh_batch(struct job *j,
 				       const struct chain_trial *t)
 {
 	struct settle_batch b = {.receipts = j->n,
 				 .units = t->units,
+				 .bytes = t->bytes,
 				 .fee = t->fee,
-				 .ok = t->ok};
+				 .fee_max = t->fee_max,
+				 .ok = t->ok,
+				 .no_funds = t->no_funds};
 
+	memcpy(b.reason, t->reason, sizeof(b.reason));
+	weigh_fee(j, &b, t);
 	for (size_t i = 0; i < j->n; i++)
 		b.worth = amount_add_cap(b.worth, j->due[j->at + i].worth);
 	if (!t->has_ret ||
 	    bank_ret_cash(&b.brings, t->ret, sizeof(t->ret), NULL) != ERR_NONE)
 		b.brings = AMOUNT_ZERO;
-	b.fee_known = settle_in_token(&b.fee_token, t->fee, &j->s->cfg.price);
-	memcpy(b.reason, t->reason, sizeof(b.reason));
+	b.fee_known = settle_in_token(&b.fee_token, b.fee, &j->s->cfg.price) &&
+		      amount_mul_div(&b.by_itself, NULL, b.fee_token, 100, 0,
+				     j->s->cfg.fee_share);
 	return b;
 }
 

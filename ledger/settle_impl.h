@@ -90,6 +90,8 @@ struct job {
 	struct due *due;     /* heap, most worth first */
 	size_t n_due, at, n; /* at, n: the batch that is tried */
 	bool send;	     /* after planning */
+	struct chain_means means,
+		left; /* before the batch that is tried, after */
 	struct settle_bank bank;
 };
 

@@ -63,8 +63,12 @@ struct model {
 	/* More receipts or proofs than so in one transaction take too long: in
 	 * a trial, and in a block. 0: there is no limit. */
 	unsigned try_most, mine_most;
-	uint32_t period;		/* blocks; 0: not known */
-	struct hash32 beacon;		/* of every period */
+	uint32_t period;      /* blocks; 0: not known */
+	struct hash32 beacon; /* of every period */
+	/* Told by trials. With a price a call takes 20 and 10 units, 10 and
+	 * 5 bytes for each receipt. */
+	struct chain_means means;
+	uint64_t unit_price;
 	bool away;			/* nobody answers */
 	bool hide_agreements;		/* unknown */
 	uint64_t behind;		/* blocks that views lag */
@@ -601,6 +605,17 @@ FAKE_FN void model_try(struct model *m, struct fake_pending *p)
 	} else if (model_entries(&p->call)) {
 		t.ret[31] = (uint8_t)model_entries(&p->call);
 		t.has_ret = true;
+	}
+	t.means = m->means;
+	if (m->unit_price) {
+		struct chain_means left = m->means;
+		uint64_t n = model_entries(&p->call);
+
+		t.units = 20 + 10 * n;
+		t.bytes = 10 + 5 * n;
+		t.unit_price = t.byte_price = m->unit_price;
+		(void)chain_means_pay(&left, &t.fee, &t);
+		t.fee_max = amount_from_u64(2 * m->unit_price * t.units);
 	}
 	if (m->try_most && model_entries(&p->call) > m->try_most)
 		t = (struct chain_trial){.out_of_time = true,

@@ -240,6 +240,151 @@ static void many_receipts_go_in_batches_most_worth_first(void)
 	world_close(&w);
 }
 
+static void the_price_at_which_a_fee_eats_all_is_told(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t brings, fee;
+		unsigned decimals;
+		bool ok;
+		uint64_t want;
+	} rows[] = {
+		{"as much as the fee", 5000000, 5000000, 6, true, 1000000},
+		{"twice the fee", 10000000, 5000000, 6, true, 2000000},
+		{"a third, rounded down", 10, 30000000, 6, true, 0},
+		{"18 decimals", 4000, 2000000000000000000ULL, 18, true, 2000},
+		{"a coin without decimals", 7, 2, 0, true, 3},
+		{"no fee: no price does", 7, 0, 6, false, 0},
+		{"more decimals than counted", 7, 1, 20, false, 0},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct amount got = AMOUNT_ZERO;
+		bool ok = settle_even_price(
+			&got, amount_from_u64(rows[i].brings),
+			amount_from_u64(rows[i].fee), rows[i].decimals);
+
+		CHECK(ok == rows[i].ok &&
+			      amount_cmp(got, amount_from_u64(rows[i].want)) ==
+				      0,
+		      "%s", rows[i].name);
+	}
+}
+
+/* Six receipts in three calls, of 40 units and 20 bytes each. */
+static void a_dry_run_says_what_each_batch_costs_after_those_before(void)
+{
+	struct settle_options o = {.to = {{0}}};
+	static const struct {
+		const char *name;
+		uint64_t coin, units, bytes, free_bytes;
+		uint64_t fees[3], units_staked[3], bytes_staked[3], fee;
+		size_t short_from; /* the first that is not paid for */
+		const char *says;
+	} rows[] = {
+		{"all is burnt",
+		 1000,
+		 0,
+		 0,
+		 0,
+		 {60, 60, 60},
+		 {0, 0, 0},
+		 {0, 0, 0},
+		 180,
+		 3,
+		 ""},
+		{"stake pays as long as it lasts",
+		 1000,
+		 100,
+		 0,
+		 0,
+		 {20, 20, 40},
+		 {40, 40, 20},
+		 {0, 0, 0},
+		 80,
+		 3,
+		 ""},
+		{"bandwidth of stake, then the free share",
+		 1000,
+		 0,
+		 20,
+		 30,
+		 {40, 40, 60},
+		 {0, 0, 0},
+		 {20, 20, 0},
+		 140,
+		 3,
+		 ""},
+		{"coin for two of three",
+		 130,
+		 0,
+		 0,
+		 0,
+		 {60, 60, 60},
+		 {0, 0, 0},
+		 {0, 0, 0},
+		 180,
+		 2,
+		 "not enough TRX or energy: need 60, have 10: send it to T"},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		const struct settle_plan *p;
+		struct world w;
+
+		world_open(&w);
+		p = &w.plan;
+		w.m.f.ch.coin = (struct chain_coin){"TRX", 0, ADDRESS_TRON};
+		w.m.unit_price = 1;
+		w.m.means = (struct chain_means){
+			.known = true,
+			.coin = amount_from_u64(rows[i].coin),
+			.units = rows[i].units,
+			.bytes = rows[i].bytes,
+			.free_bytes = rows[i].free_bytes};
+		w.profile.batch = 2;
+		CHECK(settle_set_profile(w.s, &w.profile, NULL) == ERR_NONE,
+		      "batch");
+		for (unsigned k = 0; k < 6; k++)
+			(void)owes(&w, k, 10000, 100000, 0, 0);
+		begin(&w);
+		settle_dry_run(w.s, &o, on_plan, &w);
+		CHECK(finish(&w) && p->n_batches == 3 && w.m.f.sends == 0,
+		      "%s: %s", rows[i].name, w.e.msg);
+		for (size_t k = 0; k < 3; k++) {
+			const struct settle_batch *b = &p->batches[k];
+
+			CHECK(amount_cmp(b->fee,
+					 amount_from_u64(rows[i].fees[k])) ==
+					      0 &&
+				      b->units_staked ==
+					      rows[i].units_staked[k] &&
+				      b->bytes_staked ==
+					      rows[i].bytes_staked[k],
+			      "%s: batch %zu", rows[i].name, k);
+			CHECK(b->ok == (k < rows[i].short_from) &&
+				      b->no_funds == !b->ok &&
+				      (b->ok ||
+				       strstr(b->reason, rows[i].says)),
+			      "%s: batch %zu: %s", rows[i].name, k, b->reason);
+		}
+		CHECK(amount_cmp(p->fee, amount_from_u64(rows[i].fee)) == 0 &&
+			      amount_cmp(p->brings, amount_from_u64(60000)) ==
+				      0 &&
+			      p->units == 120,
+		      "%s: the sums", rows[i].name);
+		begin(&w);
+		settle_cash(w.s, &o, on_step, on_done, &w);
+		CHECK(finish(&w) == (rows[i].short_from == 3) &&
+			      w.r.transactions == rows[i].short_from,
+		      "%s: %u sent: %s", rows[i].name, w.r.transactions,
+		      w.e.msg);
+		CHECK(rows[i].short_from == 3 || w.e.code == ERR_FUNDS, "%s",
+		      rows[i].name);
+		world_close(&w);
+	}
+}
+
 /* How long a call takes hangs on the machine that runs it. */
 static void what_takes_too_long_is_sent_in_halves(void)
 {
@@ -533,6 +678,8 @@ int main(void)
 	by_itself_the_node_waits_for_a_good_price();
 	without_a_price_nothing_goes_by_itself();
 	many_receipts_go_in_batches_most_worth_first();
+	the_price_at_which_a_fee_eats_all_is_told();
+	a_dry_run_says_what_each_batch_costs_after_those_before();
 	what_takes_too_long_is_sent_in_halves();
 	a_payer_that_withdraws_in_between_bounces();
 	a_stubborn_token_is_approved_by_way_of_zero();
