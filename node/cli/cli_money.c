@@ -122,6 +122,19 @@ static enum err_code run_release(struct cli *cli, json_t **result,
 	return code;
 }
 
+static void print_sent(const struct cli *cli, size_t i, const json_t *b)
+{
+	const bool tron = json_object_get(b, "energy") != NULL;
+	const char *units = tron ? "energy" : "gas";
+
+	cli_print(cli, "transaction %zu: %s tokens, %s %lld, fee %s%s%s\n", i,
+		  cli_text_of(b, "brings"), units,
+		  json_integer_value(json_object_get(b, units)),
+		  cli_text_of(b, "fee"), *cli_text_of(b, "txid") ? ", tx " : "",
+		  cli_text_of(b, "txid"));
+}
+
+/* A transaction of a dry run has a line of its own. */
 static void print_settlement(const struct cli *cli, const json_t *r)
 {
 	json_t *batches = json_object_get(r, "batches"), *b;
@@ -129,16 +142,12 @@ static void print_settlement(const struct cli *cli, const json_t *r)
 
 	json_array_foreach(batches, i, b)
 	{
-		const bool tron = json_object_get(b, "energy") != NULL;
-		const char *units = tron ? "energy" : "gas";
-
-		cli_print(cli,
-			  "transaction %zu: %s tokens, %s %lld, fee %s%s%s\n",
-			  i + 1, cli_text_of(b, "brings"), units,
-			  json_integer_value(json_object_get(b, units)),
-			  cli_text_of(b, "fee"),
-			  *cli_text_of(b, "txid") ? ", tx " : "",
-			  cli_text_of(b, "txid"));
+		if (*cli_text_of(b, "text")) {
+			cli_print(cli, "transaction %zu: %s\n", i + 1,
+				  cli_text_of(b, "text"));
+			continue;
+		}
+		print_sent(cli, i + 1, b);
 	}
 	cli_print(cli, "%s\n", cli_text_of(r, "text"));
 }
@@ -254,7 +263,7 @@ static const struct option release_options[] = {
 };
 static const struct option settle_options[] = {
 	{"dry-run", OPT_FLAG, "no", 0, 0, NULL,
-	 "say what would be sent, what it costs and brings"},
+	 "say what would be sent, what it costs, and from when it pays"},
 	{"all", OPT_FLAG, "no", 0, 0, NULL,
 	 "cash every receipt, also those worth less than twice their fee"},
 	{"to", OPT_STRING, NULL, 0, 0, "ADDRESS",

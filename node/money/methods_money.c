@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "node/money/cash_cost.h"
 #include "node/money/money.h"
+#include "node/money/plan_text.h"
 #include "node/money/step_text.h"
 
 #include <stdio.h>
@@ -25,7 +26,8 @@ struct journey {
 	bool says_cashing;     /* deposit: before it sends anything */
 	json_t *cashing;       /* what it said; NULL: nothing */
 	struct settle_options options;
-	bool dry_run;
+	json_t *plan; /* a dry run's, while the signer is asked */
+	struct amount most;
 };
 
 static void refuse(struct call *c, enum err_code code, const char *text)
@@ -40,18 +42,6 @@ static const char *coin_text(const struct money *m, struct amount a,
 			     char out[MONEY_TEXT_MAX])
 {
 	return amount_to_dec(out, a, m->profile.coin_decimals);
-}
-
-/* What a transaction uses up, as this kind of chain calls it. */
-static const char *units_name(const struct money *m)
-{
-	return m->profile.kind == PROFILE_TRON ? "energy" : "gas";
-}
-
-static const char *units_each(const struct money *m)
-{
-	return m->profile.kind == PROFILE_TRON ? "energy_per_receipt"
-					       : "gas_per_receipt";
 }
 
 static const char *addr_text(const struct money *m, const struct address *a,
@@ -158,6 +148,10 @@ static void on_cancel(void *ctx)
 		       "interrupted; what was sent already goes on and is "
 		       "booked by the next command");
 	settle_forget(j->purse->settle, j);
+	if (j->plan) {
+		signer_forget(j->money->signer, j);
+		json_decref(j->plan);
+	}
 	journey_fail(j, &e);
 }
 
@@ -171,7 +165,7 @@ static void note_batch(struct journey *j, const struct settle_step *st,
 		j->batches = json_array();
 	(void)json_array_append_new(
 		j->batches,
-		json_pack("{ss sI ss ss}", "txid", tx, units_name(j->money),
+		json_pack("{ss sI ss ss}", "txid", tx, plan_units(j->money),
 			  (json_int_t)st->units, "fee",
 			  coin_text(j->money, st->fee, fee), "brings",
 			  money_text(j->money, st->amount, brings)));
@@ -241,7 +235,7 @@ static json_t *result_json(const struct journey *j,
 		       r->transactions == 1 ? "transaction" : "transactions");
 	return json_pack("{ss ss ss sI sI ss}", "text", text, "moved", moved,
 			 "fee", fee, "transactions",
-			 (json_int_t)r->transactions, units_name(j->money),
+			 (json_int_t)r->transactions, plan_units(j->money),
 			 (json_int_t)r->units, "txid",
 			 tx_text(j->money, &r->txid, tx));
 }
@@ -442,49 +436,36 @@ void method_release(struct engine *en, const json_t *params, struct call *c)
 
 /* ---- settle ---- */
 
-static json_t *batch_json(const struct money *m, const struct settle_batch *b)
+/* The plan is told with what the signer would still let through today. */
+static void on_limits(void *ctx, const struct signer_reply *r,
+		      const struct err *e)
 {
-	char worth[MONEY_TEXT_MAX], brings[MONEY_TEXT_MAX], fee[MONEY_TEXT_MAX];
+	struct journey *j = ctx;
+	json_t *plan = j->plan;
 
-	return json_pack("{sI ss ss sI sI ss sb ss}", "receipts",
-			 (json_int_t)b->receipts, "worth",
-			 money_text(m, b->worth, worth), "brings",
-			 money_text(m, b->brings, brings), units_name(m),
-			 (json_int_t)b->units, units_each(m),
-			 (json_int_t)(b->receipts ? b->units / b->receipts : 0),
-			 "fee", coin_text(m, b->fee, fee), "ok", (int)b->ok,
-			 "reason", b->reason);
+	if (!e)
+		plan_add_limit(j->money, plan,
+			       amount_sub_floor(r->u.status.limits.fee_per_day,
+						r->u.status.fees),
+			       j->most);
+	journey_end(j, plan);
 }
 
 static void on_plan(void *ctx, const struct settle_plan *p,
 		    const struct err *error)
 {
 	struct journey *j = ctx;
-	char waiting[MONEY_TEXT_MAX], uncovered[MONEY_TEXT_MAX], text[512];
-	json_t *batches = json_array();
-	size_t receipts = 0;
+	const struct signer_request q = {.type = SIGNER_STATUS};
 
 	if (error) {
-		json_decref(batches);
 		journey_fail(j, error);
 		return;
 	}
-	for (size_t i = 0; i < p->n_batches; i++) {
-		(void)json_array_append_new(
-			batches, batch_json(j->money, &p->batches[i]));
-		receipts += p->batches[i].receipts;
-	}
-	(void)snprintf(
-		text, sizeof(text),
-		"would cash %zu receipts in %zu transactions; %zu wait (%s), "
-		"%zu payers have nothing to draw from (%s)%s",
-		receipts, p->n_batches, p->waiting,
-		money_text(j->money, p->waiting_worth, waiting), p->uncovered,
-		money_text(j->money, p->uncovered_amount, uncovered),
-		p->by_hand ? "; coin-price is not set: only --all cashes" : "");
-	journey_end(j, json_pack("{ss sb so sI}", "text", text, "dry_run", 1,
-				 "batches", batches, "receipts",
-				 (json_int_t)receipts));
+	j->plan = plan_json(j->money, p);
+	j->most = p->fee_max;
+	if (!j->money->signer ||
+	    signer_ask(j->money->signer, &q, on_limits, j, NULL) != ERR_NONE)
+		journey_end(j, j->plan);
 }
 
 static void on_cashed(void *ctx, const struct settle_result *r,
@@ -510,7 +491,7 @@ static void on_cashed(void *ctx, const struct settle_result *r,
 	(void)json_object_set_new(result, "bounced",
 				  json_integer((json_int_t)r->bounced));
 	(void)json_object_set_new(
-		result, units_each(j->money),
+		result, plan_units_each(j->money),
 		json_integer((json_int_t)(r->receipts ? r->units / r->receipts
 						      : 0)));
 	(void)json_object_set_new(result, "batches",
