@@ -1,5 +1,9 @@
 #include "ledger/node_http.h"
 
+#include "ledger/node_key.h"
+
+#include <sodium.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +24,7 @@ struct node_set {
 	struct log *log;
 	struct node nodes[NODE_MAX];
 	size_t n;
+	char key[NODE_KEY_MAX]; /* secret; "": none */
 };
 
 /* ------------------------------------------------------------------- nodes */
@@ -81,9 +86,11 @@ enum err_code node_set_new(struct node_set **out, struct loop *loop,
 			       .cfg = *cfg,
 			       .log = log,
 			       .n = cfg->n_urls};
+	s->cfg.key = NULL;
+	(void)snprintf(s->key, sizeof(s->key), "%s", cfg->key ? cfg->key : "");
 	for (size_t i = 0; i < cfg->n_urls; i++)
 		if (!node_fill(&s->nodes[i], cfg->urls[i], cfg->others[i])) {
-			free(s);
+			node_set_free(s);
 			return err_fail(e, ERR_PARSE,
 					"chain URL %zu is not http(s)://host",
 					i + 1);
@@ -94,6 +101,8 @@ enum err_code node_set_new(struct node_set **out, struct loop *loop,
 
 void node_set_free(struct node_set *s)
 {
+	if (s)
+		sodium_memzero(s->key, sizeof(s->key));
 	free(s);
 }
 
@@ -214,13 +223,13 @@ void node_post_bad(struct node_post *p, enum err_code code, const char *why,
 
 /* Tried again when it was the way there that failed, not the answer. */
 static void failed(struct node_post *p, enum err_code code, bool retry,
-		   const char *why)
+		   int64_t patience, const char *why)
 {
 	const struct node_config *cfg = &p->set->cfg;
 	struct err e = {0};
 
 	if (retry && p->tries < cfg->tries) {
-		int64_t wait = cfg->retry_ms << (p->tries - 1);
+		int64_t wait = patience * (cfg->retry_ms << (p->tries - 1));
 
 		log_line(p->set->log, LOG_DEBUG, "chain",
 			 "retry in_ms=%lld why=\"%s: %s: %s\"", (long long)wait,
@@ -232,36 +241,50 @@ static void failed(struct node_post *p, enum err_code code, bool retry,
 	p->fn(p->ctx, NULL, &e);
 }
 
+/* How providers say that a client asked for more than it may: these clear by
+ * waiting, some only after seconds. */
+#define TOO_MUCH_PATIENCE 4
+
+static bool too_much(int status)
+{
+	return status == 403 || status == 429;
+}
+
 static void on_answer(void *ctx, const struct http_answer *a,
 		      const struct err *e)
 {
 	struct node_post *p = ctx;
-	char what[64];
+	char what[80];
 
 	p->request = NULL;
 	if (e) {
 		failed(p, e->code == ERR_LIMIT ? ERR_LIMIT : ERR_CHAIN,
-		       e->code == ERR_IO, e->msg);
+		       e->code == ERR_IO, 1, e->msg);
 		return;
 	}
 	/* Some nodes put an error in JSON into a 4xx: read it if it is one. */
 	if (a->status == 200 ||
-	    (a->status >= 400 && a->status < 500 && a->status != 429 &&
+	    (a->status >= 400 && a->status < 500 && !too_much(a->status) &&
 	     a->body_len && (a->body[0] == '{' || a->body[0] == '['))) {
 		p->fn(p->ctx, a, NULL);
 		return;
 	}
-	(void)snprintf(what, sizeof(what), "HTTP status %d", a->status);
-	failed(p, ERR_CHAIN, a->status == 429 || a->status >= 500, what);
+	(void)snprintf(what, sizeof(what), "HTTP status %d%s", a->status,
+		       too_much(a->status)
+			       ? ": too many requests, or no key for them"
+			       : "");
+	failed(p, ERR_CHAIN, too_much(a->status) || a->status >= 500,
+	       too_much(a->status) ? TOO_MUCH_PATIENCE : 1, what);
 }
 
 static void post(struct node_post *p)
 {
-	static const char *const headers[] = {"Content-Type: application/json"};
+	const char *const headers[] = {"Content-Type: application/json",
+				       p->set->key};
 	char url[NODE_URL_MAX + NODE_PATH_MAX];
 	struct http_ask ask = {.url = url,
 			       .headers = headers,
-			       .header_count = 1,
+			       .header_count = p->set->key[0] ? 2 : 1,
 			       .body = p->body,
 			       .body_len = p->len,
 			       .max_body = p->set->cfg.max_reply,
@@ -275,7 +298,7 @@ static void post(struct node_post *p)
 	p->tries++;
 	if (http_start(p->set->http, &p->request, &ask, on_answer, p, &e) !=
 	    ERR_NONE)
-		failed(p, e.code, e.code == ERR_LIMIT, e.msg);
+		failed(p, e.code, e.code == ERR_LIMIT, 1, e.msg);
 }
 
 /* Time to post, for the first time or again. */
@@ -286,7 +309,7 @@ static void on_timer(void *ctx)
 	int64_t down = node->down_until - loop_now_ms(p->set->loop);
 
 	if (!p->body) {
-		failed(p, ERR_LIMIT, false, "a question too long");
+		failed(p, ERR_LIMIT, false, 1, "a question too long");
 		return;
 	}
 	if (p->tries == 0 && node->failures && down > 0) {

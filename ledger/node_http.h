@@ -2,8 +2,9 @@
  *
  * A node is one URL. What is posted to it is answered once: with a body, or
  * with one line that says who, what was asked, what went wrong. A post that
- * fails on the way (refused, time-out, 429, 5xx) is sent again a few times,
- * later each time; all that is sent here is safe to send twice. A node that
+ * fails on the way (refused, time-out, 5xx) is sent again a few times, later
+ * each time, and later still after 403 and 429, by which providers say that it
+ * was too much; all that is sent here is safe to send twice. A node that
  * goes on failing, or talks nonsense, is left alone for a while, up to
  * max_down_ms. Thread: the loop.
  */
@@ -28,6 +29,8 @@ struct node_config {
 	int64_t retry_ms;    /* before the second try; doubles each time */
 	int64_t max_down_ms; /* longest that a failing node is left alone */
 	size_t max_reply;    /* bytes of an answer */
+	const char *key;     /* a header for every request (node_key.h), copied;
+				NULL: none */
 };
 
 struct node_set;
@@ -53,9 +56,9 @@ void node_set_blame(struct node_set *s, size_t node, const char *what,
 
 struct node_post;
 
-/* The answer of HTTP, of status 200 or a 4xx with JSON in it, or e. Both live
- * until it returns. Says by node_post_good() or node_post_bad() whether the
- * answer could be used. */
+/* The answer of HTTP, of status 200 or a 4xx (not 403, 429) with JSON in it, or
+ * e. Both live until it returns. Says by node_post_good() or node_post_bad()
+ * whether the answer could be used. */
 typedef void node_post_fn(void *ctx, const struct http_answer *a,
 			  const struct err *e);
 

@@ -433,7 +433,8 @@ static struct node_config nodes_of(const struct profile *p)
 				    .timeout_ms = 15000,
 				    .tries = 3,
 				    .retry_ms = 500,
-				    .max_down_ms = 30000};
+				    .max_down_ms = 30000,
+				    .key = p->key};
 
 	for (size_t i = 0; i < p->n_urls; i++) {
 		nodes.urls[i] = p->urls[i];

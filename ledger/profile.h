@@ -61,6 +61,8 @@ struct profile {
 	/* The signer's limits unless the user sets some: coins, decimal. */
 	const char *fee_limit, *day_fee_limit;
 	int64_t block_ms; /* how often a block comes, about */
+	const char *key;  /* a header for its nodes (node_key.h), borrowed and
+			     secret; NULL: none */
 };
 
 /* A copy of the built-in row. ERR_PARSE: no such name; the message lists those

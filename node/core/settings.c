@@ -39,6 +39,9 @@ const struct option settings_table[] = {
 	{"rpc", OPT_LIST, NULL, 0, 0, "URL",
 	 "the chain's RPC, instead of the profile's; may be given again; a "
 	 "TRON node's second port after a comma"},
+	{"rpc-key-file", OPT_STRING, NULL, 0, 0, "FILE",
+	 "a provider's key for the RPC, mode 0600: `Header-Name: value`, or on "
+	 "TRON the key alone"},
 	{"bank", OPT_STRING, NULL, 0, 0, "ADDRESS",
 	 "the bank contract, instead of the profile's"},
 	{"token", OPT_STRING, NULL, 0, 0, "ADDRESS",

@@ -149,6 +149,20 @@ static enum err_code override(struct money *m, const char *field, struct err *e)
 	return text ? profile_set(&m->profile, field, text, e) : ERR_NONE;
 }
 
+static enum err_code read_key(struct money *m, struct err *e)
+{
+	const char *path = engine_text(m->engine, "rpc-key-file");
+	struct err why = {0};
+
+	if (!path)
+		return ERR_NONE;
+	if (node_key_read(m->rpc_key, path, m->profile.kind == PROFILE_TRON,
+			  &why) != ERR_NONE)
+		return err_fail(e, why.code, "rpc-key-file: %.130s", why.msg);
+	m->profile.key = m->rpc_key;
+	return ERR_NONE;
+}
+
 static enum err_code read_profile(struct money *m, struct err *e)
 {
 	static const char *const fields[] = {"chain-id",    "bank",
@@ -165,6 +179,8 @@ static enum err_code read_profile(struct money *m, struct err *e)
 	     code == ERR_NONE && (url = engine_list_at(m->engine, "rpc", i));
 	     i++)
 		code = profile_set(&m->profile, "rpc", url, e);
+	if (code == ERR_NONE)
+		code = read_key(m, e);
 	m->domain = (struct signer_domain){.chain_id = m->profile.chain_id,
 					   .bank = m->profile.bank,
 					   .token = m->profile.token};
@@ -513,6 +529,7 @@ void money_free(struct money *m)
 	signer_stop(&m->proc);
 	if (m->passphrase)
 		forget_passphrase(m);
+	sodium_memzero(m->rpc_key, sizeof(m->rpc_key));
 	if (m->lock >= 0)
 		(void)close(m->lock);
 	free(m);

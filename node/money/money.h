@@ -17,6 +17,7 @@
 #define NODE_MONEY_H
 
 #include "ledger/chain.h"
+#include "ledger/node_key.h"
 #include "ledger/profile.h"
 #include "ledger/signer_client.h"
 #include "node/core/engine.h"
@@ -28,6 +29,7 @@ struct money {
 	struct signer_proc proc;
 	struct signer_client *signer; /* NULL: only looking */
 	struct profile profile;	      /* with the user's overrides */
+	char rpc_key[NODE_KEY_MAX];   /* profile.key; "": none */
 	char *passphrase;	      /* locked memory, until it was sent */
 	bool opening; /* unlocking: torrents wait, so that their first
 		       * handshakes can say that we sell */

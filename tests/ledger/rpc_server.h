@@ -67,9 +67,10 @@ struct rpc_server {
 	char *(*answer)(struct rpc_server *s, const char *path,
 			const char *body);
 	void *ctx;
-	unsigned posts;	  /* HTTP requests seen */
-	char path[64];	  /* of the newest */
-	char last[65536]; /* body of the newest */
+	unsigned posts;	   /* HTTP requests seen */
+	char path[64];	   /* of the newest */
+	char header[2048]; /* request line and headers of the newest */
+	char last[65536];  /* body of the newest */
 };
 
 RPC_FN void rpc_hang_up(struct rpc_conn *c)
@@ -210,6 +211,8 @@ RPC_FN void rpc_serve(struct rpc_conn *c, const char *body)
 
 	s->posts++;
 	(void)sscanf(c->in, "%*s %63s", s->path);
+	(void)snprintf(s->header, sizeof(s->header), "%.*s",
+		       (int)(body - c->in), c->in);
 	(void)snprintf(s->last, sizeof(s->last), "%s", body);
 	if (mode != RPC_GOOD && s->bad_times && --s->bad_times == 0)
 		s->mode = RPC_GOOD;

@@ -69,8 +69,8 @@ static void forget(void *ctx, void *fn_ctx)
 	(void)fn_ctx;
 }
 
-static void world_open(struct world *w, size_t nodes, bool finalized,
-		       uint64_t depth)
+static void world_open_keyed(struct world *w, size_t nodes, bool finalized,
+			     uint64_t depth, const char *key)
 {
 	struct chain_signer signer = {
 		.ask = sign, .forget = forget, .ctx = w, .accounts = {me}};
@@ -78,7 +78,8 @@ static void world_open(struct world *w, size_t nodes, bool finalized,
 							 .timeout_ms = 200,
 							 .tries = 3,
 							 .retry_ms = 1,
-							 .max_down_ms = 1},
+							 .max_down_ms = 1,
+							 .key = key},
 					       .chain_id = 31337},
 				       .finalized = finalized,
 				       .depth = depth,
@@ -97,6 +98,12 @@ static void world_open(struct world *w, size_t nodes, bool finalized,
 	CHECK(chain_evm_new(&w->ch, w->loop, w->http, &signer, &cfg, NULL,
 			    &e) == ERR_NONE,
 	      "%s", e.msg);
+}
+
+static void world_open(struct world *w, size_t nodes, bool finalized,
+		       uint64_t depth)
+{
+	world_open_keyed(w, nodes, finalized, depth, NULL);
 }
 
 static void world_close(struct world *w)
@@ -218,6 +225,8 @@ static void hostile_answers_cost_one_line(void)
 		 "not asked"},
 		{"503", RPC_RAW, 503, "<html>", "HTTP status 503"},
 		{"429", RPC_RAW, 429, "{}", "HTTP status 429"},
+		{"403, whatever is in it", RPC_RAW, 403,
+		 "{\"error\":{\"code\":-32000}}", "HTTP status 403: too many"},
 		{"404 in HTML", RPC_RAW, 404, "<html>", "HTTP status 404"},
 		{"401 in JSON", RPC_RAW, 401,
 		 "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32000,"
@@ -246,6 +255,43 @@ static void hostile_answers_cost_one_line(void)
 			      strstr(w.e.msg, "eth_getBlockByNumber"),
 		      "%s: who and which method: %s", rows[i].name, w.e.msg);
 		CHECK(!strchr(w.e.msg, '\n'), "%s: one line", rows[i].name);
+		world_close(&w);
+	}
+}
+
+static void a_key_goes_with_each_request_and_into_no_message(void)
+{
+	static const struct {
+		const char *name, *key;
+		int status; /* 200: good */
+	} rows[] = {
+		{"no key", NULL, 200},
+		{"a key", "X-Api-Key: hush", 200},
+		{"a key that the node does not like", "X-Api-Key: hush", 403},
+		{"a node that sends us elsewhere", "X-Api-Key: hush", 302},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct world w;
+
+		world_open_keyed(&w, 2, false, 0, rows[i].key);
+		for (size_t k = 0; k < 2 && rows[i].status != 200; k++) {
+			w.nodes[k].mode = RPC_RAW;
+			w.nodes[k].status = rows[i].status;
+			w.nodes[k].raw = "";
+		}
+		read_free(&w, CHAIN_FINAL);
+		CHECK(w.got == (rows[i].status == 200), "%s: %s", rows[i].name,
+		      w.e.msg);
+		for (size_t k = 0; k < 2; k++)
+			CHECK(w.nodes[k].posts &&
+				      (strstr(w.nodes[k].header,
+					      "\r\nX-Api-Key: hush\r\n") !=
+				       NULL) == (rows[i].key != NULL),
+			      "%s: node %zu: %s", rows[i].name, k,
+			      w.nodes[k].header);
+		CHECK(!strstr(w.e.msg, "hush"), "%s: %s", rows[i].name,
+		      w.e.msg);
 		world_close(&w);
 	}
 }
@@ -325,16 +371,19 @@ static void a_node_that_stumbles_is_asked_again(void)
 {
 	static const struct rpc_rule rule = {"eth_call", NULL, WORD("0007"),
 					     NULL};
-	static const enum rpc_mode modes[] = {RPC_RAW, RPC_HANGUP};
+	static const struct {
+		enum rpc_mode mode;
+		int status;
+	} rows[] = {{RPC_RAW, 429}, {RPC_RAW, 403}, {RPC_HANGUP, 0}};
 
-	for (size_t i = 0; i < ROWS(modes); i++) {
+	for (size_t i = 0; i < ROWS(rows); i++) {
 		struct world w;
 
 		world_open(&w, 1, false, 0);
 		w.nodes[0].rules = &rule;
 		w.nodes[0].n_rules = 1;
-		w.nodes[0].mode = modes[i];
-		w.nodes[0].status = 429;
+		w.nodes[0].mode = rows[i].mode;
+		w.nodes[0].status = rows[i].status;
 		w.nodes[0].raw = "";
 		w.nodes[0].bad_times = 2;
 		read_free(&w, CHAIN_LATEST);
@@ -811,6 +860,7 @@ static void the_banks_errors_are_sentences(void)
 int main(void)
 {
 	hostile_answers_cost_one_line();
+	a_key_goes_with_each_request_and_into_no_message();
 	nonsense_in_one_answer_is_named();
 	an_answer_that_is_missing_is_unknown_not_zero();
 	a_node_that_stumbles_is_asked_again();
