@@ -218,6 +218,14 @@ static uint64_t slot_floor(const struct outbox *ob, const struct address *from)
 	return floor;
 }
 
+/* Another has cashed the same receipts: no failure, but a fee for nothing. */
+static bool brings_nothing(const struct chain_trial *t)
+{
+	static const uint8_t zero[sizeof(t->ret)];
+
+	return t->has_ret && memcmp(t->ret, zero, sizeof(zero)) == 0;
+}
+
 static void on_trial(void *ctx, const struct chain_trial *t,
 		     const struct err *e)
 {
@@ -234,6 +242,8 @@ static void on_trial(void *ctx, const struct chain_trial *t,
 		(void)err_fail(&why, t->no_funds ? ERR_FUNDS : ERR_CHAIN,
 			       "%s%s",
 			       t->no_funds ? "" : "it would fail: ", t->reason);
+	else if (it->r.kind == OUTBOX_CASH && brings_nothing(t))
+		(void)err_fail(&why, ERR_CHAIN, "it would bring nothing");
 	else if (!amount_is_zero(it->fee_cap) &&
 		 amount_cmp(t->fee, it->fee_cap) > 0)
 		(void)err_fail(&why, ERR_FUNDS, "the fee is over its limit");

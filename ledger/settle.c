@@ -377,7 +377,7 @@ void job_end(struct job *j)
 		break;
 	case JOB_PLAN:
 		if (j->fn.plan)
-			j->fn.plan(j->ctx, e ? NULL : &j->plan, e);
+			j->fn.plan(j->ctx, e ? NULL : j->plan, e);
 		break;
 	case JOB_MONEY:
 		if (j->fn.done)

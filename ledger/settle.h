@@ -12,7 +12,9 @@
  * counted once. Where the coin's price is known, what is worth no more than
  * twice its own share of the fee waits, unless `all` is asked for; where it is
  * not, only the user's own hand cashes, and then all that brings anything.
- * Batches of at most profile.batch, most worth first; half as many after one
+ * Batches of at most profile.batch, most worth first, SETTLE_ABREAST of them
+ * under way at a time; the first that is refused for want of coin or by a limit
+ * ends the run; half as many after one
  * took longer than the chain lets it run, and slowly more again (batch.h).
  *
  * What becomes of crashes stands in DESIGN.md, "Settlement". Thread: the loop.
@@ -27,8 +29,10 @@
 #include "ledger/outbox.h"
 #include "ledger/profile.h"
 
-#define SETTLE_MAX_BATCHES 32
-#define SETTLE_MAX_BATCH 200 /* receipts, whatever the profile says */
+#define SETTLE_MAX_DUE 16384	/* receipts that one settlement looks at */
+#define SETTLE_MAX_BATCHES 1024 /* and transactions that it makes */
+#define SETTLE_ABREAST 16	/* of them under way at a time */
+#define SETTLE_MAX_BATCH 200	/* receipts, whatever the profile says */
 
 struct settle;
 

@@ -6,13 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Receipts that one settlement looks at; the rest waits for the next. */
-#define MAX_DUE (SETTLE_MAX_BATCHES * SETTLE_MAX_BATCH)
-
 void cash_clear(struct job *j)
 {
 	free(j->due);
+	free(j->plan);
 	j->due = NULL;
+	j->plan = NULL;
 }
 
 /* ------------------------------------------------------------ calls and events
@@ -173,6 +172,7 @@ void cash_final(struct settle *s, int64_t id, const struct outbox_record *r,
  */
 
 static void plan_batch(struct job *j);
+static void plan_next(struct job *j);
 
 static int by_worth(const void *a, const void *b)
 {
@@ -194,7 +194,7 @@ static bool on_due(void *ctx, const struct book_due *d)
 
 	if (amount_is_zero(d->uncashed))
 		return true;
-	if (j->n_due == MAX_DUE) {
+	if (j->n_due == SETTLE_MAX_DUE) {
 		c->full = true;
 		return false;
 	}
@@ -221,9 +221,9 @@ static enum err_code weigh(struct job *j, struct due *d, int64_t now_s,
 	d->ending = f->known && !amount_is_zero(f->reserve) &&
 		    f->until < now_s + BOOK_SECURED_MARGIN_S;
 	if (amount_is_zero(d->worth) && f->known) {
-		j->plan.uncovered++;
-		j->plan.uncovered_amount =
-			amount_add_cap(j->plan.uncovered_amount, uncashed);
+		j->plan->uncovered++;
+		j->plan->uncovered_amount =
+			amount_add_cap(j->plan->uncovered_amount, uncashed);
 	}
 	return ERR_NONE;
 }
@@ -234,7 +234,7 @@ static enum err_code collect_due(struct job *j, struct err *e)
 	enum err_code rc;
 	size_t kept = 0;
 
-	j->due = calloc(MAX_DUE, sizeof(*j->due));
+	j->due = calloc(SETTLE_MAX_DUE, sizeof(*j->due));
 	if (!j->due)
 		return err_fail(e, ERR_NOMEM, "no memory");
 	rc = book_due_list(j->s->book, c.now_s, on_due, &c, e);
@@ -251,9 +251,9 @@ static enum err_code collect_due(struct job *j, struct err *e)
 static void leave(struct job *j, size_t from, size_t n)
 {
 	for (size_t i = from; i < from + n; i++)
-		j->plan.waiting_worth =
-			amount_add_cap(j->plan.waiting_worth, j->due[i].worth);
-	j->plan.waiting += n;
+		j->plan->waiting_worth =
+			amount_add_cap(j->plan->waiting_worth, j->due[i].worth);
+	j->plan->waiting += n;
 }
 
 static bool encode_batch(const struct job *j, uint8_t *buf, size_t cap,
@@ -270,6 +270,14 @@ static bool encode_batch(const struct job *j, uint8_t *buf, size_t cap,
 	bank_enc_cash(out, &j->s->cfg.me, &j->options.to, packed,
 		      j->n * BANK_RECEIPT_LEN);
 	return !out->bad;
+}
+
+/* The signer's limits, the user's, or the coin are at their end. */
+static bool ends_it(const struct outbox_event *ev)
+{
+	return ev->step == OUTBOX_REFUSED &&
+	       (ev->e->code == ERR_FUNDS || ev->e->code == ERR_LIMIT ||
+		ev->e->code == ERR_STATE);
 }
 
 static void on_submitted(void *ctx, const struct outbox_event *ev)
@@ -290,8 +298,14 @@ static void on_submitted(void *ctx, const struct outbox_event *ev)
 					 ? sum->draws - sum->bounced
 					 : 0;
 	}
-	if (j->open == 0 && !j->submitting)
+	if (ends_it(ev)) /* the next would meet the same */
+		j->stop = true;
+	if (j->has_more) {
+		j->has_more = false;
+		plan_next(j);
+	} else if (j->open == 0 && !j->submitting) {
 		job_end(j);
+	}
 }
 
 static void submit_batch(struct job *j, struct amount worth)
@@ -338,7 +352,7 @@ static size_t worth_it(struct job *j, const struct settle_batch *b)
 		return n;
 	if (!amount_mul_div(&least, NULL, b->fee_token, 2, 0, j->n))
 		return 0;
-	j->plan.worth_from = least;
+	j->plan->worth_from = least;
 	while (n && amount_cmp(j->due[j->at + n - 1].worth, least) <= 0)
 		n--;
 	return n;
@@ -346,7 +360,7 @@ static size_t worth_it(struct job *j, const struct settle_batch *b)
 
 static void add_to_plan(struct job *j, const struct settle_batch *b)
 {
-	struct settle_plan *p = &j->plan;
+	struct settle_plan *p = j->plan;
 
 	p->batches[p->n_batches++] = *b;
 	if (!b->ok && !b->no_funds)
@@ -357,9 +371,20 @@ static void add_to_plan(struct job *j, const struct settle_batch *b)
 	p->units += b->units;
 }
 
+static void plan_next(struct job *j)
+{
+	if (j->stop || j->at == j->n_due ||
+	    j->plan->n_batches == SETTLE_MAX_BATCHES)
+		plan_end(j);
+	else if (j->open == SETTLE_ABREAST)
+		j->has_more = true;
+	else
+		plan_batch(j);
+}
+
 static void keep_batch(struct job *j, const struct settle_batch *b)
 {
-	if (b->ok && !pays(j, b)) {
+	if (b->ok && (amount_is_zero(b->brings) || !pays(j, b))) {
 		leave(j, j->at, j->n);
 	} else {
 		add_to_plan(j, b);
@@ -377,12 +402,8 @@ static void keep_batch(struct job *j, const struct settle_batch *b)
 	j->at += j->n;
 	j->n = 0;
 	/* what the first cannot pay for the next could, and bring less */
-	if (j->send && b->no_funds)
-		plan_end(j);
-	else if (j->at < j->n_due && j->plan.n_batches < SETTLE_MAX_BATCHES)
-		plan_batch(j);
-	else
-		plan_end(j);
+	j->stop = j->send && b->no_funds;
+	plan_next(j);
 }
 
 /* What is left of the sender's means is what the batches before leave, whether
@@ -393,7 +414,7 @@ static void weigh_fee(struct job *j, struct settle_batch *b,
 	const struct chain *ch = j->s->chain;
 
 	if (!j->means.known)
-		j->means = j->plan.means = t->means;
+		j->means = j->plan->means = t->means;
 	j->left = j->means;
 	if (!t->ok && !t->no_funds)
 		return;
@@ -443,6 +464,10 @@ static void on_trial(void *ctx, const struct chain_trial *t,
 	if (e) {
 		if (j->e.code == ERR_NONE)
 			j->e = *e;
+		plan_end(j);
+		return;
+	}
+	if (j->stop) {
 		plan_end(j);
 		return;
 	}
@@ -519,7 +544,12 @@ static void plan_start(struct job *j, const struct settle_options *o, bool send)
 
 	j->options = *o;
 	j->send = send;
-	j->plan.by_hand = !s->cfg.price.known;
+	j->plan = calloc(1, sizeof(*j->plan));
+	if (!j->plan) {
+		job_fail_later(j, ERR_NOMEM, "no memory");
+		return;
+	}
+	j->plan->by_hand = !s->cfg.price.known;
 	if (profile_need_token(&s->profile, &j->e) != ERR_NONE ||
 	    settle_all_dirs(s, &dirs, &n, false, &j->e) != ERR_NONE)
 		job_fail_later(j, ERR_NONE, NULL);

@@ -86,10 +86,12 @@ struct job {
 	size_t code_len;
 	/* cash */
 	struct settle_options options;
-	struct settle_plan plan;
-	struct due *due;     /* heap, most worth first */
-	size_t n_due, at, n; /* at, n: the batch that is tried */
-	bool send;	     /* after planning */
+	struct settle_plan *plan; /* heap */
+	struct due *due;	  /* heap, most worth first */
+	size_t n_due, at, n;	  /* at, n: the batch that is tried */
+	bool send;		  /* after planning */
+	bool stop;		  /* no further batch is sent */
+	bool has_more; /* planning waits until one of ours has ended */
 	struct chain_means means,
 		left; /* before the batch that is tried, after */
 	struct settle_bank bank;

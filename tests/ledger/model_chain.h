@@ -14,8 +14,8 @@
 #include "ledger/book.h"
 #include "tests/ledger/fake_chain.h"
 
-#define MODEL_ACCOUNTS 512
-#define MODEL_TXS 64
+#define MODEL_ACCOUNTS 10240
+#define MODEL_TXS 1024
 #define MODEL_AGREEMENTS 32
 
 struct model_account {
@@ -47,14 +47,15 @@ struct model_agreement {
 struct model {
 	struct fake_chain f; /* first */
 	struct address bank, token;
-	struct model_account accounts[MODEL_ACCOUNTS];
+	struct model_account *accounts; /* heap: MODEL_ACCOUNTS */
 	size_t n_accounts;
+	uint16_t *by_number; /* heap: an account's place, by its number */
 	struct model_agreement agreements[MODEL_AGREEMENTS];
 	size_t n_agreements;
 	uint64_t burnt;
 	uint64_t allowance;
-	bool stubborn_token; /* an allowance changes only from or to zero */
-	struct model_tx txs[MODEL_TXS];
+	bool stubborn_token;  /* an allowance changes only from or to zero */
+	struct model_tx *txs; /* heap: MODEL_TXS */
 	size_t n_txs;
 	uint64_t block;
 	uint64_t fee_base, fee_each; /* of a cash, in coin */
@@ -69,6 +70,7 @@ struct model {
 	 * 5 bytes for each receipt. */
 	struct chain_means means;
 	uint64_t unit_price;
+	unsigned forms, forms_most;	/* asked for; signed, 0: all are */
 	bool away;			/* nobody answers */
 	bool hide_agreements;		/* unknown */
 	uint64_t behind;		/* blocks that views lag */
@@ -78,15 +80,20 @@ struct model {
 FAKE_FN struct model_account *model_find(struct model *m,
 					 const struct address *who)
 {
-	for (size_t i = 0; i < m->n_accounts; i++)
-		if (address_eq(&m->accounts[i].who, who))
-			return &m->accounts[i];
-	return NULL;
+	size_t at = m->by_number[who->bytes[0] << 8 | who->bytes[1]];
+
+	return at < m->n_accounts && address_eq(&m->accounts[at].who, who)
+		       ? &m->accounts[at]
+		       : NULL;
 }
 
 FAKE_FN struct model_account *model_add(struct model *m, unsigned n)
 {
-	struct model_account *a = &m->accounts[m->n_accounts++];
+	struct model_account *a = &m->accounts[m->n_accounts];
+
+	if (m->n_accounts == MODEL_ACCOUNTS)
+		abort();
+	m->by_number[n & 0xffff] = (uint16_t)m->n_accounts++;
 
 	a->who.bytes[0] = (uint8_t)(n >> 8);
 	a->who.bytes[1] = (uint8_t)n;
@@ -97,6 +104,11 @@ FAKE_FN struct model_account *model_add(struct model *m, unsigned n)
 FAKE_FN void model_init(struct model *m)
 {
 	*m = (struct model){.block = 10, .fee_base = 30, .fee_each = 10};
+	m->accounts = calloc(MODEL_ACCOUNTS, sizeof(*m->accounts));
+	m->by_number = calloc(65536, sizeof(*m->by_number));
+	m->txs = calloc(MODEL_TXS, sizeof(*m->txs));
+	if (!m->accounts || !m->by_number || !m->txs)
+		abort();
 	fake_chain_init(&m->f);
 	memset(m->bank.bytes, 0xba, 20);
 	memset(m->token.bytes, 0x70, 20);
@@ -111,6 +123,9 @@ FAKE_FN void model_clear(struct model *m)
 			free(m->txs[i].log_data[k]);
 	}
 	fake_chain_clear(&m->f);
+	free(m->txs);
+	free(m->by_number);
+	free(m->accounts);
 }
 
 /* ----------------------------------------------------------- what calls do */
@@ -634,7 +649,10 @@ FAKE_FN void model_form(struct model *m, struct fake_pending *p)
 	struct chain_form f = {.raw = raw, .raw_len = sizeof(raw)};
 	struct err e = {.code = ERR_LIMIT, .msg = "the fee is high enough"};
 
-	if (p->raised) {
+	m->forms++;
+	if (m->forms_most && m->n_txs == m->forms_most)
+		e = (struct err){.code = ERR_FUNDS, .msg = "over the day's"};
+	if (p->raised || e.code == ERR_FUNDS) {
 		p->fn.form(p->ctx, NULL, &e);
 		return;
 	}
@@ -644,8 +662,9 @@ FAKE_FN void model_form(struct model *m, struct fake_pending *p)
 	tx->data = malloc(p->call.len + 1);
 	memcpy(tx->data, p->call.data, p->call.len);
 	tx->call.data = tx->data;
-	tx->txid.bytes[0] = raw[0] = (uint8_t)m->n_txs;
-	tx->txid.bytes[1] = 0xee;
+	tx->txid.bytes[0] = raw[0] = (uint8_t)(m->n_txs >> 8);
+	tx->txid.bytes[1] = raw[1] = (uint8_t)m->n_txs;
+	tx->txid.bytes[2] = 0xee;
 	f.txid = tx->txid;
 	f.slot = m->n_txs++;
 	f.fee_max = amount_from_u64(1000);
@@ -654,7 +673,7 @@ FAKE_FN void model_form(struct model *m, struct fake_pending *p)
 
 FAKE_FN void model_send(struct model *m, struct fake_pending *p)
 {
-	m->txs[p->raw[0]].sent = true;
+	m->txs[p->raw[0] << 8 | p->raw[1]].sent = true;
 	p->fn.send(p->ctx, m->away ? CHAIN_SEND_LATER : CHAIN_SENT, "away");
 }
 
@@ -671,7 +690,8 @@ FAKE_FN void model_mine(struct model *m, struct model_tx *tx)
 
 FAKE_FN void model_fate(struct model *m, struct fake_pending *p)
 {
-	struct model_tx *tx = &m->txs[p->txids[0].bytes[0]];
+	struct model_tx *tx =
+		&m->txs[p->txids[0].bytes[0] << 8 | p->txids[0].bytes[1]];
 	struct chain_outcome o = {.txid = tx->txid, .units = 21000};
 
 	if (m->away) {

@@ -385,6 +385,54 @@ static void a_dry_run_says_what_each_batch_costs_after_those_before(void)
 	}
 }
 
+static void a_signer_at_its_limit_ends_the_run(void)
+{
+	struct settle_options o = {.to = {{0}}};
+	struct world w;
+
+	world_open(&w);
+	w.profile.batch = 1;
+	CHECK(settle_set_profile(w.s, &w.profile, NULL) == ERR_NONE, "batch");
+	for (unsigned k = 0; k < 100; k++)
+		(void)owes(&w, k, 10000, 100000, 0, 0);
+	w.m.forms_most = 2;
+	begin(&w);
+	settle_cash(w.s, &o, on_step, on_done, &w);
+	CHECK(!finish(&w) && w.e.code == ERR_FUNDS && w.r.transactions == 2,
+	      "%u sent: %s", w.r.transactions, w.e.msg);
+	CHECK(w.m.forms <= 2 + SETTLE_ABREAST, "%u were asked for", w.m.forms);
+	w.m.forms_most = 0;
+	begin(&w);
+	settle_cash(w.s, &o, on_step, on_done, &w);
+	CHECK(finish(&w) && w.r.transactions == 98, "the next day: %u, %s",
+	      w.r.transactions, w.e.msg);
+	books_agree(&w, "after both");
+	world_close(&w);
+}
+
+/* A daemon and its user settle at once: both plan the same. */
+static void what_another_run_has_cashed_is_not_paid_for_again(void)
+{
+	struct settle_options o = {.to = {{0}}};
+	struct world w;
+
+	world_open(&w);
+	w.profile.batch = 2;
+	CHECK(settle_set_profile(w.s, &w.profile, NULL) == ERR_NONE, "batch");
+	for (unsigned k = 0; k < 6; k++)
+		(void)owes(&w, k, 10000, 100000, 0, 0);
+	begin(&w);
+	settle_cash(w.s, &o, on_step, on_done, &w);
+	settle_cash(w.s, &o, on_step, on_done, &w);
+	CHECK(finish(&w) && w.r.receipts == 6, "the first: %s", w.e.msg);
+	w.done = false;
+	CHECK(!finish(&w) && strstr(w.e.msg, "would bring nothing"),
+	      "the second: %s", w.e.msg);
+	CHECK(w.m.n_txs == 3, "%zu transactions", w.m.n_txs);
+	books_agree(&w, "after both");
+	world_close(&w);
+}
+
 /* How long a call takes hangs on the machine that runs it. */
 static void what_takes_too_long_is_sent_in_halves(void)
 {
@@ -681,6 +729,8 @@ int main(void)
 	the_price_at_which_a_fee_eats_all_is_told();
 	a_dry_run_says_what_each_batch_costs_after_those_before();
 	what_takes_too_long_is_sent_in_halves();
+	a_signer_at_its_limit_ends_the_run();
+	what_another_run_has_cashed_is_not_paid_for_again();
 	a_payer_that_withdraws_in_between_bounces();
 	a_stubborn_token_is_approved_by_way_of_zero();
 	what_cannot_be_is_refused_before_the_chain_is_asked();
