@@ -49,6 +49,12 @@ void chain_ask_fate(struct chain *ch, const struct address *from, uint64_t slot,
 	ch->ops->fate(ch, from, slot, txids, n, cb, ctx);
 }
 
+void chain_ask_means(struct chain *ch, const struct address *who,
+		     chain_means_fn *cb, void *ctx)
+{
+	ch->ops->means(ch, who, cb, ctx);
+}
+
 size_t chain_ask_calldata(uint8_t buf[CHAIN_ASK_DATA],
 			  const struct chain_ask *ask)
 {

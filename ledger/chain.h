@@ -154,6 +154,10 @@ struct chain_trial {
 typedef void chain_trial_fn(void *ctx, const struct chain_trial *t,
 			    const struct err *e);
 
+/* `e`: nothing is known. */
+typedef void chain_means_fn(void *ctx, const struct chain_means *m,
+			    const struct err *e);
+
 /* One signed form of a transaction. Forms of one transaction share the slot and
  * the content and differ in the fee, so at most one can ever be mined. */
 struct chain_form {
@@ -229,6 +233,8 @@ struct chain_ops {
 	void (*fate)(struct chain *ch, const struct address *from,
 		     uint64_t slot, const struct hash32 *txids, size_t n,
 		     chain_fate_fn *cb, void *ctx);
+	void (*means)(struct chain *ch, const struct address *who,
+		      chain_means_fn *cb, void *ctx);
 };
 
 /* How the coin is written; symbol NULL: unknown. */
@@ -292,6 +298,10 @@ void chain_send(struct chain *ch, const uint8_t *raw, size_t len,
 void chain_ask_fate(struct chain *ch, const struct address *from, uint64_t slot,
 		    const struct hash32 *txids, size_t n, chain_fate_fn *cb,
 		    void *ctx);
+
+/* What an account has for fees on the newest block, for showing. */
+void chain_ask_means(struct chain *ch, const struct address *who,
+		     chain_means_fn *cb, void *ctx);
 
 /* Takes a call's cost out of the means, and tells the fee in coin. On TRON
  * stake pays energy as far as it goes, and all bytes or none; elsewhere the fee

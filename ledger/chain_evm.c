@@ -302,6 +302,15 @@ static void on_trial(void *ctx, const struct evm_reply *r, const struct err *e)
 	chain_op_free(&op->c);
 }
 
+static void add_balance(struct leg *leg)
+{
+	const struct address *who = &leg->op->c.call.from;
+	struct node_text *t = evm_batch_add(&leg->batch, "eth_getBalance");
+
+	evm_text_hex(t, who->bytes, sizeof(who->bytes));
+	node_text_str(t, ",\"latest\"");
+}
+
 static void try_start(struct op *op)
 {
 	struct leg *leg = &op->legs[0];
@@ -316,10 +325,44 @@ static void try_start(struct op *op)
 	evm_text_call(evm_batch_add(&leg->batch, "eth_estimateGas"),
 		      &op->c.call);
 	add_fee(leg);
-	t = evm_batch_add(&leg->batch, "eth_getBalance");
-	evm_text_hex(t, op->c.call.from.bytes, sizeof(op->c.call.from.bytes));
-	node_text_str(t, ",\"latest\"");
+	add_balance(leg);
 	leg_send(leg, on_trial);
+}
+
+/* -------------------------------------------------------------------- means */
+
+static void means_start(struct op *op);
+
+static void on_means(void *ctx, const struct evm_reply *r, const struct err *e)
+{
+	struct leg *leg = ctx;
+	struct op *op = leg->op;
+	struct chain_means m = {.known = true};
+	struct err why = {0};
+
+	if (e)
+		leg->why = *e;
+	else if (!r->answers[0].result)
+		(void)err_fail(&leg->why, ERR_CHAIN, "%s",
+			       r->answers[0].message);
+	else if (evm_get_amount(&m.coin, r->answers[0].result, &why) !=
+		 ERR_NONE)
+		leg_blame(leg, "eth_getBalance", &why);
+	if (leg->why.code != ERR_NONE) {
+		if (!next_node(leg, means_start))
+			chain_op_fail(&op->c, &op->c.why);
+		return;
+	}
+	chain_op_unlink(&op->c);
+	op->c.fn.means(op->c.ctx, &m, NULL);
+	chain_op_free(&op->c);
+}
+
+static void means_start(struct op *op)
+{
+	leg_begin(&op->legs[0], op->legs[0].node);
+	add_balance(&op->legs[0]);
+	leg_send(&op->legs[0], on_means);
 }
 
 /* -------------------------------------------------------------------- forms */
@@ -547,6 +590,18 @@ static void evm_do_try(struct chain *ch, const struct chain_call *call,
 		first_node(op, try_start);
 }
 
+static void evm_do_means(struct chain *ch, const struct address *who,
+			 chain_means_fn *cb, void *ctx)
+{
+	struct op *op = op_new(ch, CHAIN_OP_MEANS, ctx);
+
+	if (!op)
+		return;
+	op->c.fn.means = cb;
+	op->c.call.from = *who;
+	first_node(op, means_start);
+}
+
 static bool keep_bytes(uint8_t **out, const uint8_t *p, size_t len)
 {
 	*out = malloc(len + 1);
@@ -634,7 +689,8 @@ enum err_code chain_evm_new(struct chain **out, struct loop *loop,
 					     .try_call = evm_do_try,
 					     .form = evm_do_form,
 					     .send = evm_do_send,
-					     .fate = evm_do_fate};
+					     .fate = evm_do_fate,
+					     .means = evm_do_means};
 	static const struct chain_op_kit kit = {.size = sizeof(struct op),
 						.make = op_make,
 						.reset = op_reset,

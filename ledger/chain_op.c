@@ -157,6 +157,9 @@ void chain_op_fail(struct chain_op *op, const struct err *e)
 	case CHAIN_OP_FATE:
 		op->fn.fate(op->ctx, CHAIN_FATE_UNKNOWN, NULL);
 		break;
+	case CHAIN_OP_MEANS:
+		op->fn.means(op->ctx, NULL, e);
+		break;
 	}
 	chain_op_free(op);
 }

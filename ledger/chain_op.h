@@ -18,7 +18,8 @@ enum chain_op_kind {
 	CHAIN_OP_TRY,
 	CHAIN_OP_FORM,
 	CHAIN_OP_SEND,
-	CHAIN_OP_FATE
+	CHAIN_OP_FATE,
+	CHAIN_OP_MEANS
 };
 
 struct chain_op_list;
@@ -35,6 +36,7 @@ struct chain_op {
 		chain_form_fn *form;
 		chain_send_fn *send;
 		chain_fate_fn *fate;
+		chain_means_fn *means;
 	} fn;
 	void *ctx;
 	struct err why; /* newest failure */

@@ -194,6 +194,29 @@ static enum err_code read_call(struct chain_trial *t, bool create,
 	return rc;
 }
 
+/* Resources and account. */
+static enum err_code read_means(struct chain_means *m, const char **what,
+				const struct tron_answer *a, struct err *e)
+{
+	struct tron_resources res;
+	const json_t *v;
+	bool found;
+
+	*what = trial_resources;
+	v = value_of(&a[0], e);
+	if (!v || tron_get_resources(&res, v, e) != ERR_NONE)
+		return e->code;
+	*what = trial_account;
+	v = value_of(&a[1], e);
+	if (!v || tron_get_account(&m->coin, &found, v, e) != ERR_NONE)
+		return e->code;
+	m->known = true;
+	m->units = res.energy;
+	m->bytes = res.bandwidth;
+	m->free_bytes = res.free_bandwidth;
+	return ERR_NONE;
+}
+
 /* The other answers: parameters, resources, account. */
 static enum err_code read_cost(struct tron_leg *leg, struct chain_trial *t,
 			       const char **what, const struct tron_reply *r,
@@ -203,23 +226,18 @@ static enum err_code read_cost(struct tron_leg *leg, struct chain_trial *t,
 	struct tron_resources res;
 	struct tron_params params;
 	struct tron_cost cost;
-	struct amount balance;
 	struct err why = {0};
 	const json_t *v;
-	bool found;
 
 	*what = trial_params;
 	v = value_of(&r->answers[1], e);
 	if (!v || tron_get_params(&params, v, e) != ERR_NONE)
 		return e->code;
-	*what = trial_resources;
-	v = value_of(&r->answers[2], e);
-	if (!v || tron_get_resources(&res, v, e) != ERR_NONE)
+	if (read_means(&t->means, what, r->answers + 2, e) != ERR_NONE)
 		return e->code;
-	*what = trial_account;
-	v = value_of(&r->answers[3], e);
-	if (!v || tron_get_account(&balance, &found, v, e) != ERR_NONE)
-		return e->code;
+	res = (struct tron_resources){.energy = t->means.units,
+				      .bandwidth = t->means.bytes,
+				      .free_bandwidth = t->means.free_bytes};
 	tx.expiration_ms = tx.timestamp_ms = SOME_TIME_MS;
 	if (tron_cost_of(&cost, &tx, t->units, &params, &res, &why) !=
 	    ERR_NONE) {
@@ -232,11 +250,6 @@ static enum err_code read_cost(struct tron_leg *leg, struct chain_trial *t,
 	t->bytes = cost.bytes;
 	t->unit_price = params.energy_sun;
 	t->byte_price = params.byte_sun;
-	t->means = (struct chain_means){.known = true,
-					.coin = balance,
-					.units = res.energy,
-					.bytes = res.bandwidth,
-					.free_bytes = res.free_bandwidth};
 	check_funds(t, &leg->op->ct->chain, &leg->op->c.call);
 	return ERR_NONE;
 }
@@ -290,6 +303,12 @@ static void add_address(struct tron_leg *leg, const char *path,
 	node_text_str(t, "}");
 }
 
+static void add_means(struct tron_leg *leg)
+{
+	add_address(leg, trial_resources, &leg->op->c.call.from);
+	add_address(leg, trial_account, &leg->op->c.call.from);
+}
+
 static void try_start(struct tron_op *op)
 {
 	struct tron_leg *leg = &op->legs[0];
@@ -300,9 +319,43 @@ static void try_start(struct tron_op *op)
 		       &call->from, call->create ? NULL : &call->to,
 		       op->u.form.tx.value, call->data, call->len);
 	node_text_str(tron_batch_add(&leg->batch, false, trial_params), "{}");
-	add_address(leg, trial_resources, &call->from);
-	add_address(leg, trial_account, &call->from);
+	add_means(leg);
 	tron_leg_send(leg, on_trial);
+}
+
+/* -------------------------------------------------------------------- means */
+
+static void means_start(struct tron_op *op);
+
+static void on_means(void *ctx, const struct tron_reply *r, const struct err *e)
+{
+	struct tron_leg *leg = ctx;
+	struct tron_op *op = leg->op;
+	struct chain_means m = {.known = false};
+	struct err why = {0};
+	const char *what;
+
+	if (e)
+		leg->why = *e;
+	else if (read_means(&m, &what, r->answers, &why) != ERR_NONE)
+		tron_leg_blame(leg, what, &why);
+	if (leg->why.code != ERR_NONE) {
+		if (!next_node(leg, means_start))
+			chain_op_fail(&op->c, &op->c.why);
+		return;
+	}
+	chain_op_unlink(&op->c);
+	op->c.fn.means(op->c.ctx, &m, NULL);
+	chain_op_free(&op->c);
+}
+
+static void means_start(struct tron_op *op)
+{
+	struct tron_leg *leg = &op->legs[0];
+
+	tron_leg_begin(leg, leg->node, true);
+	add_means(leg);
+	tron_leg_send(leg, on_means);
 }
 
 /* -------------------------------------------------------------------- forms */
@@ -572,6 +625,18 @@ static void tron_do_try(struct chain *ch, const struct chain_call *call,
 		first_node(op, try_start);
 }
 
+static void tron_do_means(struct chain *ch, const struct address *who,
+			  chain_means_fn *cb, void *ctx)
+{
+	struct tron_op *op = op_new(ch, CHAIN_OP_MEANS, ctx);
+
+	if (!op)
+		return;
+	op->c.fn.means = cb;
+	op->c.call.from = *who;
+	first_node(op, means_start);
+}
+
 static void tron_do_form(struct chain *ch, const struct chain_call *call,
 			 uint64_t units, const struct chain_form *older,
 			 uint64_t slot_floor, chain_form_fn *cb, void *ctx)
@@ -665,7 +730,8 @@ enum err_code chain_tron_new(struct chain **out, struct loop *loop,
 					     .try_call = tron_do_try,
 					     .form = tron_do_form,
 					     .send = tron_do_send,
-					     .fate = tron_do_fate};
+					     .fate = tron_do_fate,
+					     .means = tron_do_means};
 	static const struct chain_op_kit kit = {.size = sizeof(struct tron_op),
 						.make = op_make,
 						.reset = op_reset,

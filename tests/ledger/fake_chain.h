@@ -15,7 +15,14 @@
 /* not every test uses every one */
 #define FAKE_FN __attribute__((unused)) static
 
-enum fake_op { FAKE_READ, FAKE_TRY, FAKE_FORM, FAKE_SEND, FAKE_FATE };
+enum fake_op {
+	FAKE_READ,
+	FAKE_TRY,
+	FAKE_FORM,
+	FAKE_SEND,
+	FAKE_FATE,
+	FAKE_MEANS
+};
 
 #define FAKE_MAX 64
 
@@ -27,6 +34,7 @@ struct fake_pending {
 		chain_form_fn *form;
 		chain_send_fn *send;
 		chain_fate_fn *fate;
+		chain_means_fn *means;
 	} fn;
 	void *ctx;
 	enum chain_state state;
@@ -163,6 +171,15 @@ static void op_fate(struct chain *ch, const struct address *from, uint64_t slot,
 	memcpy(p->txids, txids, n * sizeof(*txids));
 }
 
+static void op_means(struct chain *ch, const struct address *who,
+		     chain_means_fn *cb, void *ctx)
+{
+	struct fake_pending *p = add(ch, FAKE_MEANS, ctx);
+
+	(void)who;
+	p->fn.means = cb;
+}
+
 FAKE_FN void fake_chain_init(struct fake_chain *f)
 {
 	static const struct chain_ops ops = {
@@ -173,6 +190,7 @@ FAKE_FN void fake_chain_init(struct fake_chain *f)
 		.form = op_form,
 		.send = op_send,
 		.fate = op_fate,
+		.means = op_means,
 	};
 
 	*f = (struct fake_chain){.ch = {.ops = &ops, .units = "gas"}};

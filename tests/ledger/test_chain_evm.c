@@ -586,6 +586,47 @@ static void a_call_that_the_coin_does_not_cover_would_fail(void)
 	}
 }
 
+static void on_means(void *ctx, const struct chain_means *m,
+		     const struct err *e)
+{
+	struct world *w = ctx;
+
+	w->trial.means = m ? *m : (struct chain_means){.known = false};
+	got(w, e);
+}
+
+static void what_an_account_has_for_fees_is_told(void)
+{
+	static const struct {
+		const char *name, *balance, *error;
+		bool known;
+	} rows[] = {
+		{"a balance", "\"0x10\"", NULL, true},
+		{"a refusal", NULL, "{\"code\":-32000,\"message\":\"no\"}",
+		 false},
+		{"nonsense", "[]", NULL, false},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		const struct rpc_rule rule = {"eth_getBalance", "0x11",
+					      rows[i].balance, rows[i].error};
+		struct world w;
+
+		world_open(&w, 1, false, 0);
+		w.nodes[0].rules = &rule;
+		w.nodes[0].n_rules = 1;
+		chain_ask_means(w.ch, &me, on_means, &w);
+		run(&w);
+		CHECK(w.got == rows[i].known &&
+			      w.trial.means.known == rows[i].known &&
+			      (!rows[i].known ||
+			       amount_cmp(w.trial.means.coin,
+					  amount_from_u64(16)) == 0),
+		      "%s: %s", rows[i].name, w.e.msg);
+		world_close(&w);
+	}
+}
+
 static void forms_take_the_next_nonce(void)
 {
 	static const struct rpc_rule rules[] = {
@@ -870,6 +911,7 @@ int main(void)
 	final_is_the_tag_or_the_depth();
 	trials_tell_cost_or_reason();
 	a_call_that_the_coin_does_not_cover_would_fail();
+	what_an_account_has_for_fees_is_told();
 	forms_take_the_next_nonce();
 	sending_needs_one_node_refusing_all();
 	fates_follow_receipt_and_nonce();

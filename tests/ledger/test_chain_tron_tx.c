@@ -147,6 +147,56 @@ static void a_trial_says_what_it_takes(void)
 	}
 }
 
+static void on_means(void *ctx, const struct chain_means *m,
+		     const struct err *e)
+{
+	struct world *w = ctx;
+
+	w->trial.means = m ? *m : (struct chain_means){.known = false};
+	got(w, e);
+}
+
+static void stake_and_coin_of_an_account_are_told(void)
+{
+	static const struct {
+		const char *name, *resources, *account;
+		bool known;
+		uint64_t coin, units, bytes, free_bytes;
+	} rows[] = {
+		{"some of each",
+		 "{\"EnergyLimit\":15000,\"EnergyUsed\":5000,\"NetLimit\":400,"
+		 "\"NetUsed\":100,\"freeNetLimit\":600,\"freeNetUsed\":10}",
+		 "{\"balance\":77}", true, 77, 10000, 300, 590},
+		{"nobody ever paid it", "{}", "{}", true, 0, 0, 0, 0},
+		{"nonsense about stake", "[]", "{\"balance\":77}", false, 0, 0,
+		 0, 0},
+		{"nonsense about coin", "{}", "{\"balance\":-1}", false, 0, 0,
+		 0, 0},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		const struct tron_rule answers[] = {
+			{"wallet/getaccountresource", NULL, rows[i].resources},
+			{"wallet/getaccount", NULL, rows[i].account}};
+		const struct chain_means *m;
+		static struct world w;
+
+		world_open(&w, 1);
+		rules(&w, 0, answers, 2);
+		chain_ask_means(w.ch, &w.me, on_means, &w);
+		run(&w);
+		m = &w.trial.means;
+		CHECK(w.got == rows[i].known && m->known == rows[i].known,
+		      "%s: %s", rows[i].name, w.e.msg);
+		CHECK(amount_cmp(m->coin, amount_from_u64(rows[i].coin)) == 0 &&
+			      m->units == rows[i].units &&
+			      m->bytes == rows[i].bytes &&
+			      m->free_bytes == rows[i].free_bytes,
+		      "%s: other figures", rows[i].name);
+		world_close(&w);
+	}
+}
+
 static void a_node_that_cannot_try_is_not_the_calls_fault(void)
 {
 	static const struct tron_rule bad[] = {
@@ -517,6 +567,7 @@ static void what_shows_when_asked_again_is_not_gone(void)
 int main(void)
 {
 	a_trial_says_what_it_takes();
+	stake_and_coin_of_an_account_are_told();
 	a_node_that_cannot_try_is_not_the_calls_fault();
 	a_form_refers_to_a_solid_block_and_expires();
 	a_fee_limit_is_half_more_and_never_a_blank_cheque();
