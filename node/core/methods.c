@@ -69,6 +69,28 @@ static void add_totals(const struct money *m, const struct purse *p, json_t *o)
 				  json_string(money_text(m, t.wallet, text)));
 }
 
+/* What there is for fees, when it was last read; stake goes before coin. */
+static void add_means(const struct money *m, const struct purse *p, json_t *o)
+{
+	char text[MONEY_TEXT_MAX];
+
+	if (!p->means.known)
+		return;
+	(void)json_object_set_new(
+		o, "coin",
+		json_string(amount_to_dec(text, p->means.coin,
+					  m->profile.coin_decimals)));
+	if (m->profile.kind != PROFILE_TRON)
+		return;
+	(void)json_object_set_new(o, "staked_energy",
+				  json_integer((json_int_t)p->means.units));
+	(void)json_object_set_new(o, "staked_bandwidth",
+				  json_integer((json_int_t)p->means.bytes));
+	(void)json_object_set_new(
+		o, "free_bandwidth",
+		json_integer((json_int_t)p->means.free_bytes));
+}
+
 /* What agreements hold of it, and what they brought and cost. */
 static void add_rent(const struct money *m, json_t *o)
 {
@@ -100,6 +122,7 @@ static json_t *storage_json(const struct money *m)
 		address_text(text, &m->storage.me, m->profile.address));
 
 	add_totals(m, &m->storage, o);
+	add_means(m, &m->storage, o);
 	add_rent(m, o);
 	return o;
 }
@@ -136,6 +159,7 @@ static void add_wallet(const struct engine *en, json_t *o)
 			json_string(address_text(text, &m->profile.token,
 						 m->profile.address)));
 	add_totals(m, &m->bandwidth, o);
+	add_means(m, &m->bandwidth, o);
 	if (m->storage.book)
 		(void)json_object_set_new(o, "storage", storage_json(m));
 }

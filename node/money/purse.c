@@ -7,6 +7,8 @@
 
 #define REFRESH_MS 300000 /* balances and pairs are read again after this */
 #define BOOK_TICK_MS 3600000
+#define SETTLE_WAIT_FIRST_MS 60000
+#define SETTLE_WAIT_LAST_MS 21600000
 
 const char *purse_file(enum signer_purpose purpose)
 {
@@ -160,6 +162,8 @@ enum err_code purse_open(struct purse *p, struct money *m,
 
 void purse_close(struct purse *p)
 {
+	if (p->money && p->money->chain)
+		chain_forget(p->money->chain, p);
 	settle_free(p->settle);
 	book_close(p->book);
 	p->settle = NULL;
@@ -189,6 +193,15 @@ static void on_refreshed(void *ctx, const struct err *e)
 	money_refreshed(p->money);
 }
 
+static void on_means(void *ctx, const struct chain_means *m,
+		     const struct err *e)
+{
+	struct purse *p = ctx;
+
+	if (!e)
+		p->means = *m;
+}
+
 void purse_refresh(struct purse *p)
 {
 	if (p->refreshing || !p->settle || money_only_looks(p->money))
@@ -196,6 +209,14 @@ void purse_refresh(struct purse *p)
 	p->refreshing = true;
 	p->refreshed_ms = loop_now_ms(p->money->engine->loop);
 	settle_refresh(p->settle, on_refreshed, p);
+	chain_ask_means(p->money->chain, &p->me, on_means, p);
+}
+
+int64_t purse_wait_after(int64_t was)
+{
+	if (was == 0)
+		return SETTLE_WAIT_FIRST_MS;
+	return was * 2 > SETTLE_WAIT_LAST_MS ? SETTLE_WAIT_LAST_MS : was * 2;
 }
 
 static void on_settled(void *ctx, const struct settle_result *r,
@@ -205,6 +226,9 @@ static void on_settled(void *ctx, const struct settle_result *r,
 	char moved[MONEY_TEXT_MAX];
 
 	p->settling = false;
+	p->settle_wait_ms = e ? purse_wait_after(p->settle_wait_ms) : 0;
+	p->settle_at_ms =
+		loop_now_ms(p->money->engine->loop) + p->settle_wait_ms;
 	log_line(p->money->engine->log, e ? LOG_WARN : LOG_INFO, "money",
 		 "settled account=%s receipts=%u moved=%s text=\"%s\"",
 		 name_of(p), r->receipts, money_text(p->money, r->moved, moved),
@@ -217,6 +241,7 @@ static void settle_if_due(struct purse *p)
 	const struct settle_options options = {.by_itself = true};
 
 	if (p->settling || !p->settle || !p->money->engine->daemon ||
+	    loop_now_ms(p->money->engine->loop) < p->settle_at_ms ||
 	    !settle_due(p->settle, clock_unix_s()))
 		return;
 	p->settling = true;

@@ -13,6 +13,7 @@
 
 #include "base/agreement.h"
 #include "ledger/book.h"
+#include "ledger/chain.h"
 #include "ledger/settle.h"
 #include "ledger/signer_client.h"
 #include "node/money/cash_cost.h"
@@ -27,6 +28,9 @@ struct purse {
 	struct settle *settle; /* NULL: no RPC is configured */
 	int64_t refreshed_ms, ticked_ms;
 	bool refreshing, settling;
+	struct chain_means means;    /* for fees, when it was last read */
+	int64_t settle_at_ms;	     /* not by itself before, after a failure */
+	int64_t settle_wait_ms;	     /* the newest wait; 0: none failed */
 	void (*on_facts)(void *ctx); /* balances changed */
 	void *on_facts_ctx;
 };
@@ -62,9 +66,12 @@ bool purse_cash_cost(const struct purse *p, uint64_t units, struct amount fee,
 enum err_code purse_follow(struct purse *p, const struct agreement *a,
 			   struct err *e) __attribute__((warn_unused_result));
 
-/* Reads balances, pairs and agreements in final state, unless that is under
- * way. */
+/* Reads balances, pairs and agreements in final state, and what there is for
+ * fees on the newest block, unless that is under way. */
 void purse_refresh(struct purse *p);
+/* How long settling by itself waits after one that failed, the last wait being
+ * `was` (0: none failed before): a minute, doubled up to six hours. */
+int64_t purse_wait_after(int64_t was);
 /* Now and then: the book's tick, a refresh, settling by itself when due.
  * Zeroed, as the storage purse of who never rented, or closed: nothing. */
 void purse_housekeeping(struct purse *p);

@@ -115,6 +115,12 @@ def a_paid_download(st, seeder, payer, directory):
     plan = seeder.run("settle", "--dry-run", "--all", wallet=False)
     check("what cashing takes is told before", plan["receipts"] == 1 and
           plan["batches"][0]["energy"] > 10**4, plan)
+    check("and what there is for it, stake first",
+          float(plan["coin"]) > float(plan["fee"]) > 0 and
+          "staked_energy" in plan and plan["free_bandwidth"] <= 600 and
+          float(plan["fees_left"]) > float(plan["fee_max"]), plan)
+    check("and below which price of TRX it pays",
+          float(plan["batches"][0]["pays_under"]) > 0, plan)
     cashed = seeder.run("settle", "--all", wallet=False)
     check("and what was earned is cashed", cashed["receipts"] == 1 and
           cashed["bounced"] == 0 and

@@ -45,9 +45,28 @@ static void what_it_follows_outlives_it(void)
 	scratch_remove(&s);
 }
 
+/* A limit of the day, or a coin that is not there, does not pass in seconds. */
+static void settling_that_fails_waits_longer_each_time(void)
+{
+	static const struct {
+		const char *name;
+		int64_t was, want;
+	} rows[] = {
+		{"the first", 0, 60000},
+		{"the second", 60000, 120000},
+		{"near the end", 15360000, 21600000},
+		{"the longest", 21600000, 21600000},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++)
+		CHECK(purse_wait_after(rows[i].was) == rows[i].want, "%s",
+		      rows[i].name);
+}
+
 int main(void)
 {
 	what_it_follows_outlives_it();
 	one_that_was_never_opened_does_nothing();
+	settling_that_fails_waits_longer_each_time();
 	return CHECK_EXIT();
 }
