@@ -56,8 +56,8 @@ static const struct row {
 	 .batch = 200,
 	 .proofs = 200,
 	 .proof_bytes = 60000,
-	 .fee_limit = "10",
-	 .day_fee_limit = "100"},
+	 .fee_limit = "2000",
+	 .day_fee_limit = "20000"},
 	{.name = "bttc-testnet",
 	 .kind = PROFILE_EVM,
 	 .chain_id = 1029,
@@ -71,8 +71,8 @@ static const struct row {
 	 .batch = 200,
 	 .proofs = 200,
 	 .proof_bytes = 60000,
-	 .fee_limit = "10",
-	 .day_fee_limit = "100"},
+	 .fee_limit = "2000",
+	 .day_fee_limit = "20000"},
 	/* A java-tron of one's own, with its usual ports; its chain id is the
 	 * end of its first block's id, whatever that is. */
 	{.name = "local-tron",

@@ -311,10 +311,10 @@ def by_itself(town):
     end = min(a["until"] for a in old)
     town.renter.configure(store_renew="yes", store_renew_budget="5",
                           host_peer=town.hosts[0].address + ":6881")
+    town.jump(end - 4)
     daemon = town.daemon(town.renter)
     wait_for("the renter's daemon", 40, lambda: os.path.exists(
         os.path.join(town.renter.home, "api.sock")), daemon)
-    town.jump(end - 4)
 
     def kept():
         now = town.store("status")
