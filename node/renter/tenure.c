@@ -18,13 +18,15 @@
 #define AGAIN_MS 30000 /* something else was under way, or failed */
 #define LOOK_MS 3600000
 #define LOOK_LEAST_MS 2000
+#define STUCK_MS 600000 /* a look without an answer */
 
 struct tenure {
 	struct engine *engine;
 	struct loop_timer *timer;
 	struct renter *renter;
 	bool busy, claimed;
-	bool again;	    /* what was to be paid was not */
+	bool again; /* what was to be paid was not */
+	bool taken; /* agreements that a renewal has ended are kept still */
 	uint32_t now, told; /* periods; told: in which ends were logged */
 	unsigned ending;    /* agreements */
 	unsigned unpaid;    /* at the last look, whoever is to pay them */
@@ -139,6 +141,7 @@ static void begin_renewal(struct tenure *t, const struct err *error)
 /* ---- what is never opened is paid ---- */
 
 static void renew_or_finish(struct tenure *t);
+static bool is_unfinished(const struct tenure *t);
 
 static void stop_change(struct tenure *t)
 {
@@ -238,7 +241,8 @@ static void change(struct tenure *t, bool pays, const char *what)
 
 static void renew_or_finish(struct tenure *t)
 {
-	if (t->ending && engine_flag(t->engine, "store-renew"))
+	if ((t->ending || is_unfinished(t)) &&
+	    engine_flag(t->engine, "store-renew"))
 		change(t, false, "a renewal by the daemon itself");
 	else
 		finish(t, t->again);
@@ -246,12 +250,49 @@ static void renew_or_finish(struct tenure *t)
 
 /* ---- looking ---- */
 
+/* What was taken over out of it may wait to be agreed on (below). */
+static void note_taken(struct tenure *t, const struct agreement *a)
+{
+	if (t->now >= rent_kept_until(a))
+		return;
+	t->taken = true;
+	if (a->end - a->start > t->term)
+		t->term = a->end - a->start;
+}
+
+static bool is_staged(void *ctx, const struct address *host, bool unopened,
+		      uint32_t sectors)
+{
+	bool *any = ctx;
+
+	(void)host;
+	(void)unopened;
+	*any = sectors > 0;
+	return false;
+}
+
+/* A renewal that was cut off, or failed, after it had ended agreements: their
+ * sectors are staged, and nobody pays for them. */
+static bool is_unfinished(const struct tenure *t)
+{
+	bool any = false;
+
+	return t->taken &&
+	       renter_db_staged_hosts(t->renter->db, is_staged, &any, NULL) ==
+		       ERR_NONE &&
+	       any;
+}
+
 static bool look_at(void *ctx, const struct renter_agreement *row)
 {
 	struct tenure *t = ctx;
 	const struct agreement *a = &row->signed_;
 	struct address me = renting_me(t->renter->renting);
 	char who[ADDRESS_TEXT_MAX];
+
+	if (row->state == RENTER_ENDED && a->revision > 0 &&
+	    address_eq(&a->renter, &me))
+		note_taken(t, a);
 
 	if (!(row->state == RENTER_OPENED || unopened_runs(row, t->now)) ||
 	    !address_eq(&a->renter, &me) ||
@@ -286,6 +327,7 @@ static void on_closed(void *ctx, const struct closing_result *r)
 	closing_free(t->closing);
 	t->closing = NULL;
 	t->ending = 0;
+	t->taken = false;
 	t->term = 1;
 	if (!renting_period(t->renter->renting, &t->now)) {
 		finish(t, true);
@@ -321,20 +363,40 @@ static void on_renter(void *ctx, struct renter *r, const struct err *error)
 	}
 }
 
+/* A look that only waits for an answer of the chain has another begun in its
+ * place: what is to be paid in time does not hang on one answer. What changes
+ * things takes as long as it takes. */
+static void give_up_look(struct tenure *t)
+{
+	if (t->claimed) {
+		loop_timer_set(t->timer, STUCK_MS);
+		return;
+	}
+	log_line(t->engine->log, LOG_WARN, "rent",
+		 "agreements were not looked at why=\"no answer in time\"");
+	renter_forget(t->engine, t);
+	closing_free(t->closing);
+	t->closing = NULL;
+	finish(t, true);
+}
+
 /* Who never stored anything is not connected to a chain for it. */
 static void on_timer(void *ctx)
 {
 	struct tenure *t = ctx;
 	char path[HOME_PATH_MAX];
 
-	if (t->busy)
+	if (t->busy) {
+		give_up_look(t);
 		return;
+	}
 	home_file(&t->engine->home, "renter.db", path);
 	if (access(path, F_OK) != 0) {
 		loop_timer_set(t->timer, AGAIN_MS);
 		return;
 	}
 	t->busy = true;
+	loop_timer_set(t->timer, STUCK_MS);
 	renter_open(t->engine, RENTING_HEAD, on_renter, t);
 }
 

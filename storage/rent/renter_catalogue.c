@@ -166,7 +166,9 @@ static bool take_agreement(void *ctx, const struct renter_agreement *a)
 					      .opened = a->offered.number <
 							RENT_UNOPENED};
 
-	if (a->state != RENTER_ENDED)
+	/* one that `restore` found listed, and could not ask for yet, is not
+	 * forgotten */
+	if (a->state != RENTER_ENDED || (!x.opened && a->signed_.revision == 0))
 		b->code = catalogue_add_agreement(b->c, &x, b->e);
 	return b->code == ERR_NONE;
 }

@@ -312,6 +312,8 @@ def by_itself(town):
     town.renter.configure(store_renew="yes", store_renew_budget="5",
                           host_peer=town.hosts[0].address + ":6881")
     town.jump(end - 4)
+    # what that leaves half done is the daemon's to finish
+    town.killed(2.0, "renew", "--periods", "30", *town.named())
     daemon = town.daemon(town.renter)
     wait_for("the renter's daemon", 40, lambda: os.path.exists(
         os.path.join(town.renter.home, "api.sock")), daemon)

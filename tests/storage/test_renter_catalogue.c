@@ -112,6 +112,8 @@ static struct ids fill(struct renter_db *db)
 	agreement(db, 7, 0, RENTER_DRAFT);
 	agreement(db, 6, RENT_UNOPENED, RENTER_DRAFT);
 	agreement(db, 5, 1, RENTER_ENDED);
+	/* that a restore found listed, and did not meet */
+	agreement(db, 10, RENT_UNOPENED + 7, RENTER_ENDED);
 	return i;
 }
 
@@ -147,7 +149,7 @@ static void what_is_stored_is_listed(void)
 		"a",	      "a.txt",	 "a/b",	      "a/b/c",
 		"a/b/c/deep", "a/empty", "a/goes on", "a/link"};
 	static const uint32_t numbers[] = {RENT_UNOPENED, 0, RENT_UNOPENED + 1,
-					   4};
+					   4, RENT_UNOPENED + 7};
 	struct renter_db *db = open_db();
 	struct catalogue *c;
 	const struct catalogue_entry *f;
@@ -176,11 +178,12 @@ static void what_is_stored_is_listed(void)
 	      "a parent that was missing");
 	f = catalogue_find(c, "a");
 	CHECK(f && f->mode == 0700 && f->mtime_ns == -5, "one that was not");
-	CHECK(c->agreements_n == 4, "%u agreements", c->agreements_n);
+	CHECK(c->agreements_n == 5, "%u agreements", c->agreements_n);
 	for (uint32_t i = 0; i < c->agreements_n; i++)
 		CHECK(c->agreements[i].host.bytes[0] == 6 + i &&
 			      c->agreements[i].number == numbers[i] &&
-			      c->agreements[i].opened == (i % 2 == 1),
+			      c->agreements[i].opened ==
+				      (numbers[i] < RENT_UNOPENED),
 		      "agreement %u", i);
 	free(bytes);
 	catalogue_free(c);
@@ -234,6 +237,7 @@ static void a_database_comes_back_from_its_catalogue(void)
 	agreement(new, 8, RENT_UNOPENED + 1, RENTER_UNOPENED);
 	agreement(new, 7, 0, RENTER_OPENED);
 	agreement(new, 6, RENT_UNOPENED, RENTER_UNOPENED);
+	agreement(new, 10, RENT_UNOPENED + 7, RENTER_UNOPENED);
 	again = build(new, NULL, 0);
 	same = encode(again, &same_len);
 	CHECK(len == same_len && memcmp(bytes, same, len) == 0,
