@@ -97,6 +97,9 @@ static void on_turn_end(void *ctx)
 
 	if (en->trade)
 		trade_turn_end(en->trade);
+	/* (!) what a host counted is in the book before its signature is kept;
+	 * and what that releases is led in the same turn */
+	rent_pay_turn_end(en);
 	renting_turn_end(en->renting);
 	rent_pay_turn_end(en);
 	links_turn_end(en->links);

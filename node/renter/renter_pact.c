@@ -40,8 +40,9 @@ static void stop_paying(struct pact *p)
 
 	if (p->state != PACT_PAY && p->state != PACT_ASKED)
 		return;
-	if (p->peer && !amount_is_zero(p->due))
+	if (p->led)
 		(void)rent_peer_prepay(p->peer, AMOUNT_ZERO, false);
+	p->led = false;
 	pay = p->told_due ? rent_pay_of(p->all->renter->engine, NULL) : NULL;
 	if (pay)
 		rent_pay_found(pay, &p->host, p->due);
@@ -200,8 +201,9 @@ static void sign(struct pact *p)
 				.bank = m->domain.bank}};
 	struct err e = {0};
 
-	if (!amount_is_zero(p->due)) /* of one that was overtaken */
+	if (p->led) /* of one that was overtaken */
 		(void)rent_peer_prepay(p->peer, AMOUNT_ZERO, false);
+	p->led = false;
 	if (pact_make_revision(p, &e) != ERR_NONE) {
 		pact_fail(p, &e);
 		return;
@@ -239,6 +241,7 @@ static void keep(struct pact *p, const struct rent_signed_revision *r)
 	struct renter_agreement *row = &p->row;
 	struct err e = {0};
 
+	p->led = false; /* it is owed now */
 	row->signed_ = r->a;
 	memcpy(row->renter_sig, r->renter_sig.bytes, sizeof(row->renter_sig));
 	memcpy(row->host_sig, r->host_sig.bytes, sizeof(row->host_sig));
@@ -376,8 +379,11 @@ static void pay(struct pact *p)
 {
 	if (p->state != PACT_PAY)
 		enter(p, PACT_PAY);
-	if (is_another_paid(p))
+	if (is_another_paid(p)) {
+		p->since_ms = now_of(p); /* its turn has not come */
 		return;
+	}
+	p->led = true;
 	/* a period is paid after it was shown (renter_prepay.h) */
 	if (rent_peer_prepay(p->peer, p->due, p->pays))
 		ask(p);

@@ -49,6 +49,7 @@ struct pact {
 	struct amount top_up; /* the fund needs it before the revision */
 	bool topped, reread;
 	bool older;    /* its host has signed what is not known here */
+	bool led;      /* receipts are led to its host for it */
 	bool told_due; /* the host may have counted `due` */
 	bool waited;   /* it was told that the host is away */
 	bool troubled; /* and that its transaction has trouble */
