@@ -301,16 +301,6 @@ static enum err_code add_places(struct restore *x, struct renter_lists *lists,
 	return code;
 }
 
-static bool look_at_kind(void *ctx, const struct renter_agreement *row)
-{
-	int64_t *found = ctx;
-
-	if (row->id != found[0])
-		return true;
-	found[1] = unopened_is(row);
-	return false;
-}
-
 static bool first_place(void *ctx, const struct renter_place *p)
 {
 	int64_t *agreement = ctx;
@@ -325,19 +315,20 @@ static bool first_place(void *ctx, const struct renter_place *p)
 static enum err_code note_kind(struct restore *x, struct renter_object *o,
 			       struct err *e)
 {
-	int64_t found[2] = {0, 0};
+	int64_t agreement = 0;
+	bool unopened = false;
 	enum err_code code = ERR_NONE;
 
 	for (uint32_t i = 0;
-	     code == ERR_NONE && found[0] == 0 && i < o->segments; i++)
+	     code == ERR_NONE && agreement == 0 && i < o->segments; i++)
 		code = renter_db_places(x->renter->db, o->id, i, first_place,
-					found, e);
-	if (code == ERR_NONE && found[0])
-		code = renter_db_agreements(x->renter->db, look_at_kind, found,
-					    e);
-	if (code != ERR_NONE || o->unopened == (found[1] != 0) || !found[0])
+					&agreement, e);
+	if (code == ERR_NONE && agreement)
+		code = renter_db_is_unopened(x->renter->db, agreement,
+					     &unopened, e);
+	if (code != ERR_NONE || agreement == 0 || o->unopened == unopened)
 		return code;
-	o->unopened = found[1] != 0;
+	o->unopened = unopened;
 	return renter_db_set_object(x->renter->db, o, e);
 }
 

@@ -179,18 +179,6 @@ static enum err_code count_parts(struct takeover *t, struct err *e)
 	return code;
 }
 
-static bool note_staged(void *ctx, const struct address *host, bool unopened,
-			uint32_t sectors)
-{
-	bool *begun = ctx;
-
-	(void)host;
-	(void)unopened;
-	(void)sectors;
-	*begun = true;
-	return false;
-}
-
 static enum err_code collect(struct takeover *t, struct err *e)
 {
 	struct renter_db *db = t->renter->db;
@@ -206,8 +194,7 @@ static enum err_code collect(struct takeover *t, struct err *e)
 		code = err_fail(e, ERR_NOMEM, "agreements");
 	if (code == ERR_NONE)
 		code = count_parts(t, e);
-	return code == ERR_NONE ? renter_db_staged_hosts(db, note_staged,
-							 &t->result.begun, e)
+	return code == ERR_NONE ? renter_db_any_staged(db, &t->result.begun, e)
 				: code;
 }
 

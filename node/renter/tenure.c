@@ -260,17 +260,6 @@ static void note_taken(struct tenure *t, const struct agreement *a)
 		t->term = a->end - a->start;
 }
 
-static bool is_staged(void *ctx, const struct address *host, bool unopened,
-		      uint32_t sectors)
-{
-	bool *any = ctx;
-
-	(void)host;
-	(void)unopened;
-	*any = sectors > 0;
-	return false;
-}
-
 /* A renewal that was cut off, or failed, after it had ended agreements: their
  * sectors are staged, and nobody pays for them. */
 static bool is_unfinished(const struct tenure *t)
@@ -278,8 +267,7 @@ static bool is_unfinished(const struct tenure *t)
 	bool any = false;
 
 	return t->taken &&
-	       renter_db_staged_hosts(t->renter->db, is_staged, &any, NULL) ==
-		       ERR_NONE &&
+	       renter_db_any_staged(t->renter->db, &any, NULL) == ERR_NONE &&
 	       any;
 }
 

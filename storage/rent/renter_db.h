@@ -136,6 +136,11 @@ enum err_code renter_db_agreements(struct renter_db *r, renter_agreement_fn *fn,
 				   void *ctx, struct err *e)
 	__attribute__((warn_unused_result));
 
+/* Is it one that is never opened? No: it is not there. */
+enum err_code renter_db_is_unopened(struct renter_db *r, int64_t agreement,
+				    bool *out, struct err *e)
+	__attribute__((warn_unused_result));
+
 /* ---- objects, segments, shards ---------------------------------------------
  */
 
@@ -263,6 +268,10 @@ typedef bool renter_staged_fn(void *ctx, const struct address *host,
 			      bool unopened, uint32_t sectors);
 enum err_code renter_db_staged_hosts(struct renter_db *r, renter_staged_fn *fn,
 				     void *ctx, struct err *e)
+	__attribute__((warn_unused_result));
+/* Is anything STAGED, at whatever host? */
+enum err_code renter_db_any_staged(struct renter_db *r, bool *out,
+				   struct err *e)
 	__attribute__((warn_unused_result));
 /* The list of an agreement in order (heap, the caller's). ERR_STATE: positions
  * are not 0 .. n-1, the database is damaged. */

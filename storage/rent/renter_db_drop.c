@@ -400,7 +400,7 @@ enum err_code renter_db_adopt_list(struct renter_db *r, int64_t agreement,
 		renter_db_places_at(r, agreement, collect_place, &v, e);
 
 	if (code == ERR_NONE)
-		code = renter_is_unopened(r, agreement, &unopened, e);
+		code = renter_db_is_unopened(r, agreement, &unopened, e);
 	if (code == ERR_NONE)
 		code = collect_staged(r, &v, host, unopened, e);
 	if (code == ERR_NONE && v.failed)

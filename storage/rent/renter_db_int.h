@@ -84,10 +84,6 @@ enum err_code renter_run_one(struct renter_db *r, struct db_stmt *s,
 	__attribute__((warn_unused_result));
 enum err_code renter_damaged(const struct renter_db *r, const char *what,
 			     struct err *e);
-/* Is it one that is never opened? */
-enum err_code renter_is_unopened(struct renter_db *r, int64_t agreement,
-				 bool *out, struct err *e)
-	__attribute__((warn_unused_result));
 
 static inline bool renter_address_col(struct db_stmt *s, int i,
 				      struct address *out)

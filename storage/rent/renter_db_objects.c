@@ -398,6 +398,22 @@ enum err_code renter_db_staged_hosts(struct renter_db *r, renter_staged_fn *fn,
 	return code;
 }
 
+static bool note_any(void *ctx, const struct address *host, bool unopened,
+		     uint32_t sectors)
+{
+	(void)host;
+	(void)unopened;
+	*(bool *)ctx = sectors > 0;
+	return false;
+}
+
+enum err_code renter_db_any_staged(struct renter_db *r, bool *out,
+				   struct err *e)
+{
+	*out = false;
+	return renter_db_staged_hosts(r, note_any, out, e);
+}
+
 static enum err_code list_length(struct renter_db *r, int64_t agreement,
 				 int64_t *n, struct err *e)
 {
@@ -443,8 +459,8 @@ enum err_code renter_db_unstage_all(struct renter_db *r,
 	return code;
 }
 
-enum err_code renter_is_unopened(struct renter_db *r, int64_t agreement,
-				 bool *out, struct err *e)
+enum err_code renter_db_is_unopened(struct renter_db *r, int64_t agreement,
+				    bool *out, struct err *e)
 {
 	struct db_stmt *s = r->s[S_NUMBER_OF];
 	enum err_code code;
@@ -471,7 +487,7 @@ enum err_code renter_db_sign_staged(struct renter_db *r, int64_t agreement,
 		return ERR_DB;
 	code = list_length(r, agreement, &at, e);
 	if (code == ERR_NONE)
-		code = renter_is_unopened(r, agreement, &unopened, e);
+		code = renter_db_is_unopened(r, agreement, &unopened, e);
 	while (code == ERR_NONE && max-- > 0 &&
 	       (code = first_staged(r, &p, unopened, &row, e)) == ERR_NONE &&
 	       row) {

@@ -228,6 +228,7 @@ static void what_is_unstaged_is_of_one_kind(void)
 	struct renter_object a = object_with(r, 8, 1), b = object_with(r, 9, 1);
 	struct address host = host_of(1);
 	uint32_t sum[2] = {0};
+	bool any = false;
 
 	b.unopened = true;
 	must(renter_db_set_object(r, &b, NULL), "never opened");
@@ -236,6 +237,11 @@ static void what_is_unstaged_is_of_one_kind(void)
 	must(renter_db_unstage_all(r, &host, true, NULL), "unstage");
 	must(renter_db_staged_hosts(r, sum_staged, sum, NULL), "hosts");
 	CHECK(sum[0] == 1 && sum[1] == 0, "%u and %u", sum[0], sum[1]);
+	must(renter_db_any_staged(r, &any, NULL), "any");
+	CHECK(any, "one is left");
+	must(renter_db_unstage_all(r, &host, false, NULL), "unstage");
+	must(renter_db_any_staged(r, &any, NULL), "any");
+	CHECK(!any, "none is left");
 	renter_db_close(r);
 }
 
