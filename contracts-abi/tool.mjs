@@ -27,10 +27,15 @@ function freePort() {
 // however we end.
 const GUARD = 'exec 3<&0; "$@" 3<&- & pid=$!; { read -r _; kill $pid; } <&3 & wait $pid';
 
+// States that it remembers; without a bound it writes each block's to the user's
+// home directory.
+const HISTORY = '256';
+
 // An anvil on loopback that ends with `stop`, or with this process.
 export async function startAnvil(...options) {
   const port = await freePort();
-  const child = spawn('sh', ['-c', GUARD, 'sh', tool('anvil'), '--host', '127.0.0.1', '--port', String(port), ...options],
+  const child = spawn('sh', ['-c', GUARD, 'sh', tool('anvil'), '--host', '127.0.0.1', '--port', String(port),
+      '--prune-history', HISTORY, ...options],
     { stdio: ['pipe', 'pipe', 'inherit'] });
   await new Promise((done, fail) => {
     child.stdout.on('data', (d) => { if (String(d).includes('Listening')) done(); });

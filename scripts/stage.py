@@ -341,6 +341,11 @@ def anvil_program():
     return path
 
 
+# States that a chain remembers. Without it anvil writes each block's to the
+# user's home directory: gigabytes where a test moves on by thousands of blocks.
+HISTORY = "256"
+
+
 class Chain:
     """anvil. tron.py has the same for TRON, but for call()."""
 
@@ -355,7 +360,7 @@ class Chain:
             urllib.request.ProxyHandler({}))
         self.process = stage.spawn(
             "anvil", [anvil_program(), "--host", address, "--port",
-                      str(self.port), *options])
+                      str(self.port), "--prune-history", HISTORY, *options])
         wait_for("answer from anvil", 30,
                  lambda: accepts(address, self.port), self.process)
 
