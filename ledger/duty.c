@@ -34,6 +34,20 @@ struct duty_time duty_time_at(uint64_t block, uint32_t period_blocks)
 	};
 }
 
+/* A multiplicative hash will do: nobody gains by being early. */
+uint32_t duty_anchor_from(const struct address *host, uint32_t period,
+			  uint32_t period_blocks)
+{
+	const uint32_t most = period_blocks / 16 < DUTY_ANCHOR_BY / 2
+				      ? period_blocks / 16
+				      : DUTY_ANCHOR_BY / 2;
+	uint32_t h = period;
+
+	for (size_t i = 0; i < sizeof(host->bytes); i++)
+		h = (h ^ host->bytes[i]) * UINT32_C(16777619);
+	return 1 + (most ? (h >> 8) % most : 0);
+}
+
 enum duty_alarm duty_alarm_at(const struct duty_time *now)
 {
 	uint64_t length = (uint64_t)now->into + now->left + 1;

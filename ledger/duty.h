@@ -35,6 +35,12 @@ struct duty_time {
 };
 struct duty_time duty_time_at(uint64_t block, uint32_t period_blocks);
 
+/* From which block of the period on this host anchors it, if nobody has: each
+ * waits for another while, so that most find it done. 1 or more, below
+ * DUTY_ANCHOR_BY. */
+uint32_t duty_anchor_from(const struct address *host, uint32_t period,
+			  uint32_t period_blocks);
+
 /* How pressing a proof is that is due in the running period and not given. */
 enum duty_alarm {
 	DUTY_CALM,  /* its first half */

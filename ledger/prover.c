@@ -380,7 +380,10 @@ static void anchor(struct prover *p)
 		round_end(p);
 		return;
 	}
-	if (p->state.now.into == 0) { /* its hash is known one block later */
+	/* a beacon is known one block later at the earliest */
+	if (p->state.now.into < duty_anchor_from(&p->cfg.host,
+						 p->state.now.period,
+						 p->state.period_blocks)) {
 		round_end(p);
 		return;
 	}

@@ -95,9 +95,35 @@ static void alarms_grow_with_the_period(void)
 	}
 }
 
+/* Early enough, and not all of them at once. */
+static void anchors_are_spread_over_hosts(void)
+{
+	static const struct {
+		uint32_t period_blocks, most;
+	} rows[] = {{1, 1}, {15, 1}, {48, 3}, {160, 10}, {28800, 10}};
+	unsigned at[DUTY_ANCHOR_BY] = {0};
+
+	for (size_t i = 0; i < ROWS(rows); i++)
+		for (unsigned k = 0; k < 1000; k++) {
+			const struct address host = {
+				.bytes = {[3] = (uint8_t)(k >> 8),
+					  [19] = (uint8_t)k}};
+			uint32_t from = duty_anchor_from(&host, 77,
+							 rows[i].period_blocks);
+
+			CHECK(from >= 1 && from <= rows[i].most,
+			      "%u blocks: %u", rows[i].period_blocks, from);
+			at[from % DUTY_ANCHOR_BY] += i == 4;
+		}
+	for (unsigned from = 1; from <= 10; from++)
+		CHECK(at[from] > 50 && at[from] < 200, "from block %u: %u",
+		      from, at[from]);
+}
+
 int main(void)
 {
 	a_proof_is_due_in_the_last_period_of_each_span();
 	alarms_grow_with_the_period();
+	anchors_are_spread_over_hosts();
 	return CHECK_EXIT();
 }
