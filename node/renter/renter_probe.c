@@ -70,14 +70,15 @@ static void silence(struct probe *p, uint16_t host)
 	renter_met(p->renter, host_of(p, host), false, 0);
 }
 
-static void judge(struct probe *p, struct asked *a, enum probe_verdict verdict)
+static void judge(struct probe *p, struct asked *a, bool ask_on,
+		  enum probe_verdict verdict)
 {
 	struct probe_question *q = &p->cfg.questions[a->question];
 	int64_t took = now_of(p) - a->since_ms;
 
 	p->hosts[q->host].open--;
 	a->since_ms = 0;
-	if (verdict == PROBE_SILENT || verdict == PROBE_FALSE)
+	if (!ask_on)
 		silence(p, q->host);
 	else
 		renter_met(p->renter, host_of(p, q->host),
@@ -89,21 +90,26 @@ static void was_read(void *ctx, uint64_t cookie)
 {
 	struct probe *p = ctx;
 
-	judge(p, &p->asked[cookie], PROBE_RIGHT);
+	judge(p, &p->asked[cookie], true, PROBE_RIGHT);
+}
+
+enum probe_verdict probe_verdict(enum rent_fate fate, enum rent_no code)
+{
+	if (fate == RENT_LIED)
+		return PROBE_FALSE;
+	if (fate == RENT_REFUSED &&
+	    (code == RENT_NO_LOST || code == RENT_NO_UNKNOWN))
+		return PROBE_LOST;
+	return PROBE_SILENT;
 }
 
 static void not_read(void *ctx, uint64_t cookie, const struct carrier_no *no)
 {
 	struct probe *p = ctx;
-	enum probe_verdict v = PROBE_SILENT;
+	const enum probe_verdict v = probe_verdict(no->fate, no->code);
+	const bool disk = no->fate == RENT_REFUSED && no->code == RENT_NO_STORE;
 
-	if (no->fate == RENT_LIED)
-		v = PROBE_FALSE;
-	else if (no->fate == RENT_REFUSED &&
-		 (no->code == RENT_NO_LOST || no->code == RENT_NO_UNKNOWN ||
-		  no->code == RENT_NO_STORE))
-		v = PROBE_LOST;
-	judge(p, &p->asked[cookie], v);
+	judge(p, &p->asked[cookie], v == PROBE_LOST || disk, v);
 }
 
 static const struct carrier_ops carrier_ops = {.was_read = was_read,
@@ -178,7 +184,7 @@ static void drop_late(struct probe *p)
 		if (!a->since_ms || now - a->since_ms < PROBE_SILENT_MS)
 			continue;
 		carrier_cancel(p->carrier, i);
-		judge(p, a, PROBE_SILENT);
+		judge(p, a, false, PROBE_SILENT);
 	}
 }
 

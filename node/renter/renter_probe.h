@@ -22,10 +22,13 @@ struct probe;
 enum probe_verdict {
 	PROBE_OPEN = 0,
 	PROBE_RIGHT,
-	PROBE_LOST,  /* the host says so, or it lies nowhere */
-	PROBE_FALSE, /* what came was not that tile */
-	PROBE_SILENT,
+	PROBE_LOST,   /* the host says so, or it lies nowhere */
+	PROBE_FALSE,  /* what came was not that tile */
+	PROBE_SILENT, /* nothing was shown, and nothing is known to be lost */
 };
+/* What an answer other than the tile says of it. A disk that could not be read
+ * may be read the next time: the host says so when it gives a sector up. */
+enum probe_verdict probe_verdict(enum rent_fate fate, enum rent_no code);
 
 struct probe_question {
 	uint32_t segment;
