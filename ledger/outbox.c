@@ -723,3 +723,13 @@ const struct outbox_record *outbox_open(const struct outbox *ob, size_t i)
 			return &it->r;
 	return NULL;
 }
+
+bool outbox_has_call(const struct outbox *ob, enum outbox_kind kind,
+		     const uint8_t *data, size_t len)
+{
+	for (const struct item *it = ob->items; it; it = it->next)
+		if (it->r.kind == kind && it->r.call.len == len &&
+		    memcmp(it->r.call.data, data, len) == 0)
+			return true;
+	return false;
+}

@@ -164,5 +164,8 @@ int64_t outbox_tick(struct outbox *ob, int64_t now_ms);
 /* Stored and not ended, oldest first; NULL when there are fewer. The pointer
  * lives until the next call into the outbox. */
 const struct outbox_record *outbox_open(const struct outbox *ob, size_t i);
+/* The same call is queued or under way, stored or not. */
+bool outbox_has_call(const struct outbox *ob, enum outbox_kind kind,
+		     const uint8_t *data, size_t len);
 
 #endif

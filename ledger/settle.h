@@ -270,6 +270,8 @@ void settle_top_up(struct settle *s, const struct book_lease *which,
 		   settle_done_fn *fn, void *ctx);
 void settle_close(struct settle *s, const struct book_lease *which,
 		  settle_step_fn *step, settle_done_fn *fn, void *ctx);
+/* A close of it waits to be sent, or is on its way. */
+bool settle_is_closing(const struct settle *s, const struct book_lease *which);
 
 /* Records the running period's beacon. */
 void settle_anchor(struct settle *s, settle_step_fn *step, settle_done_fn *fn,

@@ -1,5 +1,6 @@
 /* methods_store_status.c - what a renter's agreements are at, and what is to be
- * done about them. What is over is closed on the way. */
+ * done about them. Where no daemon does it, what is over is closed on the way.
+ */
 #include "node/renter/methods_store.h"
 
 #include "base/address.h"
@@ -9,6 +10,7 @@
 #include "node/renter/renter_running.h"
 #include "node/renter/renter_term.h"
 #include "node/renter/renter_unopened.h"
+#include "node/renter/tenure.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,8 +71,9 @@ static void add_warnings(struct listing *l, const struct row_search *s,
 	const uint32_t number = s->lease->number;
 	char text[128];
 
-	if (!s->found || s->row.state != RENTER_OPENED ||
-	    v->state != BANK_AGREEMENT_OPEN)
+	/* UNOPENED: who sent it was stopped before the chain answered */
+	if (!s->found || v->state != BANK_AGREEMENT_OPEN ||
+	    (s->row.state != RENTER_OPENED && s->row.state != RENTER_UNOPENED))
 		return;
 	if (renter_term_is_near(v->start, v->end, l->now)) {
 		(void)snprintf(
@@ -179,16 +182,14 @@ static bool list_unopened(void *ctx, const struct renter_agreement *row)
 	return true;
 }
 
-static void on_closed(void *ctx, const struct closing_result *r)
+static void list_all(struct store_call *s, const struct closing_result *done)
 {
-	struct store_call *s = ctx;
 	struct listing l = {.call = s,
 			    .agreements = json_array(),
 			    .warnings = json_array()};
 	const struct money *m = s->engine->money;
 	char paid[MONEY_TEXT_MAX], locked[MONEY_TEXT_MAX], back[MONEY_TEXT_MAX];
 	struct err e = {0};
-	struct closing_result done = *r;
 	enum err_code code = ERR_NONE;
 
 	if (!renting_period(s->renter->renting, &l.now))
@@ -209,22 +210,43 @@ static void on_closed(void *ctx, const struct closing_result *r)
 				    l.agreements, "warnings", l.warnings,
 				    "paid", money_text(m, l.paid, paid),
 				    "locked", money_text(m, l.locked, locked),
-				    "closed", (int)done.closed, "back",
-				    money_text(m, done.back, back), "period",
+				    "closed", (int)done->closed, "back",
+				    money_text(m, done->back, back), "period",
 				    (json_int_t)l.now));
 }
 
+static void on_closed(void *ctx, const struct closing_result *r)
+{
+	const struct closing_result done = *r; /* of what goes with the call */
+
+	list_all(ctx, &done);
+}
+
+static void on_fresh(void *ctx, const struct err *e)
+{
+	(void)e; /* then it is what was known last */
+	list_all(ctx, &(struct closing_result){0});
+}
+
+/* A daemon closes what is over by itself. */
 static enum err_code begin_status(struct store_call *s, struct err *e)
 {
 	struct closing *c = NULL;
-	enum err_code code = closing_start(&c, s->renter, on_closed, s, e);
+	enum err_code code;
 
+	if (tenure_closes(s->engine->tenure)) {
+		settle_refresh(s->engine->money->storage.settle, on_fresh, s);
+		return ERR_NONE;
+	}
+	code = closing_start(&c, s->renter, on_closed, s, e);
 	s->journey = c;
 	return code;
 }
 
 static void stop_status(struct store_call *s)
 {
+	if (s->engine->money && s->engine->money->storage.settle)
+		settle_forget(s->engine->money->storage.settle, s);
 	closing_free(s->journey);
 }
 

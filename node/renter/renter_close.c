@@ -5,7 +5,10 @@
 
 #include <stdlib.h>
 
+#define AT_ONCE 16U /* transactions that wait in the outbox */
+
 struct due {
+	struct closing *all;
 	struct book_lease lease;
 	struct amount left;
 };
@@ -16,15 +19,21 @@ struct closing {
 	void *ctx;
 	struct due *due; /* heap */
 	size_t n, cap, at;
+	unsigned open; /* that were sent and have not ended */
 	uint32_t now;
 	struct closing_result result;
 };
 
+/* A host closes it for its collateral, in the first period in which that can
+ * be; who comes second pays for nothing. */
 bool closing_is_due(const struct bank_agreement *view, uint32_t now)
 {
-	return view->state == BANK_AGREEMENT_OPEN &&
-	       (view->through == view->end ||
-		now >= view->end + AGREEMENT_CLOSE_WAIT);
+	const uint64_t first =
+		view->through == view->end
+			? view->end
+			: (uint64_t)view->end + AGREEMENT_CLOSE_WAIT;
+
+	return view->state == BANK_AGREEMENT_OPEN && now > first;
 }
 
 static bool collect(void *ctx, const struct book_agreement *a)
@@ -33,7 +42,9 @@ static bool collect(void *ctx, const struct book_agreement *a)
 	struct address me = renting_me(c->renter->renting);
 
 	if (!a->known || !address_eq(&a->lease.renter, &me) ||
-	    !closing_is_due(&a->view, c->now))
+	    !closing_is_due(&a->view, c->now) ||
+	    settle_is_closing(c->renter->engine->money->storage.settle,
+			      &a->lease))
 		return true;
 	if (c->n == c->cap) {
 		size_t cap = c->cap ? c->cap * 2 : 16;
@@ -44,39 +55,44 @@ static bool collect(void *ctx, const struct book_agreement *a)
 		c->due = at;
 		c->cap = cap;
 	}
-	c->due[c->n++] = (struct due){a->lease, book_fund_left(&a->view)};
+	c->due[c->n++] = (struct due){c, a->lease, book_fund_left(&a->view)};
 	return true;
 }
 
-static void next(struct closing *c);
+static void fill(struct closing *c);
 
 static void on_closed(void *ctx, const struct settle_result *r,
 		      const struct err *e)
 {
-	struct closing *c = ctx;
+	struct due *d = ctx;
+	struct closing *c = d->all;
 
 	(void)r;
+	c->open--;
 	if (e) {
 		c->result.failed++;
 		log_line(c->renter->engine->log, LOG_INFO, "rent",
 			 "agreement not closed number=%u text=\"%s\"",
-			 c->due[c->at].lease.number, e->msg);
+			 d->lease.number, e->msg);
 	} else {
 		c->result.closed++;
-		c->result.back =
-			amount_add_cap(c->result.back, c->due[c->at].left);
+		c->result.back = amount_add_cap(c->result.back, d->left);
 	}
-	c->at++;
-	next(c);
+	fill(c);
 }
 
-static void next(struct closing *c)
+static void fill(struct closing *c)
 {
-	if (c->at == c->n)
+	struct settle *s = c->renter->engine->money->storage.settle;
+
+	while (c->at < c->n && c->open < AT_ONCE) {
+		struct due *d = &c->due[c->at++];
+
+		c->open++;
+		settle_close(s, &d->lease, NULL, on_closed, d);
+	}
+	if (c->open == 0)
 		c->fn(c->ctx, &c->result); /* c may be gone */
-	else
-		settle_close(c->renter->engine->money->storage.settle,
-			     &c->due[c->at].lease, NULL, on_closed, c);
 }
 
 static void on_fresh(void *ctx, const struct err *e)
@@ -87,7 +103,7 @@ static void on_fresh(void *ctx, const struct err *e)
 		(void)!book_agreement_list(
 			c->renter->engine->money->storage.book, collect, c,
 			NULL);
-	next(c);
+	fill(c);
 }
 
 enum err_code closing_start(struct closing **out, struct renter *r,
@@ -110,6 +126,9 @@ void closing_free(struct closing *c)
 	if (!c)
 		return;
 	settle_forget(c->renter->engine->money->storage.settle, c);
+	for (size_t i = 0; i < c->at; i++)
+		settle_forget(c->renter->engine->money->storage.settle,
+			      &c->due[i]);
 	free(c->due);
 	free(c);
 }

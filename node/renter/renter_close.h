@@ -1,8 +1,9 @@
 /* renter_close.h - agreements of ours that are over are closed, so that what is
  * left of their funds comes back.
  *
- * One after another; a host closes them too, for its collateral, so one that
- * fails is left to the next time. Thread: the loop.
+ * Side by side, as far as the outbox lets them. A host closes them too, for its
+ * collateral: it has the first period for that, and what fails all the same is
+ * left to the next time. Thread: the loop.
  */
 #ifndef NODE_RENTER_CLOSE_H
 #define NODE_RENTER_CLOSE_H
@@ -18,10 +19,11 @@ struct closing_result {
 };
 typedef void closing_fn(void *ctx, const struct closing_result *r);
 
-/* Does the bank close it in period `now`? */
+/* Is it ours to close in period `now`: the bank does, and the host had time? */
 bool closing_is_due(const struct bank_agreement *view, uint32_t now);
 
-/* Reads the chain, then closes. fn once, later. ERR_NOMEM. */
+/* Reads the chain, then closes; what is on its way already is left alone. fn
+ * once, later, when all are final. ERR_NOMEM. */
 enum err_code closing_start(struct closing **out, struct renter *r,
 			    closing_fn *fn, void *ctx, struct err *e)
 	__attribute__((warn_unused_result));

@@ -20,21 +20,27 @@
 #define LOOK_LEAST_MS 2000
 #define STUCK_MS 600000 /* a look without an answer */
 
+enum purpose { TO_LOOK, TO_PAY, TO_RENEW };
+
 struct tenure {
 	struct engine *engine;
 	struct loop_timer *timer;
 	struct renter *renter;
-	bool busy, claimed;
-	bool again; /* what was to be paid was not */
-	bool taken; /* agreements that a renewal has ended are kept still */
+	bool begun, busy, claimed;
+	bool reading; /* the chain */
+	bool again;   /* what was to be paid was not */
+	bool taken;   /* agreements that a renewal has ended are kept still */
+	/* some were signed, and what the chain says of them is not noted */
+	bool untold;
 	uint32_t now, told; /* periods; told: in which ends were logged */
 	unsigned ending;    /* agreements */
+	uint32_t first_end; /* of those */
 	unsigned unpaid;    /* at the last look, whoever is to pay them */
 	uint32_t term;	    /* the longest of theirs */
 	struct closing *closing;
 	struct reconcile *reconcile;
 	struct prepay *prepay;
-	bool paying; /* `reconcile` is for that, else for a renewal */
+	enum purpose purpose; /* of `reconcile` */
 	struct keep *keep;
 	struct net_addr named[SCOUT_NAMED_MAX];
 	size_t named_n;
@@ -142,6 +148,7 @@ static void begin_renewal(struct tenure *t, const struct err *error)
 
 static void renew_or_finish(struct tenure *t);
 static bool is_unfinished(const struct tenure *t);
+static void look_again(struct tenure *t, const struct err *error);
 
 static void stop_change(struct tenure *t)
 {
@@ -216,22 +223,32 @@ static void on_reconciled(void *ctx, const struct err *error)
 		e = *error; /* it is the reconciliation's, which goes now */
 	reconcile_free(t->reconcile);
 	t->reconcile = NULL;
-	if (t->paying)
+	switch (t->purpose) {
+	case TO_LOOK:
+		stop_change(t);
+		look_again(t, error ? &e : NULL);
+		break;
+	case TO_PAY:
 		begin_paying(t, error ? &e : NULL);
-	else
+		break;
+	case TO_RENEW:
 		begin_renewal(t, error ? &e : NULL);
+		break;
+	}
 }
 
-static void change(struct tenure *t, bool pays, const char *what)
+static void change(struct tenure *t, enum purpose purpose, const char *what)
 {
 	struct err e = {0};
 
 	if (renter_begin(t->renter, what, &e) != ERR_NONE) {
+		log_line(t->engine->log, LOG_INFO, "rent",
+			 "put off what=\"%s\" why=\"%s\"", what, e.msg);
 		finish(t, true);
 		return;
 	}
 	t->claimed = true;
-	t->paying = pays;
+	t->purpose = purpose;
 	if (reconcile_start(&t->reconcile, t->renter, on_reconciled, t, &e) !=
 	    ERR_NONE) {
 		log_err(t, "agreements", &e);
@@ -243,7 +260,7 @@ static void renew_or_finish(struct tenure *t)
 {
 	if ((t->ending || is_unfinished(t)) &&
 	    engine_flag(t->engine, "store-renew"))
-		change(t, false, "a renewal by the daemon itself");
+		change(t, TO_RENEW, "a renewal by the daemon itself");
 	else
 		finish(t, t->again);
 }
@@ -276,37 +293,43 @@ static bool look_at(void *ctx, const struct renter_agreement *row)
 	struct tenure *t = ctx;
 	const struct agreement *a = &row->signed_;
 	struct address me = renting_me(t->renter->renting);
-	char who[ADDRESS_TEXT_MAX];
 
 	if (row->state == RENTER_ENDED && a->revision > 0 &&
 	    address_eq(&a->renter, &me))
 		note_taken(t, a);
+	/* who was stopped while they went to the chain */
+	t->untold |= row->state == RENTER_UNOPENED && !unopened_is(row) &&
+		     address_eq(&a->renter, &me);
 
 	if (!(row->state == RENTER_OPENED || unopened_runs(row, t->now)) ||
 	    !address_eq(&a->renter, &me) ||
 	    t->now >= a->end + AGREEMENT_CLOSE_WAIT ||
 	    !renter_term_is_near(a->start, a->end, t->now))
 		return true;
-	t->ending++;
+	if (t->ending++ == 0 || a->end < t->first_end)
+		t->first_end = a->end;
 	if (a->end - a->start > t->term)
 		t->term = a->end - a->start;
-	if (t->told != t->now)
-		log_line(t->engine->log, LOG_WARN, "rent",
-			 "an agreement ends host=%s number=%u end=%u period=%u",
-			 address_text(who, &a->host,
-				      t->engine->money->profile.address),
-			 a->number, a->end, t->now);
 	return true;
 }
 
+/* Once a period, one line. */
+static void tell_ending(struct tenure *t)
+{
+	if (t->ending && t->told != t->now)
+		log_line(t->engine->log, LOG_WARN, "rent",
+			 "agreements end soon n=%u first=%u period=%u "
+			 "renewed=%d",
+			 t->ending, t->first_end, t->now,
+			 (int)engine_flag(t->engine, "store-renew"));
+	t->told = t->now;
+}
+
+/* Beside everything else, which does not wait until it is final. */
 static void on_closed(void *ctx, const struct closing_result *r)
 {
 	struct tenure *t = ctx;
 	char back[MONEY_TEXT_MAX];
-	const struct prepay_cfg pays = what_is_paid(t);
-	const struct prepay_cfg unopened = {.unopened = true};
-	unsigned due = 0;
-	struct err e = {0};
 
 	if (r->closed)
 		log_line(t->engine->log, LOG_INFO, "rent",
@@ -314,41 +337,104 @@ static void on_closed(void *ctx, const struct closing_result *r)
 			 money_text(t->engine->money, r->back, back));
 	closing_free(t->closing);
 	t->closing = NULL;
-	t->ending = 0;
-	t->taken = false;
-	t->term = 1;
-	if (!renting_period(t->renter->renting, &t->now)) {
-		finish(t, true);
-		return;
-	}
-	if (renter_db_agreements(t->renter->db, look_at, t, &e) != ERR_NONE)
-		log_err(t, "agreements", &e);
-	t->told = t->now;
+}
+
+static void close_over(struct tenure *t)
+{
+	struct err e = {0};
+
+	if (!t->closing &&
+	    closing_start(&t->closing, t->renter, on_closed, t, &e) != ERR_NONE)
+		log_err(t, "not closed", &e);
+}
+
+static void pay_or_go_on(struct tenure *t)
+{
+	const struct prepay_cfg pays = what_is_paid(t);
+	const struct prepay_cfg unopened = {.unopened = true};
+	unsigned due = 0;
+	struct err e = {0};
+
 	t->again = false;
 	if (prepay_due(t->renter, &unopened, &t->unpaid, &e) != ERR_NONE ||
 	    prepay_due(t->renter, &pays, &due, &e) != ERR_NONE)
 		log_err(t, "agreements", &e);
 	if (due)
-		change(t, true, "a payment by the daemon itself");
+		change(t, TO_PAY, "a payment by the daemon itself");
 	else
 		renew_or_finish(t);
+}
+
+static enum err_code look(struct tenure *t, struct err *e)
+{
+	t->ending = 0;
+	t->taken = t->untold = false;
+	t->term = 1;
+	if (!renting_period(t->renter->renting, &t->now))
+		return err_fail(e, ERR_CHAIN, "the period is not known");
+	return renter_db_agreements(t->renter->db, look_at, t, e);
+}
+
+static void not_looked(struct tenure *t, const struct err *e)
+{
+	log_err(t, "agreements were not looked at", e);
+	finish(t, true);
+}
+
+/* What the chain says of all of them is noted now. */
+static void look_again(struct tenure *t, const struct err *error)
+{
+	struct err e = {0};
+
+	if (error)
+		e = *error;
+	if (e.code != ERR_NONE || look(t, &e) != ERR_NONE) {
+		not_looked(t, &e);
+		return;
+	}
+	tell_ending(t);
+	pay_or_go_on(t);
+}
+
+static void on_fresh(void *ctx, const struct err *error)
+{
+	struct tenure *t = ctx;
+	struct err e = {0};
+
+	t->reading = false;
+	if (error)
+		e = *error;
+	if (e.code != ERR_NONE || look(t, &e) != ERR_NONE) {
+		not_looked(t, &e);
+		return;
+	}
+	close_over(t);
+	if (t->untold)
+		change(t, TO_LOOK, "a look at the chain by the daemon itself");
+	else
+		look_again(t, NULL);
 }
 
 static void on_renter(void *ctx, struct renter *r, const struct err *error)
 {
 	struct tenure *t = ctx;
-	struct err e = {0};
 
 	t->renter = r;
 	if (error) {
 		log_err(t, "not open", error);
 		t->renter = NULL;
 		finish(t, true);
-	} else if (closing_start(&t->closing, r, on_closed, t, &e) !=
-		   ERR_NONE) {
-		log_err(t, "agreements", &e);
-		finish(t, true);
+	} else {
+		t->reading = true;
+		settle_refresh(t->engine->money->storage.settle, on_fresh, t);
 	}
+}
+
+static void stop_reading(struct tenure *t)
+{
+	if (t->reading)
+		settle_forget(t->engine->money->storage.settle, t);
+	t->reading = false;
 }
 
 /* A look that only waits for an answer of the chain has another begun in its
@@ -363,8 +449,7 @@ static void give_up_look(struct tenure *t)
 	log_line(t->engine->log, LOG_WARN, "rent",
 		 "agreements were not looked at why=\"no answer in time\"");
 	renter_forget(t->engine, t);
-	closing_free(t->closing);
-	t->closing = NULL;
+	stop_reading(t);
 	finish(t, true);
 }
 
@@ -410,6 +495,7 @@ void tenure_free(struct tenure *t)
 	if (!t)
 		return;
 	renter_forget(t->engine, t);
+	stop_reading(t);
 	closing_free(t->closing);
 	reconcile_free(t->reconcile);
 	prepay_free(t->prepay);
@@ -427,6 +513,12 @@ struct tenure_view tenure_view(const struct tenure *t)
 
 void tenure_begin(struct tenure *t)
 {
-	if (t->engine->money)
+	t->begun = t->engine->money != NULL;
+	if (t->begun)
 		loop_timer_set(t->timer, BEGIN_MS);
+}
+
+bool tenure_closes(const struct tenure *t)
+{
+	return t->begun;
 }

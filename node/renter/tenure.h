@@ -13,6 +13,8 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+
 struct engine;
 struct tenure;
 
@@ -29,5 +31,7 @@ struct tenure_view {
 struct tenure_view tenure_view(const struct tenure *t);
 /* The daemon is up. */
 void tenure_begin(struct tenure *t);
+/* It closes what is over: nobody else needs to. */
+bool tenure_closes(const struct tenure *t);
 
 #endif

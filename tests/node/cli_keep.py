@@ -304,32 +304,52 @@ def renewed(town):
     print("     back: %s" % closed["back"], flush=True)
 
 
+def live(town):
+    return [a for a in town.store("status")["agreements"]
+            if a["state"] in ("ahead", "running")]
+
+
+def cut_off(town):
+    """A renewal whose agreements are on their way when it is killed."""
+    end = min(a["until"] for a in live(town))
+    town.jump(end - 4)
+    town.chain.call("evm_setIntervalMining", 0)
+    count = lambda block: int(town.chain.call(
+        "eth_getTransactionCount", town.renter.storage_account, block), 16)
+    waits = lambda: count("pending") - count("latest")
+    p = town.st.spawn("cut off", town.renter.argv(
+        "store", "renew", "--periods", "30", *town.named()) + [
+            "--passphrase-file", town.renter.passphrase])
+    wait_for("agreements on their way", 60, lambda: waits() >= 5)
+    os.kill(p.pid, signal.SIGKILL)
+    p.wait(20)
+    town.st.forget(p)
+    town.chain.call("evm_setIntervalMining", 1)
+    wait_for("them on the chain", 60, lambda: waits() == 0 and
+             len([a for a in live(town) if a["until"] > end]) >= 5)
+
+
 def by_itself(town):
-    """A daemon renews when the end is near, and closes what is over."""
-    old = [a for a in town.store("status")["agreements"]
-           if a["state"] != "closed"]
-    end = min(a["until"] for a in old)
+    """A daemon renews when the end is near, and closes what is over. What was
+    cut off on its way to the chain is its to note."""
+    cut_off(town)
+    old = live(town)
+    end = max(a["until"] for a in old)
+    old = [a for a in old if a["until"] == end]
+    check("a renewal that was cut off is on the chain", len(old) >= 5, old)
     town.renter.configure(store_renew="yes", store_renew_budget="5",
                           host_peer=town.hosts[0].address + ":6881")
-    town.jump(end - 4)
-    # what that leaves half done is the daemon's to finish
-    town.killed(2.0, "renew", "--periods", "30", *town.named())
     daemon = town.daemon(town.renter)
     wait_for("the renter's daemon", 40, lambda: os.path.exists(
         os.path.join(town.renter.home, "api.sock")), daemon)
-
-    def kept():
-        now = town.store("status")
-        return not now["warnings"] and len([
-            a for a in now["agreements"] if a["until"] > end and
-            a["state"] in ("ahead", "running")]) >= len(old)
-    wait_for("a renewal by itself", 150, kept, daemon)
-    check("a daemon renews by itself", True)
-    town.jump(end + 8)
-    wait_for("closing by itself", 150, lambda: town.renter.run(
-        "status", wallet=False)["storage"] and len([
-            a for a in town.store("status")["agreements"]
-            if a["state"] == "closed"]) >= 2 * len(old), daemon)
+    town.jump(end - 4)
+    wait_for("a renewal by itself", 100, lambda: len([
+        a for a in live(town) if a["until"] > end]) >= len(old), daemon)
+    check("a daemon renews by itself", not town.store("status")["warnings"])
+    town.jump(end + 9)
+    wait_for("closing by itself", 100, lambda: not [
+        a for a in town.store("status")["agreements"]
+        if a["until"] <= end and a["state"] != "closed"], daemon)
     is_there(town, 2)
     town.books("by itself")
 

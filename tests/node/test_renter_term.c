@@ -26,10 +26,13 @@ static const struct {
 	bool due;
 } closings[] = {
 	{"it runs", BANK_AGREEMENT_OPEN, 20, 25, false},
-	{"settled to its end", BANK_AGREEMENT_OPEN, 30, 25, true},
+	{"settled to its end", BANK_AGREEMENT_OPEN, 30, 25, false},
+	{"over: the host closes it", BANK_AGREEMENT_OPEN, 30, 30, false},
+	{"it did not", BANK_AGREEMENT_OPEN, 30, 31, true},
 	{"over, but the host may still post", BANK_AGREEMENT_OPEN, 20, 36,
 	 false},
-	{"seven periods later", BANK_AGREEMENT_OPEN, 20, 37, true},
+	{"seven periods later: the host", BANK_AGREEMENT_OPEN, 20, 37, false},
+	{"eight", BANK_AGREEMENT_OPEN, 20, 38, true},
 	{"closed", BANK_AGREEMENT_CLOSED, 30, 40, false},
 	{"never opened", BANK_AGREEMENT_NONE, 0, 40, false},
 };
