@@ -2,6 +2,7 @@
 #include "node/renter/renter_put_int.h"
 
 #include "node/money/money.h"
+#include "node/renter/renter_funds.h"
 #include "storage/object/segment.h"
 
 #include <string.h>
@@ -89,7 +90,7 @@ static enum err_code check_money(struct put *p, const struct quote *q,
 				 struct err *e)
 {
 	const struct money *m = p->renter->engine->money;
-	struct amount have = AMOUNT_ZERO, all = q->rent;
+	struct amount all = q->rent;
 	/* what is promised to hosts comes out of the same balance */
 	struct amount need =
 		amount_add_cap(amount_add_cap(q->fund, q->ingress), q->period);
@@ -100,16 +101,7 @@ static enum err_code check_money(struct put *p, const struct quote *q,
 		return err_fail(
 			e, ERR_FUNDS, "it costs %s, more than the budget of %s",
 			money_text(m, all, a), money_text(m, p->cfg.budget, b));
-	if (!renting_free_balance(p->renter->renting, &have) ||
-	    amount_cmp(have, need) < 0)
-		return err_fail(
-			e, ERR_FUNDS,
-			"%s are to be locked or promised and %s are free in "
-			"the bank: `seedbank deposit %s --account storage`",
-			money_text(m, need, a), money_text(m, have, b),
-			money_text(m, amount_sub_floor(need, have),
-				   (char[MONEY_TEXT_MAX]){0}));
-	return ERR_NONE;
+	return renter_need_funds(p->renter, need, p->row.id != 0, e);
 }
 
 /* Of the files, and of the catalogue that is to follow. */

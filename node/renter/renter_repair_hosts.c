@@ -5,6 +5,7 @@
 #include "node/money/money.h"
 #include "node/renter/renter_agree.h"
 #include "node/renter/renter_alive.h"
+#include "node/renter/renter_funds.h"
 #include "node/renter/renter_quote.h"
 #include "storage/rent/rent_rules.h"
 
@@ -64,8 +65,7 @@ enum err_code mend_check_cost(struct mend *m, uint64_t rows, struct amount *out,
 				"it may cost %s more, over the budget of %s",
 				money_text(money, all, a),
 				money_text(money, m->cfg.budget, b));
-	if (!renting_free_balance(m->renter->renting, &have) ||
-	    amount_cmp(have, all) < 0)
+	if (!renter_funds(m->renter, &have) || amount_cmp(have, all) < 0)
 		return err_fail(e, ERR_FUNDS,
 				"it may cost %s and %s are free in the bank: "
 				"`seedbank deposit TOKENS --account storage`",

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "node/money/money.h"
 #include "node/renter/renter_agree.h"
+#include "node/renter/renter_funds.h"
 #include "node/renter/renter_holding.h"
 #include "node/renter/renter_running.h"
 #include "node/renter/renter_term.h"
@@ -228,7 +229,6 @@ static enum err_code check_money(struct takeover *t, struct err *e)
 	const struct money *m = t->renter->engine->money;
 	const struct takeover_result *r = &t->result;
 	const struct amount need = amount_add_cap(r->fund, t->first);
-	struct amount have = AMOUNT_ZERO;
 	char a[MONEY_TEXT_MAX], b[MONEY_TEXT_MAX];
 
 	if (t->cfg.has_budget && amount_cmp(r->rent, t->cfg.budget) > 0)
@@ -236,16 +236,7 @@ static enum err_code check_money(struct takeover *t, struct err *e)
 				"it costs %s, more than the budget of %s",
 				money_text(m, r->rent, a),
 				money_text(m, t->cfg.budget, b));
-	if (!renting_free_balance(t->renter->renting, &have) ||
-	    amount_cmp(have, need) < 0)
-		return err_fail(
-			e, ERR_FUNDS,
-			"%s are to be locked or promised and %s are free in "
-			"the bank: `seedbank deposit %s --account storage`",
-			money_text(m, need, a), money_text(m, have, b),
-			money_text(m, amount_sub_floor(need, have),
-				   (char[MONEY_TEXT_MAX]){0}));
-	return ERR_NONE;
+	return renter_need_funds(t->renter, need, false, e);
 }
 
 /* ---- one after another ---- */
