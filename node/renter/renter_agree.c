@@ -74,23 +74,48 @@ static void end(struct agree *a, const struct err *why)
 	agree_wake(a);
 }
 
+static void count_ends(struct agree *a)
+{
+	for (unsigned i = 0; i < a->n; i++) {
+		a->done += a->pacts[i].state == PACT_DONE;
+		a->failed += a->pacts[i].state == PACT_FAILED;
+		a->older += a->pacts[i].older;
+	}
+	a->all += a->n;
+}
+
 static void tell_end(struct agree *a)
 {
-	unsigned done = 0, failed = 0, older = 0;
 	struct err why = a->why; /* a may be gone when it is read */
 
 	if (a->told)
 		return;
 	a->told = true;
-	for (unsigned i = 0; i < a->n; i++) {
-		done += a->pacts[i].state == PACT_DONE;
-		failed += a->pacts[i].state == PACT_FAILED;
-		older += a->pacts[i].older;
-	}
-	if (why.code == ERR_NONE && older * 2 > a->n)
-		(void)renter_is_old_copy(older, a->n, &why);
-	a->ops->ended(a->ctx, done, failed + a->gone,
+	count_ends(a);
+	if (why.code == ERR_NONE && a->older * 2 > a->all)
+		(void)renter_is_old_copy(a->older, a->all, &why);
+	a->ops->ended(a->ctx, a->done, a->failed + a->gone,
 		      why.code == ERR_NONE ? NULL : &why);
+}
+
+static void on_fresh(void *ctx, const struct err *error);
+
+static void begin_round(struct agree *a)
+{
+	a->signing = false;
+	a->reading = true;
+	settle_refresh(a->renter->engine->money->storage.settle, on_fresh, a);
+}
+
+static void begin_second(struct agree *a)
+{
+	count_ends(a);
+	for (unsigned i = 0; i < a->n; i++)
+		pact_clear(&a->pacts[i]);
+	a->n = 0;
+	a->again = false;
+	a->second = true;
+	begin_round(a);
 }
 
 static void on_timer(void *ctx)
@@ -109,7 +134,11 @@ static void on_timer(void *ctx)
 		pact_tick(&a->pacts[i]);
 	for (unsigned i = 0; i < a->n; i++)
 		open |= a->pacts[i].state < PACT_DONE;
-	if (!open)
+	if (open)
+		return;
+	if (a->again && !a->second)
+		begin_second(a);
+	else
 		end(a, NULL);
 }
 
@@ -411,15 +440,18 @@ static bool find_any_begun(void *ctx, const struct renter_agreement *row)
 	return true;
 }
 
-/* The pact of this agreement takes what is staged at its host. */
+/* The pact of this agreement takes what is staged at its host, or looks whether
+ * it has it already. */
 static void hand_over(struct agree *a, unsigned i,
-		      const struct renter_agreement *row)
+		      const struct renter_agreement *row, bool unfit)
 {
 	struct pact *p = &a->pacts[i];
 
+	p->unfit = unfit;
 	for (unsigned k = 0; k < a->n; k++)
 		if (a->pacts[k].row.id == row->id) {
 			a->pacts[k].takes = true;
+			a->pacts[k].unfit = unfit;
 			a->pacts[k].total = p->total;
 			a->pacts[k].left = p->left;
 			*p = a->pacts[--a->n];
@@ -434,23 +466,70 @@ static enum err_code choose_unopened(struct agree *a, unsigned i, struct err *e)
 	struct renter_agreement row;
 	struct renter_want want;
 	uint32_t start;
+	bool unfit;
 	enum err_code code;
 
 	if (p->row.id)
 		return ERR_NONE;
-	if (!unopened_start(a->renter, &start))
+	if (!unopened_start(a->renter, &p->host, p->total, &start))
 		return err_fail(e, ERR_CHAIN, "the period is not known");
 	want = running_want(start, a->cfg.periods, a->cfg.least);
 	want.sectors = p->total;
-	code = unopened_choose(&row, a->renter, &p->host, &want, e);
+	code = unopened_choose(&row, &unfit, a->renter, &p->host, &want, e);
 	if (code != ERR_NONE)
 		return code;
 	if (row.id) {
-		hand_over(a, i, &row);
+		hand_over(a, i, &row, unfit);
 		return ERR_NONE;
 	}
 	code = renter_db_add_agreement(a->renter->db, &row, e);
 	p->row = row;
+	/* no chain and no catalogue knows its number */
+	return code == ERR_NONE ? renter_db_set_number(a->renter->db,
+						       RENTER_UNPUBLISHED, 1, e)
+				: code;
+}
+
+struct drafting {
+	struct renter *renter;
+	const struct agree_cfg *cfg;
+	struct err e;
+};
+
+static bool draft_unopened(void *ctx, const struct address *host, bool unopened,
+			   uint32_t sectors)
+{
+	struct drafting *d = ctx;
+	struct renter_agreement row;
+	struct renter_want want;
+	uint32_t start;
+	bool unfit;
+
+	if (!unopened)
+		return true;
+	if (!unopened_start(d->renter, host, sectors, &start)) {
+		(void)err_fail(&d->e, ERR_CHAIN, "the period is not known");
+		return false;
+	}
+	want = running_want(start, d->cfg->periods, d->cfg->least);
+	want.sectors = sectors;
+	return unopened_choose(&row, &unfit, d->renter, host, &want, &d->e) ==
+		       ERR_NONE &&
+	       (row.id || renter_db_add_agreement(d->renter->db, &row, &d->e) ==
+				  ERR_NONE);
+}
+
+enum err_code agree_draft_unopened(struct renter *r,
+				   const struct agree_cfg *cfg, struct err *e)
+{
+	struct drafting d = {.renter = r, .cfg = cfg};
+	enum err_code code =
+		renter_db_staged_hosts(r->db, draft_unopened, &d, e);
+
+	if (code == ERR_NONE && d.e.code != ERR_NONE) {
+		*e = d.e;
+		code = e->code;
+	}
 	return code;
 }
 
@@ -473,12 +552,13 @@ static enum err_code choose_running(struct agree *a, unsigned i, struct err *e)
 	if (code != ERR_NONE || begun.found || p->total == 0 || p->row.id)
 		return code;
 	if (begun.open.id) {
-		hand_over(a, i, &begun.open);
+		hand_over(a, i, &begun.open,
+			  !running_takes(a->renter, &begun.open, &want));
 		return code;
 	}
 	code = running_choose(&best, &found, a->renter, &p->host, &want, e);
 	if (found)
-		hand_over(a, i, &best.row);
+		hand_over(a, i, &best.row, false);
 	return code;
 }
 
@@ -494,6 +574,10 @@ static void on_fresh(void *ctx, const struct err *error)
 		return;
 	}
 	code = collect(a, &e);
+	if (a->second && a->n == 0) { /* all of it was signed already */
+		end(a, NULL);
+		return;
+	}
 	/* from the end: what is handed over is filled with the last one */
 	for (unsigned i = a->n; code == ERR_NONE && i-- > 0;)
 		code = choose_running(a, i, &e);
@@ -607,8 +691,7 @@ enum err_code agree_start(struct agree **out, struct renter *r,
 		.ctx = a, .paid = on_paid, .stuck = on_stuck};
 	rent_pay_listen(r->engine->rent_pay, &a->receipts);
 	renting_on_commit(r->renting, on_commit, a);
-	a->reading = true;
-	settle_refresh(r->engine->money->storage.settle, on_fresh, a);
+	begin_round(a);
 	*out = a;
 	return ERR_NONE;
 }

@@ -59,6 +59,12 @@ struct agree_cfg {
 	size_t pay_n;
 };
 
+/* For what is staged now: the agreements that are never opened and that
+ * agree_start() will use, so that a catalogue can list them before. Staged in
+ * the database. ERR_CHAIN: the period is not known. ERR_DB, ERR_LIMIT. */
+enum err_code agree_draft_unopened(struct renter *r,
+				   const struct agree_cfg *cfg, struct err *e)
+	__attribute__((warn_unused_result));
 enum err_code agree_start(struct agree **out, struct renter *r,
 			  const struct agree_cfg *cfg,
 			  const struct agree_ops *ops, void *ctx, struct err *e)

@@ -114,6 +114,16 @@ bool pact_is_open(const struct renter_agreement *row)
 		memcmp(&a->root, &b->root, sizeof(a->root)) != 0);
 }
 
+/* What its host has of our offer is known. One that does not fit takes no more;
+ * what is left goes to another, in a second round. */
+static void mended(struct pact *p)
+{
+	if (!p->unfit)
+		return;
+	p->unfit = p->takes = false;
+	p->all->again = true;
+}
+
 /* The host has not signed it, and says so. Its number stays taken: our word on
  * it stands. */
 static void close_offer(struct pact *p)
@@ -123,6 +133,7 @@ static void close_offer(struct pact *p)
 
 	p->row.offered = p->row.signed_;
 	p->row.offered.revision = revision;
+	mended(p);
 	if (renter_db_set_agreement(db_of(p), &p->row, &e) != ERR_NONE) {
 		pact_fail(p, &e);
 		return;
@@ -256,6 +267,7 @@ static void keep(struct pact *p, const struct rent_signed_revision *r)
 		return;
 	}
 	pact_drop_revision(p);
+	mended(p);
 	enter(p, PACT_KEPT);
 	renting_want_commit(p->all->renter->renting);
 }
@@ -460,11 +472,22 @@ static void on_newest(void *ctx, const struct rent_result *r)
 	}
 }
 
+/* It is no lie when the host does not know it: it never signed, or it sees the
+ * next period already, from which on it need not keep it. */
+static bool may_have_forgotten(const struct pact *p)
+{
+	uint32_t now;
+
+	return p->row.state == RENTER_DRAFT ||
+	       (p->unopened && renting_period(p->all->renter->renting, &now) &&
+		now + 1 >= rent_kept_until(&p->row.signed_));
+}
+
 static void mend(struct pact *p)
 {
 	struct err e = {0};
 	const struct agreement *known =
-		p->row.state == RENTER_DRAFT ? NULL : &p->row.signed_;
+		may_have_forgotten(p) ? NULL : &p->row.signed_;
 
 	p->again_ms = 0;
 	p->call = rent_call_newest(rent_peer_client(p->peer),

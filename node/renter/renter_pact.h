@@ -33,6 +33,7 @@ struct pact {
 	struct renter_agreement row;
 	bool unopened;	     /* it never goes to the chain */
 	bool takes;	     /* what is staged at the host is for it */
+	bool unfit;	     /* but only what it was offered already */
 	bool pays;	     /* the present period is to be settled */
 	uint32_t total;	     /* sectors staged at the beginning */
 	uint32_t left;	     /* of them, not in a list yet */
@@ -72,6 +73,11 @@ struct agree {
 			 * again */
 	uint32_t start; /* of agreements that are drafted in this run */
 	bool signing, reading, ended, told;
+	/* what was offered to one that does not fit is known: the rest that is
+	 * staged there waits for a second round */
+	bool again, second;
+	unsigned done, failed, older; /* of the first round */
+	unsigned all;
 	struct err why;
 };
 

@@ -4,6 +4,7 @@
 #include "node/rent/object_put.h"
 #include "node/renter/renter_agree.h"
 #include "node/renter/renter_records.h"
+#include "node/renter/renter_unopened.h"
 #include "storage/object/segment.h"
 #include "storage/rent/renter_catalogue.h"
 #include "storage/rent/renter_placement.h"
@@ -27,6 +28,8 @@ struct publish {
 	const struct publish_ops *ops;
 	void *ctx;
 	struct text *text;
+	int64_t *named; /* heap: agreements that it lists, no chain does */
+	size_t named_n, named_cap;
 	uint64_t sequence;
 	struct renter_object object; /* the catalogue's */
 	struct object_keys keys;
@@ -202,12 +205,61 @@ static void tell_records(struct publish *p)
 /* ---- agreements ---- */
 
 static void put_catalogue(struct publish *p);
+static enum err_code make_catalogue(struct publish *p, struct err *e);
 
 static void on_step(void *ctx, const char *text)
 {
 	struct publish *p = ctx;
 
 	p->ops->step(p->ctx, text);
+}
+
+struct naming {
+	struct publish *p;
+	bool all, failed;
+};
+
+static bool is_named(const struct publish *p, int64_t id)
+{
+	for (size_t i = 0; i < p->named_n; i++)
+		if (p->named[i] == id)
+			return true;
+	return false;
+}
+
+static bool find_unnamed(void *ctx, const struct renter_agreement *row)
+{
+	struct naming *n = ctx;
+
+	if (unopened_is(row) && row->state == RENTER_UNOPENED &&
+	    !is_named(n->p, row->id))
+		n->all = false;
+	return n->all;
+}
+
+/* A host that came in late has an agreement that this catalogue does not list,
+ * and nothing else would: a restore could not ask for it. */
+static void tell_or_publish_anew(struct publish *p)
+{
+	struct naming n = {.p = p, .all = true};
+	struct err e = {0};
+	enum err_code code =
+		renter_db_agreements(p->renter->db, find_unnamed, &n, &e);
+
+	if (code == ERR_NONE && n.all) {
+		tell_records(p);
+		return;
+	}
+	if (code == ERR_NONE && ++p->round == PUBLISH_ROUNDS)
+		code = err_fail(&e, ERR_STATE,
+				"hosts changed all the time: run the command "
+				"again");
+	if (code == ERR_NONE)
+		code = make_catalogue(p, &e);
+	if (code != ERR_NONE)
+		end(p, &e);
+	else
+		put_catalogue(p);
 }
 
 static void on_agreed(void *ctx, unsigned done, unsigned failed,
@@ -222,7 +274,7 @@ static void on_agreed(void *ctx, unsigned done, unsigned failed,
 	if (error) {
 		end(p, error);
 	} else if (failed == 0) {
-		tell_records(p);
+		tell_or_publish_anew(p);
 	} else if (++p->round == PUBLISH_ROUNDS) {
 		(void)err_fail(&e, ERR_STATE,
 			       "%u hosts did not sign or could not be paid; "
@@ -240,13 +292,18 @@ static void on_agreed(void *ctx, unsigned done, unsigned failed,
 	}
 }
 
+static struct agree_cfg agree_cfg_of(const struct publish *p)
+{
+	return (struct agree_cfg){.periods = p->cfg.periods,
+				  .least = p->cfg.least,
+				  .cut = p->cfg.cut};
+}
+
 static const struct agree_ops agree_ops = {.step = on_step, .ended = on_agreed};
 
 static void agree(struct publish *p)
 {
-	const struct agree_cfg cfg = {.periods = p->cfg.periods,
-				      .least = p->cfg.least,
-				      .cut = p->cfg.cut};
+	const struct agree_cfg cfg = agree_cfg_of(p);
 	struct err e = {0};
 
 	p->ops->step(p->ctx, "signing with the hosts");
@@ -347,11 +404,51 @@ static enum err_code take_sequence(struct publish *p, struct err *e)
 				: code;
 }
 
+static bool note_named(void *ctx, const struct renter_agreement *row)
+{
+	struct naming *n = ctx;
+	struct publish *p = n->p;
+
+	if (!unopened_is(row))
+		return true;
+	if (p->named_n == p->named_cap) {
+		size_t cap = p->named_cap ? p->named_cap * 2 : 64;
+		int64_t *more = realloc(p->named, cap * sizeof(*more));
+
+		n->failed = !more;
+		if (!more)
+			return false;
+		p->named = more;
+		p->named_cap = cap;
+	}
+	p->named[p->named_n++] = row->id;
+	return true;
+}
+
+/* Which agreements that are never opened there will be is settled before: they
+ * are listed here, or nowhere. */
+static enum err_code name_agreements(struct publish *p, struct err *e)
+{
+	const struct agree_cfg cfg = agree_cfg_of(p);
+	struct naming n = {.p = p};
+	enum err_code code = agree_draft_unopened(p->renter, &cfg, e);
+
+	p->named_n = 0;
+	if (code == ERR_NONE)
+		code = renter_db_agreements(p->renter->db, note_named, &n, e);
+	return code == ERR_NONE && n.failed
+		       ? err_fail(e, ERR_NOMEM, "a catalogue")
+		       : code;
+}
+
 static enum err_code encode(struct publish *p, struct err *e)
 {
 	enum err_code code = take_sequence(p, e);
 	struct catalogue *c = NULL;
 
+	if (code == ERR_NONE)
+		code = name_agreements(p, e);
+	text_unref(p->text);
 	p->text = calloc(1, sizeof(*p->text));
 	if (!p->text)
 		return err_fail(e, ERR_NOMEM, "a catalogue");
@@ -451,6 +548,15 @@ static enum err_code drop_leftovers(struct renter *r, struct err *e)
 	return code;
 }
 
+static enum err_code make_catalogue(struct publish *p, struct err *e)
+{
+	enum err_code code = drop_leftovers(p->renter, e);
+
+	if (code == ERR_NONE)
+		code = encode(p, e);
+	return code == ERR_NONE ? make_object(p, e) : code;
+}
+
 /* ---- life ---- */
 
 enum err_code publish_start(struct publish **out, struct renter *r,
@@ -471,11 +577,7 @@ enum err_code publish_start(struct publish **out, struct renter *r,
 	if (!p->timer)
 		code = err_fail(e, ERR_NOMEM, "a change");
 	if (code == ERR_NONE)
-		code = drop_leftovers(r, e);
-	if (code == ERR_NONE)
-		code = encode(p, e);
-	if (code == ERR_NONE)
-		code = make_object(p, e);
+		code = make_catalogue(p, e);
 	if (code != ERR_NONE) {
 		publish_free(p);
 		return code;
@@ -501,6 +603,7 @@ void publish_free(struct publish *p)
 	records_free(p->records);
 	object_keys_clear(&p->keys);
 	text_unref(p->text);
+	free(p->named);
 	loop_timer_free(p->timer);
 	free(p);
 }

@@ -166,18 +166,19 @@ static enum err_code add_unopened(struct quote *q, struct renter *r,
 	struct amount period, rent, ingress;
 	struct renter_agreement row;
 	struct sheet sheet;
+	bool unfit;
 	enum err_code code;
 
 	want.sectors = sectors;
 	want.rent_max = cfg->rent_max;
-	code = unopened_choose(&row, r, host, &want, e);
+	code = unopened_choose(&row, &unfit, r, host, &want, e);
 	if (code != ERR_NONE)
 		return code;
 	if (!running_sheet(r, host, &sheet) ||
 	    !rent_ingress(&ingress, &sheet, sectors) ||
 	    !add_cost(&q->ingress, ingress))
 		return err_fail(e, ERR_LIMIT, "the cost passes 112 bits");
-	if (row.id && row.state == RENTER_UNOPENED) {
+	if (row.id && row.state == RENTER_UNOPENED && !unfit) {
 		q->running++;
 		sheet.rent = renter_rent_of(&row.signed_);
 		if (row.signed_.end < q->end)

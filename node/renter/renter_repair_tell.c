@@ -91,7 +91,7 @@ static void tell_ward(struct mend *m)
 		mend_end(m, &e);
 }
 
-/* ---- a catalogue that is lost ---- */
+/* ---- a catalogue that is lost, or lacks something ---- */
 
 static void on_published(void *ctx, const struct publish_result *r,
 			 const struct err *error)
@@ -150,7 +150,7 @@ void mend_publish(struct mend *m)
 	struct err e = {0};
 	enum err_code code = place_catalogue(m, &e);
 
-	m->ops->step(m->ctx, "the catalogue is lost: a new one is put");
+	m->ops->step(m->ctx, "a new list of what is stored is put");
 	cfg.placing = m->placing;
 	cfg.periods = m->periods;
 	if (cfg.objects_n > PUBLISH_OBJECTS_MAX)
@@ -165,8 +165,25 @@ void mend_publish(struct mend *m)
 
 /* ---- which of them ---- */
 
+/* What was put needed an agreement that no chain knows: the catalogue has to
+ * list it. Who has none, as a steward, lists nothing. */
+static void want_catalogue(struct mend *m)
+{
+	uint64_t unpublished = 0;
+	struct err e = {0};
+
+	if (m->catalogue.id || m->link || m->puts_n == 0)
+		return;
+	if (renter_db_number(m->renter->db, RENTER_UNPUBLISHED, &unpublished,
+			     &e) != ERR_NONE ||
+	    (unpublished &&
+	     renter_db_catalogue(m->renter->db, &m->catalogue, &e) != ERR_NONE))
+		mend_leave(m, &e);
+}
+
 void mend_tell(struct mend *m)
 {
+	want_catalogue(m);
 	if (m->catalogue.id)
 		mend_want_hosts(m, MEND_PUBLISH);
 	else if (m->changed_n)

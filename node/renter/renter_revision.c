@@ -247,7 +247,7 @@ static enum err_code set_prepaid_terms(struct pact *p,
 	const uint32_t periods = p->all->cfg.periods;
 	uint32_t start;
 
-	if (!unopened_start(p->all->renter, &start))
+	if (!unopened_start(p->all->renter, &p->host, p->total, &start))
 		return err_fail(e, ERR_CHAIN, "the period is not known");
 	if (periods > o->sheet.max_periods)
 		return err_fail(e, ERR_LIMIT,

@@ -123,6 +123,22 @@ enum err_code running_choose(struct running *out, bool *found, struct renter *r,
 	return code;
 }
 
+bool running_takes(struct renter *r, const struct renter_agreement *row,
+		   const struct renter_want *want)
+{
+	struct renter_want w = *want;
+	struct renter_running run;
+	struct bank_agreement view;
+	struct renter_step step;
+	struct sheet now;
+
+	w.now = &now;
+	return running_sheet(r, &row->signed_.host, &now) &&
+	       renting_period(r->renting, &w.period) &&
+	       running_read(r, row, &run, &view) &&
+	       renter_takes(&step, &run, &w);
+}
+
 bool running_is_unposted(struct renter *r, const struct renter_agreement *row)
 {
 	const struct agreement *a = &row->signed_;

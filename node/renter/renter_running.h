@@ -30,6 +30,9 @@ struct running {
 	struct renter_step step; /* all of the sectors in it */
 };
 
+/* Does this one take them? want->now and ->period are filled in here. */
+bool running_takes(struct renter *r, const struct renter_agreement *row,
+		   const struct renter_want *want);
 /* The agreement with this host that is to have them; want->now and ->period are
  * filled in here. *found false: none takes them. */
 enum err_code running_choose(struct running *out, bool *found, struct renter *r,

@@ -30,17 +30,62 @@ bool unopened_is_due(const struct renter_agreement *row, uint32_t now)
 	       row->signed_.through <= now;
 }
 
-bool unopened_start(const struct renter *r, uint32_t *start)
+struct paid {
+	struct address me;
+	const struct address *host;
+	uint32_t now;
+	uint32_t from;	  /* the lowest end of what is paid of ended ones */
+	uint64_t sectors; /* of those */
+	uint64_t used;	  /* in others that begin when that is over */
+};
+
+static bool add_paid(void *ctx, const struct renter_agreement *row)
+{
+	const struct agreement *a = &row->signed_;
+	struct paid *p = ctx;
+
+	if (!unopened_is(row) || !address_eq(&a->renter, &p->me) ||
+	    !address_eq(&a->host, p->host) || a->revision == 0)
+		return true;
+	if (row->state == RENTER_UNOPENED && a->start > p->now)
+		p->used += a->sectors;
+	if (row->state != RENTER_ENDED || a->through <= p->now)
+		return true;
+	if (p->sectors == 0 || a->through < p->from)
+		p->from = a->through;
+	p->sectors += a->sectors;
+	return true;
+}
+
+/* Hosts take a start so far ahead. */
+static uint32_t paid_until(const struct renter *r, const struct address *host,
+			   uint32_t sectors, uint32_t now)
+{
+	struct paid p = {
+		.me = renting_me(r->renting), .host = host, .now = now};
+
+	if (renter_db_agreements(r->db, add_paid, &p, NULL) != ERR_NONE ||
+	    p.sectors < p.used + sectors || p.from > now + RENT_AHEAD)
+		return 0;
+	return p.from;
+}
+
+bool unopened_start(const struct renter *r, const struct address *host,
+		    uint32_t sectors, uint32_t *start)
 {
 	const uint64_t period = r->engine->money->period;
 	const uint64_t ending =
 		period / 4 < ENDING_MAX ? period / 4 : ENDING_MAX;
 	uint64_t block;
+	uint32_t now, paid;
 
 	if (!renting_block(r->renting, &block) || period == 0)
 		return false;
-	*start = (uint32_t)(block / period) +
-		 (period - block % period <= ending);
+	now = (uint32_t)(block / period);
+	paid = paid_until(r, host, sectors, now);
+	*start = now + (period - block % period <= ending);
+	if (paid > *start)
+		*start = paid;
 	return true;
 }
 
@@ -51,7 +96,7 @@ struct search {
 	const struct address *host;
 	const struct renter_want *want; /* `now` NULL: prices are not known */
 	uint32_t highest;		/* number of any of them; 0: none */
-	bool begun, takes;
+	bool begun, takes, unfit;
 	struct renter_agreement best;
 };
 
@@ -73,6 +118,7 @@ static bool look(void *ctx, const struct renter_agreement *row)
 	if (row->state == RENTER_DRAFT ||
 	    (pact_is_open(row) && unopened_runs(row, s->want->period))) {
 		s->begun = true;
+		s->unfit = row->state != RENTER_DRAFT && !takes(s, row);
 		s->best = *row;
 	} else if (!s->begun && takes(s, row)) {
 		s->takes = true;
@@ -91,8 +137,8 @@ static uint32_t fresh_number(const struct search *s)
 	return number > s->highest ? number : s->highest + 1;
 }
 
-enum err_code unopened_choose(struct renter_agreement *out, struct renter *r,
-			      const struct address *host,
+enum err_code unopened_choose(struct renter_agreement *out, bool *unfit,
+			      struct renter *r, const struct address *host,
 			      const struct renter_want *want, struct err *e)
 {
 	struct sheet sheet;
@@ -105,6 +151,7 @@ enum err_code unopened_choose(struct renter_agreement *out, struct renter *r,
 	if (!renting_period(r->renting, &w.period))
 		return err_fail(e, ERR_CHAIN, "the period is not known");
 	code = renter_db_agreements(r->db, look, &s, e);
+	*unfit = s.begun && s.unfit;
 	if (code != ERR_NONE || s.begun || s.takes) {
 		*out = s.best;
 		return code;

@@ -22,14 +22,18 @@ bool unopened_is_due(const struct renter_agreement *row, uint32_t now);
 
 /* For sectors that are staged at a host: one that was begun (the host may hold
  * our word on it), else one that runs and takes them, else a draft of a number
- * that was never used; it has no id then. */
-enum err_code unopened_choose(struct renter_agreement *out, struct renter *r,
-			      const struct address *host,
+ * that was never used; it has no id then. *unfit: one that was begun, and would
+ * not take them if it were not. */
+enum err_code unopened_choose(struct renter_agreement *out, bool *unfit,
+			      struct renter *r, const struct address *host,
 			      const struct renter_want *want, struct err *e)
 	__attribute__((warn_unused_result));
-/* The first period of one that is signed now: the next, where the present one
- * is about to end. False: the chain is not known. */
-bool unopened_start(const struct renter *r, uint32_t *start);
+/* The first period of one that is signed now with this host for so many
+ * sectors: the present one; the next, where that is about to end; or the one
+ * up to which agreements are paid that ended early, as a renewal lets them, so
+ * that nothing is paid twice. False: the chain is not known. */
+bool unopened_start(const struct renter *r, const struct address *host,
+		    uint32_t sectors, uint32_t *start);
 
 /* What a run that was cut off had offered hosts may have signed and counted:
  * once, before any counts are compared. */

@@ -105,6 +105,25 @@ def paid(town, rows):
     check("then it is prepaid", states(town) == ["prepaid"] * 5)
 
 
+def renewed(town):
+    """The present period is paid in the old agreements: the new ones begin
+    where that ends."""
+    before = town.store("status")["paid"]
+    old = {a["host"]: a for a in unopened(town) if a["state"] == "prepaid"}
+    done = town.store("renew", "--periods", "80", *town.named())
+    new = [a for a in unopened(town) if a["state"] == "prepaid" and
+           a["until"] > max(b["until"] for b in old.values())]
+    check("all of it is renewed", done["lost"] == 0 and len(new) == len(old),
+          (done, new))
+    check("from the first period that is not paid", all(
+        a["from"] == old[a["host"]]["through"] == a["through"] - 1
+        for a in new), (old, new))
+    check("so that each period is paid once", D(town.store("status")["paid"]) -
+          D(before) == sum(D(a["rate"]) for a in new), (before, new))
+    is_there(town, 1)
+    town.books("renewed")
+
+
 def opened(town):
     return [a for a in town.store("status")["agreements"]
             if not a["unopened"] and a["state"] == "running"]
@@ -247,11 +266,10 @@ def by_itself(town):
     town.books("by itself")
 
 
-def restored(town):
-    """A new machine finds them through the catalogue, and goes on paying."""
-    before = unopened(town)
+def restore(town, name):
+    """A new machine that has the phrase and one host's endpoint."""
     old = town.renter
-    new = nodes.Node(town.directory, "new", old.address, town.chain)
+    new = nodes.Node(town.directory, name, old.address, town.chain)
     with open(new.passphrase, "w") as f:
         os.fchmod(f.fileno(), 0o600)
         f.write("another passphrase\n")
@@ -260,13 +278,27 @@ def restored(town):
     new.account, new.storage_account = "the phrase's", old.storage_account
     new.configure(rpc=town.chain.url, bank=town.bank, token=town.token,
                   confirmations="1")
-    got = new.run("restore", "--host", town.hosts[-1].address + ":6881")
-    town.renter = new
-    kept = {(a["host"], a["number"]): a["through"] for a in before
+    return new, new.run("restore", "--host", town.hosts[-1].address + ":6881")
+
+
+def restorable(town, when, *files):
+    """What was stored a moment ago is found by the phrase alone."""
+    kept = {(a["host"], a["number"]): a["through"] for a in unopened(town)
             if a["state"] == "prepaid"}
+    old = town.renter
+    town.renter, got = restore(town, when.replace(" ", "-"))
     found = {(a["host"], a["number"]): a["through"] for a in unopened(town)}
-    check("a restore finds them", got["lacking"] == 0 and
+    check("%s: a restore finds them" % when, got["lacking"] == 0 and
           all(found.get(k) == v for k, v in kept.items()), (kept, found, got))
+    for n in files:
+        is_there(town, n)
+    town.renter = old
+
+
+def restored(town):
+    """A new machine finds them through the catalogue, and goes on paying."""
+    restorable(town, "renewed")
+    town.renter, _ = restore(town, "new")
     is_there(town, 1)
     settled(town, [a for a in unopened(town) if a["state"] == "prepaid"])
     done = town.store("pay")
@@ -303,13 +335,17 @@ def main():
             chain = stage.Chain(st, addresses[0], "--block-time", "1")
             town = Town(st, chain, directory, addresses)
             town.begin()
-            paid(town, stored(town))
+            rows = stored(town)
+            restorable(town, "one put", 1)
+            paid(town, rows)
             settled_ahead(town)
             killed(town)
             silent(town)
             lost(town)
+            restorable(town, "repaired", 1, 2)
             removed(town)
             by_itself(town)
+            renewed(town)
             restored(town)
             unpaid(town)
     finally:
