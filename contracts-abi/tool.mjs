@@ -29,7 +29,7 @@ const GUARD = 'exec 3<&0; "$@" 3<&- & pid=$!; { read -r _; kill $pid; } <&3 & wa
 
 // States that it remembers; without a bound it writes each block's to the user's
 // home directory.
-const HISTORY = '256';
+const HISTORY = '64';
 
 // An anvil on loopback that ends with `stop`, or with this process.
 export async function startAnvil(...options) {

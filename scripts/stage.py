@@ -343,7 +343,7 @@ def anvil_program():
 
 # States that a chain remembers. Without it anvil writes each block's to the
 # user's home directory: gigabytes where a test moves on by thousands of blocks.
-HISTORY = "256"
+HISTORY = "64"
 
 
 class Chain:

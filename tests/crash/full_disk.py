@@ -14,16 +14,17 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "node"))
-import cli_keep  # noqa: E402
+for folder in (("..", "node"), ("..", "..", "scripts")):
+    sys.path.insert(0, os.path.join(HERE, *folder))
+import checks  # noqa: E402
 import nodes  # noqa: E402
 import stage  # noqa: E402
-from cli_keep import HOSTS, Town, check, is_there, make  # noqa: E402
+from checks import check  # noqa: E402
 from stage import wait_for  # noqa: E402
+from town import CODING, HOSTS, Town, is_there, make  # noqa: E402
 
 SIZE = "24m"
 ALL = ("--k", "2", "--n", str(HOSTS), "--periods", "40")
-cli_keep.PERIOD = 120  # none turns meanwhile
 
 
 def own_mounts():
@@ -113,7 +114,7 @@ def play(town):
         refused = str(e)
     check("all hosts are too many, and that is said", "host" in refused, refused)
     town.store("rm", "big", *town.named())
-    done = town.store(*words, *cli_keep.CODING, "--periods", "40",
+    done = town.store(*words, *CODING, "--periods", "40",
                       *town.named())
     daemon, said = town.daemons[0], status(host)
     check("others take what a full disk cannot", done["told"] >= 4, done)
@@ -157,7 +158,7 @@ def main():
     try:
         with stage.Stage(os.path.join(directory, "log")) as st:
             chain = stage.Chain(st, addresses[0], "--block-time", "1")
-            town = Town(st, chain, directory, addresses)
+            town = Town(st, chain, directory, addresses, 120)
             town.begin()
             play(town)
     finally:
@@ -167,7 +168,7 @@ def main():
             subprocess.run(["umount", os.path.join(directory, "host0")],
                            stderr=subprocess.DEVNULL, check=False)
             shutil.rmtree(directory, ignore_errors=True)
-    return 1 if cli_keep.failed else 0
+    return checks.result()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import stage
 from cli_suite import (ADDRESS, ANSWER_S, Failed, MIB, Tracker, add, wait_for)

@@ -19,8 +19,10 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+import checks  # noqa: E402
 import nodes  # noqa: E402
 import stage  # noqa: E402
+from checks import check  # noqa: E402
 from nodes import Node  # noqa: E402
 from stage import wait_for  # noqa: E402
 
@@ -28,16 +30,6 @@ HOSTS = 4
 PERIOD = 60  # blocks of a second
 CODING = ("--k", "2", "--n", "4", "--periods", "20")
 CUT_OFF_S = (1.4, 2.2, 3.5, 5)  # while it opens, uploads, signs
-failed = 0
-began = time.monotonic()
-
-
-def check(name, good, detail=""):
-    global failed
-    failed += not good
-    print("%5.1f %s %s%s" % (time.monotonic() - began, "ok    " if good else
-                             "FAILED", name, "" if good else
-                             ": %s" % (detail,)), flush=True)
 
 
 def at_once(function, items):
@@ -344,7 +336,7 @@ def main():
             print("kept: " + directory)
         else:
             shutil.rmtree(directory, ignore_errors=True)
-    return 1 if failed else 0
+    return checks.result()
 
 
 if __name__ == "__main__":

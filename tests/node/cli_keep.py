@@ -6,182 +6,21 @@ usage: cli_keep.py --bin DIR [--keep]
 """
 
 import argparse
-import concurrent.futures
 import decimal
 import os
 import shutil
 import signal
 import sys
 import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+import checks  # noqa: E402
 import nodes  # noqa: E402
 import stage  # noqa: E402
-from nodes import Node  # noqa: E402
+from checks import check  # noqa: E402
 from stage import wait_for  # noqa: E402
-
-HOSTS = 6
-PERIOD = 90  # blocks of a second: none turns while it is looked at
-DEPOSIT = 400
-CODING = ("--k", "2", "--n", "5")
-# of a put, which takes some five: at its prices, its sectors, its signatures
-# and its transactions
-KILLS = (0.6, 1.2, 1.8, 2.4, 3.2, 4)
-failed = 0
-began = time.monotonic()
-
-
-def check(name, good, detail=""):
-    global failed
-    failed += not good
-    print("%s [%5.1f] %s%s" % ("ok    " if good else "FAILED",
-                               time.monotonic() - began, name,
-                               "" if good else ": %s" % (detail,)), flush=True)
-
-
-class Town:
-    def __init__(self, st, chain, directory, addresses):
-        self.st, self.chain, self.directory = st, chain, directory
-        self.renter = Node(directory, "renter", addresses[0], chain)
-        self.hosts = [Node(directory, "host%d" % i, address, chain)
-                      for i, address in enumerate(addresses[1:])]
-        self.daemons = []
-        self.seen = 0
-
-    def all(self):
-        return [self.renter] + self.hosts
-
-    def each(self, fn, of=None):
-        with concurrent.futures.ThreadPoolExecutor(HOSTS + 1) as pool:
-            return list(pool.map(fn, of or self.all()))
-
-    def fund(self, node):
-        if not node.account:
-            node.make_wallet()
-        node.configure(rpc=self.chain.url, bank=self.bank, token=self.token,
-                       confirmations="1")
-        node.run("contract", "mint", "500", "--account", "storage")
-        node.run("deposit", str(DEPOSIT), "--account", "storage")
-
-    def enable(self, host):
-        disk = host.home + ".disk"
-        os.mkdir(disk)
-        host.run("host", "enable", "--path", disk, "--space", "64MiB",
-                 "--price", "512", "--span", "1", "--min-term", "1",
-                 "--max-term", "1000")
-
-    def begin(self):
-        self.renter.make_wallet()
-        self.renter.configure(rpc=self.chain.url, confirmations="1")
-        made = self.renter.run("contract", "deploy", "--test-token",
-                               "--period", str(PERIOD))
-        self.bank, self.token = made["bank"], made["token"]
-        self.each(self.fund)
-        self.each(self.enable, self.hosts)
-        self.daemons = [self.daemon(h) for h in self.hosts]
-        for host, daemon in zip(self.hosts, self.daemons):
-            wait_for("renting out", 60, lambda h=host: self.is_up(h), daemon)
-
-    def daemon(self, node):
-        return self.st.spawn(node.name, [
-            os.path.join(nodes.BIN, "seedbankd"), "--home", node.home,
-            "--listen", node.address + ":6881", "--passphrase-file",
-            node.passphrase])
-
-    def is_up(self, host):
-        if not os.path.exists(os.path.join(host.home, "api.sock")):
-            return False
-        return host.run("host", "status", wallet=False)["state"] == "up"
-
-    # ---- the renter's commands
-
-    def named(self):
-        return [w for h in self.hosts for w in ("--host", h.address + ":6881")]
-
-    def store(self, *words):
-        return self.renter.run("store", *words)
-
-    def put(self, path, *options):
-        return self.store("put", path, *CODING, *options, *self.named())
-
-    def killed(self, seconds, *words):
-        """A command of the renter's that is killed after so long."""
-        argv = self.renter.argv("store", *words) + [
-            "--passphrase-file", self.renter.passphrase]
-        p = self.st.spawn("killed-%d" % int(seconds * 1000), argv)
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and p.poll() is None:
-            time.sleep(0.05)
-        if p.poll() is not None:
-            return False
-        os.kill(p.pid, signal.SIGKILL)
-        p.wait(20)
-        self.st.forget(p)
-        return True
-
-    # ---- the chain
-
-    def agreements(self):
-        """How many every host has on the chain."""
-        return [h.run("host", "status", wallet=False)["agreements"]
-                for h in self.hosts]
-
-    def spent(self):
-        """Transactions and gas of the renter's storage account since."""
-        last = int(self.chain.call("eth_blockNumber"), 16)
-        gas, count = 0, 0
-        for n in range(self.seen + 1, last + 1):
-            block = self.chain.call("eth_getBlockByNumber", hex(n), True)
-            for tx in block["transactions"]:
-                if tx["from"].lower() == self.renter.storage_account.lower():
-                    receipt = self.chain.call("eth_getTransactionReceipt",
-                                              tx["hash"])
-                    gas += int(receipt["gasUsed"], 16)
-                    count += 1
-        self.seen = last
-        return count, gas
-
-    def jump(self, period):
-        """To the middle of a period, as soon as everyone has seen it."""
-        last = int(self.chain.call("eth_blockNumber"), 16)
-        self.chain.call("anvil_mine", hex(period * PERIOD + 3 - last))
-        for h in self.hosts:
-            wait_for("the period", 60, lambda node=h: node.run(
-                "host", "status", wallet=False)["period"] >= period)
-
-    def period(self):
-        return int(self.chain.call("eth_blockNumber"), 16) // PERIOD
-
-    def books(self, when):
-        def one(node):
-            proved = node.run("ledger", "check", "--account", "storage",
-                              wallet=False)
-            check("%s: the %s's book is right and equals the chain" % (
-                when, node.name), proved["ok"] and
-                "against the chain" in proved["text"], proved)
-        self.each(one)
-
-
-def content(n, size=120000):
-    return bytes((i * 7 + n) & 255 for i in range(size))
-
-
-def make(town, n):
-    path = os.path.join(town.directory, "file%d" % n)
-    with open(path, "wb") as f:
-        f.write(content(n))
-    return path
-
-
-def is_there(town, n):
-    out = os.path.join(town.directory, "out%d-%d" % (n, time.monotonic_ns()))
-    os.mkdir(out)
-    town.store("get", "file%d" % n, "--out", out, *town.named())
-    with open(os.path.join(out, "file%d" % n), "rb") as f:
-        good = f.read() == content(n)
-    check("file%d comes back" % n, good)
+from town import CODING, HOSTS, KILLS, Town, content, is_there, make  # noqa: E402
 
 
 def twice(town):
@@ -366,7 +205,7 @@ def main():
     try:
         with stage.Stage(os.path.join(directory, "log")) as st:
             chain = stage.Chain(st, addresses[0], "--block-time", "1")
-            town = Town(st, chain, directory, addresses)
+            town = Town(st, chain, directory, addresses, 90)
             town.begin()
             twice(town)
             killed(town)
@@ -379,7 +218,7 @@ def main():
             print("kept: " + directory)
         else:
             shutil.rmtree(directory, ignore_errors=True)
-    return 1 if failed else 0
+    return checks.result()
 
 
 if __name__ == "__main__":

@@ -13,25 +13,19 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+import checks  # noqa: E402
 import nodes  # noqa: E402
 import rent  # noqa: E402
 import stage  # noqa: E402
 from bank import tokens  # noqa: E402
 from rent import Host, Party, each  # noqa: E402
+from checks import check  # noqa: E402
 from stage import wait_for  # noqa: E402
 
 HOSTS, K, N = 6, 2, 5
 PERIOD = 12  # blocks of a second
 TERM = 2  # periods, each with its proof
 DEPOSIT = "400"
-failed = 0
-
-
-def check(name, good, detail=""):
-    global failed
-    failed += not good
-    print("%s %s%s" % ("ok    " if good else "FAILED", name,
-                       "" if good else ": %s" % (detail,)), flush=True)
 
 
 def set_up(st, directory):
@@ -142,7 +136,7 @@ def main():
             print("kept: " + directory)
         else:
             shutil.rmtree(directory, ignore_errors=True)
-    return 1 if failed else 0
+    return checks.result()
 
 
 if __name__ == "__main__":

@@ -15,21 +15,15 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+import checks  # noqa: E402
 import nodes  # noqa: E402
 import stage  # noqa: E402
+from checks import check  # noqa: E402
 from nodes import Node  # noqa: E402
 from stage import MIB, wait_for  # noqa: E402
 
 PERIOD = 14  # blocks of a second
 DEPOSIT = 400
-failed = 0
-
-
-def check(name, good, detail=""):
-    global failed
-    failed += not good
-    print("%s %s%s" % ("ok    " if good else "FAILED", name,
-                       "" if good else ": %s" % (detail,)), flush=True)
 
 
 class Money:
@@ -163,7 +157,7 @@ def main():
             print("kept: " + directory)
         else:
             shutil.rmtree(directory, ignore_errors=True)
-    return 1 if failed else 0
+    return checks.result()
 
 
 if __name__ == "__main__":

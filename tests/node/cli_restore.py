@@ -14,12 +14,13 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+import checks  # noqa: E402
 import nodes  # noqa: E402
 import stage  # noqa: E402
+from checks import check  # noqa: E402
 from nodes import Node  # noqa: E402
 from stage import wait_for  # noqa: E402
 
@@ -31,16 +32,6 @@ DEPOSIT = 900
 FILES = 12
 FORGED = 2**62  # a sequence above all others
 CODING = ("--k", str(K), "--n", str(N), "--per-network", "9")
-failed = 0
-began = time.monotonic()
-
-
-def check(name, good, detail=""):
-    global failed
-    failed += not good
-    print("%5.1f %s %s%s" % (time.monotonic() - began, "ok    " if good else
-                             "FAILED", name, "" if good else
-                             ": %s" % (detail,)), flush=True)
 
 
 def at_once(function, items):
@@ -336,7 +327,7 @@ def main():
             print("kept: " + directory)
         else:
             shutil.rmtree(directory, ignore_errors=True)
-    return 1 if failed else 0
+    return checks.result()
 
 
 if __name__ == "__main__":

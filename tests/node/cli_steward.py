@@ -11,31 +11,20 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+import checks  # noqa: E402
 import nodes  # noqa: E402
 import stage  # noqa: E402
+from checks import check  # noqa: E402
 from nodes import Node  # noqa: E402
 from stage import Failed, MIB, wait_for  # noqa: E402
 
 PERIOD = 40  # blocks
 TERM = 50  # periods
 HOSTS = 10
-failed = 0
-BEGAN = time.time()
-TIMES = os.environ.get("TIMES")
-
-
-def check(name, good, detail=""):
-    global failed
-    failed += not good
-    print("%s %s%s" % ("ok    " if good else "FAILED", name,
-                       "" if good else ": %s" % (detail,)), flush=True)
-    if TIMES:
-        print("       %.1f s" % (time.time() - BEGAN), flush=True)
 
 
 def refusal(node, *words):
@@ -295,7 +284,7 @@ def main():
             print("kept: " + directory)
         else:
             shutil.rmtree(directory, ignore_errors=True)
-    return 1 if failed else 0
+    return checks.result()
 
 
 def run(town):

@@ -17,23 +17,17 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+import checks  # noqa: E402
 import nodes  # noqa: E402
 import stage  # noqa: E402
 import tron  # noqa: E402
+from checks import check  # noqa: E402
 from nodes import Node  # noqa: E402
 from stage import MIB  # noqa: E402
 
 SKIPPED = 77
 EVM_ADDRESS = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
 STRANGER = "TCcqZ4VGvQV3VuW1p5yFT8ehzzRb4B6R1L"
-failed = 0
-
-
-def check(name, good, detail=""):
-    global failed
-    failed += not good
-    print("%s %s%s" % ("ok    " if good else "FAILED", name,
-                       "" if good else ": %s" % (detail,)), flush=True)
 
 
 def typed(node, *words):
@@ -158,7 +152,7 @@ def main():
             print("kept: " + directory)
         else:
             shutil.rmtree(directory, ignore_errors=True)
-    return 1 if failed else 0
+    return checks.result()
 
 
 if __name__ == "__main__":

@@ -13,14 +13,16 @@ import shutil
 import sys
 import tempfile
 
-import cli_keep
-import nodes
-import stage
-from cli_keep import CODING, HOSTS, Town, check, content, is_there, make
-from stage import wait_for
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+import checks  # noqa: E402
+import nodes  # noqa: E402
+import stage  # noqa: E402
+from checks import check  # noqa: E402
+from stage import wait_for  # noqa: E402
+from town import CODING, HOSTS, KILLS, Town, is_there, make  # noqa: E402
 
 D = decimal.Decimal
-cli_keep.PERIOD = 120  # blocks of a second: none turns while it is looked at
 TERM = ("--unopened", "--periods", "60")
 LESS = ("--unopened", "--periods", "40")  # fits into agreements of the former
 
@@ -170,7 +172,7 @@ def killed(town):
     """Killed at many points, a put and a payment go on."""
     rows = unopened(town)
     words = ("put", make(town, 2), *CODING, *LESS, *town.named())
-    cut = [town.killed(after, *words) for after in cli_keep.KILLS[::2]]
+    cut = [town.killed(after, *words) for after in KILLS[::2]]
     done = town.store(*words)
     check("a put that was killed %d times is finished" % sum(cut),
           done["files"] == 1, done)
@@ -198,7 +200,7 @@ def silent(town):
     others = [h for h in town.hosts if h != host]
     last = int(town.chain.call("eth_blockNumber"), 16)
     town.chain.call("anvil_mine", hex(
-        max(a["through"] for a in rows) * cli_keep.PERIOD + 3 - last))
+        max(a["through"] for a in rows) * town.blocks + 3 - last))
     for h in others:
         wait_for("the period", 60, lambda node=h: node.run(
             "host", "status", wallet=False)["period"] >= town.period())
@@ -333,7 +335,7 @@ def main():
     try:
         with stage.Stage(os.path.join(directory, "log")) as st:
             chain = stage.Chain(st, addresses[0], "--block-time", "1")
-            town = Town(st, chain, directory, addresses)
+            town = Town(st, chain, directory, addresses, 120)
             town.begin()
             rows = stored(town)
             restorable(town, "one put", 1)
@@ -353,7 +355,7 @@ def main():
             print("kept: " + directory)
         else:
             shutil.rmtree(directory, ignore_errors=True)
-    return 1 if cli_keep.failed else 0
+    return checks.result()
 
 
 if __name__ == "__main__":
