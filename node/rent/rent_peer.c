@@ -237,7 +237,9 @@ static void client_event(void *ctx, const struct rent_client_event *ev)
 		note(p, RENT_PEER_OFFER, NULL);
 		break;
 	case RENT_CLIENT_REFUSED:
-		give_up(p, ev->text);
+		/* one that has too much to do now is called again */
+		if (rent_remedy(ev->code) != RENT_REMEDY_LATER)
+			give_up(p, ev->text);
 		break;
 	case RENT_CLIENT_LIED:
 		shun(p);

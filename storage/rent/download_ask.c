@@ -1,5 +1,7 @@
 #include "storage/rent/download_int.h"
 
+#include <stdio.h>
+
 #define INDEX_BITS 16
 #define UNKNOWN_MS 100 /* taken of hosts before any was asked */
 /* Rows of parity must be solved for, which is work for us: where hosts are so
@@ -67,10 +69,26 @@ static void judge(struct download *d, uint32_t segment, const struct unit *u)
 	d->loss.segments++;
 }
 
+static unsigned silent_hosts(const struct download *d)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < d->cfg.placement->hosts_n; i++)
+		n += d->peers[i].silent;
+	return n;
+}
+
 static void say_lost(struct download *d)
 {
 	const struct download_loss *l = &d->loss;
+	const unsigned silent = silent_hosts(d);
+	char back[64] = "";
 	struct err e = {0};
+
+	if (silent)
+		(void)snprintf(back, sizeof(back),
+			       "; %u hosts do not answer: they may come back",
+			       silent);
 
 	if (d->heard == 0 && d->silences > 0)
 		(void)err_fail(&e, ERR_IO,
@@ -78,11 +96,11 @@ static void say_lost(struct download *d)
 			       "online?");
 	else
 		(void)err_fail(&e, ERR_IO,
-			       "unrecoverable: of segment %u %u of %u shards "
-			       "can be had, %u are needed, %u are missing; "
-			       "segments like this: %u",
-			       l->segment, l->have, d->n, l->need,
-			       l->need - l->have, l->segments);
+			       "unrecoverable%s: of segment %u %u of %u "
+			       "shards can be had, %u are needed, %u are "
+			       "missing; segments like this: %u%s",
+			       silent ? " now" : "", l->segment, l->have, d->n,
+			       l->need, l->need - l->have, l->segments, back);
 	download_fail(d, &e);
 }
 
@@ -342,8 +360,10 @@ static void gone(struct download *d, uint16_t host)
 	did(d, host, DOWNLOAD_FAILED, 0);
 	p->not_before_ms =
 		d->now_ms + ((int64_t)DOWNLOAD_BACKOFF_MS << (p->tries - 1));
-	if (p->tries >= DOWNLOAD_TRIES)
-		drop(d, host, "gone");
+	if (p->tries < DOWNLOAD_TRIES)
+		return;
+	p->silent = true;
+	drop(d, host, "gone");
 }
 
 /* What was asked for lags: one row more than would do. */

@@ -40,6 +40,7 @@ struct read_slot {
 
 struct peer { /* a host, by its number in the placement */
 	bool dropped;
+	bool silent; /* dropped since it does not answer */
 	unsigned reads;
 	unsigned tries;
 	int64_t not_before_ms;

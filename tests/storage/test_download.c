@@ -286,6 +286,9 @@ static void what_cannot_be_had_is_said_at_once(void)
 		CHECK(r->g.ended && r->g.why.code == ERR_IO &&
 			      strstr(r->g.why.msg, "unrecoverable"),
 		      "%s: %s", rows[i].name, r->g.why.msg);
+		CHECK(!strstr(r->g.why.msg, "may come back") ==
+			      !strchr(rows[i].habits, 'G'),
+		      "%s: %s", rows[i].name, r->g.why.msg);
 		CHECK(strstr(r->g.why.msg, "3 of 12 shards") &&
 			      strstr(r->g.why.msg, "1 are missing"),
 		      "%s: %s", rows[i].name, r->g.why.msg);
