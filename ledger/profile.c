@@ -6,22 +6,40 @@
 
 #define BTT_OF_TRON "TAFjULxiVgT4qWk6UZwjqwZXTSaGaqnVp4"
 
+#define BTT_DECIMALS 18 /* and of test tokens */
+
+/* What a kind of chain lets one transaction do: on TRON about 20 signatures, or
+ * 10 proofs in 32 KiB, fit into its CPU time. */
+static const struct kind {
+	enum address_kind address;
+	unsigned coin_decimals;
+	bool finalized;
+	unsigned batch, proofs;
+	size_t proof_bytes;
+} kinds[] = {
+	[PROFILE_EVM] = {.address = ADDRESS_EVM,
+			 .coin_decimals = 18,
+			 .batch = 200,
+			 .proofs = 200,
+			 .proof_bytes = 60000},
+	[PROFILE_TRON] = {.address = ADDRESS_TRON,
+			  .coin_decimals = 6,
+			  .finalized = true,
+			  .batch = 20,
+			  .proofs = 10,
+			  .proof_bytes = 32768},
+};
+
 /* Bank and tokens as text: "" none yet, or the coin. */
 static const struct row {
 	const char *name;
 	enum profile_kind kind;
 	uint64_t chain_id;
 	const char *bank, *token, *deploy_token;
-	unsigned token_decimals;
-	const char *token_symbol;
-	unsigned coin_decimals;
-	const char *coin_symbol;
+	const char *token_symbol, *coin_symbol;
 	const char *urls[PROFILE_URLS];
-	bool finalized;
 	uint64_t depth;
 	int64_t block_ms;
-	unsigned batch, proofs;
-	size_t proof_bytes;
 	const char *fee_limit, *day_fee_limit;
 } rows[] = {
 	/* An anvil on this machine: every block is final, for it has no other
@@ -29,15 +47,10 @@ static const struct row {
 	{.name = "local-evm",
 	 .kind = PROFILE_EVM,
 	 .chain_id = 31337,
-	 .token_decimals = 18,
 	 .token_symbol = "TEST",
-	 .coin_decimals = 18,
 	 .coin_symbol = "ETH",
 	 .urls = {"http://127.0.0.1:8545"},
 	 .block_ms = 1000,
-	 .batch = 200,
-	 .proofs = 200,
-	 .proof_bytes = 60000,
 	 .fee_limit = "10",
 	 .day_fee_limit = "100"},
 	/* BTT is BTTC's own coin. Its blocks are checkpointed on other chains
@@ -46,80 +59,51 @@ static const struct row {
 	{.name = "bttc",
 	 .kind = PROFILE_EVM,
 	 .chain_id = 199,
-	 .token_decimals = 18,
 	 .token_symbol = "BTT",
-	 .coin_decimals = 18,
 	 .coin_symbol = "BTT",
 	 .urls = {"https://rpc.bt.io", "https://bttc.trongrid.io"},
 	 .depth = 64,
 	 .block_ms = 2000,
-	 .batch = 200,
-	 .proofs = 200,
-	 .proof_bytes = 60000,
 	 .fee_limit = "2000",
 	 .day_fee_limit = "20000"},
 	{.name = "bttc-testnet",
 	 .kind = PROFILE_EVM,
 	 .chain_id = 1029,
-	 .token_decimals = 18,
 	 .token_symbol = "BTT",
-	 .coin_decimals = 18,
 	 .coin_symbol = "BTT",
 	 .urls = {"https://pre-rpc.bt.io"},
 	 .depth = 64,
 	 .block_ms = 2000,
-	 .batch = 200,
-	 .proofs = 200,
-	 .proof_bytes = 60000,
 	 .fee_limit = "2000",
 	 .day_fee_limit = "20000"},
 	/* A java-tron of one's own, with its usual ports; its chain id is the
 	 * end of its first block's id, whatever that is. */
 	{.name = "local-tron",
 	 .kind = PROFILE_TRON,
-	 .token_decimals = 18,
 	 .token_symbol = "TEST",
-	 .coin_decimals = 6,
 	 .coin_symbol = "TRX",
 	 .urls = {"http://127.0.0.1:8090,http://127.0.0.1:8091"},
-	 .finalized = true,
 	 .block_ms = 3000,
-	 .batch = 20,
-	 .proofs = 10,
-	 .proof_bytes = 32768,
 	 .fee_limit = "2000",
 	 .day_fee_limit = "20000"},
-	/* About 20 signatures, or 10 proofs in 32 KiB, fit into the CPU time of
-	 * one transaction; a cash of 20 new pairs takes some 60 TRX. */
+	/* A cash of 20 new pairs takes some 60 TRX. */
 	{.name = "tron",
 	 .kind = PROFILE_TRON,
 	 .chain_id = 728126428,
 	 .deploy_token = BTT_OF_TRON,
-	 .token_decimals = 18,
 	 .token_symbol = "BTT",
-	 .coin_decimals = 6,
 	 .coin_symbol = "TRX",
 	 .urls = {"https://api.trongrid.io"},
-	 .finalized = true,
 	 .block_ms = 3000,
-	 .batch = 20,
-	 .proofs = 10,
-	 .proof_bytes = 32768,
 	 .fee_limit = "150",
 	 .day_fee_limit = "500"},
 	{.name = "nile",
 	 .kind = PROFILE_TRON,
 	 .chain_id = 3448148188,
-	 .token_decimals = 18,
 	 .token_symbol = "TEST",
-	 .coin_decimals = 6,
 	 .coin_symbol = "TRX",
 	 .urls = {"https://nile.trongrid.io"},
-	 .finalized = true,
 	 .block_ms = 3000,
-	 .batch = 20,
-	 .proofs = 10,
-	 .proof_bytes = 32768,
 	 .fee_limit = "2000",
 	 .day_fee_limit = "20000"},
 };
@@ -173,21 +157,22 @@ static enum err_code add_url(struct profile *p, const char *value,
 
 static enum err_code fill(struct profile *p, const struct row *r, struct err *e)
 {
+	const struct kind *k = &kinds[r->kind];
+	enum err_code rc = ERR_NONE;
+
 	*p = (struct profile){.kind = r->kind,
-			      .address = r->kind == PROFILE_TRON ? ADDRESS_TRON
-								 : ADDRESS_EVM,
+			      .address = k->address,
 			      .chain_id = r->chain_id,
-			      .token_decimals = r->token_decimals,
-			      .coin_decimals = r->coin_decimals,
-			      .batch = r->batch,
-			      .proofs = r->proofs,
-			      .proof_bytes = r->proof_bytes,
-			      .finalized = r->finalized,
+			      .token_decimals = BTT_DECIMALS,
+			      .coin_decimals = k->coin_decimals,
+			      .batch = k->batch,
+			      .proofs = k->proofs,
+			      .proof_bytes = k->proof_bytes,
+			      .finalized = k->finalized,
 			      .depth = r->depth,
 			      .block_ms = r->block_ms,
 			      .fee_limit = r->fee_limit,
 			      .day_fee_limit = r->day_fee_limit};
-	enum err_code rc = ERR_NONE;
 
 	(void)put_text(p->name, sizeof(p->name), r->name);
 	(void)put_text(p->token_symbol, sizeof(p->token_symbol),
