@@ -337,13 +337,18 @@ static bool is_to_be_cut(const struct agree *a,
 	       pact_going(a->renter->db, row) > 0;
 }
 
+static int by_id(const void *a, const void *b)
+{
+	const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
 static bool is_to_be_paid(const struct agree *a,
 			  const struct renter_agreement *row)
 {
-	for (size_t i = 0; i < a->cfg.pay_n; i++)
-		if (a->cfg.pay[i] == row->id)
-			return true;
-	return false;
+	return a->cfg.pay_n && bsearch(&row->id, a->cfg.pay, a->cfg.pay_n,
+				       sizeof(*a->cfg.pay), by_id);
 }
 
 static bool add_payer(void *ctx, const struct renter_agreement *row)

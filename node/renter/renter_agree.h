@@ -54,7 +54,8 @@ struct agree_cfg {
 	 * that something is added to. */
 	bool cut;
 	/* Settle the present period of these, and do nothing else
-	 * (renter_prepay.h): ids of the database, borrowed until it ended. */
+	 * (renter_prepay.h): ids of the database, rising; borrowed until it
+	 * ended. */
 	const int64_t *pay;
 	size_t pay_n;
 };

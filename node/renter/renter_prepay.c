@@ -181,13 +181,24 @@ static void count(struct prepay *p, const struct renter_agreement *before,
 	*sum = amount_add_cap(*sum, more);
 }
 
+static int by_id(const void *id, const void *bill)
+{
+	const int64_t a = *(const int64_t *)id;
+	const int64_t b = ((const struct bill *)bill)->row.id;
+
+	return a < b ? -1 : a > b;
+}
+
+/* Bills were collected in the order of ids. */
 static bool count_paid(void *ctx, const struct renter_agreement *row)
 {
 	struct prepay *p = ctx;
+	const struct bill *b =
+		bsearch(&row->id, p->bills + p->from, p->to - p->from,
+			sizeof(*p->bills), by_id);
 
-	for (size_t i = p->from; i < p->to; i++)
-		if (p->bills[i].row.id == row->id)
-			count(p, &p->bills[i].row, row);
+	if (b)
+		count(p, &b->row, row);
 	return true;
 }
 

@@ -12,17 +12,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int order(const struct address *a, uint32_t a_number,
+		 const struct address *b, uint32_t b_number)
+{
+	int c = memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+
+	if (c)
+		return c;
+	return a_number < b_number ? -1 : a_number > b_number;
+}
+
 int restore_row_order(const void *a, const void *b)
 {
 	const struct agreement *x =
 		&((const struct renter_agreement *)a)->signed_;
 	const struct agreement *y =
 		&((const struct renter_agreement *)b)->signed_;
-	int c = memcmp(x->host.bytes, y->host.bytes, sizeof(x->host.bytes));
 
-	if (c)
-		return c;
-	return x->number < y->number ? -1 : x->number > y->number;
+	return order(&x->host, x->number, &y->host, y->number);
 }
 
 /* ---- agreements that the chain does not list ---- */
@@ -30,11 +37,8 @@ int restore_row_order(const void *a, const void *b)
 static int by_host(const void *a, const void *b)
 {
 	const struct renter_lease *x = a, *y = b;
-	int c = memcmp(x->host.bytes, y->host.bytes, sizeof(x->host.bytes));
 
-	if (c)
-		return c;
-	return x->number < y->number ? -1 : x->number > y->number;
+	return order(&x->host, x->number, &y->host, y->number);
 }
 
 static void list_one(struct restore *x, const struct address *host,
