@@ -724,12 +724,38 @@ const struct outbox_record *outbox_open(const struct outbox *ob, size_t i)
 	return NULL;
 }
 
-bool outbox_has_call(const struct outbox *ob, enum outbox_kind kind,
-		     const uint8_t *data, size_t len)
+static bool is_call(const struct item *it, enum outbox_kind kind,
+		    const uint8_t *data, size_t len)
+{
+	return it->r.kind == kind && it->r.call.len == len &&
+	       memcmp(it->r.call.data, data, len) == 0;
+}
+
+bool outbox_find_call(const struct outbox *ob, enum outbox_kind kind,
+		      const uint8_t *data, size_t len, void **ctx)
 {
 	for (const struct item *it = ob->items; it; it = it->next)
-		if (it->r.kind == kind && it->r.call.len == len &&
-		    memcmp(it->r.call.data, data, len) == 0)
+		if (is_call(it, kind, data, len)) {
+			*ctx = it->fn ? it->ctx : NULL;
 			return true;
+		}
 	return false;
+}
+
+void outbox_adopt(struct outbox *ob, enum outbox_kind kind, const uint8_t *data,
+		  size_t len, outbox_fn *fn, void *ctx)
+{
+	struct item *it = ob->items;
+
+	while (it && !is_call(it, kind, data, len))
+		it = it->next;
+	if (it) {
+		it->fn = fn;
+		it->ctx = ctx;
+	}
+}
+
+unsigned outbox_room(const struct outbox *ob)
+{
+	return ob->count < OUTBOX_MAX ? OUTBOX_MAX - (unsigned)ob->count : 0;
 }

@@ -164,8 +164,14 @@ int64_t outbox_tick(struct outbox *ob, int64_t now_ms);
 /* Stored and not ended, oldest first; NULL when there are fewer. The pointer
  * lives until the next call into the outbox. */
 const struct outbox_record *outbox_open(const struct outbox *ob, size_t i);
-/* The same call is queued or under way, stored or not. */
-bool outbox_has_call(const struct outbox *ob, enum outbox_kind kind,
-		     const uint8_t *data, size_t len);
+/* The same call is queued or under way, stored or not; *ctx is who waits for
+ * it: NULL, nobody, as after a restart. */
+bool outbox_find_call(const struct outbox *ob, enum outbox_kind kind,
+		      const uint8_t *data, size_t len, void **ctx);
+/* Its events go to fn from now on, and to nobody else. */
+void outbox_adopt(struct outbox *ob, enum outbox_kind kind, const uint8_t *data,
+		  size_t len, outbox_fn *fn, void *ctx);
+/* So many more can be submitted. */
+unsigned outbox_room(const struct outbox *ob);
 
 #endif

@@ -270,6 +270,9 @@ void settle_top_up(struct settle *s, const struct book_lease *which,
 		   settle_done_fn *fn, void *ctx);
 void settle_close(struct settle *s, const struct book_lease *which,
 		  settle_step_fn *step, settle_done_fn *fn, void *ctx);
+/* Transactions that can be asked for before others have ended: leave some for
+ * who cannot wait. */
+unsigned settle_room(const struct settle *s);
 /* A close of it waits to be sent, or is on its way. */
 bool settle_is_closing(const struct settle *s, const struct book_lease *which);
 

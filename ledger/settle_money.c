@@ -47,10 +47,35 @@ static void on_event(void *ctx, const struct outbox_event *ev)
 		job_end(j);
 }
 
+/* What was signed by both is said once: the one of a run that was cut off is on
+ * its way, and a second would fail, or top up twice. */
+static bool goes_on(struct job *j, enum outbox_kind kind, const struct wr *data)
+{
+	struct outbox *ob = j->s->outbox;
+	void *ctx = NULL;
+	struct job *was;
+
+	if (data->bad || (kind != OUTBOX_OPEN && kind != OUTBOX_REVISE &&
+			  kind != OUTBOX_TOP_UP && kind != OUTBOX_CLOSE))
+		return false;
+	if (!outbox_find_call(ob, kind, data->buf, wr_len(data), &ctx))
+		return false;
+	was = ctx;
+	if (was && was->fn.done) /* somebody else's, who waits for it */
+		return false;
+	outbox_adopt(ob, kind, data->buf, wr_len(data), on_event, j);
+	j->open++;
+	if (was) /* it was forgotten, and waits no more */
+		job_fail_later(was, ERR_NONE, NULL);
+	return true;
+}
+
 void job_submit_bank(struct job *j, enum outbox_kind kind,
 		     const struct wr *data, struct amount value,
 		     const struct address *party)
 {
+	if (goes_on(j, kind, data))
+		return;
 	if (!job_submit(j, kind, &j->s->profile.bank, data, value, j->amount,
 			party, on_event) &&
 	    j->open == 0)

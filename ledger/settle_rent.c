@@ -87,13 +87,20 @@ void settle_close(struct settle *s, const struct book_lease *which,
 	job_submit_bank(j, OUTBOX_CLOSE, &w, AMOUNT_ZERO, &which->host);
 }
 
+unsigned settle_room(const struct settle *s)
+{
+	return outbox_room(s->outbox);
+}
+
 bool settle_is_closing(const struct settle *s, const struct book_lease *which)
 {
 	uint8_t data[BANK_CLOSE_LEN];
 	struct wr w = wr_into(data, sizeof(data));
+	void *ctx;
 
 	bank_enc_close(&w, &which->renter, &which->host, which->number);
-	return outbox_has_call(s->outbox, OUTBOX_CLOSE, data, wr_len(&w));
+	return outbox_find_call(s->outbox, OUTBOX_CLOSE, data, wr_len(&w),
+				&ctx);
 }
 
 /* -------------------------------------------------------------------- proofs

@@ -182,6 +182,21 @@ static bool list_unopened(void *ctx, const struct renter_agreement *row)
 	return true;
 }
 
+/* What it keeps has no agreement but one that ends. */
+static enum err_code warn_cut_off(struct listing *l, struct err *e)
+{
+	bool waits = false;
+	enum err_code code =
+		renter_db_any_waits(l->call->renter->db, &waits, e);
+
+	if (code == ERR_NONE && waits && !l->call->renter->busy)
+		(void)json_array_append_new(
+			l->warnings,
+			json_string("a renewal or a repair was cut off: "
+				    "`seedbank store renew` goes on with it"));
+	return code;
+}
+
 static void list_all(struct store_call *s, const struct closing_result *done)
 {
 	struct listing l = {.call = s,
@@ -199,6 +214,8 @@ static void list_all(struct store_call *s, const struct closing_result *done)
 	if (code == ERR_NONE)
 		code = renter_db_agreements(s->renter->db, list_unopened, &l,
 					    &e);
+	if (code == ERR_NONE)
+		code = warn_cut_off(&l, &e);
 	if (code != ERR_NONE) {
 		json_decref(l.agreements);
 		json_decref(l.warnings);

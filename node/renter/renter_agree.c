@@ -150,6 +150,7 @@ struct finding {
 	uint32_t next; /* the bank's, for this pair */
 	bool found;
 	bool over; /* it can never be opened */
+	bool late; /* nor can we: but who did before is not final yet */
 };
 
 static bool is_ours(const struct agree *a, const struct renter_agreement *row)
@@ -182,7 +183,11 @@ static bool find_begun(void *ctx, const struct renter_agreement *row)
 		return true;
 	f->pact->row = *row;
 	f->found = true;
-	f->over = !is_begun(row, f->next, now);
+	if (!is_begun(row, f->next, now)) {
+		f->over = row->state != RENTER_UNOPENED ||
+			  f->all->final >= row->offered.start;
+		f->late = !f->over;
+	}
 	return false;
 }
 
@@ -195,7 +200,7 @@ static enum err_code recycle(struct pact *p, struct err *e)
 
 	p->all->gone += row->state == RENTER_UNOPENED;
 	if (row->state != RENTER_ENDED)
-		code = renter_end_agreement(p->all->renter->db, row, e);
+		code = renter_end_agreement(p->all->renter, row, e);
 	row->state = RENTER_DRAFT;
 	row->signed_ = row->offered;
 	return code == ERR_NONE
@@ -227,6 +232,11 @@ static enum err_code choose(struct pact *p, uint32_t next, struct err *e)
 
 	if (code != ERR_NONE)
 		return code;
+	if (f.late)
+		return err_fail(e, ERR_CHAIN,
+				"an agreement that was signed before may be on "
+				"its way to the chain: try again when that is "
+				"final");
 	if (f.over)
 		return recycle(p, e);
 	return f.found ? ERR_NONE : draft(p, next, e);
@@ -240,12 +250,12 @@ static void on_numbers(void *ctx, const struct chain_view *at,
 	struct err why = {0};
 	unsigned k = 0;
 
-	(void)at;
 	a->reading = false;
 	if (e) {
 		end(a, e);
 		return;
 	}
+	a->final = (uint32_t)(at->block / a->renter->engine->money->period);
 	for (unsigned i = 0; i < a->n && k < n; i++) {
 		struct pact *p = &a->pacts[i];
 

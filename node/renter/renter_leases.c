@@ -62,7 +62,9 @@ static void end_viewed(struct leases *l)
 
 		x->over =
 			l->now >= (uint64_t)x->view.end + AGREEMENT_CLOSE_WAIT;
-		if (x->view.state == BANK_AGREEMENT_OPEN)
+		/* closed by its host, which has to keep it still */
+		if (x->view.state == BANK_AGREEMENT_OPEN ||
+		    (x->view.state == BANK_AGREEMENT_CLOSED && !x->over))
 			l->at[kept++] = *x;
 	}
 	l->viewed = kept;

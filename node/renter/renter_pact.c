@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIES_MAX 6U /* revisions that a proof overtook */
+#define TRIES_MAX 6U  /* revisions that a proof overtook */
+#define ROOM_LEFT 16U /* of the outbox, for others */
 
 static int64_t now_of(const struct pact *p)
 {
@@ -82,11 +83,13 @@ void pact_fail(struct pact *p, const struct err *why)
 	agree_say(p->all, p, why->msg);
 	if (why->code != ERR_DB) /* a full disk here is not its fault */
 		renter_met(p->all->renter, &p->host, false, 0);
-	if ((p->takes && renter_db_unstage_all(db_of(p), &p->host, p->unopened,
-					       &e) != ERR_NONE) ||
+	if ((p->takes &&
+	     renter_db_unstage_all(db_of(p), &p->host, p->unopened,
+				   renter_host_keeps(p->all->renter, &p->host),
+				   &e) != ERR_NONE) ||
 	    (p->row.id && !p->unopened && !p->row.posted &&
 	     p->row.state != RENTER_DRAFT &&
-	     renter_end_agreement(db_of(p), &p->row, &e) != ERR_NONE))
+	     renter_end_agreement(p->all->renter, &p->row, &e) != ERR_NONE))
 		log_line(p->all->renter->engine->log, LOG_ERROR, "rent",
 			 "renter.db text=\"%s\"", e.msg);
 	renting_want_commit(p->all->renter->renting);
@@ -578,6 +581,11 @@ static void post(struct pact *p)
 	struct settle *s = p->all->renter->engine->money->storage.settle;
 	struct settle_signed what = {.a = p->row.signed_};
 
+	if (settle_room(s) <= ROOM_LEFT) {
+		if (p->state != PACT_QUEUED)
+			enter(p, PACT_QUEUED);
+		return;
+	}
 	memcpy(what.renter.bytes, p->row.renter_sig, sizeof(what.renter.bytes));
 	memcpy(what.host.bytes, p->row.host_sig, sizeof(what.host.bytes));
 	enter(p, PACT_CHAIN);
@@ -735,6 +743,10 @@ void pact_tick(struct pact *p)
 {
 	int64_t now = now_of(p);
 
+	if (p->state == PACT_QUEUED) {
+		post(p);
+		return;
+	}
 	if (p->state != PACT_OFFER && p->state != PACT_PAY &&
 	    p->state != PACT_ASKED && p->state != PACT_MENDING)
 		return;

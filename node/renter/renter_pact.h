@@ -19,6 +19,7 @@ enum pact_state {
 	PACT_PAY, /* receipts do not cover it yet */
 	PACT_ASKED,
 	PACT_KEPT,
+	PACT_QUEUED, /* too many transactions are under way */
 	PACT_CHAIN,
 	PACT_DONE,
 	PACT_FAILED,
@@ -72,6 +73,7 @@ struct agree {
 	unsigned gone;	/* that never came to be: what lay there is to be stored
 			 * again */
 	uint32_t start; /* of agreements that are drafted in this run */
+	uint32_t final; /* the period of the newest final block */
 	bool signing, reading, ended, told;
 	/* what was offered to one that does not fit is known: the rest that is
 	 * staged there waits for a second round */

@@ -1,8 +1,10 @@
 #include "node/renter/renter_reconcile.h"
 
 #include "base/address.h"
+#include "base/clock.h"
 #include "node/money/money.h"
 #include "node/renter/renter_unopened.h"
+#include "storage/rent/rent_rules.h"
 
 #include <stdlib.h>
 
@@ -17,18 +19,56 @@ struct reconcile {
 	struct err why;
 };
 
-enum err_code renter_end_agreement(struct renter_db *db,
-				   struct renter_agreement *row, struct err *e)
+struct keeping {
+	struct address me;
+	const struct address *host;
+	uint32_t now;
+	bool keeps;
+};
+
+static bool find_kept(void *ctx, const struct renter_agreement *row)
+{
+	struct keeping *k = ctx;
+	const struct agreement *a = &row->signed_;
+
+	k->keeps = row->state == RENTER_ENDED && a->revision > 0 &&
+		   address_eq(&a->renter, &k->me) &&
+		   address_eq(&a->host, k->host) && k->now < rent_kept_until(a);
+	return !k->keeps;
+}
+
+bool renter_host_keeps(struct renter *r, const struct address *host)
+{
+	struct keeping k = {.me = renting_me(r->renting), .host = host};
+
+	return renting_period(r->renting, &k.now) &&
+	       renter_db_agreements(r->db, find_kept, &k, NULL) == ERR_NONE &&
+	       k.keeps;
+}
+
+static enum err_code cut_all(struct renter_db *db, int64_t id, struct err *e)
 {
 	struct hash32 *roots;
 	size_t n;
-	enum err_code code = renter_db_list(db, row->id, &roots, &n, e);
+	enum err_code code = renter_db_list(db, id, &roots, &n, e);
 
 	if (code != ERR_NONE)
 		return code;
 	free(roots);
 	for (; code == ERR_NONE && n > 0; n--)
-		code = renter_db_cut(db, row->id, (uint32_t)n - 1, e);
+		code = renter_db_cut(db, id, (uint32_t)n - 1, e);
+	return code;
+}
+
+enum err_code renter_end_agreement(struct renter *r,
+				   struct renter_agreement *row, struct err *e)
+{
+	struct renter_db *db = r->db;
+	enum err_code code = renter_host_keeps(r, &row->signed_.host)
+				     ? renter_db_restage(db, row->id, true,
+							 clock_unix_s(), e)
+				     : cut_all(db, row->id, e);
+
 	row->state = RENTER_ENDED;
 	return code == ERR_NONE ? renter_db_set_agreement(db, row, e) : code;
 }
@@ -81,7 +121,7 @@ static enum err_code give_up(struct reconcile *c, struct renter_agreement *row,
 		 address_text(who, &row->signed_.host,
 			      c->renter->engine->money->profile.address),
 		 row->signed_.number, why);
-	return renter_end_agreement(c->renter->db, row, e);
+	return renter_end_agreement(c->renter, row, e);
 }
 
 /* The chain knows nothing of it: what is paid says how long it is kept. */
@@ -91,7 +131,7 @@ static enum err_code look_unopened(struct reconcile *c,
 	uint32_t now;
 
 	if (!renting_period(c->renter->renting, &now) ||
-	    unopened_runs(row, now))
+	    unopened_is_kept(row, now))
 		return ERR_NONE;
 	return give_up(c, row,
 		       now >= row->signed_.end
@@ -118,7 +158,10 @@ static enum err_code look(struct reconcile *c, struct renter_agreement *row,
 	if (at.view.state == BANK_AGREEMENT_OPEN)
 		return take_open(c, row, &at.view, e);
 	if (at.view.state == BANK_AGREEMENT_CLOSED)
-		return give_up(c, row, "it is closed", e);
+		return renting_period(c->renter->renting, &now) &&
+				       now >= rent_kept_until(&row->signed_)
+			       ? give_up(c, row, "it is over", e)
+			       : ERR_NONE;
 	/* a final read of a block from its start on has forgotten it */
 	if (!at.followed && renting_period(c->renter->renting, &now) &&
 	    row->signed_.start <= now)

@@ -156,7 +156,7 @@ bool running_is_unposted(struct renter *r, const struct renter_agreement *row)
 		root = &v.next_root;
 		rate = v.next_rate;
 	}
-	return a->revision > v.revision &&
+	return v.state != BANK_AGREEMENT_CLOSED && a->revision > v.revision &&
 	       (memcmp(&a->root, root, sizeof(a->root)) != 0 ||
 		amount_cmp(a->rate, rate) != 0);
 }

@@ -122,7 +122,7 @@ static bool is_running(const struct takeover *t,
 	uint32_t now;
 
 	return unopened_is(row) ? renting_period(t->renter->renting, &now) &&
-					  unopened_runs(row, now)
+					  unopened_is_kept(row, now)
 				: row->state == RENTER_OPENED;
 }
 
@@ -310,8 +310,8 @@ static void finish_part(struct takeover *t)
 {
 	struct part *p = &t->parts[t->at];
 	struct err e = {0};
-	enum err_code code =
-		renter_db_restage(t->renter->db, p->row.id, clock_unix_s(), &e);
+	enum err_code code = renter_db_restage(t->renter->db, p->row.id, false,
+					       clock_unix_s(), &e);
 
 	p->row.state = RENTER_ENDED;
 	if (code == ERR_NONE)

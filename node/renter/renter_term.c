@@ -2,9 +2,13 @@
 
 uint32_t renter_term_margin(uint32_t start, uint32_t end)
 {
-	uint32_t tenth = (end - start) / 10;
+	const uint32_t tenth = (end - start) / 10, third = (end - start) / 3;
+	const uint32_t least =
+		third < RENTER_TERM_LEAST ? third : RENTER_TERM_LEAST;
 
-	return tenth > RENTER_TERM_LEAST ? tenth : RENTER_TERM_LEAST;
+	if (tenth > least)
+		return tenth;
+	return least ? least : 1;
 }
 
 bool renter_term_is_near(uint32_t start, uint32_t end, uint32_t now)

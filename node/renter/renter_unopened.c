@@ -24,6 +24,12 @@ bool unopened_runs(const struct renter_agreement *row, uint32_t now)
 	       !renter_lapsed(&row->signed_, now);
 }
 
+bool unopened_is_kept(const struct renter_agreement *row, uint32_t now)
+{
+	return unopened_is(row) && row->state == RENTER_UNOPENED &&
+	       now < rent_kept_until(&row->signed_);
+}
+
 bool unopened_is_due(const struct renter_agreement *row, uint32_t now)
 {
 	return unopened_runs(row, now) && row->signed_.start <= now &&

@@ -17,7 +17,9 @@
 bool unopened_is(const struct renter_agreement *row);
 /* Both signed it, and its host keeps it. */
 bool unopened_runs(const struct renter_agreement *row, uint32_t now);
-/* And the period `now` is not paid. */
+/* Its host has to keep it: also when it is over, a while longer. */
+bool unopened_is_kept(const struct renter_agreement *row, uint32_t now);
+/* It runs, and the period `now` is not paid. */
 bool unopened_is_due(const struct renter_agreement *row, uint32_t now);
 
 /* For sectors that are staged at a host: one that was begun (the host may hold

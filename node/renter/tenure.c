@@ -284,7 +284,7 @@ static bool is_unfinished(const struct tenure *t)
 	bool any = false;
 
 	return t->taken &&
-	       renter_db_any_staged(t->renter->db, &any, NULL) == ERR_NONE &&
+	       renter_db_any_waits(t->renter->db, &any, NULL) == ERR_NONE &&
 	       any;
 }
 
@@ -301,7 +301,7 @@ static bool look_at(void *ctx, const struct renter_agreement *row)
 	t->untold |= row->state == RENTER_UNOPENED && !unopened_is(row) &&
 		     address_eq(&a->renter, &me);
 
-	if (!(row->state == RENTER_OPENED || unopened_runs(row, t->now)) ||
+	if (!(row->state == RENTER_OPENED || unopened_is_kept(row, t->now)) ||
 	    !address_eq(&a->renter, &me) ||
 	    t->now >= a->end + AGREEMENT_CLOSE_WAIT ||
 	    !renter_term_is_near(a->start, a->end, t->now))
@@ -316,6 +316,10 @@ static bool look_at(void *ctx, const struct renter_agreement *row)
 /* Once a period, one line. */
 static void tell_ending(struct tenure *t)
 {
+	if (t->told != t->now && is_unfinished(t))
+		log_line(t->engine->log, LOG_WARN, "rent",
+			 "a renewal was cut off renewed=%d",
+			 (int)engine_flag(t->engine, "store-renew"));
 	if (t->ending && t->told != t->now)
 		log_line(t->engine->log, LOG_WARN, "rent",
 			 "agreements end soon n=%u first=%u period=%u "

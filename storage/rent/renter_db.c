@@ -199,6 +199,14 @@ static const char *const sql[S_COUNT] = {
 		     " WHERE host = ?1 AND state = 1 AND ?2 ="
 		     " (SELECT unopened FROM object o WHERE o.id = p.object)"
 		     " ORDER BY object, segment, shard",
+	[S_STAGED_ONE] = "SELECT object, segment, shard FROM place p"
+			 " JOIN object o ON o.id = p.object WHERE host = ?1"
+			 " AND p.state = 1 AND o.unopened = ?2"
+			 " AND (?3 = 0 OR o.state != 2)"
+			 " ORDER BY object, segment, shard LIMIT 1",
+	[S_ANY_WAITS] = "SELECT EXISTS(SELECT 1 FROM place p"
+			" JOIN object o ON o.id = p.object"
+			" WHERE p.state = 1 AND o.state = 2)",
 	[S_STAGED_HOSTS] = "SELECT host, o.unopened, count(*) FROM place p"
 			   " JOIN object o ON o.id = p.object WHERE p.state = 1"
 			   " GROUP BY host, o.unopened",
@@ -255,6 +263,10 @@ static const char *const sql[S_COUNT] = {
 		      " position = NULL, since_s = ?2"
 		      " WHERE agreement = ?1 AND state = 2 AND object NOT IN"
 		      " (SELECT id FROM object WHERE state = 3)",
+	[S_RESTAGE_STORED] = "UPDATE place SET state = 1, agreement = NULL,"
+			     " position = NULL, since_s = ?2"
+			     " WHERE agreement = ?1 AND state = 2 AND object IN"
+			     " (SELECT id FROM object WHERE state = 2)",
 	[S_KEEP_LOST] = "INSERT OR IGNORE INTO root"
 			" SELECT object, segment, shard, root FROM place"
 			" WHERE agreement = ?1",

@@ -243,10 +243,11 @@ enum err_code renter_db_stage(struct renter_db *r, const struct renter_place *p,
 enum err_code renter_db_unstage(struct renter_db *r,
 				const struct renter_place *p, struct err *e)
 	__attribute__((warn_unused_result));
-/* STAGED places of one kind of objects at a host: back to WANTED. */
+/* STAGED places of one kind of objects at a host: back to WANTED. keep_stored:
+ * but those of STORED objects, which are to be had there by an older list. */
 enum err_code renter_db_unstage_all(struct renter_db *r,
 				    const struct address *host, bool unopened,
-				    struct err *e)
+				    bool keep_stored, struct err *e)
 	__attribute__((warn_unused_result));
 /* STAGED places at the agreement's host, of objects of its kind, `max` at most,
  * get the next positions of its list, in the order of object, segment, shard.
@@ -272,6 +273,10 @@ enum err_code renter_db_staged_hosts(struct renter_db *r, renter_staged_fn *fn,
 /* Is anything STAGED, at whatever host? */
 enum err_code renter_db_any_staged(struct renter_db *r, bool *out,
 				   struct err *e)
+	__attribute__((warn_unused_result));
+/* Is anything of a STORED object? Then a renewal, or a repair, has not ended.
+ */
+enum err_code renter_db_any_waits(struct renter_db *r, bool *out, struct err *e)
 	__attribute__((warn_unused_result));
 /* The list of an agreement in order (heap, the caller's). ERR_STATE: positions
  * are not 0 .. n-1, the database is damaged. */
@@ -365,8 +370,9 @@ enum err_code renter_db_adopt_list(struct renter_db *r, int64_t agreement,
 /* SIGNED places of an agreement that is not to be gone on with: STAGED, so that
  * another takes them. Those that are LOST, or of DROPPING objects, are gone.
  * The host is to stage them, too. */
+/* stored: of STORED objects alone; the others lose their place, too. */
 enum err_code renter_db_restage(struct renter_db *r, int64_t agreement,
-				int64_t now_s, struct err *e)
+				bool stored, int64_t now_s, struct err *e)
 	__attribute__((warn_unused_result));
 
 /* ---- files -----------------------------------------------------------------

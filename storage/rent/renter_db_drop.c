@@ -412,9 +412,10 @@ enum err_code renter_db_adopt_list(struct renter_db *r, int64_t agreement,
 }
 
 enum err_code renter_db_restage(struct renter_db *r, int64_t agreement,
-				int64_t now_s, struct err *e)
+				bool stored, int64_t now_s, struct err *e)
 {
-	struct db_stmt *s = renter_change(r, S_RESTAGE, e);
+	struct db_stmt *s =
+		renter_change(r, stored ? S_RESTAGE_STORED : S_RESTAGE, e);
 	static const enum renter_stmt lost[] = {S_KEEP_LOST, S_REMOVE_LOST};
 	enum err_code code;
 

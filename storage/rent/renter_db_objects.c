@@ -423,34 +423,46 @@ static enum err_code list_length(struct renter_db *r, int64_t agreement,
 	return db_number(s, n, e);
 }
 
+enum err_code renter_db_any_waits(struct renter_db *r, bool *out, struct err *e)
+{
+	int64_t any = 0;
+	enum err_code code = db_number(r->s[S_ANY_WAITS], &any, e);
+
+	*out = any != 0;
+	return code;
+}
+
 /* The first staged place of a kind at a host; *row false: none is left. */
 static enum err_code first_staged(struct renter_db *r, struct renter_place *p,
-				  bool unopened, bool *row, struct err *e)
+				  bool unopened, bool keep_stored, bool *row,
+				  struct err *e)
 {
-	struct db_stmt *s = r->s[S_STAGED];
+	struct db_stmt *s = r->s[S_STAGED_ONE];
 	enum err_code code;
 
 	db_bind_blob(s, 1, p->host.bytes, sizeof(p->host.bytes));
 	db_bind_int(s, 2, unopened);
+	db_bind_int(s, 3, keep_stored);
 	code = db_step(s, row, e);
-	if (code != ERR_NONE || !*row)
-		return code;
-	p->object = db_col_int(s, 1);
-	p->segment = (uint32_t)db_col_int(s, 2);
-	p->shard = (uint16_t)db_col_int(s, 3);
+	if (code == ERR_NONE && *row) {
+		p->object = db_col_int(s, 0);
+		p->segment = (uint32_t)db_col_int(s, 1);
+		p->shard = (uint16_t)db_col_int(s, 2);
+	}
 	db_reset(s);
-	return ERR_NONE;
+	return code;
 }
 
 enum err_code renter_db_unstage_all(struct renter_db *r,
 				    const struct address *host, bool unopened,
-				    struct err *e)
+				    bool keep_stored, struct err *e)
 {
 	struct renter_place p = {.host = *host};
 	enum err_code code;
 	bool row;
 
-	while ((code = first_staged(r, &p, unopened, &row, e)) == ERR_NONE &&
+	while ((code = first_staged(r, &p, unopened, keep_stored, &row, e)) ==
+		       ERR_NONE &&
 	       row) {
 		code = renter_db_unstage(r, &p, e);
 		if (code != ERR_NONE)
@@ -489,7 +501,8 @@ enum err_code renter_db_sign_staged(struct renter_db *r, int64_t agreement,
 	if (code == ERR_NONE)
 		code = renter_db_is_unopened(r, agreement, &unopened, e);
 	while (code == ERR_NONE && max-- > 0 &&
-	       (code = first_staged(r, &p, unopened, &row, e)) == ERR_NONE &&
+	       (code = first_staged(r, &p, unopened, false, &row, e)) ==
+		       ERR_NONE &&
 	       row) {
 		bind_shard(s, &p);
 		db_bind_blob(s, 4, host->bytes, sizeof(host->bytes));

@@ -115,6 +115,32 @@ static void what_a_renter_sends_is_booked(void)
 	world_close(&w);
 }
 
+/* Killed while it was on its way, or Ctrl-C: the same again is the same
+ * transaction, and a second is not sent. */
+static void what_is_on_its_way_is_not_sent_again(void)
+{
+	struct world w;
+	struct settle_signed s;
+	struct book_lease l;
+
+	rent_open(&w);
+	s = deal(&w, 0, HOST, 0);
+	l = lease_of(&s.a);
+	begin(&w);
+	settle_open(w.s, &s, on_step, on_done, &w);
+	settle_forget(w.s, &w);
+	settle_open(w.s, &s, on_step, on_done, &w);
+	CHECK(finish(&w), "open: %s", w.e.msg);
+	expect(&w, "opened", 900, 0, 0, 0, 0);
+	begin(&w);
+	settle_top_up(w.s, &l, amount_from_u64(100), on_step, on_done, &w);
+	settle_forget(w.s, &w);
+	settle_top_up(w.s, &l, amount_from_u64(100), on_step, on_done, &w);
+	CHECK(finish(&w), "top up: %s", w.e.msg);
+	expect(&w, "topped up once", 1000, 0, 0, 0, 0);
+	world_close(&w);
+}
+
 static size_t put_proof(uint8_t *out, size_t cap, const struct address *renter,
 			uint32_t number)
 {
@@ -370,6 +396,7 @@ static void killed_anywhere_the_book_agrees_with_the_chain(void)
 int main(void)
 {
 	what_a_renter_sends_is_booked();
+	what_is_on_its_way_is_not_sent_again();
 	what_a_host_proves_is_booked();
 	what_others_send_is_seen_when_it_is_followed();
 	what_was_not_followed_is_put_right();

@@ -234,12 +234,12 @@ static void what_is_unstaged_is_of_one_kind(void)
 	must(renter_db_set_object(r, &b, NULL), "never opened");
 	must(stage(r, a.id, 0, 0, 1, 20), "stage");
 	must(stage(r, b.id, 0, 0, 1, 30), "stage");
-	must(renter_db_unstage_all(r, &host, true, NULL), "unstage");
+	must(renter_db_unstage_all(r, &host, true, false, NULL), "unstage");
 	must(renter_db_staged_hosts(r, sum_staged, sum, NULL), "hosts");
 	CHECK(sum[0] == 1 && sum[1] == 0, "%u and %u", sum[0], sum[1]);
 	must(renter_db_any_staged(r, &any, NULL), "any");
 	CHECK(any, "one is left");
-	must(renter_db_unstage_all(r, &host, false, NULL), "unstage");
+	must(renter_db_unstage_all(r, &host, false, false, NULL), "unstage");
 	must(renter_db_any_staged(r, &any, NULL), "any");
 	CHECK(!any, "none is left");
 	renter_db_close(r);
@@ -837,7 +837,7 @@ static void a_list_is_adopted(void)
 	must(renter_db_remove_dropped(r, &removed, NULL), "cut by it");
 	CHECK(removed == 1, "all of it");
 	CHECK(stage(r, kept.id, 0, 2, 1, 21) == ERR_DB, "21 is still staged");
-	must(renter_db_restage(r, a.id, 7, NULL), "restage");
+	must(renter_db_restage(r, a.id, false, 7, NULL), "restage");
 	check_list(r, a.id, "an empty list", NULL, 0);
 	must(renter_db_sign_staged(r, a.id, &host, 9, 8, NULL), "sign");
 	check_list(r, a.id, "14 was lost and went",
@@ -845,8 +845,41 @@ static void a_list_is_adopted(void)
 	renter_db_close(r);
 }
 
+/* Stored, and in a list of before that its host has to keep: such a place is
+ * not given up with the agreement that was to follow. */
+static void what_is_stored_keeps_its_place(void)
+{
+	struct renter_agreement a;
+	struct renter_object kept, going;
+	struct renter_db *r = with_list(&a, &kept, &going);
+	struct renter_object put = object_with(r, 77, 1);
+	struct address host = host_of(1);
+	bool waits = true;
+
+	kept.state = RENTER_STORED;
+	put.state = RENTER_PUTTING;
+	must(renter_db_set_object(r, &kept, NULL), "stored");
+	must(renter_db_set_object(r, &put, NULL), "putting");
+	must(stage(r, put.id, 0, 0, 1, 30), "stage");
+	must(renter_db_any_waits(r, &waits, NULL), "waits");
+	CHECK(!waits, "a put is no renewal");
+	must(renter_db_restage(r, a.id, true, 7, NULL), "restage");
+	check_list(r, a.id, "nothing stands in it", NULL, 0);
+	must(renter_db_any_waits(r, &waits, NULL), "waits");
+	CHECK(waits, "what is stored waits for another");
+	must(renter_db_unstage_all(r, &host, false, true, NULL), "unstage");
+	must(renter_db_any_waits(r, &waits, NULL), "waits");
+	CHECK(waits, "and goes on waiting");
+	CHECK(stage(r, put.id, 0, 0, 1, 30) == ERR_NONE, "the put's is gone");
+	must(renter_db_unstage_all(r, &host, false, false, NULL), "unstage");
+	must(renter_db_any_waits(r, &waits, NULL), "waits");
+	CHECK(!waits, "its host need not keep it any more");
+	renter_db_close(r);
+}
+
 int main(void)
 {
+	what_is_stored_keeps_its_place();
 	objects_without_files_are_dropped();
 	puts_are_dropped_with_their_objects();
 	cuts_fall_and_objects_go_when_they_are_made();
