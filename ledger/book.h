@@ -98,6 +98,7 @@ enum book_entry_kind {
 	BOOK_AGREED = 12,   /* free <-> fund or collateral: opened, topped up */
 	BOOK_RENT = 13,	    /* the host earned; perhaps it was topped up too */
 	BOOK_AGREEMENT_END = 14, /* closed: what is left came back */
+	BOOK_UNDONE = 15, /* paid fell: blocks that were final are no more */
 };
 
 /* What the chain said of one direction of a pair, in final state. */
@@ -215,7 +216,9 @@ enum book_to { BOOK_TO_UNKNOWN, BOOK_TO_BANK, BOOK_TO_WALLET, BOOK_TO_OTHER };
 
 /* A final read of (payer -> us). Books what was paid since, moves money between
  * promised and secured. A read from an older block than the kept one is ignored
- * (ERR_NONE). ERR_LIMIT: an amount of 2^112 or more. */
+ * (ERR_NONE). On one chain `paid` never falls; where it does, blocks that were
+ * final were undone, or all nodes lied: it is booked back as UNDONE, and the
+ * receipt is due again. ERR_LIMIT: an amount of 2^112 or more. */
 enum err_code book_facts_in(struct book *b, const struct address *payer,
 			    const struct book_facts *f, enum book_to to,
 			    int64_t now_s, struct err *e)
@@ -234,6 +237,8 @@ enum err_code book_facts_own(struct book *b, const struct amount *free,
 			     const struct amount *coin, uint64_t block,
 			     int64_t now_s, struct err *e)
 	__attribute__((warn_unused_result));
+/* How many payers' and payees' `paid` fell since the book was opened. */
+unsigned book_undone(const struct book *b);
 /* Our free balance as last read, less what was seen drawn or reserved since;
  * false: never read. `beyond` (may be NULL): what we promised to all payees and
  * neither they have drawn nor reserves cover. */

@@ -45,6 +45,7 @@ struct book {
 	bool lost; /* a commit in mid-turn failed; the turn's end must hear */
 	struct amount beyond; /* sum over pair_out; see book_own_funds */
 	int64_t now_s;	      /* of the last receipt or tick; 0: none */
+	unsigned undone;      /* reads in which `paid` fell */
 	struct book_lag lag_in, lag_out;
 };
 
@@ -94,6 +95,13 @@ enum err_code book_facts_check(const struct book_facts *kept,
 			       const struct book_facts *f, bool *use,
 			       struct err *e)
 	__attribute__((warn_unused_result));
+/* Why an entry is made when facts change: `paid` when that rose, `other` when
+ * it stayed, UNDONE when it fell. */
+enum book_entry_kind book_paid_kind(struct book *b,
+				    const struct book_facts *was,
+				    const struct book_facts *is,
+				    enum book_entry_kind paid,
+				    enum book_entry_kind other);
 /* The receipts' entry of this hour (`kept`, when it is that hour's), or a new
  * one. */
 void book_growing_entry(struct book_row_entry *entry, int64_t *hour,

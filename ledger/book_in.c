@@ -147,8 +147,10 @@ static enum err_code facts_in(struct book *b, const struct address *payer,
 	row.in.facts = *f;
 	if (amount_cmp(f->paid, row.in.due_mark) >= 0)
 		row.in.bounced = false;
-	entry.kind = amount_cmp(f->paid, before.facts.paid) ? BOOK_CASH_IN
-							    : BOOK_SECURE;
+	entry.kind =
+		book_paid_kind(b, &before.facts, f, BOOK_CASH_IN, BOOK_SECURE);
+	if (entry.kind == BOOK_UNDONE)
+		to = BOOK_TO_UNKNOWN; /* our own balances tell */
 	return settle_in(b, &before, &row, &entry, cash[to], now_s, e);
 }
 

@@ -167,8 +167,8 @@ static enum err_code facts_out(struct book *b, const struct address *payee,
 		return rc;
 	before = row.out;
 	row.out.facts = *f;
-	entry.kind = amount_cmp(f->paid, before.facts.paid) ? BOOK_CASH_OUT
-							    : BOOK_LOCK;
+	entry.kind =
+		book_paid_kind(b, &before.facts, f, BOOK_CASH_OUT, BOOK_LOCK);
 	rc = settle_out(b, &before, &row, &entry, e);
 	return rc == ERR_NONE ? move_beyond(b, &before, &row.out, e) : rc;
 }

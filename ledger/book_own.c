@@ -4,7 +4,8 @@
 /* ---- our own balances ---- */
 
 /* Moves an account to what the chain shows. Money that came for us through
- * others' hands waits in TRANSIT, and is found first. */
+ * others' hands, or is gone with an undone block, waits in TRANSIT, and is
+ * found first. */
 static enum err_code observe(struct book *b, enum book_account kind,
 			     enum book_unit unit, struct amount seen,
 			     int64_t now_s, struct err *e)
@@ -20,13 +21,14 @@ static enum err_code observe(struct book *b, enum book_account kind,
 	if (!book_sum_add(&delta, book_sum_of(seen),
 			  book_sum_minus(acc.balance)))
 		return book_too_large(e);
-	if (!delta.neg && unit == BOOK_TOKEN) {
+	if (unit == BOOK_TOKEN) {
 		rc = book_balance(b, BOOK_TRANSIT, NULL, &found, e);
 		if (rc != ERR_NONE)
 			return rc;
-		found = found.neg ? (struct book_sum){0}
-				  : book_sum_of(
-					    amount_min(found.size, delta.size));
+		found.size = found.neg == delta.neg
+				     ? amount_min(found.size, delta.size)
+				     : AMOUNT_ZERO;
+		found.neg = delta.neg && !amount_is_zero(found.size);
 	}
 	if (!book_sum_add(&rest, delta, book_sum_minus(found)))
 		return book_too_large(e);

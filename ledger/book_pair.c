@@ -74,12 +74,27 @@ enum err_code book_facts_check(const struct book_facts *kept,
 		return err_fail(e, ERR_LIMIT, "book: facts unknown or 2^112");
 	if (kept->known && f->block < kept->block)
 		return ERR_NONE;
-	if (kept->known && amount_cmp(f->paid, kept->paid) < 0)
-		return err_fail(e, ERR_CHAIN,
-				"book: the bank says that less was paid than "
-				"it said before");
 	*use = true;
 	return ERR_NONE;
+}
+
+enum book_entry_kind book_paid_kind(struct book *b,
+				    const struct book_facts *was,
+				    const struct book_facts *is,
+				    enum book_entry_kind paid,
+				    enum book_entry_kind other)
+{
+	int sign = amount_cmp(is->paid, was->paid);
+
+	if (sign >= 0)
+		return sign ? paid : other;
+	b->undone++;
+	return BOOK_UNDONE;
+}
+
+unsigned book_undone(const struct book *b)
+{
+	return b->undone;
 }
 
 void book_growing_entry(struct book_row_entry *entry, int64_t *hour,

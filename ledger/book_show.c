@@ -94,6 +94,8 @@ const char *book_entry_name(enum book_entry_kind kind)
 		return "rent";
 	case BOOK_AGREEMENT_END:
 		return "agreement end";
+	case BOOK_UNDONE:
+		return "undone";
 	}
 	return "unknown";
 }

@@ -112,6 +112,7 @@ struct settle {
 	struct job *deploying; /* waits for settle_deploy_allowed() */
 	struct cash_sum last;  /* of the cash that is ending now */
 	uint64_t seen;	       /* the newest block that anything booked is of */
+	unsigned undone;       /* book_undone() that was logged */
 	struct batch_size cash_size; /* receipts in one transaction */
 	bool fee_known;
 	struct amount fee_each; /* coin a receipt, of late */

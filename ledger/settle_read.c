@@ -164,6 +164,20 @@ static enum err_code keep_own(struct reading *rd, const struct chain_view *at,
 			      s->cfg.unix_s(), e);
 }
 
+/* Deeper than the profile's rule: rare, and worth a word. */
+static void tell_undone(struct settle *s, uint64_t block)
+{
+	unsigned n = book_undone(s->book);
+
+	if (n == s->undone)
+		return;
+	log_line(s->log, LOG_WARN, "chain",
+		 "undone pairs=%u block=%llu text=\"blocks that were final "
+		 "are no more; what they paid is due again\"",
+		 n - s->undone, (unsigned long long)block);
+	s->undone = n;
+}
+
 static void on_read(void *ctx, const struct chain_view *at,
 		    const struct chain_answer *answers, size_t n,
 		    const struct err *e)
@@ -184,6 +198,7 @@ static void on_read(void *ctx, const struct chain_view *at,
 			       (unsigned long long)rd->min_block);
 	else if (keep_dirs(rd, at, answers, &used, &why) == ERR_NONE) {
 		answers += used;
+		tell_undone(rd->s, at->block);
 		if (!rd->collect && at->block > rd->s->seen)
 			rd->s->seen = at->block;
 		rd->at += rd->chunk;

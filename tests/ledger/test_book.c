@@ -150,8 +150,8 @@ static void money_moves_with_what_the_bank_says(void)
 		 ERR_NONE},
 		{"cashed in part", 400, 4600, NOW + 30 * DAY, 14, 0, 600, 400,
 		 ERR_NONE},
-		{"paid cannot fall", 399, 4600, NOW + 30 * DAY, 15, 0, 600, 400,
-		 ERR_CHAIN},
+		{"what was paid and is undone is due again", 100, 4900,
+		 NOW + 30 * DAY, 15, 0, 900, 100, ERR_NONE},
 		{"cashed", 1000, 4000, NOW + 30 * DAY, 16, 0, 0, 1000,
 		 ERR_NONE},
 		{"another database cashed more", 1500, 3500, NOW + 30 * DAY, 17,
@@ -244,6 +244,72 @@ static void money_through_others_hands_is_found(void)
 	CHECK(book_totals(b, &t, NULL) == ERR_NONE, "totals");
 	CHECK(low(t.bank) == 450 && low(t.wallet) == 50, "totals");
 	expect_sound(b, "watchtower");
+	book_close(b);
+}
+
+/* Cashed, final, and then its blocks are no more: both balance and promise are
+ * as they were, and nobody outside has had anything to do with it. */
+static void what_was_final_and_is_undone_is_taken_back(void)
+{
+	struct book *b = fresh();
+	struct address a = who(1);
+	struct amount own = n(50);
+	struct book_facts f = facts(400, 0, 0, 0, 5);
+	struct book_totals t;
+
+	CHECK(book_facts_own(b, &own, NULL, NULL, 1, NOW, NULL) == ERR_NONE,
+	      "own");
+	CHECK(take(b, 1, 400, NOW) == ERR_NONE, "take");
+	CHECK(book_facts_in(b, &a, &f, BOOK_TO_BANK, NOW, NULL) == ERR_NONE,
+	      "cashed");
+	CHECK(book_undone(b) == 0, "nothing is undone yet");
+	f = facts(0, 0, 0, 400, 6);
+	CHECK(book_facts_in(b, &a, &f, BOOK_TO_BANK, NOW, NULL) == ERR_NONE,
+	      "undone");
+	CHECK(book_undone(b) == 1, "it is told");
+	expect_sound(b, "undone");
+	CHECK(book_facts_own(b, &own, NULL, NULL, 6, NOW, NULL) == ERR_NONE,
+	      "own");
+	CHECK(book_totals(b, &t, NULL) == ERR_NONE, "totals");
+	CHECK(low(t.bank) == 50 && low(t.promised) == 400 && t.entries == 5,
+	      "bank %llu promised %llu, %llu entries",
+	      (unsigned long long)low(t.bank),
+	      (unsigned long long)low(t.promised),
+	      (unsigned long long)t.entries);
+	f = facts(400, 0, 0, 0, 7);
+	CHECK(book_facts_in(b, &a, &f, BOOK_TO_BANK, NOW, NULL) == ERR_NONE,
+	      "cashed again");
+	own = n(450);
+	CHECK(book_facts_own(b, &own, NULL, NULL, 7, NOW, NULL) == ERR_NONE &&
+		      book_totals(b, &t, NULL) == ERR_NONE &&
+		      low(t.bank) == 450 && low(t.promised) == 0 &&
+		      t.entries == 6,
+	      "nothing was left in between: %llu entries",
+	      (unsigned long long)t.entries);
+	expect_sound(b, "cashed again");
+	book_close(b);
+}
+
+/* The same of what a payee drew. */
+static void what_a_payee_drew_and_is_undone_is_owed_again(void)
+{
+	struct book *b = fresh();
+	struct address a = who(7);
+	struct amount start = n(1000), own, beyond;
+	struct book_facts f = facts(300, 0, 0, 700, 2);
+
+	CHECK(book_facts_own(b, &start, NULL, NULL, 1, NOW, NULL) == ERR_NONE &&
+		      give(b, 7, 300, 250) == ERR_NONE &&
+		      book_facts_out(b, &a, &f, NOW, NULL) == ERR_NONE,
+	      "drawn");
+	f = facts(0, 0, 0, 1000, 3);
+	CHECK(book_facts_out(b, &a, &f, NOW, NULL) == ERR_NONE, "undone");
+	CHECK(book_own_funds(b, &own, &beyond) && low(own) == 1000 &&
+		      low(beyond) == 300,
+	      "%llu, %llu beyond", (unsigned long long)low(own),
+	      (unsigned long long)low(beyond));
+	CHECK(book_undone(b) == 1, "it is told");
+	expect_sound(b, "undone");
 	book_close(b);
 }
 
@@ -658,6 +724,8 @@ int main(void)
 	a_reserve_near_its_end_secures_nothing();
 	what_payees_draw_leaves_reserve_then_balance();
 	money_through_others_hands_is_found();
+	what_was_final_and_is_undone_is_taken_back();
+	what_a_payee_drew_and_is_undone_is_owed_again();
 	transactions_are_stored_and_end_once();
 	a_withdrawal_goes_where_it_went();
 	settlement_sees_the_most_worth_first();
