@@ -35,7 +35,7 @@ const HISTORY = '64';
 export async function startAnvil(...options) {
   const port = await freePort();
   const child = spawn('sh', ['-c', GUARD, 'sh', tool('anvil'), '--host', '127.0.0.1', '--port', String(port),
-      '--prune-history', HISTORY, ...options],
+      ...(options.includes('--prune-history') ? [] : ['--prune-history', HISTORY]), ...options],
     { stdio: ['pipe', 'pipe', 'inherit'] });
   await new Promise((done, fail) => {
     child.stdout.on('data', (d) => { if (String(d).includes('Listening')) done(); });
