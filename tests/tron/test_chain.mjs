@@ -374,6 +374,14 @@ test('a block holds what was pending, in the order of its arrival', async () => 
   assert.deepEqual(await rig.wallet('getblockbynum', { num: head + 1 }), {});
 });
 
+test('empty blocks asked for one by one, slowly, are 3 s apart too', async () => {
+  const { time_ms: was } = await rig.dev('mine');
+  await rig.chain.evm.rpc('evm_increaseTime', 60); // as if we had waited
+  await rig.dev('mine', { empty: true });
+  await rig.send(rig.signed(await rig.transfer(1)));
+  assert.equal((await rig.dev('mine')).time_ms, was + 6000);
+});
+
 test('the solid side is two blocks behind, in all that it shows', async () => {
   const info = await rig.done(await rig.call(at.stores, word(0xaa)));
   const solid = () => rig.solid('gettransactioninfobyid', { value: info.id });
