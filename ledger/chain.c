@@ -269,6 +269,7 @@ static bool must_match(struct chain_answer *into, bool same)
 	if (same)
 		return true;
 	into->known = false;
+	into->disputed = true;
 	(void)snprintf(into->why, sizeof(into->why), "nodes differ");
 	return false;
 }
@@ -277,7 +278,7 @@ bool chain_answer_merge(struct chain_answer *into,
 			const struct chain_answer *other,
 			enum chain_ask_what what)
 {
-	if (!other->known)
+	if (!other->known || into->disputed)
 		return true;
 	if (!into->known) {
 		*into = *other;

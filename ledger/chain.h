@@ -89,7 +89,8 @@ struct chain_pair {
 };
 
 struct chain_answer {
-	bool known; /* false: all below is meaningless, `why` says why */
+	bool known;    /* false: all below is meaningless, `why` says why */
+	bool disputed; /* nodes differ: unknown, whatever others say */
 	struct amount amount;
 	struct chain_pair pair;
 	uint64_t number;

@@ -715,6 +715,7 @@ enum err_code chain_evm_new(struct chain **out, struct loop *loop,
 		return rc;
 	}
 	ce->nodes = evm_rpc_nodes(ce->rpc);
+	ce->odd = (struct node_odd){.log = log, .nodes = ce->nodes};
 	rc = chain_op_list_init(&ce->ops, &kit, ce, loop, log, e);
 	if (rc != ERR_NONE) {
 		evm_free(&ce->chain);

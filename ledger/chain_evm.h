@@ -20,8 +20,9 @@
 
 /* Nonces that may be pending before ours; more is not believed. */
 #define EVM_MAX_PENDING 64
-/* Blocks that nodes may lie apart before the log says so. */
-#define EVM_MAX_LAG 256
+/* Blocks that nodes may lie apart before the log says so: well before those
+ * that a node forgets the states of, commonly 128. */
+#define EVM_MAX_LAG 40
 
 struct chain_evm_config {
 	struct evm_rpc_config rpc;

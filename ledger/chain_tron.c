@@ -756,6 +756,7 @@ enum err_code chain_tron_new(struct chain **out, struct loop *loop,
 		return rc;
 	}
 	ct->nodes = tron_rpc_nodes(ct->rpc);
+	ct->odd = (struct node_odd){.log = log, .nodes = ct->nodes};
 	rc = chain_op_list_init(&ct->ops, &kit, ct, loop, log, e);
 	if (rc != ERR_NONE) {
 		tron_free(&ct->chain);

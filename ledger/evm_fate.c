@@ -30,19 +30,33 @@ static bool mined(enum chain_fate f)
 	return f == CHAIN_FATE_MINED || f == CHAIN_FATE_FINAL;
 }
 
-/* The less certain of two answers; UNKNOWN when they exclude each other. */
-static enum chain_fate merge(struct op *op, const struct leg *a,
-			     const struct leg *b)
+static bool same_fate(const struct leg *x, const struct leg *y)
 {
-	enum chain_fate fate = chain_fate_merge(a->u.fate.fate, b->u.fate.fate,
-						same_outcome(a, b));
+	if (mined(x->u.fate.fate) && mined(y->u.fate.fate))
+		return same_outcome(x, y);
+	return x->u.fate.fate == y->u.fate.fate;
+}
 
-	if (fate == CHAIN_FATE_UNKNOWN)
-		log_line(op->ce->log, LOG_WARN, "chain",
-			 "differs node=%s question=fate slot=%llu",
-			 node_set_name(op->ce->nodes, b->node),
-			 (unsigned long long)op->s.u.fate.slot);
-	return fate;
+static void tell_differences(struct op *op)
+{
+	struct chain_said_fate said[NODE_MAX];
+	const struct leg *who[NODE_MAX];
+	size_t n = 0;
+
+	for (struct leg *l = op->legs; l < op->legs + op->s.n_legs; l++) {
+		size_t k = 0;
+
+		if (!l->good)
+			continue;
+		while (k < n && !same_fate(who[k], l))
+			k++;
+		said[n] = (struct chain_said_fate){
+			.node = l->node,
+			.fate = l->u.fate.fate,
+			.group = k < n ? said[k].group : (unsigned)n};
+		who[n++] = l;
+	}
+	chain_tell_fates(&op->ce->odd, said, n);
 }
 
 static void ended(struct leg *leg)
@@ -53,6 +67,7 @@ static void ended(struct leg *leg)
 
 	if (!leg_done(leg))
 		return;
+	tell_differences(op);
 	for (struct leg *l = op->legs; l < op->legs + op->s.n_legs; l++) {
 		if (!l->good)
 			continue;
@@ -61,8 +76,8 @@ static void ended(struct leg *leg)
 			fate = l->u.fate.fate;
 			continue;
 		}
-		fate = merge(op, first, l);
-		first->u.fate.fate = fate;
+		fate = chain_fate_merge(fate, l->u.fate.fate,
+					same_outcome(first, l));
 		if (fate == CHAIN_FATE_UNKNOWN)
 			break;
 	}

@@ -8,6 +8,8 @@
 
 #include "ledger/chain_evm.h"
 #include "ledger/chain_op.h"
+#include "ledger/chain_said.h"
+#include "ledger/evm_fee.h"
 
 struct op;
 
@@ -39,6 +41,7 @@ struct leg {
 struct op_state {
 	size_t n_legs, waiting;
 	unsigned tried; /* nodes that were asked one after another */
+	struct chain_trials trials;
 	union {
 		struct {
 			enum chain_state state;
@@ -48,7 +51,10 @@ struct op_state {
 		} read;
 		struct {
 			uint64_t units, slot; /* floor, or the slot to keep */
-			uint8_t *older;	      /* heap; NULL: a fresh slot */
+			struct evm_fee fee;   /* the first node's */
+			struct chain_said_number next[NODE_MAX]; /* nonces */
+			size_t n_next, n_good;
+			uint8_t *older; /* heap; NULL: a fresh slot */
 			size_t older_len;
 			struct amount fee_max;
 			bool signing;
@@ -79,6 +85,7 @@ struct chain_evm {
 	struct chain_evm_config cfg;
 	char symbol[16]; /* of the coin */
 	struct log *log;
+	struct node_odd odd;
 	struct chain_op_list ops;
 };
 

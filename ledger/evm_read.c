@@ -23,21 +23,25 @@ void evm_read_clear(struct op *op)
 
 /* ----------------------------------------------------- the end of a read */
 
-static void name_difference(struct op *op, const struct leg *leg, size_t ask)
+static void tell_differences(struct op *op)
 {
-	log_line(op->ce->log, LOG_WARN, "chain",
-		 "differs node=%s question=%d block=%llu",
-		 node_set_name(op->ce->nodes, leg->node),
-		 (int)op->s.u.read.asks[ask].what,
-		 (unsigned long long)op->s.u.read.target);
+	struct chain_said_read said[NODE_MAX];
+	size_t n = 0;
+
+	for (struct leg *l = op->legs; l < op->legs + op->s.n_legs; l++)
+		if (l->good)
+			said[n++] = (struct chain_said_read){
+				.node = l->node,
+				.block = op->s.u.read.target,
+				.answers = l->u.read.answers};
+	chain_tell_reads(&op->ce->odd, said, n, op->s.u.read.asks,
+			 op->s.u.read.n);
 }
 
 /* All that the other nodes said goes into the first one's answers. */
 static void merge(struct op *op, struct leg *into)
 {
 	for (struct leg *leg = into + 1; leg < op->legs + op->s.n_legs; leg++) {
-		bool told = false;
-
 		if (!leg->good)
 			continue;
 		for (size_t i = 0; i < op->s.u.read.n; i++) {
@@ -45,12 +49,8 @@ static void merge(struct op *op, struct leg *into)
 			struct chain_answer *b = &leg->u.read.answers[i];
 			const uint8_t *own = a->data;
 
-			if (!chain_answer_merge(a, b,
-						op->s.u.read.asks[i].what) &&
-			    !told) {
-				name_difference(op, leg, i);
-				told = true;
-			}
+			(void)chain_answer_merge(a, b,
+						 op->s.u.read.asks[i].what);
 			if (a->data != own) { /* taken over whole */
 				b->data = own;
 			}
@@ -69,6 +69,7 @@ static void finish(struct op *op)
 		chain_op_fail(&op->c, &op->c.why);
 		return;
 	}
+	tell_differences(op);
 	merge(op, leg);
 	at = (struct chain_view){.block = leg->u.read.at.number,
 				 .time_s = leg->u.read.at.time_s,
@@ -260,22 +261,19 @@ static void ask_some(struct leg *leg)
  * newer one by another's lie. */
 static void choose_block(struct op *op)
 {
-	uint64_t low = UINT64_MAX, high = 0;
+	struct chain_said_number said[NODE_MAX];
+	uint64_t low = UINT64_MAX;
 	size_t good = 0;
 
 	for (struct leg *l = op->legs; l < op->legs + op->s.n_legs; l++) {
 		if (!l->good)
 			continue;
-		good++;
+		said[good++] = (struct chain_said_number){
+			.node = l->node, .number = l->u.read.final};
 		if (l->u.read.final < low)
 			low = l->u.read.final;
-		if (l->u.read.final > high)
-			high = l->u.read.final;
 	}
-	if (good && high - low > EVM_MAX_LAG)
-		log_line(op->ce->log, LOG_WARN, "chain",
-			 "lag lowest=%llu highest=%llu",
-			 (unsigned long long)low, (unsigned long long)high);
+	chain_tell_numbers(&op->ce->odd, NODE_ON_HEAD, said, good, EVM_MAX_LAG);
 	op->s.u.read.target = low;
 	op->s.waiting = good;
 }

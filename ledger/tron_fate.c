@@ -21,6 +21,35 @@ static bool mined(enum chain_fate f)
 	return f == CHAIN_FATE_MINED || f == CHAIN_FATE_FINAL;
 }
 
+static bool same_fate(const struct tron_leg *x, const struct tron_leg *y)
+{
+	if (mined(x->u.fate.fate) && mined(y->u.fate.fate))
+		return chain_outcome_same(&x->u.fate.info.o, &y->u.fate.info.o);
+	return x->u.fate.fate == y->u.fate.fate;
+}
+
+static void tell_differences(struct tron_op *op)
+{
+	struct chain_said_fate said[NODE_MAX];
+	const struct tron_leg *who[NODE_MAX];
+	size_t n = 0;
+
+	for (struct tron_leg *l = op->legs; l < op->legs + op->n_legs; l++) {
+		size_t k = 0;
+
+		if (!l->good)
+			continue;
+		while (k < n && !same_fate(who[k], l))
+			k++;
+		said[n] = (struct chain_said_fate){
+			.node = l->node,
+			.fate = l->u.fate.fate,
+			.group = k < n ? said[k].group : (unsigned)n};
+		who[n++] = l;
+	}
+	chain_tell_fates(&op->ct->odd, said, n);
+}
+
 static void ended(struct tron_leg *leg)
 {
 	struct tron_op *op = leg->op;
@@ -29,6 +58,7 @@ static void ended(struct tron_leg *leg)
 
 	if (!tron_leg_done(leg))
 		return;
+	tell_differences(op);
 	for (struct tron_leg *l = op->legs; l < op->legs + op->n_legs; l++) {
 		if (!l->good)
 			continue;
@@ -41,13 +71,8 @@ static void ended(struct tron_leg *leg)
 			fate, l->u.fate.fate,
 			chain_outcome_same(&first->u.fate.info.o,
 					   &l->u.fate.info.o));
-		if (fate != CHAIN_FATE_UNKNOWN)
-			continue;
-		log_line(op->ct->log, LOG_WARN, "chain",
-			 "differs node=%s question=fate slot=%llu",
-			 node_set_name(op->ct->nodes, l->node),
-			 (unsigned long long)op->u.fate.slot);
-		break;
+		if (fate == CHAIN_FATE_UNKNOWN)
+			break;
 	}
 	chain_op_unlink(&op->c);
 	op->c.fn.fate(op->c.ctx, fate,

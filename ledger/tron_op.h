@@ -8,6 +8,7 @@
 #define LEDGER_TRON_OP_H
 
 #include "ledger/chain_op.h"
+#include "ledger/chain_said.h"
 #include "ledger/chain_tron.h"
 
 struct tron_op;
@@ -43,6 +44,7 @@ struct tron_op {
 	/* new each time */
 	size_t n_legs, waiting;
 	unsigned tried; /* nodes that were asked one after another */
+	struct chain_trials trials;
 	union {
 		struct {
 			enum chain_state state;
@@ -55,6 +57,13 @@ struct tron_op {
 			struct tron_tx tx;
 			struct amount fee_max;
 			bool signing;
+			/* of all nodes so far */
+			size_t n_good;
+			struct tron_block solid; /* the oldest */
+			size_t solid_of;	 /* the node that told it */
+			uint64_t time_ms;	 /* the oldest head's */
+			struct tron_params params;
+			bool disputed; /* they differ about a solid block */
 		} form;
 		struct hash32 txid; /* of what is sent */
 		struct {
@@ -73,6 +82,7 @@ struct chain_tron {
 	struct chain_signer signer;
 	struct chain_tron_config cfg;
 	struct log *log;
+	struct node_odd odd;
 	struct chain_op_list ops;
 };
 

@@ -34,32 +34,36 @@ void tron_read_clear(struct tron_op *op)
 
 /* ----------------------------------------------------- the end of a read */
 
-static void name_difference(struct tron_op *op, const struct tron_leg *leg,
-			    size_t ask)
+static void tell_differences(struct tron_op *op)
 {
-	log_line(op->ct->log, LOG_WARN, "chain",
-		 "differs node=%s question=%d block=%llu",
-		 node_set_name(op->ct->nodes, leg->node),
-		 (int)op->u.read.asks[ask].what,
-		 (unsigned long long)leg->u.read.at.block);
+	struct chain_said_read said[NODE_MAX];
+	struct chain_said_number heads[NODE_MAX];
+	size_t n = 0;
+
+	for (struct tron_leg *l = op->legs; l < op->legs + op->n_legs; l++) {
+		if (!l->good)
+			continue;
+		said[n] =
+			(struct chain_said_read){.node = l->node,
+						 .block = l->u.read.at.block,
+						 .answers = l->u.read.answers};
+		heads[n++] = (struct chain_said_number){
+			.node = l->node, .number = l->u.read.at.block};
+	}
+	chain_tell_numbers(&op->ct->odd, NODE_ON_HEAD, heads, n, TRON_MAX_LAG);
+	chain_tell_reads(&op->ct->odd, said, n, op->u.read.asks, op->u.read.n);
 }
 
 /* All that another node said goes into the first one's answers. */
 static void merge(struct tron_op *op, struct tron_leg *into,
 		  struct tron_leg *leg)
 {
-	bool told = false;
-
 	for (size_t i = 0; i < op->u.read.n; i++) {
 		struct chain_answer *a = &into->u.read.answers[i];
 		struct chain_answer *b = &leg->u.read.answers[i];
 		const uint8_t *own = a->data;
 
-		if (!chain_answer_merge(a, b, op->u.read.asks[i].what) &&
-		    !told) {
-			name_difference(op, leg, i);
-			told = true;
-		}
+		(void)chain_answer_merge(a, b, op->u.read.asks[i].what);
 		if (a->data != own) /* taken over whole */
 			b->data = own;
 	}
@@ -68,9 +72,9 @@ static void merge(struct tron_op *op, struct tron_leg *into,
 static void finish(struct tron_op *op)
 {
 	struct tron_leg *first = NULL, *oldest = NULL;
-	uint64_t newest = 0;
 	struct chain_view at;
 
+	tell_differences(op);
 	for (struct tron_leg *l = op->legs; l < op->legs + op->n_legs; l++) {
 		if (!l->good)
 			continue;
@@ -80,19 +84,11 @@ static void finish(struct tron_op *op)
 			merge(op, first, l);
 		if (l->u.read.at.block < oldest->u.read.at.block)
 			oldest = l;
-		if (l->u.read.at.block > newest)
-			newest = l->u.read.at.block;
 	}
 	if (!first) {
 		chain_op_fail(&op->c, &op->c.why);
 		return;
 	}
-	if (newest - oldest->u.read.at.block > TRON_MAX_LAG)
-		log_line(op->ct->log, LOG_WARN, "chain",
-			 "lag node=%s block=%llu newest=%llu",
-			 node_set_name(op->ct->nodes, oldest->node),
-			 (unsigned long long)oldest->u.read.at.block,
-			 (unsigned long long)newest);
 	at = (struct chain_view){.block = oldest->u.read.at.block,
 				 .time_s = oldest->u.read.block.time_ms / 1000,
 				 .hash = oldest->u.read.block.id};

@@ -463,6 +463,26 @@ static void code_that_differs_is_unknown(void)
 	world_close(&w);
 }
 
+static void what_two_nodes_differ_about_a_third_does_not_decide(void)
+{
+	static const struct rpc_rule one = {"eth_getCode", NULL, "\"0x60\"",
+					    NULL};
+	static const struct rpc_rule two = {"eth_getCode", NULL, "\"0x61\"",
+					    NULL};
+	struct chain_ask ask = {.what = CHAIN_ASK_CODE, .c = bank};
+	struct world w;
+
+	world_open(&w, 3, false, 0);
+	for (size_t i = 0; i < 3; i++) {
+		w.nodes[i].rules = i ? &two : &one;
+		w.nodes[i].n_rules = 1;
+	}
+	chain_read(w.ch, CHAIN_FINAL, &ask, 1, on_read, &w);
+	run(&w);
+	CHECK(w.got && !w.a[0].known, "it is known all the same");
+	world_close(&w);
+}
+
 static void final_is_the_tag_or_the_depth(void)
 {
 	static const struct rpc_rule rules[] = {
@@ -908,6 +928,7 @@ int main(void)
 	a_second_node_stands_in_for_the_first();
 	the_most_cautious_answer_counts();
 	code_that_differs_is_unknown();
+	what_two_nodes_differ_about_a_third_does_not_decide();
 	final_is_the_tag_or_the_depth();
 	trials_tell_cost_or_reason();
 	a_call_that_the_coin_does_not_cover_would_fail();
