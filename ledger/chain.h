@@ -273,7 +273,8 @@ void chain_read(struct chain *ch, enum chain_state state,
 		const struct chain_ask *asks, size_t n, chain_read_fn *cb,
 		void *ctx);
 
-/* Runs the call without sending it, on the newest block. */
+/* Runs the call without sending it, on the newest block of each node: it would
+ * fail where one says so, else the dearest answer counts. */
 void chain_try(struct chain *ch, const struct chain_call *call,
 	       chain_trial_fn *cb, void *ctx);
 

@@ -147,7 +147,7 @@ enum err_code leg_read_final(struct leg *leg, uint64_t *head, uint64_t *final,
 	return ERR_NONE;
 }
 
-/* For what one node is asked, then the next: true when another was begun. */
+/* For what is asked of one node after another: true when another was begun. */
 static bool next_node(struct leg *leg, void (*start)(struct op *op))
 {
 	struct op *op = leg->op;
@@ -292,13 +292,17 @@ static void on_trial(void *ctx, const struct evm_reply *r, const struct err *e)
 		leg->why = *e;
 	else if (read_trial(leg, &t, r, &why) != ERR_NONE)
 		leg->why = why;
-	if (leg->why.code != ERR_NONE) {
-		if (!next_node(leg, try_start))
-			chain_op_fail(&op->c, &op->c.why);
+	else
+		chain_trials_add(&op->s.trials, leg->node, &t);
+	if (next_node(leg, try_start))
+		return;
+	if (op->s.trials.n == 0) {
+		chain_op_fail(&op->c, &op->c.why);
 		return;
 	}
+	chain_tell_trials(&op->ce->odd, &op->s.trials);
 	chain_op_unlink(&op->c);
-	op->c.fn.trial(op->c.ctx, &t, NULL);
+	op->c.fn.trial(op->c.ctx, &op->s.trials.all, NULL);
 	chain_op_free(&op->c);
 }
 
@@ -422,11 +426,11 @@ static enum err_code sign(struct op *op, const struct evm_fee *fee,
 	return rc;
 }
 
-/* The next nonce: what the chain has seen of ours, pending or not, and never
- * one that is stored already. */
+/* The next nonce as a node has it: what it has seen of ours, pending or not. */
 static enum err_code read_nonce(struct leg *leg, const struct evm_answer *a,
 				struct err *e)
 {
+	struct op_state *s = &leg->op->s;
 	uint64_t latest = 0, pending = 0;
 
 	for (size_t i = 0; i < 2; i++)
@@ -438,28 +442,45 @@ static enum err_code read_nonce(struct leg *leg, const struct evm_answer *a,
 	if (pending > latest && pending - latest > EVM_MAX_PENDING)
 		return err_fail(e, ERR_CHAIN, "%llu pending transactions",
 				(unsigned long long)(pending - latest));
-	if (pending > leg->op->s.u.form.slot)
-		leg->op->s.u.form.slot = pending;
-	if (latest > leg->op->s.u.form.slot)
-		leg->op->s.u.form.slot = latest;
+	s->u.form.next[s->u.form.n_next++] = (struct chain_said_number){
+		.node = leg->node,
+		.number = pending > latest ? pending : latest};
 	return ERR_NONE;
+}
+
+/* The lowest of all nodes' counts: a nonce too low is refused, one too high
+ * waits for ever, and all after it. Never one that is stored already. */
+static void choose_nonce(struct op *op)
+{
+	const struct chain_said_number *next = op->s.u.form.next;
+	uint64_t low = UINT64_MAX;
+
+	for (size_t i = 0; i < op->s.u.form.n_next; i++)
+		if (next[i].number < low)
+			low = next[i].number;
+	if (op->s.u.form.n_next && low > op->s.u.form.slot)
+		op->s.u.form.slot = low;
+	chain_tell_numbers(&op->ce->odd, NODE_ON_FORM, next,
+			   op->s.u.form.n_next, EVM_MAX_PENDING);
 }
 
 static void form_start(struct op *op);
 
-static enum err_code read_form(struct leg *leg, struct evm_fee *fee,
-			       const struct evm_reply *r, struct err *e)
+static enum err_code read_form(struct leg *leg, const struct evm_reply *r,
+			       struct err *e)
 {
 	struct op *op = leg->op;
+	struct evm_fee fee;
 
-	if (!read_fee(leg, fee, r->answers))
+	if (!read_fee(leg, &fee, r->answers))
 		return err_fail(e, leg->why.code, "%s", leg->why.msg);
-	if (op->s.u.form.older)
-		return ERR_NONE;
-	if (read_nonce(leg, r->answers + EVM_FEE_ASKS, e) != ERR_NONE) {
+	if (!op->s.u.form.older &&
+	    read_nonce(leg, r->answers + EVM_FEE_ASKS, e) != ERR_NONE) {
 		leg_blame(leg, "eth_getTransactionCount", e);
 		return e->code;
 	}
+	if (op->s.u.form.n_good++ == 0)
+		op->s.u.form.fee = fee;
 	return ERR_NONE;
 }
 
@@ -467,22 +488,26 @@ static void on_form(void *ctx, const struct evm_reply *r, const struct err *e)
 {
 	struct leg *leg = ctx;
 	struct op *op = leg->op;
+	struct evm_fee *fee = &op->s.u.form.fee;
+	bool raise = op->s.u.form.older != NULL;
 	struct err why = {0};
-	struct evm_fee fee;
 
 	if (e)
 		leg->why = *e;
-	else if (read_form(leg, &fee, r, &why) != ERR_NONE)
+	else if (read_form(leg, r, &why) != ERR_NONE)
 		leg->why = why;
-	if (leg->why.code != ERR_NONE) {
-		if (!next_node(leg, form_start))
-			chain_op_fail(&op->c, &op->c.why);
+	/* of a raise one node knows the price, and the nonce stays */
+	if (!(raise && op->s.u.form.n_good) && next_node(leg, form_start))
+		return;
+	if (op->s.u.form.n_good == 0) {
+		chain_op_fail(&op->c, &op->c.why);
 		return;
 	}
-	if ((op->s.u.form.older &&
-	     evm_fee_raise(&fee, op->s.u.form.older, op->s.u.form.older_len,
+	choose_nonce(op);
+	if ((raise &&
+	     evm_fee_raise(fee, op->s.u.form.older, op->s.u.form.older_len,
 			   &why) != ERR_NONE) ||
-	    sign(op, &fee, &why) != ERR_NONE)
+	    sign(op, fee, &why) != ERR_NONE)
 		chain_op_fail(&op->c, &why);
 }
 

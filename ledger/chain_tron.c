@@ -62,6 +62,7 @@ static void op_reset(struct chain_op *c)
 	memset(&op->u, 0, sizeof(op->u));
 	op->n_legs = op->waiting = 0;
 	op->tried = 0;
+	op->trials.n = 0;
 }
 
 static struct tron_op *op_new(struct chain *ch, enum chain_op_kind kind,
@@ -98,7 +99,7 @@ bool tron_leg_done(struct tron_leg *leg)
 	return --leg->op->waiting == 0;
 }
 
-/* For what one node is asked, then the next: true when another was begun. */
+/* For what is asked of one node after another: true when another was begun. */
 static bool next_node(struct tron_leg *leg, void (*start)(struct tron_op *op))
 {
 	struct tron_op *op = leg->op;
@@ -283,13 +284,17 @@ static void on_trial(void *ctx, const struct tron_reply *r, const struct err *e)
 		leg->why = *e;
 	else if (read_trial(leg, &t, &what, r, &why) != ERR_NONE)
 		tron_leg_blame(leg, what, &why);
-	if (leg->why.code != ERR_NONE) {
-		if (!next_node(leg, try_start))
-			chain_op_fail(&op->c, &op->c.why);
+	else
+		chain_trials_add(&op->trials, leg->node, &t);
+	if (next_node(leg, try_start))
+		return;
+	if (op->trials.n == 0) {
+		chain_op_fail(&op->c, &op->c.why);
 		return;
 	}
+	chain_tell_trials(&op->ct->odd, &op->trials);
 	chain_op_unlink(&op->c);
-	op->c.fn.trial(op->c.ctx, &t, NULL);
+	op->c.fn.trial(op->c.ctx, &op->trials.all, NULL);
 	chain_op_free(&op->c);
 }
 
@@ -451,13 +456,64 @@ static enum err_code read_block(struct tron_block *b,
 	return found ? ERR_NONE : err_fail(e, ERR_CHAIN, "no newest block");
 }
 
-/* The slot is so far after the newest block, and never one that a transaction
- * of ours has that is not ended: so no two of them are the same bytes. */
-static enum err_code read_form(struct tron_op *op, struct tron_params *params,
-			       const char **what, const struct tron_reply *r,
-			       struct err *e)
+/* Two nodes, one number, two blocks: one of them is of another chain, or lies.
+ * What refers to the wrong one no other node takes, so nothing is signed; and
+ * neither is left alone for it, or the liar might be asked alone. */
+static enum err_code dispute(struct tron_leg *leg, struct err *e)
 {
-	struct tron_tx *t = &op->u.form.tx;
+	struct tron_op *op = leg->op;
+	struct node_said said = {.odd = true};
+
+	(void)snprintf(said.words, sizeof(said.words),
+		       "question=solid block=%llu",
+		       (unsigned long long)op->u.form.solid.number);
+	node_odd_tell(&op->ct->odd, NODE_ON_FORM, leg->node, &said);
+	node_odd_tell(&op->ct->odd, NODE_ON_FORM, op->u.form.solid_of, &said);
+	op->u.form.disputed = true;
+	return err_fail(e, ERR_CHAIN, "%s and %s differ about block %llu",
+			node_set_name(op->ct->nodes, op->u.form.solid_of),
+			node_set_name(op->ct->nodes, leg->node),
+			(unsigned long long)op->u.form.solid.number);
+}
+
+static bool same_block(const struct tron_block *a, const struct tron_block *b)
+{
+	return memcmp(&a->id, &b->id, sizeof(a->id)) == 0;
+}
+
+/* What this node calls the solid block that was kept; if it has not got so far,
+ * its own is kept. *e: they differ. */
+static enum err_code keep_oldest(struct tron_leg *leg,
+				 const struct tron_block *solid,
+				 const struct tron_answer *known, struct err *e)
+{
+	struct tron_op *op = leg->op;
+	struct tron_block *kept = &op->u.form.solid, b;
+	const struct node_said agrees = {.odd = false};
+	bool found = false;
+
+	if (op->u.form.n_good == 0 || solid->number < kept->number) {
+		*kept = *solid;
+		op->u.form.solid_of = leg->node;
+		return ERR_NONE;
+	}
+	if (!value_of(known, e) ||
+	    tron_get_block(&b, &found, known->v, e) != ERR_NONE)
+		return e->code;
+	if (!found || !same_block(&b, kept))
+		return dispute(leg, e);
+	node_odd_tell(&op->ct->odd, NODE_ON_FORM, leg->node, &agrees);
+	node_odd_tell(&op->ct->odd, NODE_ON_FORM, op->u.form.solid_of, &agrees);
+	return ERR_NONE;
+}
+
+/* One node's blocks and prices. Of prices the dearest count: what is not
+ * burnt is not taken, and what is missing burns all the rest. */
+static enum err_code read_form(struct tron_leg *leg, const char **what,
+			       const struct tron_reply *r, struct err *e)
+{
+	struct tron_op *op = leg->op;
+	struct tron_params params;
 	struct tron_block solid, head;
 	const json_t *v;
 	enum err_code rc;
@@ -472,14 +528,31 @@ static enum err_code read_form(struct tron_op *op, struct tron_params *params,
 				"a newest block before the solid one");
 	*what = trial_params;
 	v = value_of(&r->answers[2], e);
-	if (!v || tron_get_params(params, v, e) != ERR_NONE)
+	if (!v || tron_get_params(&params, v, e) != ERR_NONE)
 		return e->code;
-	tron_tx_refer(t, &solid.id);
-	t->expiration_ms = head.time_ms + TRON_LIFE_MS;
+	*what = form_block;
+	if ((rc = keep_oldest(leg, &solid, &r->answers[3], e)))
+		return rc;
+	if (op->u.form.n_good == 0 || head.time_ms < op->u.form.time_ms)
+		op->u.form.time_ms = head.time_ms;
+	if (op->u.form.n_good == 0 ||
+	    params.energy_sun > op->u.form.params.energy_sun)
+		op->u.form.params = params;
+	op->u.form.n_good++;
+	return ERR_NONE;
+}
+
+/* The slot is so far after the newest block, and never one that a transaction
+ * of ours has that is not ended: so no two of them are the same bytes. */
+static void choose_slot(struct tron_op *op)
+{
+	struct tron_tx *t = &op->u.form.tx;
+
+	tron_tx_refer(t, &op->u.form.solid.id);
+	t->expiration_ms = op->u.form.time_ms + TRON_LIFE_MS;
 	if (t->expiration_ms < op->u.form.floor)
 		t->expiration_ms = op->u.form.floor;
-	t->timestamp_ms = head.time_ms;
-	return ERR_NONE;
+	t->timestamp_ms = op->u.form.time_ms;
 }
 
 static void form_start(struct tron_op *op);
@@ -489,19 +562,25 @@ static void on_form(void *ctx, const struct tron_reply *r, const struct err *e)
 	struct tron_leg *leg = ctx;
 	struct tron_op *op = leg->op;
 	struct err why = {0};
-	struct tron_params params;
 	const char *what;
 
-	if (e)
+	if (e) {
 		leg->why = *e;
-	else if (read_form(op, &params, &what, r, &why) != ERR_NONE)
+	} else if (read_form(leg, &what, r, &why) != ERR_NONE) {
+		if (op->u.form.disputed) {
+			chain_op_fail(&op->c, &why);
+			return;
+		}
 		tron_leg_blame(leg, what, &why);
-	if (leg->why.code != ERR_NONE) {
-		if (!next_node(leg, form_start))
-			chain_op_fail(&op->c, &op->c.why);
+	}
+	if (next_node(leg, form_start))
+		return;
+	if (op->u.form.n_good == 0) {
+		chain_op_fail(&op->c, &op->c.why);
 		return;
 	}
-	if (sign(op, &params, &why) != ERR_NONE)
+	choose_slot(op);
+	if (sign(op, &op->u.form.params, &why) != ERR_NONE)
 		chain_op_fail(&op->c, &why);
 }
 
@@ -509,11 +588,18 @@ static void form_start(struct tron_op *op)
 {
 	static const char newest[] = "{\"detail\":false}";
 	struct tron_leg *leg = &op->legs[0];
+	struct node_text *t;
 
 	tron_leg_begin(leg, leg->node, true);
 	node_text_str(tron_batch_add(&leg->batch, true, form_block), newest);
 	node_text_str(tron_batch_add(&leg->batch, false, form_block), newest);
 	node_text_str(tron_batch_add(&leg->batch, false, trial_params), "{}");
+	if (op->u.form.n_good) {
+		t = tron_batch_add(&leg->batch, false, form_block);
+		node_text_str(t, "{\"id_or_num\":\"");
+		node_text_u64(t, op->u.form.solid.number);
+		node_text_str(t, "\",\"detail\":false}");
+	}
 	tron_leg_send(leg, on_form);
 }
 

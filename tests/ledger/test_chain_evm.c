@@ -564,6 +564,61 @@ static void trials_tell_cost_or_reason(void)
 	world_close(&w);
 }
 
+static void a_call_would_fail_where_one_node_says_so(void)
+{
+	static const struct rpc_rule good[] = {
+		{"eth_call", NULL, WORD("0063"), NULL},
+		{"eth_estimateGas", NULL, "\"0x5208\"", NULL},
+		{"eth_gasPrice", NULL, "\"0xa\"", NULL},
+	};
+	static const struct rpc_rule dear[] = {
+		{"eth_call", NULL, WORD("0063"), NULL},
+		{"eth_estimateGas", NULL, "\"0x5300\"", NULL},
+		{"eth_gasPrice", NULL, "\"0xa\"", NULL},
+	};
+	static const struct rpc_rule bad[] = {
+		{"eth_call", NULL, NULL,
+		 "{\"code\":3,\"message\":\"execution reverted\"}"},
+		{"eth_estimateGas", NULL, NULL,
+		 "{\"code\":3,\"message\":\"execution reverted\"}"},
+		{"eth_gasPrice", NULL, "\"0xa\"", NULL},
+	};
+	static const struct {
+		const char *name;
+		const struct rpc_rule *a, *b; /* NULL: away */
+		bool known, ok;
+		uint64_t units;
+	} rows[] = {
+		{"both say that it would do", good, dear, true, true, 0x5300},
+		{"the first says no", bad, good, true, false, 0},
+		{"the second says no", good, bad, true, false, 0},
+		{"one is away", NULL, good, true, true, 0x5208},
+		{"both are away", NULL, NULL, false, false, 0},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		const struct rpc_rule *of[] = {rows[i].a, rows[i].b};
+		struct world w;
+
+		world_open(&w, 2, false, 0);
+		for (size_t k = 0; k < 2; k++) {
+			w.nodes[k].rules = of[k];
+			w.nodes[k].n_rules = 3;
+			if (!of[k])
+				w.nodes[k].mode = RPC_HANGUP;
+		}
+		chain_try(w.ch, &call, on_trial, &w);
+		run(&w);
+		CHECK(w.got == rows[i].known &&
+			      (!w.got || w.trial.ok == rows[i].ok),
+		      "%s: %s", rows[i].name, w.e.msg);
+		CHECK(!rows[i].ok || w.trial.units == rows[i].units,
+		      "%s: %llu units", rows[i].name,
+		      (unsigned long long)w.trial.units);
+		world_close(&w);
+	}
+}
+
 /* 26,250 gas at 10 each is what can be taken at most. */
 static void a_call_that_the_coin_does_not_cover_would_fail(void)
 {
@@ -684,6 +739,45 @@ static void forms_take_the_next_nonce(void)
 	run(&w);
 	CHECK(!w.got && w.e.code == ERR_STATE, "not our account: %s", w.e.msg);
 	world_close(&w);
+}
+
+/* A nonce that is too high waits for ever, and all that come after it. */
+static void the_lowest_count_of_all_nodes_is_the_nonce(void)
+{
+	static const struct {
+		const char *name, *a, *b; /* NULL: away */
+		uint64_t floor, want;
+	} rows[] = {
+		{"the second is far ahead", "\"0x7\"", "\"0x384\"", 0, 7},
+		{"the first is", "\"0x384\"", "\"0x7\"", 0, 7},
+		{"one has not heard of what is stored", "\"0x7\"", "\"0x6\"", 7,
+		 7},
+		{"one is away", NULL, "\"0x9\"", 0, 9},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		const char *of[] = {rows[i].a, rows[i].b};
+		struct rpc_rule rules[2][2];
+		struct world w;
+
+		world_open(&w, 2, false, 0);
+		for (size_t k = 0; k < 2; k++) {
+			rules[k][0] = (struct rpc_rule){
+				"eth_getTransactionCount", NULL, of[k], NULL};
+			rules[k][1] = (struct rpc_rule){"eth_gasPrice", NULL,
+							"\"0xa\"", NULL};
+			w.nodes[k].rules = rules[k];
+			w.nodes[k].n_rules = 2;
+			if (!of[k])
+				w.nodes[k].mode = RPC_HANGUP;
+		}
+		chain_form_tx(w.ch, &call, 40000, NULL, rows[i].floor, on_form,
+			      &w);
+		run(&w);
+		CHECK(w.got && w.form.slot == rows[i].want, "%s: %llu %s",
+		      rows[i].name, (unsigned long long)w.form.slot, w.e.msg);
+		world_close(&w);
+	}
 }
 
 static void sending_needs_one_node_refusing_all(void)
@@ -931,9 +1025,11 @@ int main(void)
 	what_two_nodes_differ_about_a_third_does_not_decide();
 	final_is_the_tag_or_the_depth();
 	trials_tell_cost_or_reason();
+	a_call_would_fail_where_one_node_says_so();
 	a_call_that_the_coin_does_not_cover_would_fail();
 	what_an_account_has_for_fees_is_told();
 	forms_take_the_next_nonce();
+	the_lowest_count_of_all_nodes_is_the_nonce();
 	sending_needs_one_node_refusing_all();
 	fates_follow_receipt_and_nonce();
 	nodes_that_differ_about_a_fate_decide_nothing();

@@ -221,6 +221,47 @@ static void a_node_that_cannot_try_is_not_the_calls_fault(void)
 	world_close(&w);
 }
 
+static void a_call_would_fail_where_one_node_says_so(void)
+{
+	static const struct tron_rule good[] = {{CALL, CALLED, USED("5")},
+						RICH};
+	static const struct tron_rule dear[] = {{CALL, CALLED, USED("6")},
+						RICH};
+	static const struct tron_rule bad[] = {
+		{CALL, CALLED,
+		 "{\"result\":{\"result\":true},\"energy_used\":9,\"constant_"
+		 "result\":[\"\"],\"transaction\":{\"ret\":[{\"ret\":\"FAILED"
+		 "\"}]}}"},
+		RICH};
+	static const struct {
+		const char *name;
+		const struct tron_rule *a, *b;
+		bool ok;
+		uint64_t units;
+	} rows[] = {
+		{"both say that it would do", good, dear, true, 6},
+		{"the first says no", bad, good, false, 0},
+		{"the second says no", good, bad, false, 0},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		static struct world w;
+		struct chain_call call;
+
+		world_open(&w, 2);
+		call = a_call(&w);
+		rules(&w, 0, rows[i].a, 2);
+		rules(&w, 1, rows[i].b, 2);
+		chain_try(w.ch, &call, on_trial, &w);
+		run(&w);
+		CHECK(w.got && w.trial.ok == rows[i].ok &&
+			      (!w.trial.ok || w.trial.units == rows[i].units),
+		      "%s: %s %llu", rows[i].name, w.e.msg,
+		      (unsigned long long)w.trial.units);
+		world_close(&w);
+	}
+}
+
 /* ------------------------------------------------------------------- forms */
 
 static bool form(struct world *w, const struct chain_call *call, uint64_t units,
@@ -275,6 +316,103 @@ static void a_form_refers_to_a_solid_block_and_expires(void)
 		      (unsigned long long)tx.fee_limit);
 	}
 	world_close(&w);
+}
+
+static void a_form_refers_to_what_all_nodes_know(void)
+{
+	static const struct tron_rule dear = {
+		"wallet/getchainparameters", NULL,
+		"{\"chainParameter\":[{\"key\":\"getEnergyFee\",\"value\":200},"
+		"{\"key\":\"getTransactionFee\",\"value\":1000},{\"key\":"
+		"\"getMaxFeeLimit\",\"value\":15000000000}]}"};
+	static const struct {
+		const char *name;
+		uint64_t solid[2]; /* 0: away */
+		char digit[2];	   /* of its blocks' hashes */
+		bool dear;
+		const char *refers; /* NULL: refused */
+		uint64_t head, limit;
+	} rows[] = {
+		{"to the same block",
+		 {263, 263},
+		 "aa",
+		 false,
+		 "0107",
+		 265,
+		 3000000},
+		{"to the older one of the first",
+		 {262, 264},
+		 "aa",
+		 false,
+		 "0106",
+		 264,
+		 3000000},
+		{"to the older one of the second",
+		 {264, 262},
+		 "aa",
+		 false,
+		 "0106",
+		 264,
+		 3000000},
+		{"not to one that is disputed",
+		 {263, 264},
+		 "ab",
+		 false,
+		 NULL,
+		 0,
+		 0},
+		{"at the dearer price",
+		 {263, 263},
+		 "aa",
+		 true,
+		 "0107",
+		 265,
+		 6000000},
+		{"of those that answer",
+		 {0, 263},
+		 "ab",
+		 false,
+		 "0107",
+		 265,
+		 3000000},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		static struct world w;
+		struct chain_call call;
+		struct tron_tx tx;
+		struct ecc_sig sig;
+		struct hash32 id;
+
+		world_open(&w, 2);
+		call = a_call(&w);
+		for (size_t k = 0; k < 2; k++) {
+			w.nodes[k].solid = rows[i].solid[k];
+			w.nodes[k].head = rows[i].solid[k] + 2;
+			w.nodes[k].http.hash_digit = rows[i].digit[k];
+			if (!rows[i].solid[k])
+				w.nodes[k].http.mode = RPC_HANGUP;
+		}
+		if (rows[i].dear)
+			rules(&w, 1, &dear, 1);
+		CHECK(form(&w, &call, 20000, 0) == (rows[i].refers != NULL),
+		      "%s: %s", rows[i].name, w.e.msg);
+		if (!rows[i].refers) {
+			CHECK(strstr(w.e.msg, "differ about block"), "%s: %s",
+			      rows[i].name, w.e.msg);
+			world_close(&w);
+			continue;
+		}
+		CHECK(tron_tx_decode(&tx, &sig, &id, w.form.raw, w.form.raw_len,
+				     NULL) == ERR_NONE &&
+			      vec_is(tx.ref_block, 2, rows[i].refers) &&
+			      tx.timestamp_ms ==
+				      TRON_T0 + rows[i].head * 3000 &&
+			      tx.fee_limit == rows[i].limit,
+		      "%s: limit %llu", rows[i].name,
+		      (unsigned long long)tx.fee_limit);
+		world_close(&w);
+	}
 }
 
 static void a_fee_limit_is_half_more_and_never_a_blank_cheque(void)
@@ -569,7 +707,9 @@ int main(void)
 	a_trial_says_what_it_takes();
 	stake_and_coin_of_an_account_are_told();
 	a_node_that_cannot_try_is_not_the_calls_fault();
+	a_call_would_fail_where_one_node_says_so();
 	a_form_refers_to_a_solid_block_and_expires();
+	a_form_refers_to_what_all_nodes_know();
 	a_fee_limit_is_half_more_and_never_a_blank_cheque();
 	what_must_not_be_signed_is_not();
 	a_contract_is_made_under_our_name();
