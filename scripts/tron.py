@@ -5,6 +5,7 @@ contract is told or says of them has their 20 bytes, as on an EVM chain.
 
 import json
 import os
+import urllib.error
 import urllib.request
 
 import stage
@@ -33,31 +34,37 @@ def hex_address(account):
 class Chain:
     unit = "energy"
 
-    def __init__(self, st, address, block_ms):
-        """A block every block_ms; by the chain's own clock they are 3 s apart
-        all the same."""
+    def __init__(self, st, address, block_ms, still=False, count=1):
+        """A block every block_ms, `still` none by itself; by the chain's own
+        clock they are 3 s apart all the same. `count` nodes of it, `urls`."""
         if not os.path.exists(SERVER):
             raise Failed("this tree has no TRON chain (tests/tron)")
-        self.port = free_port(address)
-        self.url = "http://%s:%d" % (address, self.port)
+        ports = [free_port(address) for _ in range(count)]
+        self.urls = ["http://%s:%d" % (address, port) for port in ports]
+        self.url = self.urls[0]
         self.settings = {"profile": "local-tron", "rpc": self.url,
                          "block-ms": str(block_ms)}
         self.read, self.found = 0, []
         # no proxy, whatever the environment says: this is our own machine
         self.opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}))
+        pace = [] if still else ["--block-ms", str(block_ms)]
         self.process = st.spawn("tron", [
-            "node", SERVER, "--host", address, "--port", str(self.port),
-            "--block-ms", str(block_ms)])
+            "node", SERVER, "--host", address, *pace,
+            *(w for port in ports for w in ("--port", str(port)))])
         wait_for("answer from the chain", 60,
-                 lambda: accepts(address, self.port), self.process)
+                 lambda: all(accepts(address, port) for port in ports),
+                 self.process)
 
-    def post(self, path, **body):
+    def post(self, path, url=None, **body):
         request = urllib.request.Request(
-            self.url + path, json.dumps(body).encode(),
+            (url or self.url) + path, json.dumps(body).encode(),
             {"Content-Type": "application/json"})
-        with self.opener.open(request, timeout=60) as answer:
-            return json.load(answer)
+        try:
+            with self.opener.open(request, timeout=60) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as e:
+            raise Failed("%s: %s" % (path, e.read().decode())) from e
 
     # --- what all chains do ---
 

@@ -16,7 +16,7 @@ async function callAsPasserBy(node, { to, data }) {
   await chain.give(owner, COIN);
   const { raw, txid } = build.call(node.view(false), owner, address(to), bytesOfHex(data), 0n, FEE_LIMIT);
   await chain.broadcast(transactionOf({ raw_data: raw, signature: [sign(passerBy, txid)] }));
-  return { txid: txid.toString('hex') };
+  return { txid: txid.toString('hex'), owner: owner.toString('hex') };
 }
 
 const moves = {
