@@ -221,6 +221,13 @@ void node_post_bad(struct node_post *p, enum err_code code, const char *why,
 	node_failed(p->set, node, why);
 }
 
+/* One of several that failed the last time too: what waits for all nodes need
+ * not wait for it at length. */
+static bool is_given_up(const struct node_post *p)
+{
+	return p->set->n > 1 && p->set->nodes[p->node].failures > 0;
+}
+
 /* Tried again when it was the way there that failed, not the answer. */
 static void failed(struct node_post *p, enum err_code code, bool retry,
 		   int64_t patience, const char *why)
@@ -228,7 +235,7 @@ static void failed(struct node_post *p, enum err_code code, bool retry,
 	const struct node_config *cfg = &p->set->cfg;
 	struct err e = {0};
 
-	if (retry && p->tries < cfg->tries) {
+	if (retry && p->tries < cfg->tries && !is_given_up(p)) {
 		int64_t wait = patience * (cfg->retry_ms << (p->tries - 1));
 
 		log_line(p->set->log, LOG_DEBUG, "chain",

@@ -6,7 +6,8 @@
  * each time, and later still after 403 and 429, by which providers say that it
  * was too much; all that is sent here is safe to send twice. A node that
  * goes on failing, or talks nonsense, is left alone for a while, up to
- * max_down_ms. Thread: the loop.
+ * max_down_ms, and where there are others it is then tried once. Thread: the
+ * loop.
  */
 #ifndef LEDGER_NODE_HTTP_H
 #define LEDGER_NODE_HTTP_H

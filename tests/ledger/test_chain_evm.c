@@ -411,6 +411,31 @@ static void a_second_node_stands_in_for_the_first(void)
 	world_close(&w);
 }
 
+/* Each further try would hold up all that waits for all nodes. */
+static void a_node_that_goes_on_failing_is_tried_once(void)
+{
+	static const struct {
+		const char *name;
+		size_t nodes;
+		unsigned posts; /* of two reads */
+	} rows[] = {{"one of two", 2, 3 + 1}, {"there is no other", 1, 3 + 3}};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct world w;
+
+		world_open(&w, rows[i].nodes, false, 0);
+		w.nodes[0].mode = RPC_HANGUP;
+		read_free(&w, CHAIN_FINAL);
+		loop_timer_set(w.guard, 5); /* left alone for 1 ms */
+		loop_run(w.loop);
+		w.timed_out = false;
+		read_free(&w, CHAIN_FINAL);
+		CHECK(w.nodes[0].posts == rows[i].posts, "%s: %u posts",
+		      rows[i].name, w.nodes[0].posts);
+		world_close(&w);
+	}
+}
+
 static void the_most_cautious_answer_counts(void)
 {
 	static const struct rpc_rule low = {"eth_call", NULL, WORD("0005"),
@@ -1020,6 +1045,7 @@ int main(void)
 	an_answer_that_is_missing_is_unknown_not_zero();
 	a_node_that_stumbles_is_asked_again();
 	a_second_node_stands_in_for_the_first();
+	a_node_that_goes_on_failing_is_tried_once();
 	the_most_cautious_answer_counts();
 	code_that_differs_is_unknown();
 	what_two_nodes_differ_about_a_third_does_not_decide();
