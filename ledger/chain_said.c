@@ -210,7 +210,21 @@ void chain_tell_numbers(struct node_odd *o, enum node_topic topic,
 	}
 }
 
-void chain_tell_trials(struct node_odd *o, const struct chain_trials *t)
+/* For the user: one node of several is what stands in the way. */
+static void name_refuser(const struct node_odd *o, struct chain_trials *t)
+{
+	char reason[CHAIN_REASON_MAX];
+	size_t i = 0;
+
+	while (t->said[i].ok)
+		i++;
+	memcpy(reason, t->all.reason, sizeof(reason));
+	(void)snprintf(t->all.reason, sizeof(t->all.reason),
+		       "%.60s (so says %.40s, not all)", reason,
+		       node_set_name(o->nodes, t->said[i].node));
+}
+
+void chain_tell_trials(struct node_odd *o, struct chain_trials *t)
 {
 	unsigned groups[NODE_MAX], odd;
 
@@ -221,12 +235,15 @@ void chain_tell_trials(struct node_odd *o, const struct chain_trials *t)
 	odd = node_odd_ones(groups, t->n);
 	for (size_t i = 0; i < t->n; i++) {
 		struct node_said words = {.odd = odd & 1U << i};
+		const char *says =
+			t->said[i].ok ? "it would do" : t->said[i].reason;
 
-		(void)snprintf(
-			words.words, sizeof(words.words), "says=\"%.100s\"",
-			t->said[i].ok ? "it would do" : t->said[i].reason);
+		(void)snprintf(words.words, sizeof(words.words),
+			       "says=\"%.100s\"", says);
 		node_odd_tell(o, NODE_ON_TRIAL, t->said[i].node, &words);
 	}
+	if (odd && !t->all.no_funds)
+		name_refuser(o, t);
 }
 
 /* Means that only one knows are those. */

@@ -52,7 +52,9 @@ void chain_tell_fates(struct node_odd *o, const struct chain_said_fate *said,
 void chain_tell_numbers(struct node_odd *o, enum node_topic topic,
 			const struct chain_said_number *said, size_t n,
 			uint64_t most);
-void chain_tell_trials(struct node_odd *o, const struct chain_trials *t);
+/* Where some say that it would do, the reason gets who says that it would not.
+ */
+void chain_tell_trials(struct node_odd *o, struct chain_trials *t);
 
 /* One more node's trial: the call would fail where one says so; else the dearer
  * one counts, and the smaller means and return. */

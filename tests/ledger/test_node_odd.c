@@ -307,6 +307,8 @@ static void the_most_cautious_trial_counts(void)
 	CHECK(!t.all.ok && strcmp(t.all.reason, "no") == 0, "one says no");
 	chain_tell_trials(&b.odd, &t);
 	CHECK(named(&b, "c") && strstr(b.text, "says=\"no\""), "%s", b.text);
+	CHECK(strcmp(t.all.reason, "no (so says c:3, not all)") == 0, "%s",
+	      t.all.reason);
 	bench_close(&b);
 }
 
