@@ -256,6 +256,10 @@ def one_says_it_would_do(w):
             not [c for c in w.chain.calls(w.bank, since) if not c.good],
             w.told(p))
     names(w, "one node says that it would do", "differs")
+    p = w.command("withdraw", "90000")
+    p.wait(30)
+    w.check("when it is well again they agree", p.status == 1 and
+            "agrees node=%s on=trial" % w.a.name in w.heard(), w.heard())
     w.at_rest("after a lie about a trial")
 
 
@@ -285,6 +289,8 @@ def one_says_it_would_fail(w):
     p = w.command("settle", "--all")
     p.wait(30)
     names(w, "one node says that it would fail", "differs")
+    w.check("so is it to the user", p.status != 0 and
+            "(so says %s" % w.a.name in w.told(p), w.told(p))
     w.heal()
     if p.status != 0:
         p = w.command("settle", "--all")
