@@ -682,9 +682,7 @@ void outbox_free(struct outbox *ob)
 	free(ob);
 }
 
-enum err_code outbox_submit(struct outbox *ob, enum outbox_kind kind,
-			    const struct chain_call *call, struct amount amount,
-			    const struct address *party, struct amount fee_cap,
+enum err_code outbox_submit(struct outbox *ob, const struct outbox_order *o,
 			    outbox_fn *fn, void *ctx, struct err *e)
 {
 	struct item *it;
@@ -693,16 +691,16 @@ enum err_code outbox_submit(struct outbox *ob, enum outbox_kind kind,
 		return err_fail(e, ERR_LIMIT,
 				"%d transactions are under way already",
 				OUTBOX_MAX);
-	if (call->len > CHAIN_MAX_DATA)
+	if (o->call.len > CHAIN_MAX_DATA)
 		return err_fail(e, ERR_LIMIT, "%zu bytes of calldata",
-				call->len);
-	it = item_new(ob, call);
+				o->call.len);
+	it = item_new(ob, &o->call);
 	if (!it)
 		return err_fail(e, ERR_NOMEM, "no memory");
-	it->r.kind = kind;
-	it->r.amount = amount;
-	it->r.party = *party;
-	it->fee_cap = fee_cap;
+	it->r.kind = o->kind;
+	it->r.amount = o->amount;
+	it->r.party = o->party;
+	it->fee_cap = o->fee_cap;
 	it->fn = fn;
 	it->ctx = ctx;
 	wake(ob);

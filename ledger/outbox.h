@@ -143,12 +143,18 @@ enum err_code outbox_new(struct outbox **out, struct chain *ch,
 /* Nothing stored is lost by it. NULL is a no-op. */
 void outbox_free(struct outbox *ob);
 
-/* Queues a call; its data is copied. `fn` may be NULL. `fee_cap`: refuse when
- * the trial expects a higher fee; zero: no cap. ERR_LIMIT: OUTBOX_MAX are
- * under way. */
-enum err_code outbox_submit(struct outbox *ob, enum outbox_kind kind,
-			    const struct chain_call *call, struct amount amount,
-			    const struct address *party, struct amount fee_cap,
+/* What is to become a transaction. */
+struct outbox_order {
+	enum outbox_kind kind;
+	struct chain_call call; /* its data is copied */
+	struct amount amount;	/* as in the record, with `party` */
+	struct address party;
+	struct amount fee_cap; /* refuse when the trial expects a higher fee;
+				  zero: no cap */
+};
+
+/* Queues it. `fn` may be NULL. ERR_LIMIT: OUTBOX_MAX are under way. */
+enum err_code outbox_submit(struct outbox *ob, const struct outbox_order *o,
 			    outbox_fn *fn, void *ctx, struct err *e);
 /* No event goes to this ctx any more; the transactions go on. */
 void outbox_forget(struct outbox *ob, void *ctx);

@@ -415,18 +415,20 @@ bool job_submit(struct job *j, enum outbox_kind kind, const struct address *to,
 		struct amount amount, const struct address *party,
 		outbox_fn *fn)
 {
-	struct chain_call call = {.from = j->s->cfg.me,
-				  .create = to == NULL,
-				  .value = value,
-				  .data = data->buf,
-				  .len = data->len};
+	struct outbox_order o = {.kind = kind,
+				 .call = {.from = j->s->cfg.me,
+					  .create = to == NULL,
+					  .value = value,
+					  .data = data->buf,
+					  .len = data->len},
+				 .amount = amount,
+				 .party = *party};
 
 	if (to)
-		call.to = *to;
+		o.call.to = *to;
 	if (data->bad)
 		(void)err_fail(&j->e, ERR_LIMIT, "a call too long");
-	else if (outbox_submit(j->s->outbox, kind, &call, amount, party,
-			       AMOUNT_ZERO, fn, j, &j->e) == ERR_NONE)
+	else if (outbox_submit(j->s->outbox, &o, fn, j, &j->e) == ERR_NONE)
 		j->open++;
 	return j->e.code == ERR_NONE;
 }

@@ -169,12 +169,13 @@ static void submit_with(struct world *w, enum outbox_kind kind, uint64_t cap,
 			uint8_t with)
 {
 	static const uint8_t data[4] = {1, 2, 3, 4};
-	struct chain_call call = {.data = data, .len = sizeof(data)};
-	struct address party = {{with}};
+	const struct outbox_order o = {
+		.kind = kind,
+		.call = {.data = data, .len = sizeof(data)},
+		.party = {{with}},
+		.fee_cap = amount_from_u64(cap)};
 
-	CHECK(outbox_submit(w->ob, kind, &call, AMOUNT_ZERO, &party,
-			    amount_from_u64(cap), on_step, w, NULL) == ERR_NONE,
-	      "submit");
+	CHECK(outbox_submit(w->ob, &o, on_step, w, NULL) == ERR_NONE, "submit");
 }
 
 static void submit(struct world *w, enum outbox_kind kind, uint64_t cap)
@@ -693,15 +694,13 @@ static void every_answer_asks_for_a_tick(void)
 
 static void the_queue_has_a_largest_size(void)
 {
-	struct chain_call call = {0};
-	struct address party = {{0}};
+	const struct outbox_order o = {.kind = OUTBOX_CASH};
 	struct world w;
 
 	world_init(&w);
 	for (int i = 0; i < OUTBOX_MAX; i++)
 		submit(&w, OUTBOX_CASH, 0);
-	CHECK(outbox_submit(w.ob, OUTBOX_CASH, &call, AMOUNT_ZERO, &party,
-			    AMOUNT_ZERO, NULL, NULL, NULL) == ERR_LIMIT,
+	CHECK(outbox_submit(w.ob, &o, NULL, NULL, NULL) == ERR_LIMIT,
 	      "one more");
 	world_clear(&w);
 }
