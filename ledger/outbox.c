@@ -25,6 +25,7 @@ struct item {
 	uint8_t *data;		       /* r.call.data */
 	uint8_t *raw[CHAIN_MAX_FORMS]; /* r.forms[].raw */
 	struct amount fee_cap;
+	uint64_t run; /* 0: of none */
 	outbox_fn *fn;
 	void *ctx;
 	bool asking, sending, raising; /* an answer is awaited */
@@ -160,14 +161,22 @@ static void trouble(struct item *it, const struct err *e)
 	tell(it, (struct outbox_event){.step = OUTBOX_TROUBLE, .e = e});
 }
 
+/* Whoever is told may ask how many of its run are under way. */
+static void tell_last(struct item *it, struct outbox_event ev)
+{
+	it->run = 0;
+	tell(it, ev);
+	item_free(it);
+}
+
 /* The last step of something that was never stored. */
 static void refuse(struct item *it, const struct err *e)
 {
 	log_line(it->ob->log, LOG_WARN, "chain", "refused tx=%s why=\"%s\"",
 		 outbox_kind_name(it->r.kind), e->msg);
-	tell(it, (struct outbox_event){
-			 .step = OUTBOX_REFUSED, .trial = &it->trial, .e = e});
-	item_free(it);
+	tell_last(it, (struct outbox_event){.step = OUTBOX_REFUSED,
+					    .trial = &it->trial,
+					    .e = e});
 }
 
 /* After every answer: what is due next may be another thing now. */
@@ -275,8 +284,7 @@ static void end_gone(struct item *it, const char *why)
 		 outbox_kind_name(it->r.kind), (unsigned long long)it->r.slot,
 		 why);
 	(void)err_fail(&e, ERR_CHAIN, "%s", why);
-	tell(it, (struct outbox_event){.step = OUTBOX_GONE, .e = &e});
-	item_free(it);
+	tell_last(it, (struct outbox_event){.step = OUTBOX_GONE, .e = &e});
 	wake(ob);
 }
 
@@ -310,10 +318,9 @@ void outbox_ended(struct outbox *ob, int64_t id, enum err_code rc)
 		 outbox_kind_name(it->r.kind), it->outcome.ok,
 		 (unsigned long long)it->outcome.block,
 		 (unsigned long long)it->outcome.units);
-	tell(it, (struct outbox_event){.step = OUTBOX_FINAL,
-				       .txid = &it->outcome.txid,
-				       .outcome = &it->outcome});
-	item_free(it);
+	tell_last(it, (struct outbox_event){.step = OUTBOX_FINAL,
+					    .txid = &it->outcome.txid,
+					    .outcome = &it->outcome});
 }
 
 static void on_mined(struct item *it, const struct chain_outcome *o)
@@ -587,10 +594,17 @@ static int64_t due(const struct item *it)
 /* Neither trial asks for what the other does. */
 static bool is_apart(const struct item *a, const struct item *b)
 {
-	return a->r.kind == b->r.kind &&
-	       (a->r.kind == OUTBOX_OPEN || a->r.kind == OUTBOX_REVISE ||
-		a->r.kind == OUTBOX_CLOSE) &&
-	       !address_eq(&a->r.party, &b->r.party);
+	if (a->r.kind != b->r.kind)
+		return false;
+	if (a->r.kind == OUTBOX_OPEN || a->r.kind == OUTBOX_REVISE ||
+	    a->r.kind == OUTBOX_CLOSE)
+		return !address_eq(&a->r.party, &b->r.party);
+	return a->run && a->run == b->run;
+}
+
+static bool is_in_block(const struct item *it)
+{
+	return it->state == OB_MINED || it->state == OB_ENDING;
 }
 
 /* Those before it are in blocks, or beside it on their way there. */
@@ -599,13 +613,22 @@ static bool may_begin(const struct outbox *ob, const struct item *it)
 	unsigned abreast = 0;
 
 	for (const struct item *b = ob->items; b != it; b = b->next) {
-		if (b->state == OB_MINED || b->state == OB_ENDING)
+		if (is_in_block(b))
 			continue;
 		if (b->state != OB_SENT || !is_apart(b, it) ||
 		    ++abreast == OUTBOX_ABREAST)
 			return false;
 	}
 	return true;
+}
+
+unsigned outbox_under_way(const struct outbox *ob, uint64_t run)
+{
+	unsigned n = 0;
+
+	for (const struct item *it = ob->items; it; it = it->next)
+		n += it->run == run && !is_in_block(it);
+	return n;
 }
 
 int64_t outbox_tick(struct outbox *ob, int64_t now_ms)
@@ -701,6 +724,7 @@ enum err_code outbox_submit(struct outbox *ob, const struct outbox_order *o,
 	it->r.amount = o->amount;
 	it->r.party = o->party;
 	it->fee_cap = o->fee_cap;
+	it->run = o->run;
 	it->fn = fn;
 	it->ctx = ctx;
 	wake(ob);

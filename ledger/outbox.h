@@ -4,7 +4,8 @@
  * One transaction at a time is on its way to a block; the next is tried only
  * when the one before is mined (a deposit can be tried only after its approval
  * was), while several may wait to become final. But agreements with different
- * parties have nothing to do with each other: those of one kind are on their
+ * parties have nothing to do with each other, nor do batches of one run that
+ * cashes: those of one kind are on their
  * way side by side, OUTBOX_ABREAST at most, each once the one before was taken
  * by a node, in slots that follow one another. The rule that keeps money
  * whole: nothing is sent before its signed bytes are stored durably, and a
@@ -151,6 +152,10 @@ struct outbox_order {
 	struct address party;
 	struct amount fee_cap; /* refuse when the trial expects a higher fee;
 				  zero: no cap */
+	/* Of the same number and kind, other than 0: nothing that one of them
+	 * does matters to another. Not stored: after a restart they are
+	 * strangers to all that is submitted. */
+	uint64_t run;
 };
 
 /* Queues it. `fn` may be NULL. ERR_LIMIT: OUTBOX_MAX are under way. */
@@ -162,6 +167,9 @@ void outbox_forget(struct outbox *ob, void *ctx);
 /* The answer to on_final: ERR_NONE ends the transaction, anything else has it
  * asked for and booked again at the next poll. */
 void outbox_ended(struct outbox *ob, int64_t id, enum err_code rc);
+
+/* Of this run: how many are queued or on their way to a block. */
+unsigned outbox_under_way(const struct outbox *ob, uint64_t run);
 
 /* Does what is due at now_ms (monotonic); returns when it wants to be called
  * next, INT64_MAX: not before a wake. */

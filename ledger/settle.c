@@ -422,7 +422,8 @@ bool job_submit(struct job *j, enum outbox_kind kind, const struct address *to,
 					  .data = data->buf,
 					  .len = data->len},
 				 .amount = amount,
-				 .party = *party};
+				 .party = *party,
+				 .run = j->run};
 
 	if (to)
 		o.call.to = *to;

@@ -12,10 +12,12 @@
  * counted once. Where the coin's price is known, what is worth no more than
  * twice its own share of the fee waits, unless `all` is asked for; where it is
  * not, only the user's own hand cashes, and then all that brings anything.
- * Batches of at most profile.batch, most worth first, SETTLE_ABREAST of them
- * under way at a time; the first that is refused for want of coin or by a limit
- * ends the run; half as many after one
- * took longer than the chain lets it run, and slowly more again (batch.h).
+ * Batches of at most profile.batch, most worth first; half as many receipts
+ * after one took longer than the chain lets it run, and slowly more again
+ * (batch.h). Batches of a run have no payer in common, so several are on their
+ * way to a block at once: one at first, another one more after each that did
+ * well, SETTLE_ABREAST at most. The first that is refused for want of coin or
+ * by a limit, or fails in its block, ends the run.
  *
  * What becomes of crashes stands in DESIGN.md, "Settlement". Thread: the loop.
  */
@@ -31,7 +33,8 @@
 
 #define SETTLE_MAX_DUE 16384	/* receipts that one settlement looks at */
 #define SETTLE_MAX_BATCHES 1024 /* and transactions that it makes */
-#define SETTLE_ABREAST 16	/* of them under way at a time */
+#define SETTLE_ABREAST 16	/* of them on their way to a block at a time */
+#define SETTLE_OPEN 48		/* and not final yet, with those */
 #define SETTLE_MAX_BATCH 200	/* receipts, whatever the profile says */
 
 struct settle;

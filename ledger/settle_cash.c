@@ -173,6 +173,7 @@ void cash_final(struct settle *s, int64_t id, const struct outbox_record *r,
 
 static void plan_batch(struct job *j);
 static void plan_next(struct job *j);
+static void plan_on(struct job *j);
 
 static int by_worth(const void *a, const void *b)
 {
@@ -272,12 +273,24 @@ static bool encode_batch(const struct job *j, uint8_t *buf, size_t cap,
 	return !out->bad;
 }
 
-/* The signer's limits, the user's, or the coin are at their end. */
+/* The signer's limits, the user's, or the coin are at their end; or a block
+ * showed what no trial had. The next would meet the same. */
 static bool ends_it(const struct outbox_event *ev)
 {
+	if (ev->step == OUTBOX_MINED)
+		return !ev->outcome->ok;
 	return ev->step == OUTBOX_REFUSED &&
 	       (ev->e->code == ERR_FUNDS || ev->e->code == ERR_LIMIT ||
 		ev->e->code == ERR_STATE);
+}
+
+/* How many are worth the risk that all of them fail in their blocks for the
+ * same reason: one more for each that did not. */
+static void widen(struct job *j, const struct outbox_event *ev)
+{
+	if (ev->step == OUTBOX_MINED && ev->outcome->ok &&
+	    j->width < SETTLE_ABREAST)
+		j->width++;
 }
 
 static void on_submitted(void *ctx, const struct outbox_event *ev)
@@ -286,8 +299,14 @@ static void on_submitted(void *ctx, const struct outbox_event *ev)
 
 	if (ev->step == OUTBOX_REFUSED && ev->trial && ev->trial->out_of_time)
 		batch_too_long(&j->s->cash_size, cash_count(&ev->record->call));
-	if (!job_event(j, ev))
+	widen(j, ev);
+	if (ends_it(ev))
+		j->stop = true;
+	if (!job_event(j, ev)) {
+		if (ev->step == OUTBOX_MINED)
+			plan_on(j);
 		return;
+	}
 	if (ev->step == OUTBOX_FINAL && ev->outcome->ok &&
 	    j->s->last.id == ev->record->id) {
 		const struct cash_sum *sum = &j->s->last;
@@ -298,25 +317,23 @@ static void on_submitted(void *ctx, const struct outbox_event *ev)
 					 ? sum->draws - sum->bounced
 					 : 0;
 	}
-	if (ends_it(ev)) /* the next would meet the same */
-		j->stop = true;
-	if (j->has_more) {
-		j->has_more = false;
-		plan_next(j);
-	} else if (j->open == 0 && !j->submitting) {
+	if (j->has_more)
+		plan_on(j);
+	else if (j->open == 0 && !j->submitting)
 		job_end(j);
-	}
 }
 
 static void submit_batch(struct job *j, struct amount worth)
 {
 	static uint8_t data[BANK_CASH_LEN(SETTLE_MAX_BATCH * BANK_RECEIPT_LEN)];
+	unsigned open = j->open;
 	struct wr w;
 
 	if (encode_batch(j, data, sizeof(data), &w))
 		(void)job_submit(j, OUTBOX_CASH, &j->s->profile.bank, &w,
 				 AMOUNT_ZERO, worth, &j->options.to,
 				 on_submitted);
+	j->stop = j->open == open; /* no room in the outbox, or no memory */
 }
 
 static void plan_end(struct job *j)
@@ -371,15 +388,30 @@ static void add_to_plan(struct job *j, const struct settle_batch *b)
 	p->units += b->units;
 }
 
+static bool has_room(const struct job *j)
+{
+	return j->open < SETTLE_OPEN &&
+	       outbox_under_way(j->s->outbox, j->run) < j->width;
+}
+
 static void plan_next(struct job *j)
 {
 	if (j->stop || j->at == j->n_due ||
 	    j->plan->n_batches == SETTLE_MAX_BATCHES)
 		plan_end(j);
-	else if (j->open == SETTLE_ABREAST)
-		j->has_more = true;
-	else
+	else if (has_room(j))
 		plan_batch(j);
+	else
+		j->has_more = true;
+}
+
+/* One of ours has moved on. */
+static void plan_on(struct job *j)
+{
+	if (!j->has_more)
+		return;
+	j->has_more = false;
+	plan_next(j);
 }
 
 static void keep_batch(struct job *j, const struct settle_batch *b)
@@ -402,7 +434,8 @@ static void keep_batch(struct job *j, const struct settle_batch *b)
 	j->at += j->n;
 	j->n = 0;
 	/* what the first cannot pay for the next could, and bring less */
-	j->stop = j->send && b->no_funds;
+	if (j->send && b->no_funds)
+		j->stop = true;
 	plan_next(j);
 }
 
@@ -544,6 +577,8 @@ static void plan_start(struct job *j, const struct settle_options *o, bool send)
 
 	j->options = *o;
 	j->send = send;
+	j->run = ++s->runs;
+	j->width = 1;
 	j->plan = calloc(1, sizeof(*j->plan));
 	if (!j->plan) {
 		job_fail_later(j, ERR_NOMEM, "no memory");

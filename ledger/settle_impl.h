@@ -91,7 +91,9 @@ struct job {
 	size_t n_due, at, n;	  /* at, n: the batch that is tried */
 	bool send;		  /* after planning */
 	bool stop;		  /* no further batch is sent */
-	bool has_more; /* planning waits until one of ours has ended */
+	bool has_more;		  /* planning waits for room */
+	uint64_t run;	/* number of this one; 0: it is none that cashes */
+	unsigned width; /* how many may be on their way to a block at once */
 	struct chain_means means,
 		left; /* before the batch that is tried, after */
 	struct settle_bank bank;
@@ -111,6 +113,7 @@ struct settle {
 	struct reading *readings;
 	struct job *deploying; /* waits for settle_deploy_allowed() */
 	struct cash_sum last;  /* of the cash that is ending now */
+	uint64_t runs;	       /* that cashed, or planned to */
 	uint64_t seen;	       /* the newest block that anything booked is of */
 	unsigned undone;       /* book_undone() that was logged */
 	struct batch_size cash_size; /* receipts in one transaction */

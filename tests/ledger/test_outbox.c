@@ -165,17 +165,24 @@ static void tick(struct world *w, int64_t later_ms)
 	(void)outbox_tick(w->ob, w->now);
 }
 
-static void submit_with(struct world *w, enum outbox_kind kind, uint64_t cap,
-			uint8_t with)
+static void submit_order(struct world *w, enum outbox_kind kind, uint64_t cap,
+			 uint8_t with, uint64_t run)
 {
 	static const uint8_t data[4] = {1, 2, 3, 4};
 	const struct outbox_order o = {
 		.kind = kind,
 		.call = {.data = data, .len = sizeof(data)},
 		.party = {{with}},
-		.fee_cap = amount_from_u64(cap)};
+		.fee_cap = amount_from_u64(cap),
+		.run = run};
 
 	CHECK(outbox_submit(w->ob, &o, on_step, w, NULL) == ERR_NONE, "submit");
+}
+
+static void submit_with(struct world *w, enum outbox_kind kind, uint64_t cap,
+			uint8_t with)
+{
+	submit_order(w, kind, cap, with, 0);
 }
 
 static void submit(struct world *w, enum outbox_kind kind, uint64_t cap)
@@ -639,6 +646,157 @@ static void agreements_go_side_by_side(void)
 	}
 }
 
+/* No payer is in two batches of one run; of two runs nobody knows. */
+static void batches_of_one_run_go_side_by_side(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t first, second;
+		bool restarts, at_once;
+	} rows[] = {
+		{"of one run", 1, 1, false, true},
+		{"of another run", 1, 2, false, false},
+		{"of none", 0, 0, false, false},
+		{"after a restart, though the number is the same", 1, 1, true,
+		 false},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct world w;
+
+		world_init(&w);
+		submit_order(&w, OUTBOX_CASH, 0, 7, rows[i].first);
+		send_newest(&w);
+		if (rows[i].restarts) {
+			restart(&w);
+			tick(&w, 0);
+			CHECK(fake_sent(&w.chain, CHAIN_SENT), "sent again");
+		}
+		submit_order(&w, OUTBOX_CASH, 0, 7, rows[i].second);
+		tick(&w, 0);
+		CHECK(fake_count(&w.chain, FAKE_TRY) == rows[i].at_once, "%s",
+		      rows[i].name);
+		world_clear(&w);
+	}
+}
+
+static void what_is_under_way_is_counted_by_run(void)
+{
+	struct world w;
+
+	world_init(&w);
+	submit_order(&w, OUTBOX_CASH, 0, 7, 1);
+	submit_order(&w, OUTBOX_CASH, 0, 7, 1);
+	submit_order(&w, OUTBOX_CASH, 0, 7, 2);
+	CHECK(outbox_under_way(w.ob, 1) == 2 && outbox_under_way(w.ob, 2) == 1,
+	      "queued");
+	send_newest(&w);
+	CHECK(outbox_under_way(w.ob, 1) == 2, "sent");
+	(void)fake_fate(&w.chain, CHAIN_FATE_MINED, true);
+	CHECK(outbox_under_way(w.ob, 1) == 1, "in a block");
+	tick(&w, 1000);
+	(void)fake_fate(&w.chain, CHAIN_FATE_PENDING, true);
+	CHECK(last_step(&w, OUTBOX_UNDONE) && outbox_under_way(w.ob, 1) == 2,
+	      "its block undone");
+	world_clear(&w);
+}
+
+/* Asks the newest three for their fates, which are told in the order in which
+ * they were sent. */
+static void fates(struct world *w, int64_t later_ms, enum chain_fate first,
+		  enum chain_fate second, enum chain_fate third)
+{
+	tick(w, later_ms);
+	CHECK(fake_fate(&w->chain, first, true) &&
+		      fake_fate(&w->chain, second, true) &&
+		      fake_fate(&w->chain, third, true),
+	      "three are asked for");
+}
+
+static void three_abreast(struct world *w)
+{
+	world_init(w);
+	for (uint8_t i = 0; i < 3; i++) {
+		submit_order(w, OUTBOX_CASH, 0, i, 1);
+		send_newest(w);
+		if (i < 2) /* asked for together from now on */
+			(void)fake_fate(&w->chain, CHAIN_FATE_PENDING, true);
+	}
+	CHECK(w->n == 3 && w->kept[0].r.slot + 1 == w->kept[1].r.slot &&
+		      w->kept[1].r.slot + 1 == w->kept[2].r.slot,
+	      "slots that follow one another");
+	while (fake_fate(&w->chain, CHAIN_FATE_PENDING, true))
+		;
+}
+
+/* A pool forgets the one in the middle: the slots after it wait for it. */
+static void one_that_vanishes_in_the_middle_is_sent_again(void)
+{
+	struct fake_pending p;
+	struct world w;
+	bool again = false;
+
+	three_abreast(&w);
+	fates(&w, 1000, CHAIN_FATE_FINAL, CHAIN_FATE_PENDING,
+	      CHAIN_FATE_PENDING);
+	CHECK(w.kept[0].ended && !w.kept[1].ended && !w.kept[2].ended, "first");
+	tick(&w, 5000);
+	while (fake_take(&w.chain, FAKE_SEND, &p)) {
+		again = again ||
+			memcmp(p.raw, w.kept[1].raw[0], sizeof(p.raw)) == 0;
+		p.fn.send(p.ctx, CHAIN_SENT, "");
+	}
+	CHECK(again && w.n == 3, "the same bytes into the gap");
+	(void)fake_fate(&w.chain, CHAIN_FATE_FINAL, true);
+	(void)fake_fate(&w.chain, CHAIN_FATE_FINAL, true);
+	CHECK(w.kept[1].ended && w.kept[2].ended, "all");
+	world_clear(&w);
+}
+
+/* Another program with the same key took its slot. */
+static void one_that_is_replaced_in_the_middle_leaves_the_others(void)
+{
+	struct world w;
+
+	three_abreast(&w);
+	for (unsigned i = 0; i < 40 && w.kept[1].ended == false; i++)
+		fates(&w, 1000, CHAIN_FATE_MINED, CHAIN_FATE_GONE,
+		      CHAIN_FATE_PENDING);
+	CHECK(w.kept[1].ended && w.n_steps && last_step(&w, OUTBOX_GONE),
+	      "its slot was taken");
+	CHECK(!w.kept[0].ended && !w.kept[2].ended && w.n == 3, "the others");
+	tick(&w, 1000);
+	(void)fake_fate(&w.chain, CHAIN_FATE_FINAL, true);
+	(void)fake_fate(&w.chain, CHAIN_FATE_FINAL, true);
+	CHECK(w.kept[0].ended && w.kept[2].ended, "go on to their end");
+	while (fake_sent(&w.chain, CHAIN_SENT) || fake_form(&w.chain, 90))
+		;
+	world_clear(&w);
+}
+
+/* What no node takes is over before anything is formed behind it. */
+static void one_that_is_refused_leaves_no_gap(void)
+{
+	struct world w;
+
+	world_init(&w);
+	submit_order(&w, OUTBOX_CASH, 0, 7, 1);
+	submit_order(&w, OUTBOX_CASH, 0, 8, 1);
+	tick(&w, 0);
+	(void)fake_trial(&w.chain, true, 1, 1);
+	(void)fake_form(&w.chain, 20);
+	tick(&w, 0);
+	CHECK(fake_count(&w.chain, FAKE_TRY) == 0, "before the first is taken");
+	(void)fake_sent(&w.chain, CHAIN_SEND_NO);
+	CHECK(w.kept[0].ended, "gone");
+	tick(&w, 0);
+	CHECK(fake_trial(&w.chain, true, 1, 1), "the second");
+	CHECK(w.chain.pending[w.chain.n - 1].op == FAKE_FORM &&
+		      w.chain.pending[w.chain.n - 1].slot == 0,
+	      "in the slot that is free again");
+	world_clear(&w);
+}
+
 static void so_many_go_side_by_side(void)
 {
 	struct world w;
@@ -727,6 +885,11 @@ int main(void)
 	a_reverted_one_is_final_and_not_ok();
 	one_at_a_time_is_on_its_way_to_a_block();
 	agreements_go_side_by_side();
+	batches_of_one_run_go_side_by_side();
+	what_is_under_way_is_counted_by_run();
+	one_that_vanishes_in_the_middle_is_sent_again();
+	one_that_is_replaced_in_the_middle_leaves_the_others();
+	one_that_is_refused_leaves_no_gap();
 	so_many_go_side_by_side();
 	booking_that_fails_is_done_again();
 	every_answer_asks_for_a_tick();
