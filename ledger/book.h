@@ -468,7 +468,7 @@ enum err_code book_check(struct book *b, book_finding_fn *fn, void *ctx,
 			 unsigned *findings, struct err *e)
 	__attribute__((warn_unused_result));
 
-/* The book against the chain, all read at one final block. */
+/* The book against the chain, each thing read in final state. */
 struct book_chain_pair {
 	struct address peer;
 	bool in; /* peer -> us; else us -> peer */

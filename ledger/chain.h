@@ -254,6 +254,10 @@ struct chain { /* first member of each backend's own struct */
 	 * ends nothing before the slot has passed, and what it passed without
 	 * is formed anew. */
 	bool expires;
+	/* How many questions a read gets answered in one round trip; 0: all. A
+	 * longer one may never end where blocks come fast, since all answers
+	 * are of one block. */
+	size_t at_once;
 };
 
 /* Drops what is under way without calling back. NULL is a no-op. */

@@ -827,15 +827,17 @@ enum err_code chain_tron_new(struct chain **out, struct loop *loop,
 
 	if (!ct)
 		return err_fail(e, ERR_NOMEM, "no memory");
-	*ct = (struct chain_tron){.chain = {.ops = &ops,
-					    .units = "energy",
-					    .expires = true,
-					    .coin = {.symbol = "TRX",
-						     .decimals = 6,
-						     .address = ADDRESS_TRON}},
-				  .signer = *signer,
-				  .cfg = *cfg,
-				  .log = log};
+	*ct = (struct chain_tron){
+		.chain = {.ops = &ops,
+			  .units = "energy",
+			  .expires = true,
+			  .at_once = (TRON_MAX_BATCH - 1) * TRON_PROBE_ASKS,
+			  .coin = {.symbol = "TRX",
+				   .decimals = 6,
+				   .address = ADDRESS_TRON}},
+		.signer = *signer,
+		.cfg = *cfg,
+		.log = log};
 	rc = tron_rpc_new(&ct->rpc, loop, http, &cfg->rpc, log, e);
 	if (rc != ERR_NONE) {
 		free(ct);

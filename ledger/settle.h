@@ -141,9 +141,9 @@ void settle_refresh_pair(struct settle *s, const struct address *payer,
 			 const struct address *payee, settle_read_fn *fn,
 			 void *ctx);
 
-/* The chain as `ledger check` compares it with the book: everything at one
- * final block, not before what is booked (ERR_CHAIN: the nodes are behind
- * that). Lives until the callback returns. */
+/* The chain as `ledger check` compares it with the book: pair for pair in final
+ * state, not before what is booked (ERR_CHAIN: the nodes are behind that).
+ * Lives until the callback returns. */
 typedef void settle_chain_fn(void *ctx, const struct book_chain *c,
 			     const struct err *e);
 void settle_read_chain(struct settle *s, settle_chain_fn *fn, void *ctx);

@@ -6,6 +6,7 @@
 
 /* Two questions a direction and three of our own stay below CHAIN_MAX_ASKS. */
 #define CHUNK 1000
+#define OWN_ASKS 3 /* free balance, coin, wallet */
 #define MAX_DIRS 131072
 
 static void ask_chunk(struct reading *rd);
@@ -241,13 +242,26 @@ static struct chain_ask agreement_ask(const struct settle *s,
 				  .n = {lease.number}};
 }
 
+/* How many pairs are read together. */
+static size_t chunk_of(const struct reading *rd)
+{
+	size_t left = rd->n - rd->at, most = CHUNK;
+	size_t at_once = rd->s->chain->at_once;
+
+	if (at_once)
+		most = at_once > OWN_ASKS + 2 ? (at_once - OWN_ASKS) / 2 : 1;
+	if (most > CHUNK)
+		most = CHUNK;
+	return left < most ? left : most;
+}
+
 static void ask_chunk(struct reading *rd)
 {
-	static struct chain_ask asks[2 * CHUNK + 3]; /* copied by chain_read */
+	static struct chain_ask asks[2 * CHUNK + OWN_ASKS]; /* copied */
 	const struct settle *s = rd->s;
 	size_t n = 0;
 
-	rd->chunk = rd->n - rd->at < CHUNK ? rd->n - rd->at : CHUNK;
+	rd->chunk = chunk_of(rd);
 	for (size_t i = 0; i < rd->chunk; i++) {
 		const struct settle_dir *d = &rd->dirs[rd->at + i];
 

@@ -71,6 +71,7 @@ struct model {
 	struct chain_means means;
 	uint64_t unit_price;
 	unsigned forms, forms_most;	/* asked for; signed, 0: all are */
+	size_t asked_most;		/* questions in one read, so far */
 	bool away;			/* nobody answers */
 	bool hide_agreements;		/* unknown */
 	uint64_t behind;		/* blocks that views lag */
@@ -585,6 +586,8 @@ FAKE_FN void model_read(struct model *m, struct fake_pending *p)
 
 	if (!list)
 		abort();
+	if (p->n_asks > m->asked_most)
+		m->asked_most = p->n_asks;
 	for (size_t i = 0; i < p->n_asks; i++)
 		list[i] = model_ask(m, &p->asks[i]);
 	if (m->away)

@@ -742,6 +742,34 @@ static void a_token_that_is_not_set_is_taken_from_the_bank(void)
 	world_close(&w);
 }
 
+static void a_read_asks_no_more_than_is_answered_at_once(void)
+{
+	static const struct {
+		const char *name;
+		size_t at_once, most;
+	} rows[] = {
+		{"all of it", 0, 43},
+		{"nine questions: three pairs, or two and our own", 9, 7},
+		{"not even a pair and our own: one pair", 3, 5},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct world w;
+
+		world_open(&w);
+		w.m.f.ch.at_once = rows[i].at_once;
+		for (unsigned k = 0; k < 20; k++)
+			(void)owes(&w, k, 1000, 100000, 0, 0);
+		begin(&w);
+		settle_refresh(w.s, on_refreshed, &w);
+		CHECK(finish(&w), "%s: %s", rows[i].name, w.e.msg);
+		books_agree(&w, rows[i].name);
+		CHECK(w.m.asked_most == rows[i].most, "%s: %zu asked",
+		      rows[i].name, w.m.asked_most);
+		world_close(&w);
+	}
+}
+
 static void a_chain_that_is_away_changes_nothing(void)
 {
 	struct settle_options o = {.to = {{0}}};
@@ -836,6 +864,7 @@ int main(void)
 	a_stubborn_token_is_approved_by_way_of_zero();
 	what_cannot_be_is_refused_before_the_chain_is_asked();
 	a_token_that_is_not_set_is_taken_from_the_bank();
+	a_read_asks_no_more_than_is_answered_at_once();
 	a_chain_that_is_away_changes_nothing();
 	a_forgotten_journey_goes_on_in_silence();
 	killed_anywhere_the_book_agrees_with_the_chain();
