@@ -42,6 +42,7 @@
 #include "base/ids.h"
 #include "contracts-abi/bank.h"
 #include "contracts-abi/bank_abi.h"
+#include "ledger/cover.h"
 #include "ledger/receipt.h"
 
 #include <stdbool.h>
@@ -117,8 +118,9 @@ struct book_in {   /* the other address pays us */
 	struct amount owed; /* it was served for so much, at least */
 	uint64_t owed_rem;  /* and this many 2^-30 units */
 	struct book_facts facts;
-	bool bounced;		/* a cash brought less than due; cleared by */
-	struct amount due_mark; /* `paid` reaching this */
+	bool bounced;		  /* a cash brought less than due; cleared by */
+	struct amount due_mark;	  /* `paid` reaching this */
+	struct cover_drain drain; /* what its payer's balance lost elsewhere */
 };
 
 struct book_out { /* we pay the other address; begins as book_in does */
@@ -330,7 +332,9 @@ struct book_due {
 	int64_t until;		/* end of that reserve; 0: none */
 	bool known;		/* the chain was read for this pair */
 	bool bounced;
-	struct amount free; /* the payer's, last read */
+	struct amount free;    /* the payer's, last read */
+	struct amount reserve; /* of the payer for us, whenever it ends */
+	enum cover cover;      /* is it going away? */
 };
 /* Return false to stop. */
 typedef bool book_due_fn(void *ctx, const struct book_due *d);

@@ -66,6 +66,12 @@ static const char *const migrations[] = {
 	" STRICT, WITHOUT ROWID;",
 	"ALTER TABLE agreement ADD COLUMN open_before INTEGER NOT NULL"
 	" DEFAULT 0;",
+	"ALTER TABLE pair_in ADD COLUMN drained BLOB NOT NULL"
+	" DEFAULT x'00000000000000000000000000000000';"
+	"ALTER TABLE pair_in ADD COLUMN drained_before BLOB NOT NULL"
+	" DEFAULT x'00000000000000000000000000000000';"
+	"ALTER TABLE pair_in ADD COLUMN drained_s INTEGER NOT NULL"
+	" DEFAULT 0;",
 };
 
 enum stmt {

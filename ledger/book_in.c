@@ -145,6 +145,7 @@ static enum err_code facts_in(struct book *b, const struct address *payer,
 		return rc;
 	before = row.in;
 	row.in.facts = *f;
+	cover_note(&row.in.drain, &before.facts, f, now_s);
 	if (amount_cmp(f->paid, row.in.due_mark) >= 0)
 		row.in.bounced = false;
 	entry.kind =
@@ -215,6 +216,9 @@ static enum err_code give_due(void *ctx, const struct book_row_pair *row,
 		.known = row->in.facts.known,
 		.bounced = row->in.bounced,
 		.free = row->in.facts.free,
+		.reserve = row->in.facts.reserve,
+		.cover = cover_of(book_in_uncashed(&row->in), &row->in.facts,
+				  &row->in.drain, walk->now_s),
 	};
 
 	(void)e;

@@ -22,16 +22,17 @@ enum stmt {
 #define SHARED_COLUMNS \
 	"peer,packed,owed,owed_rem,known,paid,reserve,free,until,block," \
 	"entry,hour,booked,"
-#define IN_COLUMNS SHARED_COLUMNS "bounced,due_mark"
+#define IN_COLUMNS \
+	SHARED_COLUMNS "bounced,due_mark,drained,drained_before,drained_s"
 #define OUT_COLUMNS SHARED_COLUMNS "lost,bytes,banned,settled"
 
 const char *const book_pair_sql[BOOK_PAIR_STATEMENTS] = {
 	[S_IN_GET] = "SELECT " IN_COLUMNS " FROM pair_in WHERE peer=?1",
 	[S_IN_SET] = "INSERT OR REPLACE INTO pair_in(" IN_COLUMNS ",uncashed)"
 		     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"
-		     "?15,?16)",
+		     "?15,?16,?17,?18,?19)",
 	[S_IN_RECEIPT] = "UPDATE pair_in SET packed=?2,owed=?3,owed_rem=?4,"
-			 "uncashed=?16 WHERE peer=?1",
+			 "uncashed=?19 WHERE peer=?1",
 	[S_OUT_GET] = "SELECT " OUT_COLUMNS " FROM pair_out WHERE peer=?1",
 	[S_OUT_SET] = "INSERT OR REPLACE INTO pair_out(" OUT_COLUMNS ")"
 		      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,"
@@ -147,7 +148,10 @@ static void bind_own(struct db_stmt *s, const struct book_row_pair *row)
 	case BOOK_SIDE_IN:
 		db_bind_int(s, 14, row->in.bounced);
 		db_bind_amount(s, 15, row->in.due_mark);
-		db_bind_amount(s, 16, row->uncashed);
+		db_bind_amount(s, 16, row->in.drain.day);
+		db_bind_amount(s, 17, row->in.drain.before);
+		db_bind_int(s, 18, row->in.drain.since_s);
+		db_bind_amount(s, 19, row->uncashed);
 		break;
 	case BOOK_SIDE_OUT:
 		db_bind_amount(s, 14, row->out.lost);
@@ -176,7 +180,10 @@ static bool read_own(struct db_stmt *s, struct book_row_pair *row)
 	switch (row->side) {
 	case BOOK_SIDE_IN:
 		row->in.bounced = db_col_int(s, 13) == 1;
-		return db_col_amount(s, 14, &row->in.due_mark);
+		row->in.drain.since_s = db_col_int(s, 17);
+		return db_col_amount(s, 14, &row->in.due_mark) &&
+		       db_col_amount(s, 15, &row->in.drain.day) &&
+		       db_col_amount(s, 16, &row->in.drain.before);
 	case BOOK_SIDE_OUT:
 		row->out.bytes = book_col_u64(s, 14);
 		row->out.banned = db_col_int(s, 15) == 1;

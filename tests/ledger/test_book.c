@@ -459,6 +459,34 @@ static void settlement_sees_the_most_worth_first(void)
 	book_close(b);
 }
 
+/* Reads that follow one another, and what they say of the payer's balance. */
+static void what_a_payer_lost_elsewhere_is_kept(void)
+{
+	struct book *b = fresh();
+	struct address a = who(1);
+	struct book_facts f = facts(0, 0, 0, 0, 2);
+	struct book_pair p;
+
+	CHECK(take(b, 1, 1000, NOW) == ERR_NONE, "take");
+	f.free = n(5000);
+	CHECK(book_facts_in(b, &a, &f, BOOK_TO_BANK, NOW, NULL) == ERR_NONE,
+	      "first");
+	f = facts(300, 0, 0, 0, 3);
+	f.free = n(4000); /* 300 of these 1000 came to us */
+	CHECK(book_facts_in(b, &a, &f, BOOK_TO_BANK, NOW, NULL) == ERR_NONE,
+	      "second");
+	f.block = 1;
+	f.free = n(0);
+	CHECK(book_facts_in(b, &a, &f, BOOK_TO_BANK, NOW, NULL) == ERR_NONE,
+	      "an older one");
+	CHECK(take(b, 1, 1100, NOW) == ERR_NONE, "a receipt in between");
+	CHECK(book_pair_load(b, &p, &a, NULL) == ERR_NONE &&
+		      low(cover_elsewhere(&p.in.drain, NOW)) == 700,
+	      "kept: %llu",
+	      (unsigned long long)low(cover_elsewhere(&p.in.drain, NOW)));
+	book_close(b);
+}
+
 static void a_bounce_lasts_until_it_is_made_good(void)
 {
 	struct book *b = fresh();
@@ -729,6 +757,7 @@ int main(void)
 	transactions_are_stored_and_end_once();
 	a_withdrawal_goes_where_it_went();
 	settlement_sees_the_most_worth_first();
+	what_a_payer_lost_elsewhere_is_kept();
 	a_bounce_lasts_until_it_is_made_good();
 	budgets_and_counts_survive();
 	a_budget_ends_with_its_download();
