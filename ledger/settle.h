@@ -11,7 +11,8 @@
  * min(uncashed, reserve + the payer's free balance), each payer's free balance
  * counted once. Where the coin's price is known, what is worth no more than
  * twice its own share of the fee waits, unless `all` is asked for; where it is
- * not, only the user's own hand cashes, and then all that brings anything.
+ * not, only the user's own hand cashes, and then all that brings anything. What
+ * then waits and may be lost by that (cover.h) is tried once more by itself.
  * Batches of at most profile.batch, most worth first; half as many receipts
  * after one took longer than the chain lets it run, and slowly more again
  * (batch.h). Batches of a run have no payer in common, so several are on their
@@ -174,11 +175,12 @@ struct settle_options {
 			      another: a cold address */
 	bool all;	   /* also what does not pay for itself */
 	bool by_itself; /* the node's own decision: only what is cheap enough by
-			   fee_share, or would be lost, is sent */
+			   fee_share, or may be lost by waiting, is sent */
 };
 
 struct settle_batch {
 	size_t receipts;
+	size_t at_risk;	      /* of them, by cover.h */
 	struct amount worth;  /* by the book's facts */
 	struct amount brings; /* by the dry run, on the newest block */
 	uint64_t units;
@@ -225,8 +227,8 @@ void settle_dry_run(struct settle *s, const struct settle_options *o,
 void settle_cash(struct settle *s, const struct settle_options *o,
 		 settle_step_fn *step, settle_done_fn *fn, void *ctx);
 /* Should the node settle by itself now? By the book alone, no chain: when the
- * fee (of late, or of a guess) is under fee_share of what it brings, or secured
- * money would be lost within BOOK_SECURED_MARGIN_S. False without a price. */
+ * fee (of the newest trial) is under fee_share of what it brings, or something
+ * may be lost by waiting that is worth its fee. False without a price. */
 bool settle_due(struct settle *s, int64_t now_s);
 
 /* ---- our own money ----------------------------------------------------------

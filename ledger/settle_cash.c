@@ -158,10 +158,6 @@ void cash_final(struct settle *s, int64_t id, const struct outbox_record *r,
 	c->sum.id = id;
 	for (size_t i = 0; i < o->n_logs; i++)
 		read_event(c, &o->logs[i]);
-	if (n > 0) {
-		s->fee_known =
-			amount_mul_div(&s->fee_each, NULL, o->fee, 1, 0, n);
-	}
 	if (!reading_start(s, dirs, n, false, false, o->block, on_pairs, c)) {
 		cash_end_free(c);
 		outbox_ended(s->outbox, id, ERR_NOMEM);
@@ -175,11 +171,11 @@ static void plan_batch(struct job *j);
 static void plan_next(struct job *j);
 static void plan_on(struct job *j);
 
-static int by_worth(const void *a, const void *b)
+static int by_weight(const void *a, const void *b)
 {
 	const struct due *x = a, *y = b;
 
-	return amount_cmp(y->worth, x->worth);
+	return amount_cmp(y->weight, x->weight);
 }
 
 struct collect {
@@ -219,8 +215,8 @@ static enum err_code weigh(struct job *j, struct due *d, int64_t now_s,
 	d->worth = f->known ? amount_min(uncashed,
 					 amount_add_cap(f->reserve, f->free))
 			    : AMOUNT_ZERO;
-	d->ending = f->known && !amount_is_zero(f->reserve) &&
-		    f->until < now_s + BOOK_SECURED_MARGIN_S;
+	d->weight = d->worth;
+	d->cover = cover_of(uncashed, f, &pair.in.drain, now_s);
 	if (amount_is_zero(d->worth) && f->known) {
 		j->plan->uncovered++;
 		j->plan->uncovered_amount =
@@ -244,17 +240,43 @@ static enum err_code collect_due(struct job *j, struct err *e)
 		if (!amount_is_zero(j->due[i].worth))
 			j->due[kept++] = j->due[i];
 	}
-	j->n_due = kept;
-	qsort(j->due, kept, sizeof(*j->due), by_worth);
+	j->n_all = j->n_due = kept;
+	qsort(j->due, kept, sizeof(*j->due), by_weight);
 	return rc;
 }
 
 static void leave(struct job *j, size_t from, size_t n)
 {
-	for (size_t i = from; i < from + n; i++)
+	for (size_t i = from; i < from + n; i++) {
+		j->due[i].left = true;
 		j->plan->waiting_worth =
 			amount_add_cap(j->plan->waiting_worth, j->due[i].worth);
+	}
 	j->plan->waiting += n;
+}
+
+/* Those left that may be lost by waiting come first, as heavy as their reason
+ * is good. How many. */
+static size_t pick_hurried(struct job *j)
+{
+	struct settle_plan *p = j->plan;
+	size_t n = 0;
+
+	for (size_t i = 0; i < j->n_all; i++) {
+		struct due d = j->due[i];
+
+		if (!d.left || !cover_times(d.cover))
+			continue;
+		if (cover_times(d.cover) == 1)
+			d.weight = amount_add_cap(d.worth, d.worth);
+		d.left = false;
+		p->waiting--;
+		p->waiting_worth = amount_sub_floor(p->waiting_worth, d.worth);
+		j->due[i] = j->due[n];
+		j->due[n++] = d;
+	}
+	qsort(j->due, n, sizeof(*j->due), by_weight);
+	return n;
 }
 
 static bool encode_batch(const struct job *j, uint8_t *buf, size_t cap,
@@ -343,16 +365,38 @@ static void plan_end(struct job *j)
 		job_end(j);
 }
 
-/* Is what the node does by itself worth doing now? */
+/* All that is worth it for its own sake is planned: what may be lost by waiting
+ * goes through once more, at any fee that leaves something. */
+static void plan_done(struct job *j)
+{
+	size_t n = j->hurry ? 0 : pick_hurried(j);
+
+	if (n == 0) {
+		plan_end(j);
+		return;
+	}
+	j->hurry = true;
+	j->n_due = n;
+	j->at = 0;
+	j->n = 0;
+	plan_next(j);
+}
+
+static void leave_rest(struct job *j)
+{
+	leave(j, j->at, j->n_due - j->at);
+	plan_done(j);
+}
+
+/* Is it worth doing now? By itself the node waits for a good price. */
 static bool pays(const struct job *j, const struct settle_batch *b)
 {
 	struct amount share, brings;
 
+	if (j->hurry)
+		return b->fee_known && amount_cmp(b->brings, b->fee_token) > 0;
 	if (!j->options.by_itself)
 		return true;
-	for (size_t i = 0; i < j->n; i++)
-		if (j->due[j->at + i].ending)
-			return true;
 	return b->fee_known && amount_mul_u64(&share, b->fee_token, 100) &&
 	       amount_mul_u64(&brings, b->brings, j->s->cfg.fee_share) &&
 	       amount_cmp(share, brings) <= 0;
@@ -369,8 +413,9 @@ static size_t worth_it(struct job *j, const struct settle_batch *b)
 		return n;
 	if (!amount_mul_div(&least, NULL, b->fee_token, 2, 0, j->n))
 		return 0;
-	j->plan->worth_from = least;
-	while (n && amount_cmp(j->due[j->at + n - 1].worth, least) <= 0)
+	if (!j->hurry)
+		j->plan->worth_from = least;
+	while (n && amount_cmp(j->due[j->at + n - 1].weight, least) <= 0)
 		n--;
 	return n;
 }
@@ -396,9 +441,10 @@ static bool has_room(const struct job *j)
 
 static void plan_next(struct job *j)
 {
-	if (j->stop || j->at == j->n_due ||
-	    j->plan->n_batches == SETTLE_MAX_BATCHES)
+	if (j->stop || j->plan->n_batches == SETTLE_MAX_BATCHES)
 		plan_end(j);
+	else if (j->at == j->n_due)
+		plan_done(j);
 	else if (has_room(j))
 		plan_batch(j);
 	else
@@ -416,7 +462,11 @@ static void plan_on(struct job *j)
 
 static void keep_batch(struct job *j, const struct settle_batch *b)
 {
-	if (b->ok && (amount_is_zero(b->brings) || !pays(j, b))) {
+	if (b->ok && !amount_is_zero(b->brings) && !pays(j, b)) {
+		leave_rest(j); /* no lighter one does either */
+		return;
+	}
+	if (b->ok && amount_is_zero(b->brings)) {
 		leave(j, j->at, j->n);
 	} else {
 		add_to_plan(j, b);
@@ -476,8 +526,10 @@ static struct settle_batch weigh_batch(struct job *j,
 
 	memcpy(b.reason, t->reason, sizeof(b.reason));
 	weigh_fee(j, &b, t);
-	for (size_t i = 0; i < j->n; i++)
+	for (size_t i = 0; i < j->n; i++) {
 		b.worth = amount_add_cap(b.worth, j->due[j->at + i].worth);
+		b.at_risk += cover_times(j->due[j->at + i].cover) != 0;
+	}
 	if (!t->has_ret ||
 	    bank_ret_cash(&b.brings, t->ret, sizeof(t->ret), NULL) != ERR_NONE)
 		b.brings = AMOUNT_ZERO;
@@ -511,17 +563,16 @@ static void on_trial(void *ctx, const struct chain_trial *t,
 	}
 	b = weigh_batch(j, t);
 	if (t->ok && j->n) {
-		j->s->fee_known = amount_mul_div(&j->s->fee_each, NULL, t->fee,
-						 1, 0, j->n);
+		j->s->fee[j->hurry].known = amount_mul_div(
+			&j->s->fee[j->hurry].each, NULL, t->fee, 1, 0, j->n);
 	}
 	n = t->ok ? worth_it(j, &b) : j->n;
 	if (n == j->n) {
 		keep_batch(j, &b);
 		return;
 	}
-	if (n == 0) { /* sorted by worth: nothing after it is worth it either */
-		leave(j, j->at, j->n_due - j->at);
-		plan_end(j);
+	if (n == 0) { /* sorted: nothing after it is worth it either */
+		leave_rest(j);
 		return;
 	}
 	/* fewer share the fixed part of the fee: try again without the rest */
@@ -622,39 +673,52 @@ void settle_cash(struct settle *s, const struct settle_options *o,
 /* ------------------------------------------------------------------ when to */
 
 struct due_sum {
-	int64_t now_s;
 	struct amount worth;
 	uint64_t n;
-	bool ending;
+	struct amount heaviest; /* of those that may be lost by waiting */
 };
 
 static bool sum_due(void *ctx, const struct book_due *d)
 {
 	struct due_sum *sum = ctx;
-	struct amount cover = amount_add_cap(d->secured, d->free);
+	struct amount worth =
+		amount_min(d->uncashed, amount_add_cap(d->reserve, d->free));
+	unsigned times = cover_times(d->cover);
 
-	if (!d->known || amount_is_zero(d->uncashed))
+	if (!d->known || amount_is_zero(worth))
 		return true;
-	sum->worth = amount_add_cap(sum->worth, amount_min(d->uncashed, cover));
+	sum->worth = amount_add_cap(sum->worth, worth);
 	sum->n++;
-	if (d->until > sum->now_s &&
-	    d->until < sum->now_s + BOOK_SECURED_MARGIN_S)
-		sum->ending = true;
+	if (times == 1)
+		worth = amount_add_cap(worth, worth);
+	if (times)
+		sum->heaviest = amount_max(sum->heaviest, worth);
 	return true;
+}
+
+/* As the newest trial had it, which a plan in a hurry makes last. */
+static bool hurry_due(const struct settle *s, const struct due_sum *sum)
+{
+	struct amount fee;
+
+	if (amount_is_zero(sum->heaviest) || !s->fee[true].known)
+		return !amount_is_zero(sum->heaviest);
+	return settle_in_token(&fee, s->fee[true].each, &s->cfg.price) &&
+	       amount_cmp(sum->heaviest, amount_add_cap(fee, fee)) > 0;
 }
 
 bool settle_due(struct settle *s, int64_t now_s)
 {
-	struct due_sum sum = {.now_s = now_s};
+	struct due_sum sum = {.n = 0};
 	struct amount fee, cost, brings;
 
 	if (!s->cfg.price.known ||
 	    book_due_list(s->book, now_s, sum_due, &sum, NULL) != ERR_NONE ||
 	    sum.n == 0)
 		return false;
-	if (sum.ending || !s->fee_known)
+	if (hurry_due(s, &sum) || !s->fee[false].known)
 		return true; /* the dry run says what it costs */
-	if (!amount_mul_u64(&fee, s->fee_each, sum.n) ||
+	if (!amount_mul_u64(&fee, s->fee[false].each, sum.n) ||
 	    !settle_in_token(&fee, fee, &s->cfg.price) ||
 	    !amount_mul_u64(&cost, fee, 100) ||
 	    !amount_mul_u64(&brings, sum.worth, s->cfg.fee_share))

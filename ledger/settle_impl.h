@@ -47,7 +47,11 @@ struct cash_sum {
 struct due { /* one receipt that could be cashed */
 	struct receipt r;
 	struct amount worth;
-	bool ending; /* its reserve ends soon */
+	/* Orders them: the worth, doubled in a plan in a hurry where any gain
+	 * is reason enough. */
+	struct amount weight;
+	enum cover cover;
+	bool left; /* not worth it for its own sake */
 };
 
 enum job_kind { JOB_READ, JOB_CHAIN, JOB_BANK, JOB_PLAN, JOB_MONEY };
@@ -87,8 +91,10 @@ struct job {
 	/* cash */
 	struct settle_options options;
 	struct settle_plan *plan; /* heap */
-	struct due *due;	  /* heap, most worth first */
+	struct due *due;	  /* heap, heaviest first */
+	size_t n_all;		  /* of them */
 	size_t n_due, at, n;	  /* at, n: the batch that is tried */
+	bool hurry;		  /* those left that may be lost, by now */
 	bool send;		  /* after planning */
 	bool stop;		  /* no further batch is sent */
 	bool has_more;		  /* planning waits for room */
@@ -117,8 +123,11 @@ struct settle {
 	uint64_t seen;	       /* the newest block that anything booked is of */
 	unsigned undone;       /* book_undone() that was logged */
 	struct batch_size cash_size; /* receipts in one transaction */
-	bool fee_known;
-	struct amount fee_each; /* coin a receipt, of late */
+	/* Coin a receipt in the newest trial: of a plan, and in a hurry. */
+	struct {
+		bool known;
+		struct amount each;
+	} fee[2];
 };
 
 /* ---- readings: settle_read.c ---- */

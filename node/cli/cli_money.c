@@ -167,6 +167,23 @@ static enum err_code run_settle(struct cli *cli, json_t **result, struct err *e)
 	return code;
 }
 
+/* Of what may be lost by waiting. */
+static const char *cover_words(const char *cover)
+{
+	static const struct {
+		const char *cover, *words;
+	} all[] = {
+		{"falling", "  its balance falls"},
+		{"going", "  its balance is less"},
+		{"ending", "  its reserve ends"},
+	};
+
+	for (size_t i = 0; i < COUNT(all); i++)
+		if (strcmp(all[i].cover, cover) == 0)
+			return all[i].words;
+	return "";
+}
+
 static enum err_code run_exposure(struct cli *cli, json_t **result,
 				  struct err *e)
 {
@@ -180,11 +197,11 @@ static enum err_code run_exposure(struct cli *cli, json_t **result,
 	pairs = json_object_get(*result, "pairs");
 	if (json_array_size(pairs) == 0)
 		cli_print(cli, "nobody owes anything\n");
-	json_array_foreach(pairs, i, p)
-		cli_print(cli, "%s  %-9s  promised %s  secured %s  paid %s\n",
-			  cli_text_of(p, "peer"), cli_text_of(p, "direction"),
-			  cli_text_of(p, "promised"), cli_text_of(p, "secured"),
-			  cli_text_of(p, "paid"));
+	json_array_foreach(pairs, i, p) cli_print(
+		cli, "%s  %-9s  promised %s  secured %s  paid %s%s\n",
+		cli_text_of(p, "peer"), cli_text_of(p, "direction"),
+		cli_text_of(p, "promised"), cli_text_of(p, "secured"),
+		cli_text_of(p, "paid"), cover_words(cli_text_of(p, "cover")));
 	return ERR_NONE;
 }
 

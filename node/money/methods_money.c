@@ -532,11 +532,11 @@ struct pair_list {
 	json_t *list;
 };
 
-static void add_pair(const struct pair_list *l, const char *direction,
-		     const struct address *peer, struct amount promised,
-		     const struct book_facts *f)
+/* One direction of a pair, as numbers. */
+static json_t *pair_json(const struct money *m, const char *direction,
+			 const struct address *peer, struct amount promised,
+			 const struct book_facts *f)
 {
-	const struct money *m = l->money;
 	char addr[ADDRESS_TEXT_MAX], total[MONEY_TEXT_MAX];
 	char secured[MONEY_TEXT_MAX], paid[MONEY_TEXT_MAX];
 	char open_text[MONEY_TEXT_MAX], free_text[MONEY_TEXT_MAX];
@@ -545,17 +545,35 @@ static void add_pair(const struct pair_list *l, const char *direction,
 	struct amount sure =
 		safe ? amount_min(open, f->reserve) : amount_from_u64(0);
 
-	(void)json_array_append_new(
-		l->list,
-		json_pack(
-			"{ss ss ss ss ss ss sb ss}", "peer",
-			addr_text(m, peer, addr), "direction", direction,
-			"total", money_text(m, promised, total), "promised",
-			money_text(m, amount_sub_floor(open, sure), open_text),
-			"secured", money_text(m, sure, secured), "paid",
-			money_text(m, f->paid, paid), "chain_known",
-			(int)f->known, "payer_free",
-			money_text(m, f->free, free_text)));
+	return json_pack("{ss ss ss ss ss ss sb ss}", "peer",
+			 addr_text(m, peer, addr), "direction", direction,
+			 "total", money_text(m, promised, total), "promised",
+			 money_text(m, amount_sub_floor(open, sure), open_text),
+			 "secured", money_text(m, sure, secured), "paid",
+			 money_text(m, f->paid, paid), "chain_known",
+			 (int)f->known, "payer_free",
+			 money_text(m, f->free, free_text));
+}
+
+/* And whether what covers it is going away. */
+static json_t *payer_json(const struct money *m, const struct book_pair *p)
+{
+	const struct book_in *in = &p->in;
+	int64_t now_s = clock_unix_s();
+	char text[MONEY_TEXT_MAX];
+	json_t *o = pair_json(m, "owes us", &p->peer, in->newest.amount,
+			      &in->facts);
+
+	(void)json_object_set_new(
+		o, "cover",
+		json_string(cover_name(cover_of(
+			amount_sub_floor(in->newest.amount, in->facts.paid),
+			&in->facts, &in->drain, now_s))));
+	(void)json_object_set_new(
+		o, "payer_fell",
+		json_string(money_text(m, cover_elsewhere(&in->drain, now_s),
+				       text)));
+	return o;
 }
 
 static bool on_pair(void *ctx, const struct book_pair *p)
@@ -563,11 +581,12 @@ static bool on_pair(void *ctx, const struct book_pair *p)
 	const struct pair_list *l = ctx;
 
 	if (p->in.have)
-		add_pair(l, "owes us", &p->peer, p->in.newest.amount,
-			 &p->in.facts);
+		(void)json_array_append_new(l->list, payer_json(l->money, p));
 	if (p->out.have)
-		add_pair(l, "we owe", &p->peer, p->out.newest.amount,
-			 &p->out.facts);
+		(void)json_array_append_new(
+			l->list,
+			pair_json(l->money, "we owe", &p->peer,
+				  p->out.newest.amount, &p->out.facts));
 	return true;
 }
 

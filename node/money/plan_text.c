@@ -123,6 +123,8 @@ static void say_batch(const struct money *m, const struct settle_batch *b,
 	else if (json_object_get(o, "pays_under"))
 		say(&l, "; pays while a %s costs less than %s tokens", coin,
 		    text_of(o, "pays_under"));
+	if (b->at_risk)
+		say(&l, "; %zu may be lost by waiting", b->at_risk);
 	put(o, "text", l.text);
 }
 
@@ -131,6 +133,7 @@ json_t *plan_batch_json(const struct money *m, const struct settle_batch *b)
 	json_t *o = json_object();
 
 	put_int(o, "receipts", b->receipts);
+	put_int(o, "at_risk", b->at_risk);
 	put_tokens(m, o, "worth", b->worth);
 	put_tokens(m, o, "brings", b->brings);
 	put_int(o, plan_units(m), b->units);

@@ -229,6 +229,8 @@ static void on_settled(void *ctx, const struct settle_result *r,
 	p->settle_wait_ms = e ? purse_wait_after(p->settle_wait_ms) : 0;
 	p->settle_at_ms =
 		loop_now_ms(p->money->engine->loop) + p->settle_wait_ms;
+	if (!e && r->transactions == 0) /* the plan knew better */
+		p->settle_at_ms += SETTLE_WAIT_FIRST_MS;
 	log_line(p->money->engine->log, e ? LOG_WARN : LOG_INFO, "money",
 		 "settled account=%s receipts=%u moved=%s text=\"%s\"",
 		 name_of(p), r->receipts, money_text(p->money, r->moved, moved),

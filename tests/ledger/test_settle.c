@@ -198,6 +198,141 @@ static void by_itself_the_node_waits_for_a_good_price(void)
 	}
 }
 
+static bool refreshed(struct world *w)
+{
+	begin(w);
+	settle_refresh(w->s, on_refreshed, w);
+	return finish(w);
+}
+
+/* By itself; how many receipts were cashed. */
+static unsigned cashed_by_itself(struct world *w)
+{
+	const struct settle_options o = {.by_itself = true};
+
+	begin(w);
+	settle_cash(w->s, &o, on_step, on_done, w);
+	CHECK(finish(w), "%s", w->e.msg);
+	return w->r.receipts + w->r.bounced;
+}
+
+static void what_may_be_lost_goes_at_a_worse_price(void)
+{
+	/* fee of one: 40, so 2 % are right from 2000 on */
+	static const struct {
+		const char *name;
+		uint64_t due, free, then, reserve;
+		uint32_t until;
+		bool sends;
+	} rows[] = {
+		{"4 %, and its balance stays", 1000, 10000, 10000, 0, 0, false},
+		{"it falls, far from what is due", 1000, 10000, 6000, 0, 0,
+		 false},
+		{"as much again, and it is not enough", 1000, 10000, 5000, 0, 0,
+		 true},
+		{"as much again, for twice the fee", 80, 10000, 100, 0, 0,
+		 false},
+		{"and for a little more", 81, 10000, 100, 0, 0, true},
+		{"a part is left, of more than the fee", 1000, 10000, 41, 0, 0,
+		 true},
+		{"a part is left, the fee's", 1000, 10000, 40, 0, 0, false},
+		{"all is gone", 1000, 10000, 0, 0, 0, false},
+		{"it falls, and a reserve covers us", 1000, 10000, 0, 1000,
+		 30000000, false},
+		{"a reserve ends, of more than the fee", 41, 0, 0, 41, 1086400,
+		 true},
+		{"a reserve ends, of the fee", 40, 0, 0, 40, 1086400, false},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct model_account *a;
+		struct world w;
+
+		world_open(&w);
+		a = owes(&w, 1, rows[i].due, rows[i].free, rows[i].reserve, 0);
+		a->until_in = 30000000;
+		CHECK(refreshed(&w) && cashed_by_itself(&w) == 0 &&
+			      !settle_due(w.s, fixed_time()),
+		      "%s: before", rows[i].name);
+		a->free = rows[i].then;
+		if (rows[i].until)
+			a->until_in = rows[i].until;
+		w.m.block++;
+		CHECK(refreshed(&w), "%s: %s", rows[i].name, w.e.msg);
+		CHECK(!rows[i].sends || settle_due(w.s, fixed_time()),
+		      "%s: due", rows[i].name);
+		CHECK(cashed_by_itself(&w) == rows[i].sends, "%s: %u cashed",
+		      rows[i].name, w.r.receipts);
+		CHECK(!settle_due(w.s, fixed_time()), "%s: over and over",
+		      rows[i].name);
+		books_agree(&w, rows[i].name);
+		world_close(&w);
+	}
+}
+
+static void only_what_may_be_lost_goes_in_a_hurry(void)
+{
+	static const struct settle_options by_hand = {.to = {{0}}};
+	struct model_account *some[4];
+	struct world w;
+
+	world_open(&w);
+	for (unsigned i = 0; i < 4; i++) /* 7 % of each would be the fee */
+		some[i] = owes(&w, i, 200 + i, 10000, 0, 0);
+	CHECK(refreshed(&w) && cashed_by_itself(&w) == 0, "all wait");
+	some[1]->free = 50;
+	some[2]->free = 20; /* less than its share of the fee */
+	w.m.block++;
+	CHECK(refreshed(&w) && cashed_by_itself(&w) == 1, "%u cashed",
+	      w.r.receipts + w.r.bounced);
+	CHECK(some[1]->paid_in == 50 && w.r.bounced == 1, "the wrong one");
+	books_agree(&w, "after one");
+	some[2]->free = 100;
+	w.m.block++;
+	begin(&w);
+	settle_dry_run(w.s, &by_hand, on_plan, &w);
+	CHECK(finish(&w) && w.plan.n_batches == 1 &&
+		      w.plan.batches[0].receipts == 3 &&
+		      w.plan.batches[0].at_risk == 1 && w.plan.waiting == 0,
+	      "%zu batches, %zu wait", w.plan.n_batches, w.plan.waiting);
+	world_close(&w);
+}
+
+/* By hand, too, what waits for its own sake goes when it may be lost. */
+static void in_a_hurry_the_worth_of_what_waits_is_told_right(void)
+{
+	static const struct settle_options by_hand = {.to = {{0}}};
+	struct model_account *small;
+	struct world w;
+
+	world_open(&w);
+	(void)owes(&w, 1, 1000, 10000, 0, 0);
+	(void)owes(&w, 2, 15, 10000, 0, 0);
+	small = owes(&w, 3, 70, 10000, 0, 0);
+	w.m.fee_base = 100; /* of one 110, of two 120, of three 130 */
+	w.m.fee_each = 10;
+	small->until_in = 1086400;
+	small->reserve_in = 70;
+	begin(&w);
+	settle_dry_run(w.s, &by_hand, on_plan, &w);
+	CHECK(finish(&w) && w.plan.n_batches == 1 &&
+		      w.plan.batches[0].receipts == 1 && w.plan.waiting == 2 &&
+		      amount_cmp(w.plan.waiting_worth, amount_from_u64(85)) ==
+			      0,
+	      "not worth its fee alone: %zu wait", w.plan.waiting);
+	w.m.fee_base = 50; /* of one 60 */
+	begin(&w);
+	settle_dry_run(w.s, &by_hand, on_plan, &w);
+	CHECK(finish(&w) && w.plan.n_batches == 2 &&
+		      w.plan.batches[1].receipts == 1 &&
+		      w.plan.batches[1].at_risk == 1 && w.plan.waiting == 1 &&
+		      amount_cmp(w.plan.waiting_worth, amount_from_u64(15)) ==
+			      0,
+	      "worth it alone: %zu batches, %zu wait", w.plan.n_batches,
+	      w.plan.waiting);
+	world_close(&w);
+}
+
 static void without_a_price_nothing_goes_by_itself(void)
 {
 	struct settle_options o = {.by_itself = true};
@@ -852,6 +987,9 @@ int main(void)
 	what_is_worth_twice_its_fee_is_cashed();
 	worth_is_what_the_payer_can_pay();
 	by_itself_the_node_waits_for_a_good_price();
+	what_may_be_lost_goes_at_a_worse_price();
+	only_what_may_be_lost_goes_in_a_hurry();
+	in_a_hurry_the_worth_of_what_waits_is_told_right();
 	without_a_price_nothing_goes_by_itself();
 	many_receipts_go_in_batches_most_worth_first();
 	the_price_at_which_a_fee_eats_all_is_told();
