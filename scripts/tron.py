@@ -34,9 +34,10 @@ def hex_address(account):
 class Chain:
     unit = "energy"
 
-    def __init__(self, st, address, block_ms, still=False, count=1):
+    def __init__(self, st, address, block_ms, *options, still=False, count=1):
         """A block every block_ms, `still` none by itself; by the chain's own
-        clock they are 3 s apart all the same. `count` nodes of it, `urls`."""
+        clock they are 3 s apart all the same. `count` nodes of it, `urls`.
+        Options of the server may follow."""
         if not os.path.exists(SERVER):
             raise Failed("this tree has no TRON chain (tests/tron)")
         ports = [free_port(address) for _ in range(count)]
@@ -50,7 +51,7 @@ class Chain:
             urllib.request.ProxyHandler({}))
         pace = [] if still else ["--block-ms", str(block_ms)]
         self.process = st.spawn("tron", [
-            "node", SERVER, "--host", address, *pace,
+            "node", SERVER, "--host", address, *pace, *options,
             *(w for port in ports for w in ("--port", str(port)))])
         wait_for("answer from the chain", 60,
                  lambda: all(accepts(address, port) for port in ports),
