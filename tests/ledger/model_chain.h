@@ -70,7 +70,10 @@ struct model {
 	 * 5 bytes for each receipt. */
 	struct chain_means means;
 	uint64_t unit_price;
-	unsigned forms, forms_most;	/* asked for; signed, 0: all are */
+	unsigned forms, forms_most; /* asked for; signed, 0: all are */
+	/* Trials of cash() that fail: from the one of that number on, so many.
+	 * 0: none. */
+	unsigned trials, bad_from, bad_trials;
 	size_t asked_most;		/* questions in one read, so far */
 	bool away;			/* nobody answers */
 	bool hide_agreements;		/* unknown */
@@ -617,6 +620,10 @@ FAKE_FN void model_try(struct model *m, struct fake_pending *p)
 	t.fee_max = amount_from_u64(2 * model_fee(m, &p->call));
 	if (rd_u32(&r) == BANK_SEL_CASH) {
 		struct wr w = wr_into(t.ret, 32);
+
+		m->trials++;
+		t.ok = !m->bad_from || m->trials < m->bad_from ||
+		       m->trials >= m->bad_from + m->bad_trials;
 
 		abi_put_u64(&w, model_cash(m, NULL, &p->call));
 		t.has_ret = true;

@@ -545,6 +545,56 @@ static void a_signer_at_its_limit_ends_the_run(void)
 	world_close(&w);
 }
 
+/* Each batch is tried when it is planned, and again before it is signed. */
+static void what_would_fail_is_not_paid_for(void)
+{
+	static const struct {
+		const char *name;
+		unsigned from, trials, transactions, receipts;
+		const char *says;
+	} rows[] = {
+		{"nothing fails", 0, 0, 3, 6, ""},
+		{"the first, when it is planned", 1, 1, 2, 4,
+		 "a batch would fail: it would revert"},
+		{"the first, before it is signed", 2, 1, 2, 4,
+		 "it would fail: it would revert"},
+		{"the last, when it is planned", 4, 1, 2, 4,
+		 "a batch would fail: it would revert"},
+		{"all", 1, 99, 0, 0, "a batch would fail: it would revert"},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct settle_options o = {.to = {{0}}};
+		struct world w;
+
+		world_open(&w);
+		w.profile.batch = 2;
+		CHECK(settle_set_profile(w.s, &w.profile, NULL) == ERR_NONE,
+		      "batch");
+		for (unsigned k = 0; k < 6; k++)
+			(void)owes(&w, k, 10000 - k, 100000, 0, 0);
+		w.m.bad_from = rows[i].from;
+		w.m.bad_trials = rows[i].trials;
+		begin(&w);
+		settle_cash(w.s, &o, on_step, on_done, &w);
+		CHECK(finish(&w) == !*rows[i].says &&
+			      strstr(w.e.msg, rows[i].says),
+		      "%s: %s", rows[i].name, w.e.msg);
+		CHECK(w.r.transactions == rows[i].transactions &&
+			      w.r.receipts == rows[i].receipts &&
+			      w.m.n_txs == rows[i].transactions,
+		      "%s: %zu signed, %u receipts", rows[i].name, w.m.n_txs,
+		      w.r.receipts);
+		w.m.bad_from = 0;
+		begin(&w);
+		settle_cash(w.s, &o, on_step, on_done, &w);
+		CHECK(finish(&w) && w.r.receipts == 6 - rows[i].receipts,
+		      "%s: the next run: %u", rows[i].name, w.r.receipts);
+		books_agree(&w, rows[i].name);
+		world_close(&w);
+	}
+}
+
 /* A daemon and its user settle at once: both plan the same. */
 static void what_another_run_has_cashed_is_not_paid_for_again(void)
 {
@@ -997,6 +1047,7 @@ int main(void)
 	what_takes_too_long_is_sent_in_halves();
 	each_that_did_well_lets_one_more_go_beside_it();
 	a_signer_at_its_limit_ends_the_run();
+	what_would_fail_is_not_paid_for();
 	what_another_run_has_cashed_is_not_paid_for_again();
 	a_payer_that_withdraws_in_between_bounces();
 	a_stubborn_token_is_approved_by_way_of_zero();
