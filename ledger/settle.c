@@ -481,6 +481,8 @@ static void tell(struct job *j, const struct outbox_event *ev)
 	} else if (ev->trial) {
 		st.units = ev->trial->units;
 		st.fee = ev->trial->fee;
+		st.unit_price = ev->trial->unit_price;
+		st.byte_price = ev->trial->byte_price;
 	}
 	if (j->step)
 		j->step(j->ctx, &st);

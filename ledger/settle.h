@@ -104,7 +104,9 @@ struct settle_step {
 	const struct hash32 *txid; /* NULL: none yet */
 	uint64_t units;		   /* gas or energy, expected or used */
 	struct amount fee;	   /* coin, expected or paid */
-	const char *text;	   /* what happened, in words, no amounts */
+	/* TRON, when it was tried: what no stake pays for costs so much. */
+	uint64_t unit_price, byte_price;
+	const char *text; /* what happened, in words, no amounts */
 };
 typedef void settle_step_fn(void *ctx, const struct settle_step *st);
 

@@ -3,21 +3,25 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Gas and energy of a receipt of a known pair that is kept in the bank: alone,
- * and in a full batch. `costs.mjs --check` reads these lines. */
+/* Gas or energy, and bytes, of a receipt of a known pair that is kept in the
+ * bank: alone, and in a full batch. `costs.mjs --check` reads these lines. */
 #define EVM_ALONE 47191
 #define EVM_FULL 16122
 #define TRON_ALONE 23731
 #define TRON_FULL 14943
+#define TRON_ALONE_BYTES 540
+#define TRON_FULL_BYTES 120
 
 #define DIGITS 3 /* of a guess */
 
 static const struct units {
 	uint64_t alone, each;
 	unsigned receipts;
+	uint64_t alone_bytes, each_bytes;
 } of_kind[] = {
-	[PROFILE_EVM] = {EVM_ALONE, EVM_FULL, 200},
-	[PROFILE_TRON] = {TRON_ALONE, TRON_FULL, 20},
+	[PROFILE_EVM] = {EVM_ALONE, EVM_FULL, 200, 0, 0},
+	[PROFILE_TRON] = {TRON_ALONE, TRON_FULL, 20, TRON_ALONE_BYTES,
+			  TRON_FULL_BYTES},
 };
 
 /* The least sum of which the fee is no more than its share. */
@@ -31,17 +35,31 @@ static bool from_which(struct amount *out, struct amount fee,
 	       settle_in_token(out, coin, price);
 }
 
-bool cash_cost_of(struct cash_cost *out, enum profile_kind kind, uint64_t units,
-		  struct amount fee, const struct settle_price *price,
+/* At the chain's prices, or as much a unit as the other call pays. */
+static bool fee_of(struct amount *out, uint64_t units, uint64_t bytes,
+		   const struct cash_price *at)
+{
+	struct amount of_bytes;
+
+	if (!at->unit_price)
+		return !amount_is_zero(at->fee) &&
+		       amount_mul_div(out, NULL, at->fee, units, 0, at->units);
+	return amount_mul_u64(out, amount_from_u64(units), at->unit_price) &&
+	       amount_mul_u64(&of_bytes, amount_from_u64(bytes),
+			      at->byte_price) &&
+	       amount_add(out, *out, of_bytes);
+}
+
+bool cash_cost_of(struct cash_cost *out, enum profile_kind kind,
+		  const struct cash_price *at, const struct settle_price *price,
 		  unsigned fee_share)
 {
 	const struct units *u = &of_kind[kind];
 
 	*out = (struct cash_cost){.receipts = u->receipts,
 				  .fee_share = fee_share};
-	if (amount_is_zero(fee) ||
-	    !amount_mul_div(&out->alone, NULL, fee, u->alone, 0, units) ||
-	    !amount_mul_div(&out->each, NULL, fee, u->each, 0, units))
+	if (!fee_of(&out->alone, u->alone, u->alone_bytes, at) ||
+	    !fee_of(&out->each, u->each, u->each_bytes, at))
 		return false;
 	out->priced =
 		fee_share &&

@@ -2,11 +2,11 @@
  * which sum that is worth its fee.
  *
  * For who is about to deposit, so before any receipt is there that could be
- * tried: the gas or energy of a receipt of a known pair is that of
- * docs/costs.md (tests/bench/costs.mjs holds the two against each other), its
- * price what another call is about to pay for a unit. On TRON that price has
- * the call's bandwidth in it, and leaves out what stake pays; so the fee is a
- * guess, good to a fifth. Pure; thread: any.
+ * tried: the gas or energy and the bytes of a receipt of a known pair are those
+ * of docs/costs.md (tests/bench/costs.mjs holds the two against each other),
+ * their price that of another call that was just tried. On TRON these are the
+ * chain's prices, whatever stake the other call's sender has: a payee may have
+ * none. Pure; thread: any.
  */
 #ifndef NODE_CASH_COST_H
 #define NODE_CASH_COST_H
@@ -22,10 +22,16 @@ struct cash_cost {
 	struct amount alone_from, each_from; /* token units */
 };
 
-/* From a call that uses `units` and costs `fee`. False: nothing is known, as
- * the call is free (stake pays it), or the numbers are absurd. */
-bool cash_cost_of(struct cash_cost *out, enum profile_kind kind, uint64_t units,
-		  struct amount fee, const struct settle_price *price,
+/* What another call was about to pay. */
+struct cash_price {
+	uint64_t units;
+	struct amount fee;
+	uint64_t unit_price, byte_price; /* TRON; else 0, and the fee counts */
+};
+
+/* False: nothing is known, as the call is free, or the numbers are absurd. */
+bool cash_cost_of(struct cash_cost *out, enum profile_kind kind,
+		  const struct cash_price *at, const struct settle_price *price,
 		  unsigned fee_share) __attribute__((warn_unused_result));
 
 /* "cashing a receipt costs the payee about 2.91 TRX, ..." with three digits of

@@ -179,6 +179,8 @@ static void note_batch(struct journey *j, const struct settle_step *st,
 static void say_cashing(struct journey *j, const struct settle_step *st)
 {
 	const struct money *m = j->money;
+	const struct cash_price at = {st->units, st->fee, st->unit_price,
+				      st->byte_price};
 	char text[CASH_COST_TEXT_MAX], fee[2][MONEY_TEXT_MAX];
 	char from[2][MONEY_TEXT_MAX];
 	struct cash_cost c;
@@ -186,7 +188,7 @@ static void say_cashing(struct journey *j, const struct settle_step *st)
 	if (!j->says_cashing || st->step != OUTBOX_TRIED)
 		return;
 	j->says_cashing = false;
-	if (!purse_cash_cost(j->purse, st->units, st->fee, &c))
+	if (!purse_cash_cost(j->purse, &at, &c))
 		return;
 	call_event(j->call,
 		   json_pack("{ss ss}", "type", "cashing", "text",

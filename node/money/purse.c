@@ -93,7 +93,7 @@ bool purse_in_token(const struct purse *p, struct amount coin,
 	       settle_in_token(out, coin, &price);
 }
 
-bool purse_cash_cost(const struct purse *p, uint64_t units, struct amount fee,
+bool purse_cash_cost(const struct purse *p, const struct cash_price *at,
 		     struct cash_cost *out)
 {
 	const struct money *m = p->money;
@@ -101,7 +101,7 @@ bool purse_cash_cost(const struct purse *p, uint64_t units, struct amount fee,
 
 	if (read_price(m, &price, NULL) != ERR_NONE)
 		price = (struct settle_price){0};
-	return cash_cost_of(out, m->profile.kind, units, fee, &price,
+	return cash_cost_of(out, m->profile.kind, at, &price,
 			    (unsigned)engine_int(m->engine, "fee-share"));
 }
 

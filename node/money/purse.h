@@ -54,9 +54,9 @@ enum err_code purse_set_profile(struct purse *p, struct err *e)
 bool purse_in_token(const struct purse *p, struct amount coin,
 		    struct amount *out) __attribute__((warn_unused_result));
 
-/* What cashing costs here, going by a call that uses `units` and costs `fee`;
- * the sums by the user's coin-price and fee-share. False: nothing is known. */
-bool purse_cash_cost(const struct purse *p, uint64_t units, struct amount fee,
+/* What cashing costs here, going by what another call pays; the sums by the
+ * user's coin-price and fee-share. False: nothing is known. */
+bool purse_cash_cost(const struct purse *p, const struct cash_price *at,
 		     struct cash_cost *out) __attribute__((warn_unused_result));
 
 /* An agreement of this account that is about to be signed: durable in the book,

@@ -155,7 +155,7 @@ function guide() {
   (${coins(tron.fee(tron.seen['revise, payment']))} TRX, ${coins(evm.fee(evm.seen['revise, payment']))} BTT) instead of its proofs.
 
 \`seedbank deposit\` tells the sums of a known pair, alone and in a full batch, at the price of the moment and the user's \`coin-price\`, before it sends
-anything. On TRON it guesses, good to a fifth: it goes by what its own call pays for a unit of energy.`;
+anything.`;
 }
 
 const write = () => `# What it costs
@@ -225,7 +225,11 @@ carries what a transaction costs alone; the first time of a pair writes a word t
 function staleUnits() {
   const code = readFileSync(unitsFile, 'utf8');
   return [[evm, 'EVM'], [tron, 'TRON']].flatMap(([on, kind]) => [['ALONE', 1], ['FULL', on.sizes.at(-1)]]
-    .map(([name, size]) => `#define ${kind}_${name} ${Math.round(each(on, 'known', size).units)}`))
+    .flatMap(([name, size]) => {
+      const one = each(on, 'known', size);
+      return [`#define ${kind}_${name} ${Math.round(one.units)}`,
+        ...kind === 'TRON' ? [`#define ${kind}_${name}_BYTES ${Math.round(one.bytes)}`] : []];
+    }))
     .filter((line) => !code.split('\n').includes(line));
 }
 

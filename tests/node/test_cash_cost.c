@@ -11,34 +11,39 @@ static void guesses_follow_the_price_of_a_unit(void)
 	static const struct {
 		const char *name;
 		enum profile_kind kind;
-		uint64_t units, fee, num;
+		uint64_t units, fee, unit_price, byte_price, num;
 		unsigned share;
 		bool known, priced;
 		uint64_t alone, each, alone_from, each_from;
 	} rows[] = {
 		{"EVM: as many gas as a receipt takes", PROFILE_EVM, 1000, 1000,
-		 1, 2, true, true, 47191, 16122, 2359550, 806100},
-		{"TRON: as much energy, at 100 sun and a seventh for bytes",
-		 PROFILE_TRON, 20000, 2300000, 1, 2, true, true, 2729065,
-		 1718445, 136453250, 85922250},
+		 0, 0, 1, 2, true, true, 47191, 16122, 2359550, 806100},
+		{"TRON: energy at 100 sun, bytes at 1000", PROFILE_TRON, 20000,
+		 2300000, 100, 1000, 1, 2, true, true, 2913100, 1614300,
+		 145655000, 80715000},
+		{"whatever the sender's stake pays", PROFILE_TRON, 20000, 0,
+		 100, 1000, 1, 2, true, true, 2913100, 1614300, 145655000,
+		 80715000},
 		{"a dearer coin raises the sum, not the fee", PROFILE_EVM, 1000,
-		 1000, 3, 2, true, true, 47191, 16122, 7078650, 2418300},
-		{"a sum is rounded up", PROFILE_EVM, 1000, 1000, 1, 3, true,
-		 true, 47191, 16122, 1573034, 537400},
+		 1000, 0, 0, 3, 2, true, true, 47191, 16122, 7078650, 2418300},
+		{"a sum is rounded up", PROFILE_EVM, 1000, 1000, 0, 0, 1, 3,
+		 true, true, 47191, 16122, 1573034, 537400},
 		{"without a price there is a fee and no sum", PROFILE_EVM, 1000,
-		 1000, 0, 2, true, false, 47191, 16122, 0, 0},
-		{"what stake pays tells nothing", PROFILE_TRON, 20000, 0, 1, 2,
-		 false, false, 0, 0, 0, 0},
-		{"nor does a call that uses nothing", PROFILE_EVM, 0, 1000, 1,
-		 2, false, false, 0, 0, 0, 0},
+		 1000, 0, 0, 0, 2, true, false, 47191, 16122, 0, 0},
+		{"a call that is free tells nothing", PROFILE_EVM, 20000, 0, 0,
+		 0, 1, 2, false, false, 0, 0, 0, 0},
+		{"nor does a call that uses nothing", PROFILE_EVM, 0, 1000, 0,
+		 0, 1, 2, false, false, 0, 0, 0, 0},
 	};
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
 		const struct settle_price price = {rows[i].num != 0,
 						   rows[i].num, 1};
+		const struct cash_price at = {
+			rows[i].units, amount_from_u64(rows[i].fee),
+			rows[i].unit_price, rows[i].byte_price};
 		struct cash_cost c;
-		bool known = cash_cost_of(&c, rows[i].kind, rows[i].units,
-					  amount_from_u64(rows[i].fee), &price,
+		bool known = cash_cost_of(&c, rows[i].kind, &at, &price,
 					  rows[i].share);
 
 		CHECK(known == rows[i].known && c.priced == rows[i].priced,
@@ -59,13 +64,13 @@ static void guesses_follow_the_price_of_a_unit(void)
 
 static void absurd_numbers_are_not_known(void)
 {
-	const struct amount huge = amount_from_parts(UINT64_MAX, 0);
+	const struct cash_price huge = {
+		.units = 1, .fee = amount_from_parts(UINT64_MAX, 0)};
+	const struct cash_price one = {.units = 1, .fee = amount_from_u64(1)};
 	struct cash_cost c;
 
-	CHECK(!cash_cost_of(&c, PROFILE_EVM, 1, huge, &unknown, 2), "a fee");
-	CHECK(cash_cost_of(&c, PROFILE_EVM, 1, amount_from_u64(1), &unknown,
-			   0) &&
-		      !c.priced,
+	CHECK(!cash_cost_of(&c, PROFILE_EVM, &huge, &unknown, 2), "a fee");
+	CHECK(cash_cost_of(&c, PROFILE_EVM, &one, &unknown, 0) && !c.priced,
 	      "no share");
 }
 
