@@ -91,7 +91,7 @@ export class Evm {
     if (anyFrame(tree, OUT_OF_GAS) || (spent > work && !anyFrame(tree, BROKEN))) return { failed: true, tooMuchWork: true };
     const [steps] = await this.batch([trace({ disableStorage: true })]);
     return { failed, steps: steps.structLogs, output: Buffer.from((tree.output ?? '0x').slice(2), 'hex'),
-      logs: failed ? [] : collectLogs(tree), changes: failed ? {} : changes.post };
+      logs: failed ? [] : collectLogs(tree), changes: failed ? {} : withZeros(changes) };
   }
 
   // Writes what a run changed.
@@ -110,6 +110,19 @@ export class Evm {
 // What an EVM takes for being asked at all, and for words that change: no work
 // for the processor.
 const intrinsicGas = (data) => data.reduce((sum, byte) => sum + (byte ? 16 : 4), 21_000);
+
+// A word that was there before and is not among those after is zero now.
+function withZeros({ pre, post }) {
+  const all = structuredClone(post);
+  for (const [address, { storage = {} }] of Object.entries(pre))
+    for (const slot of Object.keys(storage)) {
+      if (post[address]?.storage?.[slot]) continue;
+      all[address] ??= {};
+      all[address].storage ??= {};
+      all[address].storage[slot] = `0x${'0'.repeat(64)}`;
+    }
+  return all;
+}
 
 function writingGas({ pre, post }) {
   let sum = 0;

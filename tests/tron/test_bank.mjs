@@ -61,6 +61,13 @@ test('a receipt in a batch of 20 costs 14.9 thousand of energy', async () => {
   assert.equal(Math.round(info.receipt.energy_usage_total / 20 / 100), 149);
 });
 
+test('what is taken to the last unit is gone', async () => {
+  const me = evmAddress(rig.alice.address);
+  await bank.do('deposit', me, 5n);
+  await bank.do('withdraw', me, 5n);
+  assert.equal(await bank.ask('free', me), 0n);
+});
+
 test('the hash of a period\'s first block is recorded once it has passed', async () => {
   const { head } = await rig.dev('state');
   const period = Math.floor(head / PERIOD) + 1;
