@@ -208,6 +208,8 @@ struct settle_plan {
 	struct amount brings, fee, fee_max;
 	uint64_t units;
 	struct chain_means means; /* before all of it */
+	size_t under_way;	  /* receipts in transactions that have not
+				     ended: left alone until then */
 	size_t waiting;		  /* receipts that are not worth it yet */
 	struct amount waiting_worth;
 	struct amount worth_from; /* of these each is, above this */

@@ -225,9 +225,52 @@ static enum err_code weigh(struct job *j, struct due *d, int64_t now_s,
 	return ERR_NONE;
 }
 
+static int by_address(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct address));
+}
+
+/* Payers whose receipts are in transactions that have not ended, also of
+ * another run or of before a restart; sorted, heap. */
+struct under_way {
+	struct address *payers;
+	size_t n;
+};
+
+static enum err_code find_under_way(const struct settle *s, struct under_way *u,
+				    struct err *e)
+{
+	const struct outbox_record *r;
+	const uint8_t *receipts = NULL;
+	struct address to;
+	size_t most = 0, len = 0;
+
+	for (size_t i = 0; (r = outbox_open(s->outbox, i)); i++)
+		most += cash_count(&r->call);
+	u->payers = calloc(most + 1, sizeof(*u->payers));
+	if (!u->payers)
+		return err_fail(e, ERR_NOMEM, "no memory");
+	for (size_t i = 0; (r = outbox_open(s->outbox, i)); i++) {
+		if (!cash_decode(&r->call, &to, &receipts, &len))
+			continue;
+		for (size_t at = 0; at < len; at += BANK_RECEIPT_LEN)
+			memcpy(&u->payers[u->n++], receipts + at,
+			       sizeof(*u->payers));
+	}
+	qsort(u->payers, u->n, sizeof(*u->payers), by_address);
+	return ERR_NONE;
+}
+
+static bool is_under_way(const struct under_way *u, const struct due *d)
+{
+	return bsearch(&d->r.payer, u->payers, u->n, sizeof(*u->payers),
+		       by_address) != NULL;
+}
+
 static enum err_code collect_due(struct job *j, struct err *e)
 {
 	struct collect c = {.j = j, .now_s = j->s->cfg.unix_s()};
+	struct under_way u = {.n = 0};
 	enum err_code rc;
 	size_t kept = 0;
 
@@ -235,11 +278,18 @@ static enum err_code collect_due(struct job *j, struct err *e)
 	if (!j->due)
 		return err_fail(e, ERR_NOMEM, "no memory");
 	rc = book_due_list(j->s->book, c.now_s, on_due, &c, e);
+	if (rc == ERR_NONE)
+		rc = find_under_way(j->s, &u, e);
 	for (size_t i = 0; i < j->n_due && rc == ERR_NONE; i++) {
+		if (is_under_way(&u, &j->due[i])) {
+			j->plan->under_way++;
+			continue;
+		}
 		rc = weigh(j, &j->due[i], c.now_s, e);
 		if (!amount_is_zero(j->due[i].worth))
 			j->due[kept++] = j->due[i];
 	}
+	free(u.payers);
 	j->n_all = j->n_due = kept;
 	qsort(j->due, kept, sizeof(*j->due), by_weight);
 	return rc;

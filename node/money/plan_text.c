@@ -190,6 +190,8 @@ static void say_plan(const struct money *m, const struct settle_plan *p,
 		say(&l, ": %s tokens for %s %s", text_of(o, "brings"),
 		    text_of(o, "fee"), m->profile.coin_symbol);
 	say_means(m, p, o, &l);
+	if (p->under_way)
+		say(&l, "; %zu are under way", p->under_way);
 	say(&l, "; %zu wait (%s)", p->waiting, text_of(o, "waiting_worth"));
 	if (p->waiting && !amount_is_zero(p->worth_from))
 		say(&l, ", each pays above %s", text_of(o, "worth_from"));
@@ -218,6 +220,7 @@ json_t *plan_json(const struct money *m, const struct settle_plan *p)
 	put_coin(m, o, "fee", p->fee);
 	put_coin(m, o, "fee_max", p->fee_max);
 	add_means(m, &p->means, o);
+	put_int(o, "under_way", p->under_way);
 	put_int(o, "waiting", p->waiting);
 	put_tokens(m, o, "waiting_worth", p->waiting_worth);
 	put_tokens(m, o, "worth_from", p->worth_from);

@@ -49,9 +49,11 @@ static void a_transaction_says_what_it_costs_and_when_it_pays(void)
 		  .brings = {.lo = 5000},
 		  .units = 21000,
 		  .bytes = 430,
+		  .at_risk = 1,
 		  .fee = {.lo = 250}},
 		 "1 receipt, 5 tokens; energy 21000, bandwidth 430, fee 2.5 "
-		 "TRX; pays while a TRX costs less than 2 tokens"},
+		 "TRX; pays while a TRX costs less than 2 tokens; 1 may be "
+		 "lost by waiting"},
 		{"stake pays some of it",
 		 PROFILE_TRON,
 		 {.ok = true,
@@ -99,6 +101,7 @@ static void all_of_it_in_one_line(void)
 			  .units = 900,
 			  .bytes = 0,
 			  .free_bytes = 600},
+		.under_way = 4,
 		.waiting = 3,
 		.waiting_worth = {.lo = 30},
 		.worth_from = {.lo = 20}};
@@ -108,7 +111,8 @@ static void all_of_it_in_one_line(void)
 
 	CHECK(says(o, "would cash 20 receipts in 1 transactions: 7 tokens for "
 		      "3 TRX; 2 TRX there, used after 900 energy and 600 "
-		      "bandwidth; 3 wait (0.03), each pays above 0.02"),
+		      "bandwidth; 4 are under way; 3 wait (0.03), each pays "
+		      "above 0.02"),
 	      "%s", json_string_value(json_object_get(o, "text")));
 	CHECK(json_integer_value(json_object_get(o, "receipts")) == 20 &&
 		      json_integer_value(json_object_get(o, "staked_energy")) ==
