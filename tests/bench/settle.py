@@ -14,12 +14,12 @@ brought. Of a hundred payers
 
 `seedbank settle` runs once (or a daemon, until it has settled by itself), then
 the chain is read: what each pair was paid, and what became of every
-transaction. It fails (exit 1) when one transaction did, when a payer was paid
-anything but what it should, or when a process of the run had 100 MiB, but for
-the signer's 256 MiB while a passphrase is tried.
+transaction. It fails (exit 1) when one transaction did, when a receipt is in
+two, when a payer was paid anything but what it should, or when a process of the
+run had 100 MiB, but for the signer's 256 MiB while a passphrase is tried.
 
 usage: settle.py [--chain evm|tron] [--receipts N] [--block-ms MS] [--bin DIR]
-                 [--by-itself] [--json]
+                 [--by-itself] [--kill N] [--json]
 """
 
 import argparse
@@ -27,6 +27,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -42,6 +43,9 @@ from payers import Payer  # noqa: E402
 from stage import Failed  # noqa: E402
 
 RSS_MAX_KIB = 100 * 1024
+KILL_WITHIN_S = 4  # of what follows the opening of the key file
+RECEIPT = 98  # bytes of calldata, after
+HEAD = 4 + 4 * 32  # selector, payee, to, where, how many
 SUM = 10**6  # tokens, deposited for all payers together
 # tokens that a coin is worth, so that a receipt's fee is a few hundredths
 PRICE = {"evm": "100", "tron": "0.01"}
@@ -128,7 +132,7 @@ class Bench:
 
     def settle(self):
         """Runs it to its end; what it said, and what it took."""
-        began, height = time.monotonic(), self.chain.height()
+        began = time.monotonic()
         p = self.start()
         main_kib, signer, said = 0, [0], None
         while said is None:
@@ -144,8 +148,32 @@ class Bench:
         return said, {
             "wall_s": round(took, 1), "cpu_s": round(p.cpu_total(), 2),
             "rss_kib": main_kib, "rss_unlock_kib": max(signer),
-            "rss_signer_kib": max(signer[unlock:], default=0),
-            "after": height}
+            "rss_signer_kib": max(signer[unlock:], default=0)}
+
+    def killed(self):
+        """Begins as settle() does, and is killed somewhere; the signer ends
+        with it. Again and again, until nothing is left for it to do."""
+        rng = random.Random(self.args.kill)
+        for _ in range(self.args.kill):
+            p = self.start()
+            end = time.monotonic() + 1.5 + rng.random() * KILL_WITHIN_S
+            while time.monotonic() < end and p.poll() is None:
+                time.sleep(0.01)
+            if p.poll() is None:
+                os.kill(p.pid, signal.SIGKILL)
+                p.wait(10)
+            self.stage.forget(p)
+
+    def twice(self, calls):
+        """Receipts that are in more than one transaction."""
+        seen, again = set(), 0
+        for c in calls:
+            packed = bytes.fromhex(c.data[2:])[HEAD:]
+            for at in range(0, len(packed) - RECEIPT + 1, RECEIPT):
+                payer = packed[at:at + 20]
+                again += payer in seen
+                seen.add(payer)
+        return again
 
     def verdict(self, said, figures):
         calls = self.chain.calls(self.bank, figures.pop("after"))
@@ -156,7 +184,8 @@ class Bench:
         figures.update({
             "chain": self.args.chain, "block_ms": self.args.block_ms,
             "receipts": len(self.payers), "transactions": len(calls),
-            "failed": sum(not c.good for c in calls), "cashed": cashed,
+            "failed": sum(not c.good for c in calls),
+            "twice": self.twice(calls), "cashed": cashed,
             "worth_cashing": sum(p.expected > 0 for p in self.payers),
             "cashed_tokens": sum(paid) / COIN,
             "due_tokens": sum(p.due for p in self.payers) / COIN,
@@ -170,7 +199,8 @@ class Bench:
             say("paid otherwise than it should be, at first: %s" % wrong[:3])
         check = self.node.run("ledger", "check")
         figures["book_ok"] = check["ok"]
-        figures["ok"] = (not wrong and not figures["failed"] and check["ok"] and
+        figures["ok"] = (not wrong and not figures["failed"] and
+                         not figures["twice"] and check["ok"] and
                          (sanitized() or max(
                              figures["rss_kib"],
                              figures["rss_signer_kib"]) < RSS_MAX_KIB))
@@ -210,6 +240,8 @@ def main():
     p.add_argument("--block-ms", type=int, default=1000)
     p.add_argument("--by-itself", action="store_true",
                    help="a daemon does it")
+    p.add_argument("--kill", type=int, default=0, metavar="N",
+                   help="before that it is begun and killed, N times")
     p.add_argument("--bin", default=nodes.BIN)
     p.add_argument("--keep", action="store_true")
     p.add_argument("--json", action="store_true")
@@ -221,7 +253,10 @@ def main():
         with stage.Stage(os.path.join(directory, "log")) as st:
             bench = Bench(st, directory, addresses[0], args)
             bench.prepare()
+            height = bench.chain.height()
+            bench.killed()
             said, figures = bench.settle()
+            figures["after"] = height
             figures = bench.verdict(said, figures)
     finally:
         if args.keep:
