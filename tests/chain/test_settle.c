@@ -1,6 +1,8 @@
 /* The journeys of settle with a real book and a real EVM: deploy, deposit,
  * cash, reserve, withdraw, and what a restart in the middle does. */
+#include "base/address.h"
 #include "base/hash.h"
+#include "base/hex.h"
 #include "ledger/settle.h"
 #include "tests/chain/town.h"
 
@@ -257,9 +259,10 @@ static void a_deposit_is_approved_exactly_then_made(struct shop *sh)
 	      "in the book");
 }
 
-static void take_receipts(struct shop *sh, size_t n, struct amount amount)
+static void take_receipts_of(struct shop *sh, size_t from, size_t n,
+			     struct amount amount)
 {
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = from; i < from + n; i++) {
 		struct receipt r;
 		struct err e = {0};
 
@@ -269,6 +272,11 @@ static void take_receipts(struct shop *sh, size_t n, struct amount amount)
 		      "%s", e.msg);
 	}
 	CHECK(book_commit(sh->book, NULL) == ERR_NONE, "commit");
+}
+
+static void take_receipts(struct shop *sh, size_t n, struct amount amount)
+{
+	take_receipts_of(sh, 0, n, amount);
 }
 
 static void two_hundred_receipts_are_cashed(struct shop *sh)
@@ -538,6 +546,113 @@ static void a_restart_in_the_middle_loses_nothing(struct shop *sh)
 	      "withdrawn once");
 }
 
+/* How many transactions of ours were ever in a block. */
+static unsigned long sent_ever(struct shop *sh)
+{
+	char params[80], me[ADDRESS_TEXT_MAX];
+	unsigned long n;
+	json_t *r;
+
+	(void)snprintf(params, sizeof(params), "[\"%s\",\"latest\"]",
+		       address_text(me, &sh->t.b.me, ADDRESS_EVM));
+	r = raw_rpc(&sh->t.b, &sh->t.anvil, "eth_getTransactionCount", params);
+	n = r ? strtoul(json_string_value(r), NULL, 16) : 0;
+	json_decref(r);
+	return n;
+}
+
+/* Ten receipts in each transaction, no block but ours, until four of them are
+ * on their way at once. */
+static void four_abreast(struct shop *sh)
+{
+	static const struct settle_options inside = {.to = {{0}}};
+	static const unsigned sent[] = {1, 3, 7};
+	struct profile p = sh->profile;
+
+	p.batch = 10;
+	CHECK(settle_set_profile(sh->s, &p, NULL) == ERR_NONE, "batch");
+	raw_do(&sh->t.b, &sh->t.anvil, "evm_setAutomine", "[false]");
+	expect(sh, OUTBOX_SENT);
+	settle_cash(sh->s, &inside, on_step, on_done, sh);
+	for (size_t i = 0; i < ROWS(sent); i++) {
+		while (sh->steps[OUTBOX_SENT] < sent[i])
+			if (!run_loop(&sh->t.b))
+				break;
+		CHECK(sh->steps[OUTBOX_SENT] == sent[i], "%u of %u were sent",
+		      sh->steps[OUTBOX_SENT], sent[i]);
+		sh->stop_at = -1; /* not while anvil is asked */
+		if (i + 1 < ROWS(sent))
+			raw_do(&sh->t.b, &sh->t.anvil, "evm_mine", "[]");
+		sh->stop_at = OUTBOX_SENT;
+	}
+	CHECK(settle_pending(sh->s, 3) && !settle_pending(sh->s, 4), "four");
+	sh->stop_at = -1;
+}
+
+static void all_were_paid(struct shop *sh, size_t from, struct amount amount)
+{
+	struct book_pair pair;
+	unsigned right = 0;
+
+	for (size_t i = from; i < from + 80; i++)
+		right += book_pair_load(sh->book, &pair, &sh->t.payers[i],
+					NULL) == ERR_NONE &&
+			 amount_cmp(pair.in.facts.paid, amount) == 0;
+	CHECK(right == 80, "%u of 80 were paid", right);
+}
+
+/* Those behind it wait in the pool until its bytes are there again. */
+static void a_pool_that_forgets_the_one_in_the_middle(struct shop *sh)
+{
+	const struct amount amount = amount_from_parts(2, 0);
+	unsigned long before = sent_ever(sh);
+	char hash[80] = "[\"0x";
+
+	take_receipts_of(sh, 20, 80, amount);
+	four_abreast(sh);
+	(void)hex_encode(hash + 4,
+			 settle_pending(sh->s, 1)->forms[0].txid.bytes, 32);
+	(void)snprintf(hash + 68, sizeof(hash) - 68, "\"]");
+	raw_do(&sh->t.b, &sh->t.anvil, "anvil_dropTransaction", hash);
+	raw_do(&sh->t.b, &sh->t.anvil, "evm_mine", "[]");
+	CHECK(sent_ever(sh) == before + 4, "the first of four is in a block");
+	raw_do(&sh->t.b, &sh->t.anvil, "evm_setIntervalMining", "[1]");
+	CHECK(wait_done(sh), "%s", sh->e.msg);
+	raw_do(&sh->t.b, &sh->t.anvil, "evm_setIntervalMining", "[0]");
+	raw_do(&sh->t.b, &sh->t.anvil, "evm_setAutomine", "[true]");
+	all_were_paid(sh, 20, amount);
+	CHECK(sent_ever(sh) == before + sh->r.transactions,
+	      "%lu sent, %u of them good", sent_ever(sh) - before,
+	      sh->r.transactions);
+	the_books_agree(sh, "after the pool forgot one");
+}
+
+/* Killed with four on their way, and the pool forgets them all. */
+static void a_restart_with_some_abreast_loses_nothing(struct shop *sh)
+{
+	static const struct settle_options inside = {.to = {{0}}};
+	const struct amount amount = amount_from_parts(2, 0);
+	unsigned long before = sent_ever(sh);
+	unsigned after;
+
+	take_receipts_of(sh, 110, 80, amount);
+	four_abreast(sh);
+	close_shop(sh);
+	raw_do(&sh->t.b, &sh->t.anvil, "anvil_dropAllTransactions", "[]");
+	raw_do(&sh->t.b, &sh->t.anvil, "evm_setAutomine", "[true]");
+	open_shop(sh);
+	expect(sh, -1);
+	settle_cash(sh->s, &inside, on_step, on_done, sh);
+	CHECK(wait_done(sh), "%s", sh->e.msg);
+	after = sh->r.transactions;
+	for (int i = 0; i < 400 && settle_pending(sh->s, 0); i++)
+		turn_ms(&sh->t.b, 10);
+	the_books_agree(sh, "after the restart");
+	all_were_paid(sh, 110, amount);
+	CHECK(after && sent_ever(sh) == before + 7 + after,
+	      "%lu sent, 7 before and %u after", sent_ever(sh) - before, after);
+}
+
 /* The chain's machine goes away in the middle and comes back with its state. */
 static void the_chain_goes_away_and_comes_back(struct shop *sh)
 {
@@ -570,6 +685,8 @@ static void run(struct shop *sh)
 	reserves_and_withdrawals(sh);
 	an_agreement_is_opened_proved_and_closed(sh);
 	a_restart_in_the_middle_loses_nothing(sh);
+	a_pool_that_forgets_the_one_in_the_middle(sh);
+	a_restart_with_some_abreast_loses_nothing(sh);
 	the_chain_goes_away_and_comes_back(sh);
 }
 
