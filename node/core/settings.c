@@ -58,7 +58,8 @@ const struct option settings_table[] = {
 	{"coin-price", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
 	 "tokens that one coin of the chain is worth; unset: settle by hand"},
 	{"fee-share", OPT_INT, "2", 1, 100, "PERCENT",
-	 "settle when the fee is under this share of what it brings"},
+	 "a daemon settles when the fee is under this share of what it brings, "
+	 "or when what is due may be lost by waiting"},
 	{"trust", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
 	 "what a new payer without a reserve may owe before it is cashed "
 	 "(default: what a GiB costs)"},
