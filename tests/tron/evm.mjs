@@ -11,7 +11,7 @@ const GAS = 200_000_000; // enough for what 15,000 TRX of energy can pay for in 
 const quantity = (n) => `0x${BigInt(n).toString(16)}`;
 
 export const openAnvil = ({ chainId, timeMs }) => startAnvil('--accounts', '1', '--balance', '0', '--hardfork', 'cancun',
-  '--no-mining', '--no-request-size-limit', '--prune-history', '256', '--chain-id', String(chainId),
+  '--no-mining', '--no-request-size-limit', '--chain-id', String(chainId),
   '--timestamp', String(Math.floor(timeMs / 1000)));
 
 export class Evm {
