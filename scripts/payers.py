@@ -70,8 +70,7 @@ def open_chain(st, address, kind, block_ms):
         stage.anvil_program(), "--host", address, "--port", str(port),
         "--accounts", "1", "--balance", "0", "--hardfork", "cancun",
         "--no-mining", "--no-request-size-limit", "--prune-history",
-        stage.HISTORY,
-        "--chain-id", str(0x6aa8c99e)])
+        stage.HISTORY, "--chain-id", str(0x6aa8c99e)])
     wait_for("answer from anvil", 30, lambda: stage.accepts(address, port),
              below)
     url = "http://%s:%d" % (address, port)

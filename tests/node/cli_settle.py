@@ -18,24 +18,18 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "..", "scripts"))
+import checks  # noqa: E402
 import nodes  # noqa: E402
 import payers  # noqa: E402
 import stage  # noqa: E402
 import tron  # noqa: E402
+from checks import check  # noqa: E402
 from nodes import COIN, Node  # noqa: E402
 from payers import Payer  # noqa: E402
 from stage import Failed  # noqa: E402
 
-failed = 0
 DUE = 10 * COIN
 CASH = "212b8586"  # cash(address,address,bytes)
-
-
-def check(name, good, detail=""):
-    global failed
-    failed += not good
-    print("%s %s%s" % ("ok    " if good else "FAILED", name,
-                       "" if good else ": %s" % (detail,)), flush=True)
 
 
 def start_daemon(st, node):
@@ -191,7 +185,7 @@ def main():
             print("kept: " + directory)
         else:
             shutil.rmtree(directory, ignore_errors=True)
-    return 1 if failed else 0
+    return checks.result()
 
 
 if __name__ == "__main__":
