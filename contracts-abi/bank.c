@@ -12,15 +12,6 @@ void bank_put_promise(struct wr *w, const struct bank_promise *p)
 	wr_u32(w, p->until);
 }
 
-bool bank_next_draw(struct rd *r, struct bank_draw *out)
-{
-	if (r->bad || !r->left)
-		return false;
-	rd_copy(r, out->payer.bytes, sizeof(out->payer.bytes));
-	out->drawn = amount_get14(r);
-	return !r->bad;
-}
-
 void bank_put_signed(struct wr *w, const struct agreement *a,
 		     const struct sig64 *renter, const struct sig64 *host)
 {

@@ -26,7 +26,6 @@
 
 #define BANK_RECEIPT_LEN 98 /* cash(): payer, amount 14, r, vs */
 #define BANK_PROMISE_LEN 38 /* in reserve(): payee 20 | total 14 | until 4 */
-#define BANK_DRAW_LEN 34    /* in Cashed: payer 20 | drawn 14 */
 #define BANK_DEPLOY_LEN (BANK_CREATION_LEN + 64)
 #define BANK_PERIOD_MIN 2 /* blocks */
 
@@ -49,12 +48,6 @@ struct bank_promise {
 	struct address payee;
 	struct amount total;
 	uint32_t until;
-};
-
-/* One entry of the event Cashed: what a payer's receipt really gave. */
-struct bank_draw {
-	struct address payer;
-	struct amount drawn;
 };
 
 /* One entry of prove(): the leaf that agreement_challenge() picks, and the
@@ -85,10 +78,6 @@ struct bank_listed {
 /* Appends the packed form; the writer goes bad when total >= 2^112. */
 void bank_put_promise(struct wr *w, const struct bank_promise *p);
 
-/* Reads the next draw out of `draws` of bank_ev_cashed. False at the end; the
- * reader is then bad when the list did not end on a whole entry. */
-bool bank_next_draw(struct rd *r, struct bank_draw *out);
-
 /* Appends what open() and revise() take, BANK_SIGNED_LEN bytes; the writer goes
  * bad when an amount passes 112 bits. Both signatures over
  * eip712_agreement(). */
@@ -96,7 +85,9 @@ void bank_put_signed(struct wr *w, const struct agreement *a,
 		     const struct sig64 *renter, const struct sig64 *host);
 /* Appends the packed form; the writer goes bad when nodes is out of range. */
 void bank_put_proof(struct wr *w, const struct bank_proof *p);
-/* As bank_next_draw(), of `proofs` of bank_ev_proved and of bank_ret_list(). */
+/* Reads the next entry out of `proofs` of bank_ev_proved and of
+ * bank_ret_list(). False at the end; the reader is then bad when the list did
+ * not end on a whole entry. */
 bool bank_next_proved(struct rd *r, struct bank_proved *out);
 bool bank_next_listed(struct rd *r, struct bank_listed *out);
 

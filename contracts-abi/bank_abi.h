@@ -221,14 +221,13 @@ struct bank_ev_burnt {
 enum err_code bank_ev_burnt_read(struct bank_ev_burnt *out, const struct abi_log *log, struct err *e)
 	__attribute__((warn_unused_result));
 
-/* event Cashed(address indexed payee, address indexed to, uint256 total, bytes draws) */
+/* event Cashed(address indexed payee, address indexed to, uint256 total, uint32 receipts) */
 extern const struct hash32 bank_topic_cashed;
 struct bank_ev_cashed {
 	struct address payee;
 	struct address to;
 	struct amount total;
-	const uint8_t *draws; /* borrowed from the data */
-	size_t draws_len;
+	uint32_t receipts;
 };
 enum err_code bank_ev_cashed_read(struct bank_ev_cashed *out, const struct abi_log *log, struct err *e)
 	__attribute__((warn_unused_result));

@@ -97,7 +97,7 @@ static void read_event(struct cash_end *c, const struct chain_log *l)
 	if (bank_ev_cashed_read(&cashed, &log, NULL) == ERR_NONE &&
 	    address_eq(&cashed.payee, &s->cfg.me)) {
 		c->sum.moved = amount_add_cap(c->sum.moved, cashed.total);
-		c->sum.draws += (unsigned)(cashed.draws_len / BANK_DRAW_LEN);
+		c->sum.draws += cashed.receipts;
 	} else if (bank_ev_bounced_read(&bounced, &log, NULL) == ERR_NONE &&
 		   address_eq(&bounced.payee, &s->cfg.me)) {
 		c->bounced[c->sum.bounced++] = bounced.payer;

@@ -141,7 +141,8 @@ def play(st, leechers, payer, size, second):
 def chain_facts(chain, after, bank):
     """What the chain itself says of the settlement: transactions to the bank
     since block `after`, their gas or energy, receipts and tokens. The bank's
-    event Cashed holds the total, then 34 bytes for each receipt."""
+    event Cashed holds the total, then the number of receipts."""
+    cashed = chain.hash("Cashed(address,address,uint256,uint32)")
     facts = {"transactions": 0, "units": 0, "receipts": 0, "cashed": 0}
     for call in chain.calls(bank, after):
         if not call.good:
@@ -149,10 +150,9 @@ def chain_facts(chain, after, bank):
         facts["transactions"] += 1
         facts["units"] += call.units
         for log in call.logs:
-            if log.address == chain.key(bank) and len(log.data) >= 96:
+            if log.address == chain.key(bank) and log.topics[0] == cashed:
                 facts["cashed"] += int.from_bytes(log.data[:32], "big")
-                facts["receipts"] += int.from_bytes(log.data[64:96],
-                                                    "big") // 34
+                facts["receipts"] += int.from_bytes(log.data[32:64], "big")
     facts["cashed"] = decimal.Decimal(facts["cashed"]) / COIN
     return facts
 

@@ -11,16 +11,17 @@ abstract contract Receipts is Balances {
 
     uint256 private constant RECEIPT = 98; // 20 + 14 + 32 + 32
     uint256 private constant PROMISE = 38; // 20 + 14 + 4
-    uint256 private constant DRAW = 34; // 20 + 14
+    /// Where _draw() puts its buffers: behind all that was allocated before it.
+    uint256 private constant FORM = 0x140;
 
     bytes32 private constant RECEIPT_TYPE = keccak256("Receipt(address payer,address payee,uint112 amount)");
 
     /// `added` moved from free balance to the reserve, which is kept to `until`.
     event Reserved(address indexed payer, address indexed payee, uint112 added, uint32 until);
     event Released(address indexed payer, address indexed payee, uint112 amount);
-    /// One a batch. `to` zero: credited inside the bank. `draws` is packed,
-    /// 34 bytes each: payer 20 | drawn 14, in the order of the receipts.
-    event Cashed(address indexed payee, address indexed to, uint256 total, bytes draws);
+    /// One a batch. `to` zero: credited inside the bank. `receipts`: how many
+    /// of the batch gave something. What each payer has paid says pair().
+    event Cashed(address indexed payee, address indexed to, uint256 total, uint32 receipts);
     /// A good receipt found `missing` too little; it can be cashed again.
     event Bounced(address indexed payer, address indexed payee, uint112 missing);
 
@@ -36,10 +37,10 @@ abstract contract Receipts is Balances {
     function cash(address payee, address to, bytes calldata receipts) external returns (uint256 total) {
         if (to != address(0) && to != payee && msg.sender != payee) revert NotYours();
         if (receipts.length % RECEIPT != 0) revert BadLength();
-        bytes memory draws;
-        (total, draws) = _draw(payee, receipts);
+        uint256 gave;
+        (total, gave) = _draw(payee, receipts);
         if (total == 0) return 0;
-        emit Cashed(payee, to, total, draws);
+        emit Cashed(payee, to, total, uint32(gave));
         if (to == address(0)) free[payee] += total;
         else _pay(to, total);
     }
@@ -91,91 +92,79 @@ abstract contract Receipts is Balances {
         emit Reserved(msg.sender, payee, uint112(added), until);
     }
 
-    /// Draws every good receipt and lists what each gave. A receipt touches two
-    /// words of storage: its pair's, and the payer's free balance when the
-    /// reserve does not cover it. Written in assembly because this loop is the
-    /// price of a receipt; the hashing buffer is filled once a batch:
+    /// Draws every good receipt: the sum, and how many gave something. A receipt
+    /// touches two words of storage: its pair's, and the payer's free balance
+    /// when the reserve does not cover it. Written in assembly because this
+    /// loop is the price of a receipt, and with its buffers at fixed places,
+    /// which spares an addition at each use; they are filled once a batch:
     ///   0x00 type | 0x20 payer | 0x40 payee | 0x60 amount     the struct
-    ///   0x80 0x1901 | 0x82 domain | 0xa2 hash of the struct   the digest
+    ///   0x9e 0x1901 | 0xa0 domain | 0xc0 hash of the struct   the digest
     ///   0xe0 digest | 0x100 v | 0x120 r | 0x140 s             to ecrecover
     ///   0x160 payer | 0x180 slot of `free`                    a free balance
-    /// Bytes 0x00 to 0x3f hold payer | slot of the payee's pairs.
-    function _draw(address payee, bytes calldata receipts) private returns (uint256 total, bytes memory draws) {
+    /// Bytes 0x00 to 0x3f of memory hold payer | slot of the payee's pairs.
+    function _draw(address payee, bytes calldata receipts) private returns (uint256 total, uint256 gave) {
         bytes32 receiptType = RECEIPT_TYPE;
         bytes32 domain = domainSeparator();
         bytes32 bounced = Bounced.selector;
         mapping(address => uint256) storage pairs = _pairs[payee];
 
         assembly ("memory-safe") {
-            // Refuses the second, high-s form of a signature. Of ecrecover's
-            // answer the low 20 bytes count (TRON puts 0x41 before them); it
-            // answers nothing when it fails, hence the zero, which is nobody.
-            function signed(form, pos, payer, amount) -> good {
-                mstore(add(form, 0x20), payer)
-                mstore(add(form, 0x60), amount)
-                mstore(add(form, 0xa2), keccak256(form, 0x80))
-                let vs := calldataload(add(pos, 66))
-                let s := shr(1, shl(1, vs))
-                mstore(add(form, 0xe0), keccak256(add(form, 0x80), 0x42))
-                mstore(add(form, 0x100), add(27, shr(255, vs)))
-                mstore(add(form, 0x120), calldataload(add(pos, 34)))
-                mstore(add(form, 0x140), s)
-                mstore(0, 0)
-                pop(staticcall(gas(), 1, add(form, 0xe0), 0x80, 0, 0x20))
-                let signer := shr(96, shl(96, mload(0)))
-                good := and(iszero(gt(s, HALF_N)), and(iszero(iszero(payer)), eq(signer, payer)))
-            }
-
-            // Takes up to `want` from the payer's free balance.
-            function takeFree(form, payer, want, bounced_) -> got {
-                mstore(add(form, 0x160), payer)
-                let slot := keccak256(add(form, 0x160), 0x40)
-                let has := sload(slot)
-                got := want
-                if gt(want, has) {
-                    got := has
-                    mstore(add(form, 0xe0), sub(want, has))
-                    log3(add(form, 0xe0), 0x20, bounced_, payer, mload(add(form, 0x40)))
-                }
-                if got { sstore(slot, sub(has, got)) }
-            }
-
-            let form := mload(0x40)
-            mstore(form, receiptType)
-            mstore(add(form, 0x40), payee)
-            mstore(add(form, 0x80), shl(240, 0x1901))
-            mstore(add(form, 0x82), domain)
-            mstore(add(form, 0x180), free.slot)
+            if gt(mload(0x40), FORM) { revert(0, 0) } // never: no test would pass
+            mstore(FORM, receiptType)
+            mstore(add(FORM, 0x40), payee)
+            mstore(add(FORM, 0x80), 0x1901)
+            mstore(add(FORM, 0xa0), domain)
+            mstore(add(FORM, 0x180), free.slot)
             mstore(0x20, pairs.slot)
-            draws := add(form, 0x1a0)
-            let out := add(draws, 0x20)
 
             let end := add(receipts.offset, receipts.length)
             for { let pos := receipts.offset } lt(pos, end) { pos := add(pos, RECEIPT) } {
                 let payer := shr(96, calldataload(pos))
-                let amount := and(calldataload(add(pos, 2)), MAX)
+                let due := and(calldataload(add(pos, 2)), MAX) // the amount, first
                 mstore(0, payer)
                 let slot := keccak256(0, 0x40)
                 let word := sload(slot)
-                let paid := shr(144, word)
-                if iszero(gt(amount, paid)) { continue }
-                if iszero(signed(form, pos, payer, amount)) { continue }
+                if iszero(gt(due, shr(144, word))) { continue }
 
-                let due := sub(amount, paid)
-                let drawn := and(shr(32, word), MAX) // the reserve first
-                if gt(drawn, due) { drawn := due }
-                word := sub(word, shl(32, drawn))
-                if lt(drawn, due) { drawn := add(drawn, takeFree(form, payer, sub(due, drawn), bounced)) }
-                if iszero(drawn) { continue }
-                sstore(slot, add(word, shl(144, drawn)))
-                total := add(total, drawn)
+                mstore(add(FORM, 0x20), payer)
+                mstore(add(FORM, 0x60), due)
+                mstore(add(FORM, 0xc0), keccak256(FORM, 0x80))
+                mstore(add(FORM, 0xe0), keccak256(add(FORM, 0x9e), 0x42))
+                calldatacopy(add(FORM, 0x120), add(pos, 34), 0x40) // r, vs
+                let s := mload(add(FORM, 0x140))
+                mstore(add(FORM, 0x100), add(27, shr(255, s)))
+                s := shr(1, shl(1, s))
+                mstore(add(FORM, 0x140), s)
+                // The answer takes the digest's place. There is none when
+                // ecrecover fails; the digest, which then stays, is nobody's
+                // address, and where a zero should stand instead, that is
+                // nobody too. Of the answer the low 20 bytes count (TRON puts
+                // 0x41 before them). A signature's second form, with a high s,
+                // is refused.
+                pop(staticcall(gas(), 1, add(FORM, 0xe0), 0x80, add(FORM, 0xe0), 0x20))
+                let wrong := or(iszero(payer), shl(96, xor(mload(add(FORM, 0xe0)), payer)))
+                if or(wrong, gt(s, HALF_N)) { continue }
 
-                mstore(out, or(shl(96, payer), shr(16, drawn)))
-                mstore(add(out, 0x20), shl(240, drawn))
-                out := add(out, DRAW)
+                due := sub(due, shr(144, word))
+                let held := and(shr(32, word), MAX) // the reserve goes first
+                switch gt(due, held)
+                case 0 { sstore(slot, sub(add(word, shl(144, due)), shl(32, due))) }
+                default {
+                    mstore(add(FORM, 0x160), payer)
+                    let account := keccak256(add(FORM, 0x160), 0x40)
+                    let has := add(sload(account), held)
+                    if gt(due, has) {
+                        mstore(0, sub(due, has))
+                        log3(0, 0x20, bounced, payer, mload(add(FORM, 0x40)))
+                        if iszero(has) { continue }
+                        due := has
+                    }
+                    sstore(account, sub(has, due))
+                    sstore(slot, sub(add(word, shl(144, due)), shl(32, held)))
+                }
+                total := add(total, due)
+                gave := add(gave, 1)
             }
-            mstore(draws, sub(out, add(draws, 0x20)))
-            mstore(0x40, and(add(out, 0x3f), not(0x1f)))
         }
     }
 }

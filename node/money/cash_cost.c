@@ -5,10 +5,10 @@
 
 /* Gas or energy, and bytes, of a receipt of a known pair that is kept in the
  * bank: alone, and in a full batch. `costs.mjs --check` reads these lines. */
-#define EVM_ALONE 47191
-#define EVM_FULL 16122
-#define TRON_ALONE 23731
-#define TRON_FULL 14943
+#define EVM_ALONE 45640
+#define EVM_FULL 15430
+#define TRON_ALONE 22199
+#define TRON_FULL 14224
 #define TRON_ALONE_BYTES 540
 #define TRON_FULL_BYTES 120
 

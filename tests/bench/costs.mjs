@@ -127,6 +127,15 @@ function further() {
 takes ${whole(own('known'))}, which 20 receipts share, and hardly more fit into the CPU time of one transaction.`;
 }
 
+// Of a first receipt, on an EVM with EIP-2929: what nothing in the contract changes.
+function floor() {
+  const fixed = { word: 22100, balance: 5000, ecrecover: 3100, signature: 64 * 16 };
+  const sum = Object.values(fixed).reduce((a, b) => a + b);
+  return `On an EVM such a receipt is ${whole(fixed.word)} for that word, ${whole(fixed.balance)} for the payer's
+balance, ${whole(fixed.ecrecover)} for ecrecover and ${whole(fixed.signature)} for a signature's bytes: ${whole(sum)} before it is said who pays how much and before
+anything is hashed. A quarter of ${whole(others.firstCheque)} leaves ${whole(others.firstCheque / 4 - sum)} for the rest, so it is not to be had, whatever the batch.`;
+}
+
 // ---------------------------------------------------------------- the guide
 
 // Of 1 GiB for 90 days: opened, proved once a span in full batches, settled.
@@ -170,8 +179,8 @@ and the same on every machine; ctest (label \`contracts\`) holds this page again
 | BTT for a TRX | ${whole(price['coin-price'])} (\`--coin-price\`) | an example for the last column, no price of any day: put yours there |
 
 "Worth it from" is the sum from which the fee is under ${price.share} % (\`--share\`): what a receipt must bring, or a span's rent be. On BTTC the token is
-the coin. TRON is measured on the chain in \`tests/tron\`, whose bill is a java-tron node's to the unit; a node of version 4.8 itself charged 14.9
-thousand of energy for a receipt of 20. EVM is anvil. A pair is known when it was cashed before; receipts are kept in the bank unless said.
+the coin. TRON is measured on the chain in \`tests/tron\`, whose bill is a java-tron node's to the unit: for the bank's first version both said 14.9
+thousand of energy a receipt of 20. EVM is anvil. A pair is known when it was cashed before; receipts are kept in the bank unless said.
 
 ## From which sums
 
@@ -218,7 +227,8 @@ Seedbank's 30 shards are 30 agreements, each opened in its own transaction.
 ${targets()}
 
 ${further()} A single receipt
-carries what a transaction costs alone; the first time of a pair writes a word that was zero, whoever does it.
+carries what a transaction costs alone; the first time of a pair writes a word that was zero, whoever does it: the
+payer, where it reserved. ${floor()}
 `;
 
 // What `seedbank deposit` reckons with are these figures too.

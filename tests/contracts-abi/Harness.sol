@@ -69,7 +69,7 @@ interface IBank {
         uint32 from;
     }
 
-    event Cashed(address indexed payee, address indexed to, uint256 total, bytes draws);
+    event Cashed(address indexed payee, address indexed to, uint256 total, uint32 receipts);
     event Bounced(address indexed payer, address indexed payee, uint112 missing);
 
     function token() external view returns (address);

@@ -102,9 +102,7 @@ const logs = {
   withdrawn: bank.encodeEventLog('Withdrawn', [A, B, max112]),
   reserved: bank.encodeEventLog('Reserved', [A, B, max112, 1800000000]),
   released: bank.encodeEventLog('Released', [A, B, 7n]),
-  cashed: bank.encodeEventLog('Cashed', [A, B, 300n, ethers.concat([
-    ethers.solidityPacked(['address', 'uint112'], [A, 100]),
-    ethers.solidityPacked(['address', 'uint112'], [B, 200])])]),
+  cashed: bank.encodeEventLog('Cashed', [A, B, 300n, 2]),
   bounced: bank.encodeEventLog('Bounced', [A, B, 9n]),
   opened: bank.encodeEventLog('Opened', [A, B, 7, 20400, 20765, max112, 5, ethers.id('terms')]),
   revised: bank.encodeEventLog('Revised', [A, B, 7, 2n ** 32n - 2n, 20500, max112]),

@@ -171,10 +171,10 @@ FAKE_FN uint64_t model_cash(struct model *m, struct model_tx *tx,
 {
 	struct rd r = rd_from(call->data + 4, call->len - 4);
 	struct address payee = abi_get_address(&r), to = abi_get_address(&r);
-	static uint8_t draws[MODEL_ACCOUNTS * BANK_DRAW_LEN], buf[65536];
-	struct wr d = wr_into(draws, sizeof(draws)), w;
+	uint64_t total = 0, gave = 0;
+	uint8_t buf[2 * ABI_WORD];
 	const uint8_t *p;
-	uint64_t total = 0;
+	struct wr w;
 	size_t len;
 
 	abi_get_offset(&r, 3);
@@ -183,7 +183,6 @@ FAKE_FN uint64_t model_cash(struct model *m, struct model_tx *tx,
 		struct address payer;
 		struct model_account *a;
 		uint64_t amount, due, drawn;
-		uint8_t be[14];
 
 		memcpy(payer.bytes, p + at, 20);
 		a = model_find(m, &payer);
@@ -205,17 +204,13 @@ FAKE_FN uint64_t model_cash(struct model *m, struct model_tx *tx,
 				  &w);
 		}
 		total += drawn;
-		if (!drawn || !amount_to_be14(be, amount_from_u64(drawn)))
-			continue;
-		wr_copy(&d, payer.bytes, 20);
-		wr_copy(&d, be, 14);
+		gave += drawn != 0;
 	}
 	if (!tx || !total)
 		return total;
 	w = wr_into(buf, sizeof(buf));
 	abi_put_u64(&w, total);
-	abi_put_u64(&w, 64);
-	abi_put_tail(&w, draws, d.len);
+	abi_put_u64(&w, gave);
 	model_log(m, tx, &bank_topic_cashed, &payee, &to, &w);
 	if (address_is_zero(&to))
 		m->accounts[0].free += total;
