@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: UNLICENSED
 pragma solidity 0.8.37;
 
-import {Harness, IBank, Vm} from "./Harness.sol";
+import {Harness, IBank, TronRecover, Vm} from "./Harness.sol";
 import {OddToken} from "./Tokens.sol";
 
 /// Every rule of the bank, in an ordinary token.
@@ -192,6 +192,32 @@ contract BankTest is Harness {
     /// TRON's ecrecover answers 21 bytes, 0x41 and the address.
     function test_OnlyTheLow20BytesOfTheSignerCount() external {
         same(recovered(bytes32(uint256(0x41) << 160 | uint160(alice)), 1), 100, "drawn");
+        bytes32 dirty = bytes32(type(uint256).max << 160 | uint160(bob));
+        vm.mockCall(address(1), "", abi.encode(dirty));
+        same(cash(pack(bob, 70, 27, bytes32(uint256(1)), bytes32(uint256(1)))), 70, "with all above them set");
+        vm.clearMockedCalls();
+    }
+
+    /// What the tests take for TRON's, where BANK_ECRECOVER says so.
+    function test_TronsEcrecoverPuts0x41BeforeTheAddress() external {
+        address recover = address(new TronRecover());
+        bytes32 digest = digestOf(bank, alice, seller, 100);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(ALICE, digest);
+        (bool ok, bytes memory answer) = recover.call(abi.encode(digest, v, r, s));
+        check(ok && abi.decode(answer, (uint256)) == uint256(0x41) << 160 | uint160(alice), "21 bytes");
+        (ok, answer) = recover.call(abi.encode(digest, 99, r, s));
+        check(ok && answer.length == 0, "nothing to nonsense");
+    }
+
+    /// A chain's id is 4 bytes on TRON, the last of its first block's: of Nile
+    /// the uppermost bit is set.
+    function testFuzz_TheDomainHasAnyChainsId(uint32 id) external {
+        for (uint256 i = 0; i < 2; i++) {
+            uint256 chain = i == 0 ? id : 0xcd8690dc;
+            vm.chainId(chain);
+            check(bank.domainSeparator() == domainOf(chain), "domain");
+        }
+        same(cash(from(ALICE, 70)), 70, "signed for Nile");
     }
 
     function testFuzz_ABadReceiptHarmsNoOther(uint256 how, uint256 where, bytes32 noise) external {
@@ -227,16 +253,19 @@ contract BankTest is Harness {
     }
 
     function test_TheDomainIsWhatTheProtocolSays() external view {
-        bytes32 want = keccak256(
+        check(bank.domainSeparator() == domainOf(block.chainid), "domain");
+    }
+
+    function domainOf(uint256 chain) private view returns (bytes32) {
+        return keccak256(
             abi.encode(
                 keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
                 keccak256("seedbank"),
                 keccak256("1"),
-                block.chainid,
+                chain,
                 address(bank)
             )
         );
-        check(bank.domainSeparator() == want, "domain");
     }
 
     // --------------------------------------------------------------- bounces

@@ -13,6 +13,7 @@ interface Vm {
     function roll(uint256 number) external;
     function chainId(uint256 id) external;
     function deal(address who, uint256 amount) external;
+    function etch(address who, bytes calldata code) external;
     function prank(address sender) external;
     function addr(uint256 key) external pure returns (address);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
@@ -115,7 +116,22 @@ interface IBank {
     function next(address renter, address host) external view returns (uint32);
 }
 
+/// ecrecover as TRON's machine has it: 0x41 stands before the address.
+contract TronRecover {
+    fallback() external {
+        assembly {
+            calldatacopy(0, 0, calldatasize())
+            pop(staticcall(gas(), 1, 0, calldatasize(), 0, 0x20))
+            if returndatasize() {
+                mstore(0, or(mload(0), shl(160, 0x41)))
+                return(0, 0x20)
+            }
+        }
+    }
+}
+
 /// Deploys the bank from the artifact, signs and packs; the rest is the tests'.
+/// With BANK_ECRECOVER=tron its code asks TronRecover instead of the machine.
 abstract contract Harness {
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
     uint256 internal constant N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
@@ -128,10 +144,27 @@ abstract contract Harness {
     function deployBank(address token, uint256 period) internal returns (IBank bank) {
         string memory json = vm.readFile(vm.envOr("BANK_ARTIFACT", "Bank.json"));
         bytes memory code = abi.encodePacked(vm.parseJsonBytes(json, ".bytecode"), abi.encode(token, period));
+        if (bytes(vm.envOr("BANK_ECRECOVER", "")).length != 0) askTron(code);
         assembly {
             bank := create(0, add(code, 0x20), mload(code))
         }
         check(address(bank) != address(0), "deployment failed");
+    }
+
+    /// Every call of contract 1 becomes one of TronRecover.
+    function askTron(bytes memory code) internal {
+        uint256 found;
+        vm.etch(address(0x7f), type(TronRecover).runtimeCode);
+        for (uint256 i = 0; i + 4 <= code.length; i++) {
+            bytes4 four;
+            assembly {
+                four := mload(add(add(code, 0x20), i))
+            }
+            if (four != 0x60015afa) continue; // PUSH1 1, GAS, STATICCALL
+            code[i + 1] = 0x7f;
+            found++;
+        }
+        same(found, 3, "calls of ecrecover");
     }
 
     function digestOf(IBank bank, address payer, address payee, uint256 amount) internal view returns (bytes32) {

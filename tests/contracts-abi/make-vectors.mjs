@@ -148,6 +148,8 @@ for (const [name, log] of Object.entries(logs)) {
   define(`vec_data_${name}`, log.data);
 }
 define('vec_domain', ethers.TypedDataEncoder.hashDomain(domain));
+// Of Nile, whose id of 4 bytes has the uppermost bit set, by TRON's own library.
+define('vec_domain_nile', utils._TypedDataEncoder.hashDomain({ ...domain, chainId: 0xcd8690dc }));
 define('vec_receipt_digest', receiptDigest);
 define('vec_agreement_digest', digest(agreementType, agreement));
 define('vec_agreement_packed', packed(agreementType, agreement));

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What ctest runs under the label "contracts"; never skips.
-# usage: run.sh npm|artifacts|generated|forge|mutants|gas|costs
+# usage: run.sh npm|artifacts|generated|machine|forge|tron|mutants|gas|costs
 set -eu
 cd "$(dirname "$0")/../../contracts-abi"
 
@@ -15,6 +15,12 @@ generated)
 forge)
 	forge=$(node -e "import('./tool.mjs').then((m) => console.log(m.tool('forge')))")
 	"$forge" test ;;
+machine)
+	node --test ../tests/contracts-abi/test_machine.mjs ;;
+tron) # all of it again, with TRON's ecrecover
+	forge=$(node -e "import('./tool.mjs').then((m) => console.log(m.tool('forge')))")
+	BANK_ECRECOVER=tron FOUNDRY_FUZZ_RUNS=64 FOUNDRY_INVARIANT_RUNS=16 \
+		"$forge" test ;;
 mutants)
 	node mutants.mjs ;;
 gas)
@@ -22,6 +28,6 @@ gas)
 costs)
 	node ../tests/bench/costs.mjs --check ;;
 *)
-	echo "usage: run.sh npm|artifacts|generated|forge|mutants|gas|costs" >&2
+	echo "usage: run.sh npm|artifacts|generated|machine|forge|tron|mutants|gas|costs" >&2
 	exit 2 ;;
 esac

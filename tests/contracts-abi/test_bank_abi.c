@@ -397,6 +397,8 @@ static void receipts_are_hashed_as_wallets_do(void)
 	struct hash32 domain = eip712_domain(199, &b);
 
 	CHECK(is_hash(domain, VEC_DOMAIN), "domain");
+	CHECK(is_hash(eip712_domain(0xcd8690dc, &b), VEC_DOMAIN_NILE),
+	      "domain of a chain whose id fills 4 bytes");
 	CHECK(is_hash(eip712_receipt(&domain, &a, &b, amount_max112()),
 		      VEC_RECEIPT_DIGEST),
 	      "receipt");
