@@ -376,6 +376,11 @@ static void on_code(void *ctx, const struct chain_view *at,
 			       "this bank holds another token than the one "
 			       "that is set; `seedbank config token --unset` "
 			       "takes the bank's own");
+	else if (j->deploying_bank && j->bank.period != j->period)
+		(void)err_fail(&j->e, ERR_SIG,
+			       "not what was sent: a bank with periods of %u "
+			       "blocks, not %u",
+			       j->bank.period, j->period);
 	if (j->e.code != ERR_NONE) {
 		job_end(j);
 		return;

@@ -166,6 +166,16 @@ static void on_refresh(void *ctx, const struct err *e)
 	loop_stop(y->b.loop);
 }
 
+static void on_bank(void *ctx, const struct settle_bank *b, const struct err *e)
+{
+	struct yard *y = ctx;
+
+	(void)b;
+	if (e)
+		y->e = *e;
+	loop_stop(y->b.loop);
+}
+
 static void on_finding(void *ctx, const char *what)
 {
 	(void)ctx;
@@ -289,6 +299,23 @@ static void a_bank_is_deployed_and_verified(struct yard *y)
 	y->profile.has_bank = y->profile.has_token = true;
 	CHECK(settle_set_profile(y->s, &y->profile, &e) == ERR_NONE, "%s",
 	      e.msg);
+}
+
+static void another_contract_is_no_bank(struct yard *y)
+{
+	struct profile wrong = y->profile;
+
+	wrong.bank = y->profile.token;
+	CHECK(settle_set_profile(y->s, &wrong, NULL) == ERR_NONE, "set");
+	expect(y, -1);
+	settle_verify(y->s, on_bank, y);
+	CHECK(!wait_done(y) && y->e.code == ERR_SIG &&
+		      strstr(y->e.msg, "not a bank"),
+	      "%s", y->e.msg);
+	CHECK(settle_set_profile(y->s, &y->profile, NULL) == ERR_NONE, "set");
+	expect(y, -1);
+	settle_verify(y->s, on_bank, y);
+	CHECK(wait_done(y), "the bank itself: %s", y->e.msg);
 }
 
 static void tokens_are_deposited(struct yard *y)
@@ -493,6 +520,7 @@ static void run(struct yard *y)
 {
 	mine(y, true);
 	a_bank_is_deployed_and_verified(y);
+	another_contract_is_no_bank(y);
 	tokens_are_deposited(y);
 	what_would_fail_is_not_sent(y);
 	what_vanishes_from_the_pool_is_sent_again(y);

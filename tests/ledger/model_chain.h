@@ -79,6 +79,9 @@ struct model {
 	bool hide_agreements;		/* unknown */
 	uint64_t behind;		/* blocks that views lag */
 	uint8_t code[BANK_RUNTIME_LEN]; /* answered for the bank's code */
+	/* What lies there instead, if not NULL, and how long it is. */
+	const uint8_t *other_code;
+	size_t other_code_len;
 };
 
 FAKE_FN struct model_account *model_find(struct model *m,
@@ -421,6 +424,8 @@ FAKE_FN bool model_run(struct model *m, struct model_tx *tx,
 	uint8_t be[14];
 	uint64_t n = 0;
 
+	if (call->create)
+		return true;
 	if (selector == BANK_SEL_CASH) {
 		if (!dry)
 			(void)model_cash(m, tx, call);
@@ -544,8 +549,8 @@ FAKE_FN struct chain_answer model_ask(struct model *m,
 		break;
 	case CHAIN_ASK_CODE:
 		bank_code_fill(m->code, &m->token, 28800);
-		a.data = m->code;
-		a.len = sizeof(m->code);
+		a.data = m->other_code ? m->other_code : m->code;
+		a.len = m->other_code ? m->other_code_len : sizeof(m->code);
 		break;
 	case CHAIN_ASK_DECIMALS:
 		a.number = 6;
@@ -715,6 +720,8 @@ FAKE_FN void model_fate(struct model *m, struct fake_pending *p)
 	o.fee = amount_from_u64(model_fee(m, &tx->call));
 	o.logs = tx->logs;
 	o.n_logs = tx->n_logs;
+	if (tx->call.create)
+		o.created = m->bank;
 	p->fn.fate(p->ctx, CHAIN_FATE_FINAL, &o);
 }
 

@@ -983,6 +983,61 @@ static void a_read_asks_no_more_than_is_answered_at_once(void)
 	}
 }
 
+/* A deployment succeeds only with the code that was sent, of
+ * its token and period: on an EVM the node names the address,
+ * on both it tells the code. */
+static void what_is_deployed_is_compared(void)
+{
+	static uint8_t code[BANK_RUNTIME_LEN];
+	static const struct address other = {{0x99}};
+	static const struct {
+		const char *name, *says;
+		size_t at; /* of the byte that differs */
+		size_t len;
+		const struct address *token;
+		uint32_t period;
+	} rows[] = {
+		{"as it was sent", NULL, 0, BANK_RUNTIME_LEN, NULL, 28800},
+		{"a byte is another", "code differs at byte 700", 700,
+		 BANK_RUNTIME_LEN, NULL, 28800},
+		{"so is the last", "code differs", BANK_RUNTIME_LEN - 1,
+		 BANK_RUNTIME_LEN, NULL, 28800},
+		{"nothing lies there", "no contract", 0, 0, NULL, 28800},
+		{"a part of it", "bytes of code", 0, BANK_RUNTIME_LEN - 1, NULL,
+		 28800},
+		{"a bank of another token", "another token", 0,
+		 BANK_RUNTIME_LEN, &other, 28800},
+		{"a bank of shorter periods", "periods of 20 blocks", 0,
+		 BANK_RUNTIME_LEN, NULL, 20},
+	};
+	static const char *const kinds[] = {"local-evm", "local-tron"};
+
+	for (size_t i = 0; i < ROWS(kinds) * ROWS(rows); i++) {
+		const char *kind = kinds[i / ROWS(rows)];
+		size_t n = i % ROWS(rows);
+		struct world w;
+
+		world_open(&w);
+		settle_free(w.s);
+		CHECK(!profile_find(&w.profile, kind, NULL), "%s", kind);
+		start(&w);
+		bank_code_fill(code, rows[n].token ? rows[n].token : &w.m.token,
+			       rows[n].period);
+		code[rows[n].at] ^= rows[n].at != 0;
+		w.m.other_code = code;
+		w.m.other_code_len = rows[n].len;
+		begin(&w);
+		settle_deploy(w.s, &w.m.token, false, 28800, on_step, on_done,
+			      &w);
+		CHECK(finish(&w) == !rows[n].says &&
+			      (!rows[n].says || strstr(w.e.msg, rows[n].says)),
+		      "%s, %s: %s", kind, rows[n].name, w.e.msg);
+		CHECK(w.m.n_txs == 1, "%s, %s: one transaction", kind,
+		      rows[n].name);
+		world_close(&w);
+	}
+}
+
 static void a_chain_that_is_away_changes_nothing(void)
 {
 	struct settle_options o = {.to = {{0}}};
@@ -1023,8 +1078,9 @@ static void a_forgotten_journey_goes_on_in_silence(void)
 	world_close(&w);
 }
 
-/* Killed after any number of answers, again and again: every journey's money
- * is moved once or not at all, and the book knows it. */
+/* Killed after any number of answers, again and again: every
+ * journey's money is moved once or not at all, and the book
+ * knows it. */
 static void killed_anywhere_the_book_agrees_with_the_chain(void)
 {
 	struct rng rng = rng_seeded(7);
@@ -1082,6 +1138,7 @@ int main(void)
 	what_cannot_be_is_refused_before_the_chain_is_asked();
 	a_token_that_is_not_set_is_taken_from_the_bank();
 	a_read_asks_no_more_than_is_answered_at_once();
+	what_is_deployed_is_compared();
 	a_chain_that_is_away_changes_nothing();
 	a_forgotten_journey_goes_on_in_silence();
 	killed_anywhere_the_book_agrees_with_the_chain();
