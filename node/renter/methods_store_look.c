@@ -75,13 +75,17 @@ struct shards {
 	uint16_t last;
 	unsigned n;
 	bool any;
+	bool stored; /* what a renewal has staged is there, too */
 };
 
 static bool count_shard(void *ctx, const struct renter_place *p)
 {
 	struct shards *s = ctx;
 
-	if (p->state != SHARD_SIGNED || (s->any && p->shard == s->last))
+	const bool there = p->state == SHARD_SIGNED ||
+			   (s->stored && p->state == SHARD_STAGED);
+
+	if (!there || (s->any && p->shard == s->last))
 		return true;
 	s->any = true;
 	s->last = p->shard;
@@ -100,7 +104,7 @@ static enum err_code add_object(struct counting *c,
 	enum err_code code = ERR_NONE;
 
 	for (uint32_t i = 0; code == ERR_NONE && i < o->segments; i++) {
-		struct shards s = {.n = 0};
+		struct shards s = {.stored = o->state == RENTER_STORED};
 
 		code = renter_db_places(c->call->renter->db, o->id, i,
 					count_shard, &s, e);
@@ -266,7 +270,7 @@ static enum err_code make_link(struct store_call *s,
 	code = renter_unwrap_key(&keys, o, s->renter->master, e);
 	if (code == ERR_NONE)
 		code = renter_placement(&p, s->renter->db, o, &keys,
-					RENTER_COUNT_SIGNED, e);
+					RENTER_COUNT_STAGED, e);
 	if (code == ERR_NONE)
 		code = link_from_keys(&link, &keys, (enum object_access)level,
 				      e);

@@ -281,7 +281,7 @@ static enum err_code place_own(struct get *g, uint32_t object,
 
 	if (code != ERR_NONE || (g->held && g->held->object == object))
 		return code;
-	code = renter_placement(&p, g->renter->db, o, keys, RENTER_COUNT_SIGNED,
+	code = renter_placement(&p, g->renter->db, o, keys, RENTER_COUNT_STAGED,
 				e);
 	return code == ERR_NONE ? hold(g, p, object, e) : code;
 }

@@ -92,7 +92,7 @@ static enum err_code seal_record(struct records *s, struct record *out,
 
 	if (code == ERR_NONE)
 		code = renter_placement(&p, r->db, o, &keys,
-					RENTER_COUNT_SIGNED, e);
+					RENTER_COUNT_STAGED, e);
 	o->sequence++;
 	if (code == ERR_NONE)
 		code = renter_placement_seal(&out->bytes, &out->len, p, &keys,

@@ -112,6 +112,23 @@ def replaced(town):
           ["being removed", "stored", "stored"], states)
 
 
+def without_coin(town):
+    """Nothing can be opened: what is to be renewed is not forgotten."""
+    who = town.renter.storage_account
+    coin = town.chain.call("eth_getBalance", who, "latest")
+    town.chain.call("anvil_setBalance", who, "0x0")
+    p = town.st.spawn("no coin", town.renter.argv(
+        "store", "renew", "--periods", "30", *town.named()) + [
+            "--passphrase-file", town.renter.passphrase])
+    check("a renewal without coin for fees fails", p.wait(120) != 0)
+    town.st.forget(p)
+    town.chain.call("anvil_setBalance", who, coin)
+    warnings = town.store("status")["warnings"]
+    check("status says that it was cut off",
+          any("cut off" in w for w in warnings), warnings)
+    is_there(town, 2)
+
+
 def renewed(town):
     """Near the end all of it goes into new agreements; what is over is closed,
     and the rest of its fund comes back."""
@@ -123,6 +140,7 @@ def renewed(town):
     check("near the end it is told", len(near["warnings"]) >=
           len(old["agreements"]), near["warnings"])
     made = town.agreements()
+    without_coin(town)
     cut = [town.killed(after, "renew", "--periods", "30", *town.named())
            for after in (1.0, 1.6, 2.4)]
     done = town.store("renew", "--periods", "30", *town.named())
@@ -148,24 +166,55 @@ def live(town):
             if a["state"] in ("ahead", "running")]
 
 
-def cut_off(town):
-    """A renewal whose agreements are on their way when it is killed."""
+def signing(p):
+    return "signing with the hosts" in open(p.log).read()
+
+
+def cut_off(town, again=False):
+    """A renewal whose agreements are on their way when it is killed, and begun
+    `again` before they are in a block."""
     end = min(a["until"] for a in live(town))
     town.jump(end - 4)
     town.chain.call("evm_setIntervalMining", 0)
     count = lambda block: int(town.chain.call(
         "eth_getTransactionCount", town.renter.storage_account, block), 16)
     waits = lambda: count("pending") - count("latest")
-    p = town.st.spawn("cut off", town.renter.argv(
-        "store", "renew", "--periods", "30", *town.named()) + [
-            "--passphrase-file", town.renter.passphrase])
+    argv = [w for w in town.renter.argv(
+        "store", "renew", "--periods", "30", *town.named(),
+        "--passphrase-file", town.renter.passphrase) if w != "--json"]
+    p = town.st.spawn("cut off", argv)
     wait_for("agreements on their way", 60, lambda: waits() >= 5)
     os.kill(p.pid, signal.SIGKILL)
     p.wait(20)
     town.st.forget(p)
+    if again:
+        before = count("pending")
+        p = town.st.spawn("again", argv)
+        wait_for("the second run", 60, lambda: signing(p) or
+                 p.poll() is not None)
     town.chain.call("evm_setIntervalMining", 1)
+    if again:
+        check("the same command goes on with them", p.wait(120) == 0 and
+              count("latest") <= before + 5, open(p.log).read()[-400:])
+        town.st.forget(p)
     wait_for("them on the chain", 60, lambda: waits() == 0 and
              len([a for a in live(town) if a["until"] > end]) >= 5)
+
+
+def closed_early(town):
+    """A host closes an agreement when its last proof is in, a period before its
+    end; what it keeps is renewed all the same."""
+    old = live(town)
+    end = min(a["until"] for a in old)
+    town.jump(end - 1)
+    wait_for("hosts that close", 80, lambda: all(
+        a["state"] == "closed" for a in town.store("status")["agreements"]
+        if a["until"] == end))
+    done = town.store("renew", "--periods", "30", *town.named())
+    check("what was closed is renewed", done["lost"] == 0 and
+          done["until"] > end and len(live(town)) >= len(old), done)
+    is_there(town, 2)
+    town.books("closed early")
 
 
 def by_itself(town):
@@ -212,6 +261,9 @@ def main():
             removed(town)
             replaced(town)
             renewed(town)
+            closed_early(town)
+            cut_off(town, again=True)
+            is_there(town, 2)
             by_itself(town)
     finally:
         if args.keep:
