@@ -36,7 +36,7 @@ struct head {
 
 struct keystore_cost keystore_cost_default(void)
 {
-	return (struct keystore_cost){.passes = 3, .mem_kib = 256U << 10};
+	return (struct keystore_cost){.passes = 12, .mem_kib = 64U << 10};
 }
 
 static size_t secret_len(enum keystore_kind kind)

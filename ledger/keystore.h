@@ -47,7 +47,8 @@ struct keystore_cost {
 	uint32_t mem_kib; /* 8 .. 1048576 */
 };
 
-/* 3 passes over 256 MiB: about a second, once a start. */
+/* 12 passes over 64 MiB: about a second, once a start, on machines of little
+ * memory too. */
 struct keystore_cost keystore_cost_default(void);
 
 /* Making one. Each sets *out on success only. */
