@@ -84,6 +84,7 @@ struct marking {
 	struct publish *p;
 	struct renter_object found[PUBLISH_OBJECTS_MAX + 16];
 	size_t n;
+	int64_t put; /* that ours are of; 0: of none */
 };
 
 static bool is_published(const struct publish *p, int64_t id)
@@ -104,6 +105,8 @@ static bool find_marked(void *ctx, const struct renter_object *o)
 		return true;
 	if (m->n == sizeof(m->found) / sizeof(*m->found))
 		return false;
+	if (o->put)
+		m->put = o->put;
 	m->found[m->n] = *o;
 	m->found[m->n].state = ours ? RENTER_STORED : RENTER_DROPPING;
 	m->found[m->n++].put = 0;
@@ -123,6 +126,8 @@ static void mark(struct publish *p)
 		code = renter_db_objects(p->renter->db, find_marked, m, &e);
 	for (size_t i = 0; code == ERR_NONE && i < m->n; i++)
 		code = renter_db_set_object(p->renter->db, &m->found[i], &e);
+	if (code == ERR_NONE && m->put)
+		code = renter_db_finish_put(p->renter->db, m->put, &e);
 	/* files that were replaced leave objects behind */
 	if (code == ERR_NONE)
 		code = renter_db_drop_unused(p->renter->db, &n, &e);

@@ -6,7 +6,8 @@
  *   again      the caller uploads the shards that were lost, the catalogue
  *              follows; PUBLISH_ROUNDS times at most
  *   records    placement records and the head, at every host
- *   done       objects are STORED, the old catalogue is given up
+ *   done       objects are STORED and the files of their put with them, the
+ *              old catalogue is given up
  *
  * Cut off at any point it begins again with the next change: what was staged
  * and signed stays. Until the head is told, a restore finds the catalogue
@@ -41,9 +42,10 @@ struct publish_ops {
 struct publish_cfg {
 	struct placing *placing; /* borrowed; hosts that fail are dropped */
 	unsigned k, n;
-	uint32_t periods, least;	      /* see struct agree_cfg */
-	bool cut;			      /* the same */
-	int64_t objects[PUBLISH_OBJECTS_MAX]; /* that are stored by it */
+	uint32_t periods, least; /* see struct agree_cfg */
+	bool cut;		 /* the same */
+	/* That are stored by it: of one put, which it finishes, or of none. */
+	int64_t objects[PUBLISH_OBJECTS_MAX];
 	size_t objects_n;
 };
 

@@ -64,13 +64,7 @@ static void on_published(void *ctx, const struct publish_result *r,
 		e = *error;
 	publish_free(p->publish);
 	p->publish = NULL;
-	if (e.code == ERR_NONE &&
-	    renter_db_remove_put(p->renter->db, p->row.id, &e) == ERR_NONE) {
-		renting_want_commit(p->renter->renting);
-		put_end(p, NULL);
-	} else {
-		put_end(p, &e);
-	}
+	put_end(p, e.code == ERR_NONE ? NULL : &e);
 }
 
 static const struct publish_ops publish_ops = {

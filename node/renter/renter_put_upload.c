@@ -47,14 +47,17 @@ static enum err_code add_file(struct put *p, uint32_t i, struct err *e)
 		f.object = part->object.id;
 		f.offset = at->offset - part->from;
 	}
-	return renter_db_set_file(p->renter->db, &f, e);
+	return renter_db_add_waiting(p->renter->db, p->row.id, &f, e);
 }
 
+/* They wait until all is signed: what is stored under their names may be all
+ * that there is for long. */
 static void add_files(struct put *p)
 {
 	uint32_t n = source_count(p->shared->source);
 	struct err e = {0};
-	enum err_code code = ERR_NONE;
+	enum err_code code =
+		renter_db_clear_waiting(p->renter->db, p->row.id, &e);
 
 	p->result.bytes = source_size(p->shared->source);
 	p->result.files = n;

@@ -86,6 +86,7 @@ struct build {
 	const uint8_t *master;
 	const int64_t *about;
 	size_t about_n;
+	int64_t put;	     /* that those are of; 0: of none */
 	struct known *known; /* by id */
 	size_t n, cap;
 	enum err_code code;
@@ -151,6 +152,8 @@ static bool take_object(void *ctx, const struct renter_object *o)
 
 	if (o->catalogue)
 		return true;
+	if (k.listed && o->put)
+		b->put = o->put;
 	if (k.listed)
 		b->code = list_object(b, o);
 	if (b->code == ERR_NONE && !note_known(b, &k))
@@ -232,7 +235,7 @@ static enum err_code fill(struct build *b, struct renter_db *db)
 	if (code == ERR_NONE && b->code == ERR_NONE)
 		code = renter_db_agreements(db, take_agreement, b, b->e);
 	if (code == ERR_NONE && b->code == ERR_NONE)
-		code = renter_db_all_files(db, take_file, b, b->e);
+		code = renter_db_all_files(db, b->put, take_file, b, b->e);
 	if (code == ERR_NONE)
 		code = b->code;
 	return code == ERR_NONE ? add_parents(b->c, b->e) : code;

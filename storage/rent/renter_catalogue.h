@@ -24,10 +24,11 @@
 
 /* What the database has now, as catalogue number `sequence`: objects that are
  * STORED, and those of `about` (ids, about to be), with the dates of their
- * puts; catalogues' own never. Files all of whose objects are among them;
- * directories and links. Parents that are not there are added, mode 0755, as
- * old as what comes first in them. Agreements that have not ended, drafts too.
- * What a decoder would not take is said by catalogue_encode().
+ * puts; catalogues' own never. Files all of whose objects are among them, those
+ * that wait for the put of `about` in place of what is stored under their
+ * names; directories and links. Parents that are not there are added, mode
+ * 0755, as old as what comes first in them. Agreements that have not ended,
+ * drafts too. What a decoder would not take is said by catalogue_encode().
  * ERR_STATE: a file's place is not in its objects. ERR_SIG: the key of an
  * object does not open. ERR_LIMIT, ERR_NOMEM, ERR_DB. */
 enum err_code

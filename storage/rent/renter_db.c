@@ -104,6 +104,24 @@ static const char *const migrations[] = {
 	/* 4: objects that lie in agreements that are never opened */
 	"ALTER TABLE object ADD COLUMN unopened INTEGER NOT NULL DEFAULT 0"
 	"  CHECK(unopened IN (0, 1));",
+	/* 5: files of a put wait until it is finished, beside what is stored
+	 * under their names; those of puts under way stood in `file` */
+	"CREATE TABLE waiting("
+	"  path TEXT NOT NULL, target TEXT,"
+	"  kind INTEGER NOT NULL CHECK(kind BETWEEN 1 AND 3),"
+	"  mode INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,"
+	"  object INTEGER REFERENCES object(id) ON DELETE CASCADE,"
+	"  offset INTEGER NOT NULL, size INTEGER NOT NULL,"
+	"  put INTEGER NOT NULL REFERENCES put(id) ON DELETE CASCADE,"
+	"  PRIMARY KEY(put, path)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX waiting_object ON waiting(object);"
+	"INSERT INTO waiting SELECT path, target, kind, f.mode, mtime_ns,"
+	" object, offset, f.size, o.put FROM file f"
+	" JOIN object o ON o.id = f.object"
+	" WHERE o.state = 1 AND o.put IS NOT NULL;"
+	"DELETE FROM file WHERE object IN"
+	" (SELECT id FROM object WHERE state = 1 AND put IS NOT NULL);",
 };
 
 #define HOST_COLUMNS \
@@ -113,6 +131,7 @@ static const char *const migrations[] = {
 	"name, wrapped, state, catalogue, size, k, n, segments, sequence, " \
 	"put," \
 	" put_s, unopened"
+#define FILE_COLUMNS "path, target, kind, mode, mtime_ns, object, offset, size"
 #define IS_OURS " id NOT IN (SELECT object FROM steward)"
 #define PLACE_COLUMNS \
 	"object, segment, shard, state, root, host, agreement, position," \
@@ -235,10 +254,18 @@ static const char *const sql[S_COUNT] = {
 		    " LEFT JOIN object o ON o.id = f.object"
 		    " WHERE " BELOW " AND coalesce(o.state, 2) = 2"
 		    " ORDER BY path",
-	[S_ALL_FILES] = "SELECT path, target, kind, mode, mtime_ns, object,"
-			" offset, size FROM file ORDER BY path",
+	[S_ALL_FILES] = "SELECT " FILE_COLUMNS " FROM file WHERE path NOT IN"
+			" (SELECT path FROM waiting WHERE put = ?1)"
+			" UNION ALL SELECT " FILE_COLUMNS " FROM waiting"
+			" WHERE put = ?1 ORDER BY path",
 	[S_ADD_PUT] = "INSERT INTO put(source, name, started_s, k, n)"
 		      " VALUES(?1, ?2, ?3, ?4, ?5)",
+	[S_ADD_WAITING] = "INSERT OR REPLACE INTO waiting"
+			  " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[S_CLEAR_WAITING] = "DELETE FROM waiting WHERE put = ?1",
+	[S_TAKE_WAITING] = "INSERT OR REPLACE INTO file"
+			   " SELECT " FILE_COLUMNS " FROM waiting"
+			   " WHERE put = ?1",
 	[S_REMOVE_PUT] = "DELETE FROM put WHERE id = ?1",
 	[S_DROP_PUT_OBJECTS] =
 		"UPDATE object SET state = 3, put = NULL WHERE state = 1"

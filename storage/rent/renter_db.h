@@ -341,8 +341,9 @@ enum err_code renter_db_places_at(struct renter_db *r, int64_t agreement,
 enum err_code renter_db_drop_unused(struct renter_db *r, uint64_t *n,
 				    struct err *e)
 	__attribute__((warn_unused_result));
-/* Puts under way whose name is `path` or below it are forgotten, their objects
- * DROPPING. *n: puts. */
+/* Puts under way whose name is `path` or below it are forgotten, with the files
+ * that wait for them, their objects DROPPING. What is stored under their names
+ * stays. *n: puts. */
 enum err_code renter_db_drop_puts(struct renter_db *r, const char *path,
 				  uint64_t *n, struct err *e)
 	__attribute__((warn_unused_result));
@@ -385,7 +386,8 @@ enum renter_file_kind { /* stored: append only */
 };
 
 struct renter_file {
-	const char *path;   /* relative, UTF-8 as found, no "..", unique */
+	const char *path;   /* relative, UTF-8 as found, no "..", unique among
+			     * what is stored, and in each put */
 	const char *target; /* RENTER_LINK; else NULL */
 	enum renter_file_kind kind;
 	uint32_t mode;	  /* permission bits */
@@ -411,9 +413,10 @@ enum err_code renter_db_files(struct renter_db *r, const char *below,
 			      renter_file_fn *fn, void *ctx, struct err *e)
 	__attribute__((warn_unused_result));
 
-/* The same, of objects in any state. */
-enum err_code renter_db_all_files(struct renter_db *r, renter_file_fn *fn,
-				  void *ctx, struct err *e)
+/* The same, of objects in any state; with `put`, not 0, as it will be when that
+ * put is finished. */
+enum err_code renter_db_all_files(struct renter_db *r, int64_t put,
+				  renter_file_fn *fn, void *ctx, struct err *e)
 	__attribute__((warn_unused_result));
 
 /* ---- puts under way --------------------------------------------------------
@@ -430,7 +433,20 @@ struct renter_put {
 enum err_code renter_db_add_put(struct renter_db *r, struct renter_put *p,
 				struct err *e)
 	__attribute__((warn_unused_result));
-enum err_code renter_db_remove_put(struct renter_db *r, int64_t id,
+/* Its files wait here until it is finished: what is stored under their names
+ * stays until then, in every list and for every get. An older one of that path
+ * and put is replaced. ERR_LIMIT: the path is too long. */
+enum err_code renter_db_add_waiting(struct renter_db *r, int64_t put,
+				    const struct renter_file *f, struct err *e)
+	__attribute__((warn_unused_result));
+/* Those of an earlier run, that may have found other files. */
+enum err_code renter_db_clear_waiting(struct renter_db *r, int64_t put,
+				      struct err *e)
+	__attribute__((warn_unused_result));
+/* Its files take the place of what is stored under their names, and it is
+ * forgotten: in the commit that makes its objects STORED. ERR_STATE: there is
+ * none. */
+enum err_code renter_db_finish_put(struct renter_db *r, int64_t id,
 				   struct err *e)
 	__attribute__((warn_unused_result));
 typedef bool renter_put_fn(void *ctx, const struct renter_put *p);

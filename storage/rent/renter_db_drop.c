@@ -79,7 +79,7 @@ enum err_code renter_db_drop_unused(struct renter_db *r, uint64_t *n,
 	if (code == ERR_NONE && (v.failed || !v.used))
 		code = err_fail(e, ERR_NOMEM, "objects");
 	if (code == ERR_NONE)
-		code = renter_db_all_files(r, use_objects, &v, e);
+		code = renter_db_all_files(r, 0, use_objects, &v, e);
 	for (size_t i = 0; code == ERR_NONE && i < v.n; i++) {
 		if (v.used[i] || v.at[i].state != RENTER_STORED)
 			continue;

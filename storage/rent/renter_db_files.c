@@ -2,8 +2,10 @@
 
 /* ---- files */
 
-enum err_code renter_db_set_file(struct renter_db *r,
-				 const struct renter_file *f, struct err *e)
+/* *out: the statement, inside the turn's transaction. */
+static enum err_code bind_file(struct db_stmt **out, struct renter_db *r,
+			       enum renter_stmt which,
+			       const struct renter_file *f, struct err *e)
 {
 	struct db_stmt *s;
 
@@ -12,7 +14,8 @@ enum err_code renter_db_set_file(struct renter_db *r,
 		return err_fail(e, ERR_LIMIT,
 				"a path of more than %d bytes: %.60s...",
 				RENTER_PATH_MAX, f->path);
-	s = renter_change(r, S_SET_FILE, e);
+	s = renter_change(r, which, e);
+	*out = s;
 	if (!s)
 		return ERR_DB;
 	db_bind_text(s, 1, f->path);
@@ -26,7 +29,16 @@ enum err_code renter_db_set_file(struct renter_db *r,
 		db_bind_null(s, 6);
 	db_bind_int(s, 7, (int64_t)f->offset);
 	db_bind_int(s, 8, (int64_t)f->size);
-	return db_run(s, e);
+	return ERR_NONE;
+}
+
+enum err_code renter_db_set_file(struct renter_db *r,
+				 const struct renter_file *f, struct err *e)
+{
+	struct db_stmt *s;
+	enum err_code code = bind_file(&s, r, S_SET_FILE, f, e);
+
+	return code == ERR_NONE ? db_run(s, e) : code;
 }
 
 enum err_code renter_db_remove_files(struct renter_db *r, const char *path,
@@ -77,9 +89,10 @@ enum err_code renter_db_files(struct renter_db *r, const char *below,
 	return each_file(r->s[S_FILES], fn, ctx, e);
 }
 
-enum err_code renter_db_all_files(struct renter_db *r, renter_file_fn *fn,
-				  void *ctx, struct err *e)
+enum err_code renter_db_all_files(struct renter_db *r, int64_t put,
+				  renter_file_fn *fn, void *ctx, struct err *e)
 {
+	db_bind_int(r->s[S_ALL_FILES], 1, put);
 	return each_file(r->s[S_ALL_FILES], fn, ctx, e);
 }
 
@@ -104,13 +117,43 @@ enum err_code renter_db_add_put(struct renter_db *r, struct renter_put *p,
 	return code;
 }
 
-enum err_code renter_db_remove_put(struct renter_db *r, int64_t id,
-				   struct err *e)
+enum err_code renter_db_add_waiting(struct renter_db *r, int64_t put,
+				    const struct renter_file *f, struct err *e)
 {
-	struct db_stmt *s = renter_change(r, S_REMOVE_PUT, e);
+	struct db_stmt *s;
+	enum err_code code = bind_file(&s, r, S_ADD_WAITING, f, e);
+
+	if (code != ERR_NONE)
+		return code;
+	db_bind_int(s, 9, put);
+	return db_run(s, e);
+}
+
+enum err_code renter_db_clear_waiting(struct renter_db *r, int64_t put,
+				      struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_CLEAR_WAITING, e);
 
 	if (!s)
 		return ERR_DB;
+	db_bind_int(s, 1, put);
+	return db_run(s, e);
+}
+
+/* What waits for a put goes with its row. */
+enum err_code renter_db_finish_put(struct renter_db *r, int64_t id,
+				   struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_TAKE_WAITING, e);
+	enum err_code code;
+
+	if (!s)
+		return ERR_DB;
+	db_bind_int(s, 1, id);
+	code = db_run(s, e);
+	if (code != ERR_NONE)
+		return code;
+	s = r->s[S_REMOVE_PUT];
 	db_bind_int(s, 1, id);
 	return renter_run_one(r, s, "put", e);
 }

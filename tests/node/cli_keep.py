@@ -10,8 +10,10 @@ import decimal
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
@@ -127,6 +129,58 @@ def without_coin(town):
     check("status says that it was cut off",
           any("cut off" in w for w in warnings), warnings)
     is_there(town, 2)
+
+
+def stored_as(town, name):
+    """What comes back of a file, under whatever number it was made."""
+    out = os.path.join(town.directory, "out-%d" % time.monotonic_ns())
+    os.mkdir(out)
+    town.store("get", name, "--out", out, *town.named())
+    with open(os.path.join(out, name), "rb") as f:
+        return f.read()
+
+
+def catalogues(town):
+    """The newest object that is to hold a list of files, 0: none."""
+    path = os.path.join(town.renter.home, "renter.db")
+    with sqlite3.connect("file:%s?mode=ro" % path, uri=True) as db:
+        return db.execute("SELECT coalesce(max(id), 0) FROM object"
+                          " WHERE catalogue AND state = 1").fetchone()[0]
+
+
+def killed_unsigned(town, *words):
+    """A put that is killed when its files have a list, and no host has it."""
+    before = catalogues(town)
+    p = town.st.spawn("unsigned", town.renter.argv("store", *words) + [
+        "--passphrase-file", town.renter.passphrase])
+    wait_for("a list of files", 60, lambda: catalogues(town) > before, p)
+    os.kill(p.pid, signal.SIGKILL)
+    p.wait(20)
+    town.st.forget(p)
+
+
+def half_replaced(town):
+    """What is put again and not signed yet leaves what is stored as it is,
+    whatever else is put; then it takes its place."""
+    path = os.path.join(town.directory, "file3")
+    with open(path, "wb") as f:
+        f.write(content(34, 130000))
+    words = ("put", path, *CODING, "--periods", "20", *town.named())
+    killed_unsigned(town, *words)
+    sizes = lambda: {f["path"]: f["size"] for f in town.store("ls")["files"]}
+    check("what is half replaced is listed as it is stored",
+          sizes().get("file3") == 120000, sizes())
+    check("and comes back", stored_as(town, "file3") == content(33))
+    town.put(make(town, 4), "--periods", "20")
+    check("another put leaves it there", sizes().get("file3") == 120000 and
+          "file4" in sizes(), sizes())
+    check("as it was", stored_as(town, "file3") == content(33))
+    done = town.store(*words)
+    check("the same command goes on", done["files"] == 1, done)
+    check("then what is new comes back",
+          stored_as(town, "file3") == content(34, 130000))
+    is_there(town, 4)
+    town.books("half replaced")
 
 
 def renewed(town):
@@ -260,6 +314,7 @@ def main():
             killed(town)
             removed(town)
             replaced(town)
+            half_replaced(town)
             renewed(town)
             closed_early(town)
             cut_off(town, again=True)

@@ -210,6 +210,43 @@ static void what_is_about_to_be_stored_is_listed_too(void)
 	renter_db_close(db);
 }
 
+/* Two versions of a.txt: each list names the one that is its own. */
+static void what_is_being_put_again_is_listed_as_it_is_stored(void)
+{
+	struct renter_db *db = open_db();
+	struct ids i = fill(db);
+	struct renter_put put = {.source = "/a", .name = "a", .k = 2, .n = 5};
+	const struct renter_file f = {.path = "a.txt",
+				      .kind = RENTER_FILE,
+				      .object = i.putting,
+				      .offset = 100,
+				      .size = 20};
+	const struct catalogue_entry *now, *then;
+	struct catalogue *c, *with;
+	struct renter_object o;
+	size_t len;
+
+	must(renter_db_add_put(db, &put, NULL), "a put");
+	must(renter_db_object(db, i.putting, &o, NULL), "its object");
+	o.put = put.id;
+	must(renter_db_set_object(db, &o, NULL), "is of it");
+	must(renter_db_add_waiting(db, put.id, &f, NULL), "its file");
+	c = build(db, NULL, 0);
+	with = build(db, &i.putting, 1);
+	free(encode(c, &len)); /* sorted by it */
+	free(encode(with, &len));
+	now = catalogue_find(c, "a.txt");
+	then = catalogue_find(with, "a.txt");
+	CHECK(now && now->object == 0 && now->size == 10, "to others");
+	CHECK(then && then->object == 2 && then->offset == 100 &&
+		      then->size == 20,
+	      "when it is done");
+	CHECK(catalogue_find(with, "a/empty") != NULL, "and all others");
+	catalogue_free(c);
+	catalogue_free(with);
+	renter_db_close(db);
+}
+
 static void a_database_comes_back_from_its_catalogue(void)
 {
 	struct renter_db *old = open_db(), *new = open_db();
@@ -420,6 +457,7 @@ int main(void)
 {
 	what_is_stored_is_listed();
 	what_is_about_to_be_stored_is_listed_too();
+	what_is_being_put_again_is_listed_as_it_is_stored();
 	a_database_comes_back_from_its_catalogue();
 	what_cannot_be_listed_is_said();
 	a_head_names_the_catalogues_object();

@@ -735,6 +735,176 @@ static void puts_are_dropped_with_their_objects(void)
 	renter_db_close(r);
 }
 
+static void wait_file(struct renter_db *r, const char *path,
+		      const struct renter_object *o, uint64_t offset,
+		      uint64_t size)
+{
+	const struct renter_file f = {.path = path,
+				      .kind = RENTER_FILE,
+				      .object = o->id,
+				      .offset = offset,
+				      .size = size};
+
+	must(renter_db_add_waiting(r, o->put, &f, NULL), path);
+}
+
+struct where { /* "path@object " of each file */
+	char text[256];
+	int64_t from; /* objects are counted from this one */
+};
+
+static bool take_where(void *ctx, const struct renter_file *f)
+{
+	struct where *w = ctx;
+	size_t n = strlen(w->text);
+
+	(void)snprintf(w->text + n, sizeof(w->text) - n, "%s@%lld ", f->path,
+		       (long long)(f->object - w->from));
+	return true;
+}
+
+static void check_where(struct renter_db *r, const struct renter_object *first,
+			int64_t put, const char *stored, const char *later,
+			const char *name)
+{
+	struct where now = {.from = first->id}, then = {.from = first->id};
+
+	must(renter_db_files(r, NULL, take_where, &now, NULL), name);
+	CHECK(strcmp(now.text, stored) == 0, "%s: stored: %s", name, now.text);
+	must(renter_db_all_files(r, put, take_where, &then, NULL), name);
+	CHECK(strcmp(then.text, later) == 0, "%s: later: %s", name, then.text);
+}
+
+/* dir/a and dir/b are stored together (0); a put of dir that finds another a
+ * and a c is under way (1). */
+static struct renter_db *with_put(struct renter_object o[2],
+				  struct renter_put *put, const char *path)
+{
+	struct renter_db *r = open_db(path);
+
+	*put = (struct renter_put){
+		.source = "/dir", .name = "dir", .k = 4, .n = 12};
+	must(renter_db_add_put(r, put, NULL), "a put");
+	o[0] = object_with(r, 1, 1);
+	o[1] = object_with(r, 2, 1);
+	set_state(r, &o[0], RENTER_STORED, 100);
+	o[1].put = put->id;
+	set_state(r, &o[1], RENTER_PUTTING, 100);
+	add_file(r, "dir/a", o[0].id, 0, 50);
+	add_file(r, "dir/b", o[0].id, 50, 50);
+	return r;
+}
+
+static void what_is_put_again_stays_stored_until_it_is_done(void)
+{
+	struct renter_object o[2];
+	struct renter_put put;
+	struct renter_db *r = with_put(o, &put, DB_IN_MEMORY);
+	static const char stored[] = "dir/a@0 dir/b@0 ";
+	struct states s = {.n = 0};
+	uint64_t n;
+
+	wait_file(r, "dir/a", &o[1], 0, 60);
+	wait_file(r, "dir/gone", &o[1], 60, 40);
+	check_where(r, &o[0], put.id, stored, "dir/a@1 dir/b@0 dir/gone@1 ",
+		    "a first run");
+	must(renter_db_clear_waiting(r, put.id, NULL), "a second run");
+	wait_file(r, "dir/a", &o[1], 0, 70);
+	wait_file(r, "dir/b", &o[1], 70, 10);
+	wait_file(r, "dir/c", &o[1], 80, 20);
+	check_where(r, &o[0], put.id, stored, "dir/a@1 dir/b@1 dir/c@1 ",
+		    "a second run");
+	check_where(r, &o[0], 0, stored, stored, "for others");
+	must(renter_db_drop_unused(r, &n, NULL), "another put is done");
+	CHECK(n == 0, "%llu dropped", (unsigned long long)n);
+	o[1].put = 0;
+	set_state(r, &o[1], RENTER_STORED, 100);
+	must(renter_db_finish_put(r, put.id, NULL), "done");
+	check_where(r, &o[0], 0, "dir/a@1 dir/b@1 dir/c@1 ",
+		    "dir/a@1 dir/b@1 dir/c@1 ", "done");
+	must(renter_db_drop_unused(r, &n, NULL), "what was replaced");
+	must(renter_db_objects(r, take_state, &s, NULL), "objects");
+	CHECK(n == 1 && s.of[0] == RENTER_DROPPING && s.of[1] == RENTER_STORED,
+	      "%llu dropped", (unsigned long long)n);
+	CHECK(renter_db_finish_put(r, put.id, NULL) == ERR_STATE,
+	      "it is forgotten");
+	renter_db_close(r);
+}
+
+static void what_is_gone_from_a_directory_stays_stored(void)
+{
+	struct renter_object o[2];
+	struct renter_put put;
+	struct renter_db *r = with_put(o, &put, DB_IN_MEMORY);
+	uint64_t n;
+
+	wait_file(r, "dir/a", &o[1], 0, 60);
+	o[1].put = 0;
+	set_state(r, &o[1], RENTER_STORED, 60);
+	must(renter_db_finish_put(r, put.id, NULL), "done");
+	check_where(r, &o[0], 0, "dir/a@1 dir/b@0 ", "dir/a@1 dir/b@0 ",
+		    "done");
+	must(renter_db_drop_unused(r, &n, NULL), "b lies there");
+	CHECK(n == 0, "%llu dropped", (unsigned long long)n);
+	renter_db_close(r);
+}
+
+static void a_put_that_is_given_up_leaves_what_is_stored(void)
+{
+	struct renter_object o[2];
+	struct renter_put put;
+	struct renter_db *r = with_put(o, &put, DB_IN_MEMORY);
+	uint64_t n;
+
+	wait_file(r, "dir/a", &o[1], 0, 60);
+	must(renter_db_drop_puts(r, "dir", &n, NULL), "given up");
+	CHECK(n == 1, "%llu", (unsigned long long)n);
+	check_where(r, &o[0], put.id, "dir/a@0 dir/b@0 ", "dir/a@0 dir/b@0 ",
+		    "given up");
+	must(renter_db_drop_unused(r, &n, NULL), "nothing else");
+	CHECK(n == 0, "%llu dropped", (unsigned long long)n);
+	CHECK(renter_db_finish_put(r, put.id, NULL) == ERR_STATE, "no more");
+	check_where(r, &o[0], 0, "dir/a@0 dir/b@0 ", "dir/a@0 dir/b@0 ",
+		    "still");
+	renter_db_close(r);
+}
+
+/* As version 4 left it: files of a put under way in the table of what is
+ * stored. */
+static void files_of_older_puts_wait_too(void)
+{
+	static const char *const applied[5] = {"", "", "", "", ""};
+	char dir[] = "/tmp/seedbank-renter-XXXXXX", path[64];
+	struct db_cfg cfg = {.path = path,
+			     .application_id = 0x7362726e,
+			     .migrations = applied,
+			     .migration_count = ROWS(applied)};
+	struct renter_object o[2];
+	struct renter_put put;
+	struct renter_db *r;
+	struct db *db;
+
+	CHECK(mkdtemp(dir) != NULL, "a directory");
+	(void)snprintf(path, sizeof(path), "%s/renter.db", dir);
+	r = with_put(o, &put, path);
+	add_file(r, "dir/a", o[1].id, 0, 60);
+	add_file(r, "dir/empty", 0, 0, 0);
+	must(renter_db_commit(r, NULL), "commit");
+	renter_db_close(r);
+	must(db_open(&db, &cfg, NULL), "open it plainly");
+	must(db_exec(db, "DROP TABLE waiting; PRAGMA user_version = 4", NULL),
+	     "an older one");
+	db_close(db);
+	r = open_db(path);
+	check_where(r, &o[0], put.id, "dir/b@0 dir/empty@-1 ",
+		    "dir/a@1 dir/b@0 dir/empty@-1 ", "it moved");
+	check_where(r, &o[0], 0, "dir/b@0 dir/empty@-1 ",
+		    "dir/b@0 dir/empty@-1 ", "for others");
+	renter_db_close(r);
+	(void)unlink(path);
+	(void)rmdir(dir);
+}
+
 /* 10 .. 15 in a list; 11, 12 and 15 are of an object that goes. */
 static struct renter_db *with_list(struct renter_agreement *a,
 				   struct renter_object *kept,
@@ -882,6 +1052,10 @@ int main(void)
 	what_is_stored_keeps_its_place();
 	objects_without_files_are_dropped();
 	puts_are_dropped_with_their_objects();
+	what_is_put_again_stays_stored_until_it_is_done();
+	what_is_gone_from_a_directory_stays_stored();
+	a_put_that_is_given_up_leaves_what_is_stored();
+	files_of_older_puts_wait_too();
 	cuts_fall_and_objects_go_when_they_are_made();
 	a_list_is_adopted();
 	objects_of_others_are_listed_apart();
