@@ -267,6 +267,8 @@ static const char *const sql[S_COUNT] = {
 			   " SELECT " FILE_COLUMNS " FROM waiting"
 			   " WHERE put = ?1",
 	[S_REMOVE_PUT] = "DELETE FROM put WHERE id = ?1",
+	[S_DROP_OBJECTS_OF] = "UPDATE object SET state = 3, put = NULL"
+			      " WHERE state = 1 AND put = ?1",
 	[S_DROP_PUT_OBJECTS] =
 		"UPDATE object SET state = 3, put = NULL WHERE state = 1"
 		" AND put IN (SELECT id FROM put WHERE " NAMED_IT ")",

@@ -444,8 +444,9 @@ enum err_code renter_db_clear_waiting(struct renter_db *r, int64_t put,
 				      struct err *e)
 	__attribute__((warn_unused_result));
 /* Its files take the place of what is stored under their names, and it is
- * forgotten: in the commit that makes its objects STORED. ERR_STATE: there is
- * none. */
+ * forgotten: in the commit that makes its objects STORED. Those that are not,
+ * since it got smaller when it was gone on with, are DROPPING. ERR_STATE: there
+ * is none. */
 enum err_code renter_db_finish_put(struct renter_db *r, int64_t id,
 				   struct err *e)
 	__attribute__((warn_unused_result));

@@ -93,6 +93,19 @@ enum err_code renter_db_drop_unused(struct renter_db *r, uint64_t *n,
 	return code == ERR_NONE && *n ? drop_staged(r, e) : code;
 }
 
+enum err_code renter_drop_objects_of(struct renter_db *r, int64_t put,
+				     struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_DROP_OBJECTS_OF, e);
+	enum err_code code;
+
+	if (!s)
+		return ERR_DB;
+	db_bind_int(s, 1, put);
+	code = db_run(s, e);
+	return code == ERR_NONE && db_changes(r->db) ? drop_staged(r, e) : code;
+}
+
 enum err_code renter_db_drop_puts(struct renter_db *r, const char *path,
 				  uint64_t *n, struct err *e)
 {

@@ -151,6 +151,8 @@ enum err_code renter_db_finish_put(struct renter_db *r, int64_t id,
 		return ERR_DB;
 	db_bind_int(s, 1, id);
 	code = db_run(s, e);
+	if (code == ERR_NONE)
+		code = renter_drop_objects_of(r, id, e);
 	if (code != ERR_NONE)
 		return code;
 	s = r->s[S_REMOVE_PUT];

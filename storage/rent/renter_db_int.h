@@ -62,6 +62,7 @@ enum renter_stmt {
 	S_STEWARDS,
 	S_ADD_SPENT,
 	S_SPENT,
+	S_DROP_OBJECTS_OF,
 	S_DROP_PUT_OBJECTS,
 	S_DROP_PUTS,
 	S_DROP_STAGED,
@@ -87,6 +88,11 @@ struct db_stmt *renter_change(struct renter_db *r, enum renter_stmt which,
 /* Runs a change that must meet exactly one row. */
 enum err_code renter_run_one(struct renter_db *r, struct db_stmt *s,
 			     const char *what, struct err *e)
+	__attribute__((warn_unused_result));
+/* Objects of a put that are not STORED: DROPPING, what is staged of them goes.
+ */
+enum err_code renter_drop_objects_of(struct renter_db *r, int64_t put,
+				     struct err *e)
 	__attribute__((warn_unused_result));
 enum err_code renter_damaged(const struct renter_db *r, const char *what,
 			     struct err *e);

@@ -831,6 +831,32 @@ static void what_is_put_again_stays_stored_until_it_is_done(void)
 	renter_db_close(r);
 }
 
+/* The second run of it found less, and needs one object alone. */
+static void objects_that_a_put_needs_no_more_are_dropped(void)
+{
+	struct renter_object o[2], more;
+	struct renter_put put;
+	struct renter_db *r = with_put(o, &put, DB_IN_MEMORY);
+	struct states s = {.n = 0};
+
+	more = object_with(r, 3, 1);
+	more.put = put.id;
+	set_state(r, &more, RENTER_PUTTING, 100);
+	must(stage(r, o[1].id, 0, 0, 1, 7), "a staged one");
+	must(stage(r, more.id, 0, 0, 1, 8), "of one that is not needed");
+	wait_file(r, "dir/a", &o[1], 0, 60);
+	o[1].put = 0;
+	set_state(r, &o[1], RENTER_STORED, 60);
+	must(renter_db_finish_put(r, put.id, NULL), "done");
+	must(renter_db_objects(r, take_state, &s, NULL), "objects");
+	CHECK(s.of[0] == RENTER_STORED && s.of[1] == RENTER_STORED &&
+		      s.of[2] == RENTER_DROPPING,
+	      "which");
+	CHECK(stage(r, o[1].id, 0, 0, 1, 7) == ERR_DB, "what is stored stays");
+	CHECK(stage(r, more.id, 0, 0, 1, 8) == ERR_NONE, "the other went");
+	renter_db_close(r);
+}
+
 static void what_is_gone_from_a_directory_stays_stored(void)
 {
 	struct renter_object o[2];
@@ -1053,6 +1079,7 @@ int main(void)
 	objects_without_files_are_dropped();
 	puts_are_dropped_with_their_objects();
 	what_is_put_again_stays_stored_until_it_is_done();
+	objects_that_a_put_needs_no_more_are_dropped();
 	what_is_gone_from_a_directory_stays_stored();
 	a_put_that_is_given_up_leaves_what_is_stored();
 	files_of_older_puts_wait_too();
