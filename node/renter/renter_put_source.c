@@ -113,6 +113,18 @@ static bool find_row(void *ctx, const struct renter_put *row)
 	return false;
 }
 
+/* Its bytes are gone: it is begun anew, and what is stored under its name stays
+ * until that is done. */
+static enum err_code give_up_pipe(struct put *p, struct err *e)
+{
+	enum err_code code = renter_db_drop_put(p->renter->db, p->row.id, e);
+
+	p->row.id = 0;
+	p->row.started_s = clock_unix_s();
+	renting_want_commit(p->renter->renting);
+	return code;
+}
+
 /* A put of this source that was cut off: its date is part of what was stored.
  */
 static enum err_code find_put(struct put *p, struct err *e)
@@ -126,15 +138,13 @@ static enum err_code find_put(struct put *p, struct err *e)
 				     .k = (uint16_t)p->cfg.k,
 				     .n = (uint16_t)p->cfg.n};
 	code = renter_db_puts(p->renter->db, find_row, &s, e);
+	if (code == ERR_NONE && p->row.id && !p->cfg.path)
+		return give_up_pipe(p, e);
 	if (code == ERR_NONE && s.other)
 		code = err_fail(e, ERR_STATE,
 				"this was begun with another name or coding: "
 				"give the same --as, --k and --n as then, or "
 				"`seedbank store rm` what is there of it");
-	if (code == ERR_NONE && p->row.id && !p->cfg.path)
-		code = err_fail(e, ERR_STATE,
-				"a pipe cannot be gone on with: `seedbank "
-				"store rm` what is there of it");
 	return code;
 }
 

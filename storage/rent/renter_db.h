@@ -347,6 +347,9 @@ enum err_code renter_db_drop_unused(struct renter_db *r, uint64_t *n,
 enum err_code renter_db_drop_puts(struct renter_db *r, const char *path,
 				  uint64_t *n, struct err *e)
 	__attribute__((warn_unused_result));
+/* The same of this one. ERR_STATE: there is none. */
+enum err_code renter_db_drop_put(struct renter_db *r, int64_t id, struct err *e)
+	__attribute__((warn_unused_result));
 /* Positions of the list that DROPPING objects have, and in an agreement that is
  * never opened what is LOST, falling, `max` at most: as a revision cuts them,
  * and renter_db_cut() after it was signed, one after another. `all`: how many

@@ -128,6 +128,13 @@ enum err_code renter_db_drop_puts(struct renter_db *r, const char *path,
 	return *n ? drop_staged(r, e) : ERR_NONE;
 }
 
+enum err_code renter_db_drop_put(struct renter_db *r, int64_t id, struct err *e)
+{
+	enum err_code code = renter_drop_objects_of(r, id, e);
+
+	return code == ERR_NONE ? renter_remove_put(r, id, e) : code;
+}
+
 enum err_code renter_db_remove_dropped(struct renter_db *r, uint64_t *n,
 				       struct err *e)
 {

@@ -140,7 +140,16 @@ enum err_code renter_db_clear_waiting(struct renter_db *r, int64_t put,
 	return db_run(s, e);
 }
 
-/* What waits for a put goes with its row. */
+enum err_code renter_remove_put(struct renter_db *r, int64_t id, struct err *e)
+{
+	struct db_stmt *s = renter_change(r, S_REMOVE_PUT, e);
+
+	if (!s)
+		return ERR_DB;
+	db_bind_int(s, 1, id);
+	return renter_run_one(r, s, "put", e);
+}
+
 enum err_code renter_db_finish_put(struct renter_db *r, int64_t id,
 				   struct err *e)
 {
@@ -153,11 +162,7 @@ enum err_code renter_db_finish_put(struct renter_db *r, int64_t id,
 	code = db_run(s, e);
 	if (code == ERR_NONE)
 		code = renter_drop_objects_of(r, id, e);
-	if (code != ERR_NONE)
-		return code;
-	s = r->s[S_REMOVE_PUT];
-	db_bind_int(s, 1, id);
-	return renter_run_one(r, s, "put", e);
+	return code == ERR_NONE ? renter_remove_put(r, id, e) : code;
 }
 
 enum err_code renter_db_puts(struct renter_db *r, renter_put_fn *fn, void *ctx,

@@ -94,6 +94,9 @@ enum err_code renter_run_one(struct renter_db *r, struct db_stmt *s,
 enum err_code renter_drop_objects_of(struct renter_db *r, int64_t put,
 				     struct err *e)
 	__attribute__((warn_unused_result));
+/* The row, with what waits for it. */
+enum err_code renter_remove_put(struct renter_db *r, int64_t id, struct err *e)
+	__attribute__((warn_unused_result));
 enum err_code renter_damaged(const struct renter_db *r, const char *what,
 			     struct err *e);
 

@@ -148,11 +148,11 @@ def catalogues(town):
                           " WHERE catalogue AND state = 1").fetchone()[0]
 
 
-def killed_unsigned(town, *words):
+def killed_unsigned(town, *words, stdin=None):
     """A put that is killed when its files have a list, and no host has it."""
     before = catalogues(town)
     p = town.st.spawn("unsigned", town.renter.argv("store", *words) + [
-        "--passphrase-file", town.renter.passphrase])
+        "--passphrase-file", town.renter.passphrase], stdin=stdin)
     wait_for("a list of files", 60, lambda: catalogues(town) > before, p)
     os.kill(p.pid, signal.SIGKILL)
     p.wait(20)
@@ -181,6 +181,40 @@ def half_replaced(town):
           stored_as(town, "file3") == content(34, 130000))
     is_there(town, 4)
     town.books("half replaced")
+
+
+def half_piped(town):
+    """A pipe cannot be gone on with: it is put anew, and so long what was
+    stored before it stays."""
+    words = ("put", "-", "--as", "piped", *CODING, "--periods", "20",
+             *town.named())
+
+    def pipe(n, run):
+        path = os.path.join(town.directory, "pipe%d" % n)
+        with open(path, "wb") as f:
+            f.write(content(n))
+        with open(path, "rb") as f:
+            return run(*words, stdin=f)
+
+    def put(*words, stdin):
+        p = town.st.spawn("piped", town.renter.argv("store", *words) + [
+            "--passphrase-file", town.renter.passphrase], stdin=stdin)
+        check("a pipe is stored", p.wait(60) == 0, p.log)
+        town.st.forget(p)
+
+    objects = lambda: [o["state"] for o in town.store("ls")["objects"]
+                       if not o["catalogue"]]
+    stored = [s for s in objects() if s == "stored"]
+    pipe(41, put)
+    pipe(42, lambda *w, stdin: killed_unsigned(town, *w, stdin=stdin))
+    check("a pipe that was cut off leaves the one before",
+          stored_as(town, "piped") == content(41))
+    pipe(43, put)
+    check("the next one takes its place",
+          stored_as(town, "piped") == content(43))
+    town.store("rm", "piped", *town.named())
+    check("nothing is left of all three", objects() == stored, objects())
+    town.books("half piped")
 
 
 def renewed(town):
@@ -315,6 +349,7 @@ def main():
             removed(town)
             replaced(town)
             half_replaced(town)
+            half_piped(town)
             renewed(town)
             closed_early(town)
             cut_off(town, again=True)

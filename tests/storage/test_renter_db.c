@@ -895,6 +895,36 @@ static void a_put_that_is_given_up_leaves_what_is_stored(void)
 	renter_db_close(r);
 }
 
+static void one_put_of_a_name_is_given_up(void)
+{
+	struct renter_object o[2];
+	struct renter_put put, other = {.source = "-", .name = "dir"};
+	struct renter_db *r = with_put(o, &put, DB_IN_MEMORY);
+	struct renter_object piped = object_with(r, 3, 1);
+	struct states s = {.n = 0};
+
+	other.k = 4;
+	other.n = 12;
+	must(renter_db_add_put(r, &other, NULL), "another");
+	piped.put = other.id;
+	set_state(r, &piped, RENTER_PUTTING, 100);
+	wait_file(r, "dir/a", &o[1], 0, 60);
+	wait_file(r, "dir/a", &piped, 0, 70);
+	must(stage(r, piped.id, 0, 0, 1, 7), "a staged one");
+	must(renter_db_drop_put(r, other.id, NULL), "given up");
+	CHECK(stage(r, piped.id, 0, 0, 1, 7) == ERR_NONE, "it was unstaged");
+	must(renter_db_objects(r, take_state, &s, NULL), "objects");
+	CHECK(s.of[0] == RENTER_STORED && s.of[1] == RENTER_PUTTING &&
+		      s.of[2] == RENTER_DROPPING,
+	      "which");
+	check_where(r, &o[0], other.id, "dir/a@0 dir/b@0 ", "dir/a@0 dir/b@0 ",
+		    "it");
+	check_where(r, &o[0], put.id, "dir/a@0 dir/b@0 ", "dir/a@1 dir/b@0 ",
+		    "the other");
+	CHECK(renter_db_drop_put(r, other.id, NULL) == ERR_STATE, "no more");
+	renter_db_close(r);
+}
+
 /* As version 4 left it: files of a put under way in the table of what is
  * stored. */
 static void files_of_older_puts_wait_too(void)
@@ -1082,6 +1112,7 @@ int main(void)
 	objects_that_a_put_needs_no_more_are_dropped();
 	what_is_gone_from_a_directory_stays_stored();
 	a_put_that_is_given_up_leaves_what_is_stored();
+	one_put_of_a_name_is_given_up();
 	files_of_older_puts_wait_too();
 	cuts_fall_and_objects_go_when_they_are_made();
 	a_list_is_adopted();
