@@ -74,8 +74,11 @@ export class Rig {
   async done(raw, who) {
     const sent = await this.send(this.signed(raw, who));
     if (!sent.result) throw new Error(JSON.stringify(sent));
-    await this.dev('mine');
-    return this.info(sent.txid);
+    for (let i = 0; ; i++) { // a block that was being made may be without it
+      await this.dev('mine');
+      const info = await this.info(sent.txid);
+      if (info?.receipt || i === 2) return info;
+    }
   }
 
   // The contract's address.
