@@ -11,6 +11,8 @@
 /* Of a placement record from an account that stores nothing here. */
 #define RECORD_STRANGER_MAX (256U << 10)
 
+_Static_assert(RENT_RECORD_S == RECORD_LASTS_S, "a record has one term");
+
 struct pend {		       /* one question that is not answered */
 	struct work_job job;   /* PLACE: the check of its signature */
 	struct rent_store *st; /* NULL: it is gone, the job is not */

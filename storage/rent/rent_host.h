@@ -55,10 +55,11 @@ struct rent_session;
 #define RENT_STALL_MS 30000    /* half a sector or record may rest */
 #define RENT_HOLD_MS 30000     /* an answer waits for receipts */
 #define RENT_STAGED_S 86400    /* a sector that no revision names is kept */
-#define RENT_RECORD_S (60 * 86400) /* a record that nobody put again */
-#define RENT_TOKENS_PER_S 200U	   /* small requests; burst twice that */
-#define RENT_NET_TIMES 4U	   /* a network's share, in sessions' */
-#define RENT_REFUSED_MAX 200U	   /* requests in a row that are refused */
+/* a record that nobody put again, and no agreement keeps (RECORD_LASTS_S) */
+#define RENT_RECORD_S (60 * 86400)
+#define RENT_TOKENS_PER_S 200U /* small requests; burst twice that */
+#define RENT_NET_TIMES 4U      /* a network's share, in sessions' */
+#define RENT_REFUSED_MAX 200U  /* requests in a row that are refused */
 
 /* ---- questions ---- */
 

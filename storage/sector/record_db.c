@@ -17,13 +17,19 @@ enum stmt {
 	R_ADD_PART,
 	R_PART,
 	R_OWNED,
+	R_SECTORS,
 	R_EXPIRED,
+	R_LET_GO,
 	R_HEAD,
 	R_SET_HEAD,
 	R_PROLONG_HEAD,
+	R_KEEP_HEADS,
 	R_EXPIRE_HEADS,
 	R_COUNT
 };
+
+#define AGREEMENTS_OF(owner) \
+	" FROM agreement WHERE renter = " owner " AND dropped = 0"
 
 static const char *const sql[R_COUNT] = {
 	[R_FIND] = "SELECT sequence, size, owner, expires, id FROM placement"
@@ -39,14 +45,20 @@ static const char *const sql[R_COUNT] = {
 	[R_PART] = "SELECT bytes FROM placement_part WHERE id = ?1",
 	[R_OWNED] = "SELECT coalesce(sum(size), 0) FROM placement"
 		    " WHERE owner = ?1",
-	[R_EXPIRED] = "SELECT id FROM placement WHERE expires <= ?1"
+	[R_SECTORS] = "SELECT coalesce(sum(sectors), -1)" AGREEMENTS_OF("?1"),
+	[R_EXPIRED] = "SELECT id, owner FROM placement WHERE expires <= ?1"
 		      " ORDER BY expires LIMIT 1",
+	[R_LET_GO] = "UPDATE placement SET expires = max(expires, ?2)"
+		     " WHERE owner = ?1",
 	[R_HEAD] = "SELECT sequence, bytes, expires FROM head"
 		   " WHERE renter = ?1",
 	[R_SET_HEAD] = "INSERT OR REPLACE INTO head(renter, sequence, expires,"
 		       " bytes) VALUES(?1, ?2, ?3, ?4)",
 	[R_PROLONG_HEAD] = "UPDATE head SET expires = max(expires, ?2)"
 			   " WHERE renter = ?1",
+	[R_KEEP_HEADS] =
+		"UPDATE head SET expires = ?2 WHERE expires <= ?1"
+		" AND EXISTS(SELECT 1" AGREEMENTS_OF("head.renter") ")",
 	[R_EXPIRE_HEADS] = "DELETE FROM head WHERE expires <= ?1",
 };
 
@@ -114,8 +126,31 @@ static enum err_code drop(struct sector_db *d, int64_t id, struct err *e)
 	return db_run(d->record[R_DELETE], e);
 }
 
+/* In all agreements of the account; -1: it has none. */
+static enum err_code sectors_of(struct sector_db *d,
+				const struct address *owner, int64_t *n,
+				struct err *e)
+{
+	db_bind_address(d->record[R_SECTORS], 1, owner);
+	return db_number(d->record[R_SECTORS], n, e);
+}
+
+/* Whose record is it when p takes the place of what is there? */
+static enum err_code heir(struct sector_db *d, const struct record_put *p,
+			  const struct record_info *now, struct address *out,
+			  struct err *e)
+{
+	int64_t new_n, old_n = -1;
+	enum err_code code = sectors_of(d, &p->owner, &new_n, e);
+
+	if (code == ERR_NONE)
+		code = sectors_of(d, &now->owner, &old_n, e);
+	*out = new_n < 0 && old_n >= 0 ? now->owner : p->owner;
+	return code;
+}
+
 static enum err_code add(struct sector_db *d, const struct record_put *p,
-			 struct err *e)
+			 const struct address *owner, struct err *e)
 {
 	struct db_stmt *s = d->record[R_ADD], *part = d->record[R_ADD_PART];
 	enum err_code code;
@@ -123,7 +158,7 @@ static enum err_code add(struct sector_db *d, const struct record_put *p,
 
 	db_bind_hash(s, 1, &p->object);
 	db_bind_int(s, 2, (int64_t)p->sequence);
-	db_bind_address(s, 3, &p->owner);
+	db_bind_address(s, 3, owner);
 	db_bind_int(s, 4, p->expires_s);
 	db_bind_int(s, 5, (int64_t)p->len);
 	code = db_run(s, e);
@@ -143,6 +178,7 @@ enum err_code record_put_placement(struct sector_db *d,
 				   struct err *e)
 {
 	struct record_info now;
+	struct address owner = p->owner;
 	enum err_code code = check(p, RECORD_MAX_PLACEMENT, e);
 	int64_t id;
 
@@ -160,8 +196,10 @@ enum err_code record_put_placement(struct sector_db *d,
 	}
 	*stored = true;
 	if (now.size)
+		code = heir(d, p, &now, &owner, e);
+	if (code == ERR_NONE && now.size)
 		code = drop(d, id, e);
-	return code == ERR_NONE ? add(d, p, e) : code;
+	return code == ERR_NONE ? add(d, p, &owner, e) : code;
 }
 
 enum err_code record_placement(struct sector_db *d, const struct hash32 *object,
@@ -236,25 +274,76 @@ enum err_code record_owned(struct sector_db *d, const struct address *owner,
 	return code;
 }
 
+enum err_code record_let_go(struct sector_db *d, const struct address *owner,
+			    int64_t expires_s, struct err *e)
+{
+	static const enum stmt each[] = {R_LET_GO, R_PROLONG_HEAD};
+	int64_t sectors;
+	enum err_code code = sectors_of(d, owner, &sectors, e);
+
+	for (size_t i = 0; i < 2 && code == ERR_NONE && sectors < 0; i++) {
+		db_bind_address(d->record[each[i]], 1, owner);
+		db_bind_int(d->record[each[i]], 2, expires_s);
+		code = db_run(d->record[each[i]], e);
+	}
+	return code;
+}
+
+/* Sectors are paid for; more than them may ask for no room of its own. */
+static enum err_code is_kept(struct sector_db *d, const struct address *owner,
+			     bool *kept, struct err *e)
+{
+	int64_t sectors = 0;
+	uint64_t bytes = 0;
+	enum err_code code = sectors_of(d, owner, &sectors, e);
+
+	if (code == ERR_NONE && sectors >= 0)
+		code = record_owned(d, owner, &bytes, e);
+	*kept = sectors >= 0 && bytes <= ((uint64_t)sectors + 1) * RECORD_ROOM;
+	return code;
+}
+
+/* The next whose time has come; *any false: there is none. */
+static enum err_code expire_one(struct sector_db *d, int64_t now_s, bool *any,
+				struct err *e)
+{
+	struct db_stmt *s = d->record[R_EXPIRED];
+	struct address owner;
+	enum err_code code;
+	bool kept = false;
+	int64_t id;
+
+	db_bind_int(s, 1, now_s);
+	code = db_step(s, any, e);
+	if (code != ERR_NONE || !*any)
+		return code;
+	id = db_col_int(s, 0);
+	(void)db_col_bytes(s, 1, owner.bytes, sizeof(owner.bytes));
+	db_reset(s);
+	code = is_kept(d, &owner, &kept, e);
+	if (code != ERR_NONE || !kept)
+		return code == ERR_NONE ? drop(d, id, e) : code;
+	db_bind_int(d->record[R_PROLONG], 1, id);
+	db_bind_int(d->record[R_PROLONG], 2, now_s + RECORD_LASTS_S);
+	return db_run(d->record[R_PROLONG], e);
+}
+
 enum err_code record_expire(struct sector_db *d, int64_t now_s, uint32_t max,
 			    uint32_t *n, struct err *e)
 {
-	struct db_stmt *s = d->record[R_EXPIRED];
 	enum err_code code;
+	bool any = true;
 
+	db_bind_int(d->record[R_KEEP_HEADS], 1, now_s);
+	db_bind_int(d->record[R_KEEP_HEADS], 2, now_s + RECORD_LASTS_S);
+	code = db_run(d->record[R_KEEP_HEADS], e);
 	db_bind_int(d->record[R_EXPIRE_HEADS], 1, now_s);
-	code = db_run(d->record[R_EXPIRE_HEADS], e);
+	if (code == ERR_NONE)
+		code = db_run(d->record[R_EXPIRE_HEADS], e);
 	for (*n = 0; *n < max && code == ERR_NONE; ++*n) {
-		int64_t id;
-		bool row;
-
-		db_bind_int(s, 1, now_s);
-		code = db_step(s, &row, e);
-		if (code != ERR_NONE || !row)
+		code = expire_one(d, now_s, &any, e);
+		if (!any)
 			break;
-		id = db_col_int(s, 0);
-		db_reset(s);
-		code = drop(d, id, e);
 	}
 	return code;
 }

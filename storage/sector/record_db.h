@@ -14,17 +14,24 @@
 #define RECORD_MAX_PLACEMENT (16U << 20)
 #define RECORD_MAX_HEAD 1024U
 #define RECORD_MAX_SEQUENCE (UINT64_MAX >> 1)
+/* How long one stays that nobody put again and no agreement keeps. */
+#define RECORD_LASTS_S (INT64_C(60) * 86400)
+
+#define RECORD_ROOM (1U << 20) /* bytes a sector */
 
 struct record_put {
 	struct hash32 object; /* placement: its id */
-	struct address owner; /* who put it; head: the renter's, and the key */
+	struct address owner; /* who puts it; head: the renter's, and the key */
 	uint64_t sequence;
 	int64_t expires_s; /* Unix time */
 	const uint8_t *bytes;
 	size_t len;
 };
 
-/* *stored false: one with this sequence or a higher one is here already; its
+/* One that an account without agreements puts in the place of another's stays
+ * that one's, if it has any: a steward need not store here.
+ *
+ * *stored false: one with this sequence or a higher one is here already; its
  * time is still made longer when it is the same. ERR_LIMIT: too long, or a
  * sequence that is too high. */
 __attribute__((warn_unused_result)) enum err_code
@@ -58,7 +65,15 @@ record_head(struct sector_db *d, const struct address *renter,
 __attribute__((warn_unused_result)) enum err_code
 record_owned(struct sector_db *d, const struct address *owner, uint64_t *bytes,
 	     struct err *e);
-/* Takes away records whose time has come, max at most; *n: how many. */
+/* The account's last agreement went: its records stay until then at the least.
+ * Nothing, while it has another. */
+__attribute__((warn_unused_result)) enum err_code
+record_let_go(struct sector_db *d, const struct address *owner,
+	      int64_t expires_s, struct err *e);
+/* Takes away records whose time has come. A head stays for RECORD_LASTS_S more
+ * while its account has an agreement; so does a placement record, while those
+ * of its account are not more than RECORD_ROOM for each of its sectors, and one
+ * more. max of those are looked at; *n: how many were. */
 __attribute__((warn_unused_result)) enum err_code
 record_expire(struct sector_db *d, int64_t now_s, uint32_t max, uint32_t *n,
 	      struct err *e);

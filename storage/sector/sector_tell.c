@@ -78,8 +78,12 @@ static enum err_code settle(struct tell *t, struct sector_db *d,
 static enum err_code drop(struct tell *t, struct sector_db *d,
 			  struct sector_freed *freed, struct err *e)
 {
+	enum err_code code = list_drop(d, &t->list.key, e);
+
 	(void)freed;
-	return list_drop(d, &t->list.key, e);
+	return code == ERR_NONE ? record_let_go(d, &t->list.key.renter,
+						t->record.expires_s, e)
+				: code;
 }
 
 enum err_code sectors_change(struct sectors *s, const struct list_change *c,
@@ -120,6 +124,7 @@ static enum err_code tell_key(struct sectors *s, const struct list_key *key,
 		return e ? e->code : local.code;
 	t->list.key = *key;
 	t->list.revision = revision;
+	t->record.expires_s = s->now_s + RECORD_LASTS_S;
 	t->change = over ? drop : settle;
 	t->purge = true;
 	start(s, t, done, ctx);

@@ -782,6 +782,90 @@ static void the_highest_sequence_wins(void)
 	stop(&m);
 }
 
+/* An agreement of owner 1 with one sector. */
+static void agree(struct model *m)
+{
+	const struct list_op op = {.kind = LIST_APPEND, .root = name_root(1)};
+	struct list_change c = {.key = {owner_of(1), owner_of(9), 1},
+				.revision = 1,
+				.ops = &op,
+				.op_count = 1,
+				.sectors = 1,
+				.root = name_root(1),
+				.blob = (const uint8_t *)"signed",
+				.blob_len = 6};
+	struct sector_freed freed = {0};
+	struct sector_at at = {1, 0};
+	struct address owner = owner_of(1);
+	struct err e = {0};
+	bool placed;
+
+	CHECK(sector_db_stage(m->d, &op.root, &at, &owner, 1000, &placed, &e) ==
+			      ERR_NONE &&
+		      list_change(m->d, &c, &freed, &e) == ERR_NONE,
+	      "%s", e.msg);
+}
+
+static bool is_of(struct model *m, const struct record_put *p, uint32_t owner)
+{
+	const struct address who = owner_of(owner);
+	struct record_info info;
+
+	return record_placement(m->d, &p->object, &info, NULL) == ERR_NONE &&
+	       info.size == p->len && address_eq(&info.owner, &who);
+}
+
+/* A steward without agreements goes on with a record: it stays that account's
+ * by whose agreement it is kept, up to what its sectors allow. */
+static void agreements_keep_records_of_their_accounts(void)
+{
+	static const uint8_t bytes[RECORD_ROOM];
+	static struct model m;
+	struct record_put p = {.sequence = 1, .expires_s = 5, .bytes = bytes};
+	struct err e = {0};
+	uint32_t n;
+	bool stored;
+
+	start(&m, 14);
+	CHECK(sector_db_begin(m.d, &e) == ERR_NONE, "%s", e.msg);
+	p.len = 10;
+	p.owner = owner_of(2);
+	CHECK(record_put_placement(m.d, &p, &stored, &e) == ERR_NONE &&
+		      is_of(&m, &p, 2),
+	      "%s", e.msg);
+	agree(&m);
+	p.sequence++;
+	p.owner = owner_of(1);
+	CHECK(record_put_placement(m.d, &p, &stored, &e) == ERR_NONE &&
+		      is_of(&m, &p, 1),
+	      "who has an agreement takes it over");
+	p.sequence++;
+	p.owner = owner_of(2);
+	CHECK(record_put_placement(m.d, &p, &stored, &e) == ERR_NONE &&
+		      stored && is_of(&m, &p, 1),
+	      "and keeps it");
+	CHECK(record_expire(m.d, 5, 1, &n, &e) == ERR_NONE && n == 1 &&
+		      is_of(&m, &p, 1),
+	      "kept");
+	p.owner = owner_of(1);
+	p.object.bytes[0] = 1;
+	p.len = RECORD_ROOM;
+	CHECK(record_put_placement(m.d, &p, &stored, &e) == ERR_NONE, "%s",
+	      e.msg);
+	CHECK(record_expire(m.d, 5, 9, &n, &e) == ERR_NONE && n == 1 &&
+		      is_of(&m, &p, 1),
+	      "a MiB for its sector, and one more");
+	p.expires_s = 6;
+	p.object.bytes[0] = 2;
+	CHECK(record_put_placement(m.d, &p, &stored, &e) == ERR_NONE &&
+		      record_expire(m.d, 6, 9, &n, &e) == ERR_NONE && n == 1,
+	      "%s", e.msg);
+	CHECK(!is_of(&m, &p, 1), "more is not kept");
+	CHECK(sector_db_commit(m.d, &e) == ERR_NONE, "%s", e.msg);
+	check_index(&m);
+	stop(&m);
+}
+
 /* --- agreements in order --- */
 
 static void count_info(void *ctx, const struct list_info *info)
@@ -833,6 +917,7 @@ int main(void)
 	a_list_refuses_what_it_must();
 	what_is_lost_is_listed();
 	the_highest_sequence_wins();
+	agreements_keep_records_of_their_accounts();
 	agreements_are_listed_in_order();
 	return CHECK_EXIT();
 }

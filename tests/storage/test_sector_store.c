@@ -323,6 +323,85 @@ static void records_are_kept(void)
 	end();
 }
 
+/* What the disk answers for head and placement record: are they there? */
+static bool has_records(const struct record_put *p)
+{
+	bool head;
+
+	CHECK(srig_do(&r, sectors_head, &p->owner) == ERR_NONE, "%s",
+	      r.got.msg);
+	head = r.got.len > 0;
+	CHECK(srig_do(&r, sectors_placement, &p->object, 0, 0, 1) == ERR_NONE,
+	      "%s", r.got.msg);
+	CHECK((r.got.record.size > 0) == head, "one without the other");
+	return head;
+}
+
+/* Until all has gone whose time has come: a record that is the last of it, and
+ * that nothing keeps, has. A change that is asked for later comes later. */
+static void expire_until(int64_t now_s)
+{
+	static uint64_t sequence;
+	static const uint8_t bytes[1];
+	struct record_put p = {.owner = srig_owner(3),
+			       .expires_s = now_s,
+			       .bytes = bytes,
+			       .len = sizeof(bytes)};
+
+	p.sequence = ++sequence;
+	p.object.bytes[0] = 3;
+	CHECK(srig_do(&r, sectors_put_placement, &p) == ERR_NONE, "%s",
+	      r.got.msg);
+	sectors_tick(r.s, now_s);
+	srig_poll(srig_do(&r, sectors_put_head, &p) == ERR_NONE &&
+		  srig_do(&r, sectors_placement, &p.object, 0, 0, 1) ==
+			  ERR_NONE &&
+		  r.got.record.size == 0);
+}
+
+#define DAY_S 86400
+
+/* Nobody puts them again for as long as an agreement runs. */
+static void records_last_as_long_as_agreements(void)
+{
+	static const uint8_t bytes[100] = {1};
+	const struct list_key key = srig_key(1);
+	struct record_put p = {.owner = key.renter,
+			       .sequence = 3,
+			       .expires_s = RECORD_LASTS_S,
+			       .bytes = bytes,
+			       .len = sizeof(bytes)};
+	struct record_put others = p;
+	int64_t dropped;
+
+	begin(2);
+	others.owner = srig_owner(2);
+	others.object.bytes[0] = 1;
+	CHECK(srig_put(&r, 0) == ERR_NONE, "%s", r.got.msg);
+	CHECK(srig_append(&r, 1, 1, 0, 0, 1) == ERR_NONE, "%s", r.got.msg);
+	CHECK(srig_do(&r, sectors_put_placement, &p) == ERR_NONE &&
+		      srig_do(&r, sectors_put_head, &p) == ERR_NONE &&
+		      srig_do(&r, sectors_put_placement, &others) == ERR_NONE &&
+		      srig_do(&r, sectors_put_head, &others) == ERR_NONE,
+	      "%s", r.got.msg);
+	expire_until(RECORD_LASTS_S - 1);
+	CHECK(has_records(&p) && has_records(&others), "not their time");
+	expire_until(RECORD_LASTS_S + DAY_S);
+	CHECK(!has_records(&others), "no agreement and not put again");
+	CHECK(has_records(&p), "an agreement runs");
+	expire_until(3 * RECORD_LASTS_S);
+	CHECK(has_records(&p), "it runs on");
+	dropped = 3 * RECORD_LASTS_S + 50 * DAY_S;
+	expire_until(dropped);
+	CHECK(srig_do(&r, sectors_drop, &key) == ERR_NONE, "%s", r.got.msg);
+	again();
+	expire_until(dropped + RECORD_LASTS_S - 1);
+	CHECK(has_records(&p), "counted from when the agreement went");
+	expire_until(dropped + RECORD_LASTS_S);
+	CHECK(!has_records(&p), "then they go");
+	end();
+}
+
 /* --- space --- */
 
 static void space_grows_and_shrinks(void)
@@ -688,6 +767,7 @@ int main(void)
 	agreements_are_kept_and_proven();
 	a_preview_stores_nothing();
 	records_are_kept();
+	records_last_as_long_as_agreements();
 	space_grows_and_shrinks();
 	a_drain_waits_for_room();
 	a_drain_goes_on_after_a_restart();
