@@ -21,7 +21,7 @@ struct keep {
 	void *ctx;
 	struct loop_timer *timer;	/* ends are told from there */
 	struct renter_object catalogue; /* the newest; id 0: none */
-	uint32_t last;			/* end of what runs longest */
+	bool stored;			/* something runs */
 	struct scout *scout;
 	unsigned least; /* shards of the new one */
 	struct placing *placing;
@@ -56,15 +56,15 @@ static void on_timer(void *ctx)
 
 /* ---- the catalogue that is to follow ---- */
 
-static bool find_last(void *ctx, const struct renter_agreement *row)
+static bool find_stored(void *ctx, const struct renter_agreement *row)
 {
 	struct keep *k = ctx;
 	struct address me = renting_me(k->renter->renting);
 
 	if (row->state == RENTER_OPENED &&
 	    row->signed_.number < RENT_UNOPENED &&
-	    address_eq(&row->signed_.renter, &me) && row->signed_.end > k->last)
-		k->last = row->signed_.end;
+	    address_eq(&row->signed_.renter, &me))
+		k->stored = true;
 	return true;
 }
 
@@ -75,7 +75,7 @@ static enum err_code look(struct keep *k, struct err *e)
 
 	k->least = k->catalogue.k + (k->catalogue.n - k->catalogue.k + 2U) / 3;
 	return code == ERR_NONE
-		       ? renter_db_agreements(k->renter->db, find_last, k, e)
+		       ? renter_db_agreements(k->renter->db, find_stored, k, e)
 		       : code;
 }
 
@@ -112,33 +112,40 @@ static void on_published(void *ctx, const struct publish_result *r,
 static const struct publish_ops publish_ops = {.step = on_step,
 					       .ended = on_published};
 
-/* How long the catalogue is kept: as what it tells of. */
-static enum err_code term_of(struct keep *k, uint32_t *periods, struct err *e)
+/* *own: of what is taken over. The catalogue is kept as long as that, and as
+ * anything else that it tells of. */
+static enum err_code set_terms(struct keep *k, struct renter_term *own,
+			       struct renter_term *catalogue, struct err *e)
 {
-	uint32_t start;
+	const uint32_t periods = k->cfg.periods;
+	uint32_t lasts;
+	enum err_code code =
+		running_lasts(&lasts, k->renter, k->catalogue.n, e);
 
-	if (!agree_start_period(k->renter, k->catalogue.n, &start))
-		return err_fail(e, ERR_CHAIN, "the chain is not known");
-	*periods = k->last > start ? k->last - start : 1;
-	if (k->cfg.what == KEEP_RENEW)
-		*periods = k->cfg.periods;
-	return ERR_NONE;
+	*own = k->cfg.what == KEEP_RENEW
+		       ? (struct renter_term){periods, periods - periods / 4}
+		       : (struct renter_term){1, 1};
+	if (code != ERR_NONE)
+		return code;
+	*catalogue = renter_term_catalogue(own, lasts);
+	if (k->cfg.what != KEEP_RENEW)
+		*own = *catalogue;
+	return code;
 }
 
 /* Hosts may be gone since: then it is spread over those that there are, as far
  * as a repair would leave it alone. */
-static enum err_code make_placing(struct keep *k, uint32_t periods,
-				  struct err *e)
+static enum err_code spread(struct keep *k, const struct renter_term *term,
+			    struct err *e)
 {
-	char line[128];
 	struct quote_cfg cfg = {.k = k->catalogue.k,
 				.n = k->catalogue.n,
 				.per_host = k->cfg.per_host,
 				.per_net = k->cfg.per_net,
-				.periods = periods,
-				.least = periods - periods / 4};
-
+				.periods = term->periods,
+				.least = term->least};
 	struct err why = {0};
+	char line[128];
 	enum err_code code;
 
 	rng_fill(&k->renter->engine->rng, &cfg.seed, sizeof(cfg.seed));
@@ -161,12 +168,14 @@ static enum err_code make_placing(struct keep *k, uint32_t periods,
 static void publish(struct keep *k)
 {
 	struct publish_cfg cfg = {.k = k->catalogue.k, .cut = true};
+	struct renter_term own;
 	struct err e = {0};
-	enum err_code code = term_of(k, &cfg.periods, &e);
+	enum err_code code = set_terms(k, &own, &cfg.catalogue, &e);
 
-	cfg.least = cfg.periods - cfg.periods / 4;
+	cfg.periods = own.periods;
+	cfg.least = own.least;
 	if (code == ERR_NONE)
-		code = make_placing(k, cfg.periods, &e);
+		code = spread(k, &cfg.catalogue, &e);
 	cfg.placing = k->placing;
 	cfg.n = k->catalogue.n;
 	if (code == ERR_NONE)
@@ -290,7 +299,7 @@ static void on_commit(void *ctx, bool ok)
 	k->removing = false;
 	if (!ok)
 		(void)err_fail(&e, ERR_DB, "renter.db could not be written");
-	if (!ok || k->catalogue.id == 0 || k->last == 0)
+	if (!ok || k->catalogue.id == 0 || !k->stored)
 		end(k, ok ? NULL : &e); /* no host knows of anything */
 	else
 		scout(k);

@@ -4,6 +4,7 @@
 #include "node/rent/object_put.h"
 #include "node/renter/renter_agree.h"
 #include "node/renter/renter_records.h"
+#include "node/renter/renter_running.h"
 #include "node/renter/renter_unopened.h"
 #include "storage/object/segment.h"
 #include "storage/rent/renter_catalogue.h"
@@ -38,6 +39,8 @@ struct publish {
 	struct records *records;
 	struct loop_timer *timer; /* ends are told from there */
 	unsigned round;
+	struct renter_term own, all; /* all: of what is agreed on together */
+	bool apart;		     /* what was put is, before the catalogue */
 	bool ended, told, marking;
 	struct publish_result result;
 	struct err why;
@@ -211,6 +214,7 @@ static void tell_records(struct publish *p)
 
 static void put_catalogue(struct publish *p);
 static enum err_code make_catalogue(struct publish *p, struct err *e);
+static enum err_code begin_round(struct publish *p, struct err *e);
 
 static void on_step(void *ctx, const char *text)
 {
@@ -267,6 +271,17 @@ static void tell_or_publish_anew(struct publish *p)
 		put_catalogue(p);
 }
 
+/* What was put has its agreements; the catalogue is to have others. */
+static void go_on(struct publish *p)
+{
+	struct err e = {0};
+
+	if (!p->apart)
+		tell_or_publish_anew(p);
+	else if (begin_round(p, &e) != ERR_NONE)
+		end(p, &e);
+}
+
 static void on_agreed(void *ctx, unsigned done, unsigned failed,
 		      const struct err *error)
 {
@@ -279,7 +294,7 @@ static void on_agreed(void *ctx, unsigned done, unsigned failed,
 	if (error) {
 		end(p, error);
 	} else if (failed == 0) {
-		tell_or_publish_anew(p);
+		go_on(p);
 	} else if (++p->round == PUBLISH_ROUNDS) {
 		(void)err_fail(&e, ERR_STATE,
 			       "%u hosts did not sign or could not be paid; "
@@ -293,28 +308,28 @@ static void on_agreed(void *ctx, unsigned done, unsigned failed,
 		if (p->ops->again)
 			p->ops->again(p->ctx);
 		else
-			put_catalogue(p);
+			publish_again(p);
 	}
 }
 
 static struct agree_cfg agree_cfg_of(const struct publish *p)
 {
-	return (struct agree_cfg){.periods = p->cfg.periods,
-				  .least = p->cfg.least,
-				  .cut = p->cfg.cut};
+	const struct renter_term *t = p->apart ? &p->own : &p->all;
+
+	/* what goes is cut once, by the last of them */
+	return (struct agree_cfg){.periods = t->periods,
+				  .least = t->least,
+				  .cut = p->cfg.cut && !p->apart};
 }
 
 static const struct agree_ops agree_ops = {.step = on_step, .ended = on_agreed};
 
-static void agree(struct publish *p)
+static enum err_code agree(struct publish *p, struct err *e)
 {
 	const struct agree_cfg cfg = agree_cfg_of(p);
-	struct err e = {0};
 
 	p->ops->step(p->ctx, "signing with the hosts");
-	if (agree_start(&p->agree, p->renter, &cfg, &agree_ops, p, &e) !=
-	    ERR_NONE)
-		end(p, &e);
+	return agree_start(&p->agree, p->renter, &cfg, &agree_ops, p, e);
 }
 
 /* ---- the catalogue ---- */
@@ -349,15 +364,16 @@ static void on_put(void *ctx, const struct renter_object *o,
 		   const struct err *e)
 {
 	struct publish *p = ctx;
+	struct err why = {0};
 
 	object_put_free(p->put);
 	p->put = NULL;
-	if (e) {
-		end(p, e);
-		return;
-	}
-	p->object = *o;
-	agree(p);
+	if (e)
+		why = *e;
+	else
+		p->object = *o;
+	if (why.code != ERR_NONE || agree(p, &why) != ERR_NONE)
+		end(p, &why);
 }
 
 static void on_text_freed(void *stream)
@@ -562,6 +578,69 @@ static enum err_code make_catalogue(struct publish *p, struct err *e)
 	return code == ERR_NONE ? make_object(p, e) : code;
 }
 
+/* ---- which term ---- */
+
+struct dividing {
+	struct publish *p;
+	uint32_t start;
+	bool together;
+	struct err e;
+};
+
+static bool look_at_host(void *ctx, const struct address *host, bool unopened,
+			 uint32_t sectors)
+{
+	struct dividing *d = ctx;
+	struct publish *p = d->p;
+
+	d->together = !unopened &&
+		      running_lasts_as(&d->together, p->renter, host, sectors,
+				       d->start, &p->own, &p->cfg.catalogue,
+				       &d->e) == ERR_NONE &&
+		      d->together;
+	return d->together;
+}
+
+/* A catalogue that lasts longer than what was put is agreed on after it, so
+ * that each is paid for as long as it is kept; but together, by one revision a
+ * host, where all of it goes into agreements that run so long anyway. */
+static enum err_code divide(struct publish *p, struct err *e)
+{
+	struct dividing d = {.p = p, .together = true};
+	enum err_code code = ERR_NONE;
+
+	p->own = (struct renter_term){p->cfg.periods, p->cfg.least};
+	p->all = p->own;
+	p->apart = false;
+	if (p->cfg.catalogue.periods <= p->own.periods)
+		return ERR_NONE;
+	p->all = p->cfg.catalogue;
+	if (!agree_start_period(p->renter, p->cfg.n, &d.start))
+		return err_fail(e, ERR_CHAIN, "the chain is not known");
+	code = renter_db_staged_hosts(p->renter->db, look_at_host, &d, e);
+	if (code == ERR_NONE && d.e.code != ERR_NONE) {
+		*e = d.e;
+		code = e->code;
+	}
+	p->apart = !d.together;
+	return code;
+}
+
+static enum err_code begin_round(struct publish *p, struct err *e)
+{
+	enum err_code code = drop_leftovers(p->renter, e);
+
+	if (code == ERR_NONE)
+		code = divide(p, e);
+	if (code == ERR_NONE && p->apart)
+		return agree(p, e);
+	if (code == ERR_NONE)
+		code = make_catalogue(p, e);
+	if (code == ERR_NONE)
+		put_catalogue(p);
+	return code;
+}
+
 /* ---- life ---- */
 
 enum err_code publish_start(struct publish **out, struct renter *r,
@@ -581,21 +660,26 @@ enum err_code publish_start(struct publish **out, struct renter *r,
 	p->timer = loop_timer_new(r->engine->loop, on_timer, p);
 	if (!p->timer)
 		code = err_fail(e, ERR_NOMEM, "a change");
-	if (code == ERR_NONE)
-		code = make_catalogue(p, e);
+	if (code == ERR_NONE) {
+		renting_on_commit(r->renting, on_commit, p);
+		code = begin_round(p, e);
+	}
 	if (code != ERR_NONE) {
 		publish_free(p);
 		return code;
 	}
-	renting_on_commit(r->renting, on_commit, p);
-	put_catalogue(p);
 	*out = p;
 	return ERR_NONE;
 }
 
 void publish_again(struct publish *p)
 {
-	put_catalogue(p);
+	struct err e = {0};
+
+	if (p->object.id)
+		put_catalogue(p);
+	else if (begin_round(p, &e) != ERR_NONE)
+		end(p, &e);
 }
 
 void publish_free(struct publish *p)

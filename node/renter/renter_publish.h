@@ -1,6 +1,8 @@
 /* renter_publish.h - how a change becomes true: a new catalogue, agreements for
  * all that was staged, records at the hosts, and then the database says so.
  *
+ *   apart      where the catalogue has to last longer than what was put, and
+ * not all of that goes into agreements that do: that is agreed on first
  *   catalogue  encoded, uploaded as an object of its own
  *   agree      signed and opened; hosts that fail lose their shards
  *   again      the caller uploads the shards that were lost, the catalogue
@@ -17,6 +19,7 @@
 #define NODE_RENTER_PUBLISH_H
 
 #include "node/renter/renter.h"
+#include "node/renter/renter_term.h"
 
 struct publish;
 
@@ -32,7 +35,7 @@ struct publish_result {
 struct publish_ops {
 	void (*step)(void *ctx, const char *text);
 	/* Shards lost their hosts: upload the objects again, then
-	 * publish_again(). NULL: nothing but the catalogue is put. */
+	 * publish_again(). NULL: nothing but the catalogue is put here. */
 	void (*again)(void *ctx);
 	/* Once. r is set in any case. */
 	void (*ended)(void *ctx, const struct publish_result *r,
@@ -42,8 +45,9 @@ struct publish_ops {
 struct publish_cfg {
 	struct placing *placing; /* borrowed; hosts that fail are dropped */
 	unsigned k, n;
-	uint32_t periods, least; /* see struct agree_cfg */
-	bool cut;		 /* the same */
+	uint32_t periods, least;      /* see struct agree_cfg */
+	struct renter_term catalogue; /* renter_term_catalogue() */
+	bool cut;		      /* as in struct agree_cfg */
 	/* That are stored by it: of one put, which it finishes, or of none. */
 	int64_t objects[PUBLISH_OBJECTS_MAX];
 	size_t objects_n;

@@ -80,6 +80,7 @@ static void publish(struct put *p)
 				  .n = p->cfg.n,
 				  .periods = p->cfg.periods,
 				  .least = p->cfg.least,
+				  .catalogue = p->quoting.catalogue,
 				  .objects_n = p->n_parts};
 	struct err e = {0};
 

@@ -3,6 +3,7 @@
 
 #include "node/money/money.h"
 #include "node/renter/renter_funds.h"
+#include "node/renter/renter_running.h"
 #include "storage/object/segment.h"
 
 #include <string.h>
@@ -126,17 +127,27 @@ static void count_segments(const struct put *p, uint32_t *files,
 		publish_catalogue_segments(p->renter, p->cfg.k, entries, names);
 }
 
-static void on_fresh(void *ctx, const struct err *error)
+static enum err_code set_terms(struct put *p, struct renter_term *catalogue,
+			       struct err *e)
 {
-	struct put *p = ctx;
-	struct err e = {0};
-	struct quote *q = &p->result.quote;
-	uint32_t files, catalogue;
+	struct renter_term own = {p->cfg.periods, p->cfg.least};
+	uint32_t lasts;
+	enum err_code code = running_lasts(&lasts, p->renter, p->cfg.n, e);
 
-	if (error) {
-		put_end(p, error);
-		return;
-	}
+	if (code == ERR_NONE)
+		*catalogue = renter_term_catalogue(&own, lasts);
+	p->cfg.least = own.least;
+	return code;
+}
+
+static enum err_code make_quote(struct put *p, struct err *e)
+{
+	struct renter_term term;
+	uint32_t files, catalogue;
+	enum err_code code = set_terms(p, &term, e);
+
+	if (code != ERR_NONE)
+		return code;
 	count_segments(p, &files, &catalogue);
 	p->quoting = (struct quote_cfg){.k = p->cfg.k,
 					.n = p->cfg.n,
@@ -145,17 +156,31 @@ static void on_fresh(void *ctx, const struct err *error)
 					.rent_max = p->cfg.rent_max,
 					.periods = p->cfg.periods,
 					.least = p->cfg.least,
+					.catalogue = term,
 					.goes_on = p->row.id != 0,
-					.segments = catalogue};
+					.segments = catalogue,
+					.catalogue_segments = catalogue};
 	if (p->cfg.unopened)
 		p->quoting.unopened = files;
 	else
 		p->quoting.segments += files;
 	rng_fill(&p->renter->engine->rng, &p->quoting.seed,
 		 sizeof(p->quoting.seed));
-	if (quote_placing(&p->placing, p->renter, &p->quoting, &e) !=
-		    ERR_NONE ||
-	    quote_make(q, p->renter, &p->quoting, p->placing, &e) != ERR_NONE) {
+	code = quote_placing(&p->placing, p->renter, &p->quoting, e);
+	return code == ERR_NONE ? quote_make(&p->result.quote, p->renter,
+					     &p->quoting, p->placing, e)
+				: code;
+}
+
+static void on_fresh(void *ctx, const struct err *error)
+{
+	struct put *p = ctx;
+	struct err e = {0};
+	struct quote *q = &p->result.quote;
+
+	if (error)
+		e = *error;
+	if (e.code != ERR_NONE || make_quote(p, &e) != ERR_NONE) {
 		put_end(p, &e);
 		return;
 	}

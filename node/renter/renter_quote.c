@@ -47,6 +47,13 @@ static void other_terms(struct adding *v, const struct sheet *s)
 		v->most = s->max_periods;
 }
 
+/* Hosts have to take the catalogue, too. */
+static uint32_t longest(const struct quote_cfg *cfg)
+{
+	return cfg->catalogue.periods > cfg->periods ? cfg->catalogue.periods
+						     : cfg->periods;
+}
+
 /* Too few, and why: what can be done about it. */
 static enum err_code check_hosts(const struct adding *v, struct err *e)
 {
@@ -54,6 +61,13 @@ static enum err_code check_hosts(const struct adding *v, struct err *e)
 
 	if (placing_check(v->placing, &why) == ERR_NONE)
 		return ERR_NONE;
+	if (v->other_terms && longest(v->cfg) > v->cfg->periods)
+		return err_fail(e, ERR_STATE,
+				"%u hosts rent for %u to %u periods, and the "
+				"list of files has to last for %u, as what is "
+				"stored: name more hosts with --host",
+				v->other_terms, v->least, v->most,
+				longest(v->cfg));
 	if (v->other_terms)
 		return err_fail(e, ERR_STATE,
 				"%u hosts rent for %u to %u periods, not for "
@@ -89,7 +103,7 @@ static void add_host(void *ctx, const struct rent_offer *o,
 	if (v->e.code != ERR_NONE)
 		return;
 	if (v->cfg->periods < o->sheet.min_periods ||
-	    v->cfg->periods > o->sheet.max_periods) {
+	    longest(v->cfg) > o->sheet.max_periods) {
 		other_terms(v, &o->sheet);
 		return;
 	}
@@ -147,10 +161,6 @@ static bool add_running(struct quote *q, const struct running *r,
 {
 	struct amount fund;
 
-	q->running++;
-	q->growing += !amount_is_zero(r->step.missing);
-	if (r->row.signed_.end < q->end)
-		q->end = r->row.signed_.end;
 	return running_top_up(&fund, &r->run, &r->step, sectors) &&
 	       add_cost(&q->rent, r->step.more) && add_cost(&q->fund, fund);
 }
@@ -192,36 +202,125 @@ static enum err_code add_unopened(struct quote *q, struct renter *r,
 		       : err_fail(e, ERR_LIMIT, "the cost passes 112 bits");
 }
 
-static enum err_code add_one(struct quote *q, struct renter *r,
-			     const struct quote_cfg *cfg,
-			     const struct address *host, uint32_t sectors,
-			     struct err *e)
-{
-	struct renter_want want =
-		running_want(q->start, cfg->periods, cfg->least);
-	struct amount ingress;
+/* Sectors of one term at a host, and where they go. */
+struct lot {
+	struct renter_term term;
+	uint32_t sectors;
+	struct renter_want want;
 	struct running best;
-	struct sheet sheet;
-	bool found, good;
-	enum err_code code;
+	bool found;
+};
 
-	want.sectors = sectors;
-	code = running_choose(&best, &found, r, host, &want, e);
+static enum err_code choose(struct lot *l, const struct quote *q,
+			    struct renter *r, const struct address *host,
+			    struct err *e)
+{
+	l->found = false;
+	if (l->sectors == 0)
+		return ERR_NONE;
+	l->want = running_want(q->start, l->term.periods, l->term.least);
+	l->want.sectors = l->sectors;
+	return running_choose(&l->best, &l->found, r, host, &l->want, e);
+}
+
+static bool add_lot(struct quote *q, const struct lot *l,
+		    const struct sheet *sheet)
+{
+	struct amount ingress;
+
+	if (l->sectors == 0)
+		return true;
+	return rent_ingress(&ingress, sheet, l->sectors) &&
+	       add_cost(&q->ingress, ingress) &&
+	       (l->found ? add_running(q, &l->best, l->sectors)
+			 : add_new(q, sheet, l->sectors, l->term.periods));
+}
+
+/* Two of them in one agreement: what the second comes to, after the first. */
+static bool follow(struct lot *second, const struct lot *first,
+		   struct renter *r, const struct sheet *sheet)
+{
+	struct running *b = &second->best;
+	struct renter_want want = second->want;
+	struct amount fund;
+
+	if (!first->found || !second->found || first->best.row.id != b->row.id)
+		return true;
+	if (!running_top_up(&fund, &first->best.run, &first->best.step,
+			    first->sectors) ||
+	    !renting_period(r->renting, &want.period))
+		return false;
+	want.now = sheet;
+	b->run.last = first->best.step.next;
+	b->run.going = 0;
+	b->run.facts.funded = amount_add_cap(b->run.facts.funded, fund);
+	second->found = renter_takes(&b->step, &b->run, &want);
+	return true;
+}
+
+/* What is put, and the catalogue, which may have a term of its own. */
+static enum err_code add_opened(struct quote *q, struct renter *r,
+				const struct address *host, struct lot *put,
+				struct lot *catalogue, struct err *e)
+{
+	const struct lot *first = put->sectors ? put : catalogue;
+	struct sheet sheet;
+	enum err_code code = choose(put, q, r, host, e);
+
+	if (code == ERR_NONE)
+		code = choose(catalogue, q, r, host, e);
 	if (code != ERR_NONE)
 		return code;
-	good = running_sheet(r, host, &sheet) &&
-	       rent_ingress(&ingress, &sheet, sectors) &&
-	       add_cost(&q->ingress, ingress);
-	good = good && (found ? add_running(q, &best, sectors)
-			      : add_new(q, &sheet, sectors, cfg->periods));
-	return good ? ERR_NONE
-		    : err_fail(e, ERR_LIMIT, "the cost passes 112 bits");
+	if (!running_sheet(r, host, &sheet) ||
+	    !follow(catalogue, put, r, &sheet) || !add_lot(q, put, &sheet) ||
+	    !add_lot(q, catalogue, &sheet))
+		return err_fail(e, ERR_LIMIT, "the cost passes 112 bits");
+	if (first->found && first->best.row.signed_.end < q->end)
+		q->end = first->best.row.signed_.end;
+	if ((put->sectors == 0 || put->found) &&
+	    (catalogue->sectors == 0 || catalogue->found)) {
+		q->running++;
+		q->growing += (put->found &&
+			       !amount_is_zero(put->best.step.missing)) ||
+			      (catalogue->found &&
+			       !amount_is_zero(catalogue->best.step.missing));
+	}
+	return ERR_NONE;
 }
 
 /* What a host gets, by kind of agreement. */
 struct share {
-	uint32_t opened, unopened;
+	uint32_t opened, unopened, catalogue;
 };
+
+/* As publish decides: has the catalogue agreements, or revisions, of its own?
+ */
+static enum err_code is_apart(bool *out, const struct quote *q,
+			      struct renter *r, const struct quote_cfg *cfg,
+			      const struct placing *placing,
+			      const struct share *shares, struct err *e)
+{
+	const struct renter_term own = {cfg->periods, cfg->least};
+	bool together = true;
+	enum err_code code = ERR_NONE;
+
+	*out = false;
+	if (longest(cfg) == cfg->periods)
+		return ERR_NONE;
+	for (unsigned h = 0;
+	     code == ERR_NONE && together && h < placing_count(placing); h++) {
+		if (shares[h].unopened)
+			together = false;
+		else if (shares[h].opened)
+			code = running_lasts_as(
+				&together, r,
+				&placing_get(placing, (uint16_t)h)->address,
+				shares[h].opened, q->start, &own,
+				&cfg->catalogue, e);
+	}
+	*out = !together;
+	return code;
+}
 
 /* Which host gets how many: the same placing decides when it is uploaded, and
  * the catalogue comes last. */
@@ -229,6 +328,8 @@ static enum err_code count_sectors(struct share *shares,
 				   struct placing *placing,
 				   const struct quote_cfg *cfg, struct err *e)
 {
+	const uint32_t objects =
+		cfg->unopened + cfg->segments - cfg->catalogue_segments;
 	uint16_t seats[UINT8_MAX];
 
 	for (uint32_t s = 0; s < cfg->unopened + cfg->segments; s++) {
@@ -242,21 +343,32 @@ static enum err_code count_sectors(struct share *shares,
 		for (unsigned i = 0; i < cfg->n; i++)
 			if (s < cfg->unopened)
 				shares[seats[i]].unopened++;
-			else
+			else if (s < objects)
 				shares[seats[i]].opened++;
+			else
+				shares[seats[i]].catalogue++;
 	}
 	return ERR_NONE;
 }
 
 static enum err_code add_share(struct quote *q, struct renter *r,
-			       const struct quote_cfg *cfg,
+			       const struct quote_cfg *cfg, bool apart,
 			       const struct address *host,
 			       const struct share *share, struct err *e)
 {
+	const struct renter_term own = {cfg->periods, cfg->least};
+	struct lot put = {.term = own, .sectors = share->opened};
+	struct lot catalogue = {
+		.term = longest(cfg) > cfg->periods ? cfg->catalogue : own,
+		.sectors = share->catalogue};
 	enum err_code code = ERR_NONE;
 
-	if (share->opened)
-		code = add_one(q, r, cfg, host, share->opened, e);
+	if (!apart) {
+		catalogue.sectors += put.sectors;
+		put.sectors = 0;
+	}
+	if (put.sectors + catalogue.sectors)
+		code = add_opened(q, r, host, &put, &catalogue, e);
 	if (code == ERR_NONE && share->unopened)
 		code = add_unopened(q, r, cfg, host, share->unopened, e);
 	return code;
@@ -269,6 +381,7 @@ enum err_code quote_make(struct quote *out, struct renter *r,
 	unsigned count = placing_count(placing);
 	struct share *shares = calloc(count + 1U, sizeof(*shares));
 	struct placing *copy = NULL;
+	bool apart = false;
 	enum err_code code = shares ? quote_placing(&copy, r, cfg, e)
 				    : err_fail(e, ERR_NOMEM, "a quote");
 
@@ -276,8 +389,8 @@ enum err_code quote_make(struct quote *out, struct renter *r,
 	if (code == ERR_NONE)
 		code = count_sectors(shares, copy, cfg, e);
 	for (unsigned h = 0; code == ERR_NONE && h < count; h++) {
-		const uint64_t all =
-			(uint64_t)shares[h].opened + shares[h].unopened;
+		const uint64_t all = (uint64_t)shares[h].opened +
+				     shares[h].unopened + shares[h].catalogue;
 
 		out->hosts += all != 0;
 		out->sectors += all;
@@ -285,8 +398,10 @@ enum err_code quote_make(struct quote *out, struct renter *r,
 	if (code == ERR_NONE && !agree_start_period(r, out->hosts, &out->start))
 		code = err_fail(e, ERR_CHAIN, "the chain is not known");
 	out->end = out->start + cfg->periods;
+	if (code == ERR_NONE)
+		code = is_apart(&apart, out, r, cfg, copy, shares, e);
 	for (unsigned h = 0; code == ERR_NONE && h < count; h++)
-		code = add_share(out, r, cfg,
+		code = add_share(out, r, cfg, apart,
 				 &placing_get(copy, (uint16_t)h)->address,
 				 &shares[h], e);
 	placing_free(copy);

@@ -8,17 +8,20 @@
 #define NODE_RENTER_QUOTE_H
 
 #include "node/renter/renter.h"
+#include "node/renter/renter_term.h"
 
 struct quote_cfg {
 	unsigned k, n;
-	unsigned per_host, per_net; /* 1, unless the user says otherwise */
-	struct amount rent_max;	    /* a sector and period; zero: any */
-	uint32_t periods, least;    /* see struct agree_cfg */
+	unsigned per_host, per_net;   /* 1, unless the user says otherwise */
+	struct amount rent_max;	      /* a sector and period; zero: any */
+	uint32_t periods, least;      /* see struct agree_cfg */
+	struct renter_term catalogue; /* longer than `periods`, or as that */
 	uint32_t segments; /* of objects that are opened, and the catalogue */
-	uint32_t unopened; /* segments of those that never are */
-	bool goes_on;	   /* parts of it are at hosts already */
-	uint64_t seed;	   /* settles between hosts that are alike: the same
-			    * for a quote and what follows it */
+	uint32_t catalogue_segments; /* of those */
+	uint32_t unopened;	     /* segments of those that never are */
+	bool goes_on;		     /* parts of it are at hosts already */
+	uint64_t seed; /* settles between hosts that are alike: the same
+			* for a quote and what follows it */
 	bool partly; /* hosts for some shards will do: what is missing is put */
 };
 
@@ -31,7 +34,7 @@ struct quote {
 	struct amount ingress;
 	unsigned running;    /* hosts whose agreements take it: none is made */
 	unsigned growing;    /* of those, whose fund has to grow */
-	uint32_t start, end; /* end: the first of them */
+	uint32_t start, end; /* end: the first of what is put */
 };
 
 /* All hosts whose prices are known; *out is the caller's. ERR_STATE: they do

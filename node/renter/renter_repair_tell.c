@@ -6,6 +6,7 @@
 #include "node/renter/renter_publish.h"
 #include "node/renter/renter_quote.h"
 #include "node/renter/renter_records.h"
+#include "node/renter/renter_running.h"
 #include "node/renter/renter_ward.h"
 #include "storage/rent/renter_placement.h"
 
@@ -111,19 +112,36 @@ static void on_published(void *ctx, const struct publish_result *r,
 static const struct publish_ops publish_ops = {.step = mend_step,
 					       .ended = on_published};
 
-static enum err_code place_catalogue(struct mend *m, struct err *e)
+/* As long as what it tells of. */
+static enum err_code set_term(struct mend *m, struct renter_term *term,
+			      struct err *e)
+{
+	struct renter_term own = {m->periods, 0};
+	uint32_t lasts;
+	enum err_code code =
+		running_lasts(&lasts, m->renter, m->catalogue.n, e);
+
+	if (own.periods < REPAIR_PERIODS_MIN)
+		own.periods = REPAIR_PERIODS_MIN;
+	if (code == ERR_NONE)
+		*term = renter_term_catalogue(&own, lasts);
+	return code;
+}
+
+static enum err_code
+place_catalogue(struct mend *m, const struct renter_term *term, struct err *e)
 {
 	struct quote_cfg cfg = {.k = m->catalogue.k,
 				.n = m->catalogue.n,
 				.per_host = 1,
 				.per_net = 1,
 				.rent_max = m->cfg.rent_max,
-				.periods = m->periods};
+				.periods = term->periods,
+				.least = term->least};
 	struct amount most;
 	enum err_code code;
 
-	if (m->periods < REPAIR_PERIODS_MIN)
-		m->periods = cfg.periods = REPAIR_PERIODS_MIN;
+	m->periods = term->periods;
 	rng_fill(&m->renter->engine->rng, &cfg.seed, sizeof(cfg.seed));
 	placing_free(m->placing);
 	m->placing = NULL;
@@ -147,12 +165,18 @@ void mend_publish(struct mend *m)
 	struct publish_cfg cfg = {.k = m->catalogue.k,
 				  .n = m->catalogue.n,
 				  .objects_n = m->changed_n};
+	struct renter_term term;
 	struct err e = {0};
-	enum err_code code = place_catalogue(m, &e);
+	enum err_code code = set_term(m, &term, &e);
 
 	m->ops->step(m->ctx, "a new list of what is stored is put");
+	if (code == ERR_NONE)
+		code = place_catalogue(m, &term, &e);
 	cfg.placing = m->placing;
-	cfg.periods = m->periods;
+	if (code == ERR_NONE) {
+		cfg.periods = term.periods;
+		cfg.least = term.least;
+	}
 	if (cfg.objects_n > PUBLISH_OBJECTS_MAX)
 		cfg.objects_n = PUBLISH_OBJECTS_MAX;
 	memcpy(cfg.objects, m->changed, cfg.objects_n * sizeof(*cfg.objects));

@@ -2,6 +2,7 @@
 
 #include "node/money/money.h"
 #include "node/renter/renter_agree.h"
+#include "node/renter/renter_unopened.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,49 @@ struct renter_want running_want(uint32_t start, uint32_t periods,
 	};
 }
 
+/* ---- until when ---- */
+
+struct lasting {
+	struct address me;
+	uint32_t now, end;
+};
+
+/* One that both signed may still be opened until it starts. */
+static bool is_lasting(const struct renter_agreement *row, uint32_t now)
+{
+	return row->state == RENTER_OPENED || unopened_runs(row, now) ||
+	       (row->state == RENTER_UNOPENED && !unopened_is(row) &&
+		row->signed_.start > now);
+}
+
+static bool find_end(void *ctx, const struct renter_agreement *row)
+{
+	struct lasting *l = ctx;
+
+	if (is_lasting(row, l->now) &&
+	    address_eq(&row->signed_.renter, &l->me) &&
+	    row->signed_.end > l->end)
+		l->end = row->signed_.end;
+	return true;
+}
+
+enum err_code running_lasts(uint32_t *periods, struct renter *r, unsigned hosts,
+			    struct err *e)
+{
+	struct lasting l = {.me = renting_me(r->renting)};
+	uint32_t start;
+	enum err_code code;
+
+	*periods = 0;
+	if (!renting_period(r->renting, &l.now) ||
+	    !agree_start_period(r, hosts, &start))
+		return err_fail(e, ERR_CHAIN, "the chain is not known");
+	code = renter_db_agreements(r->db, find_end, &l, e);
+	if (l.end > start)
+		*periods = l.end - start;
+	return code;
+}
+
 /* ---- the choice ---- */
 
 struct choice {
@@ -120,6 +164,25 @@ enum err_code running_choose(struct running *out, bool *found, struct renter *r,
 	code = renter_db_agreements(r->db, look, &c, e);
 	*found = code == ERR_NONE && c.found;
 	*out = c.best;
+	return code;
+}
+
+enum err_code running_lasts_as(bool *out, struct renter *r,
+			       const struct address *host, uint32_t sectors,
+			       uint32_t start, const struct renter_term *term,
+			       const struct renter_term *longer, struct err *e)
+{
+	struct renter_want want =
+		running_want(start, term->periods, term->least);
+	struct running best;
+	bool found;
+	enum err_code code;
+
+	want.sectors = sectors;
+	code = running_choose(&best, &found, r, host, &want, e);
+	*out = found &&
+	       best.row.signed_.end >=
+		       running_want(start, longer->periods, longer->least).from;
 	return code;
 }
 

@@ -9,6 +9,7 @@
 
 #include "contracts-abi/bank_abi.h"
 #include "node/renter/renter.h"
+#include "node/renter/renter_term.h"
 #include "storage/rent/renter_next.h"
 
 /* What the chain's final state says of it. False: it was never read. */
@@ -24,6 +25,12 @@ bool running_sheet(struct renter *r, const struct address *host,
 struct renter_want running_want(uint32_t start, uint32_t periods,
 				uint32_t least);
 
+/* For how many periods from a start with so many hosts on there is something
+ * stored, in agreements of any kind; 0: for none. ERR_CHAIN: the period is not
+ * known. ERR_DB. */
+enum err_code running_lasts(uint32_t *periods, struct renter *r, unsigned hosts,
+			    struct err *e) __attribute__((warn_unused_result));
+
 struct running {
 	struct renter_agreement row;
 	struct renter_running run;
@@ -38,6 +45,13 @@ bool running_takes(struct renter *r, const struct renter_agreement *row,
 enum err_code running_choose(struct running *out, bool *found, struct renter *r,
 			     const struct address *host,
 			     const struct renter_want *want, struct err *e)
+	__attribute__((warn_unused_result));
+/* Would so many sectors, that are to be stored from `start` on for *term, go
+ * into one that runs with this host and lasts as long as *longer, too? */
+enum err_code running_lasts_as(bool *out, struct renter *r,
+			       const struct address *host, uint32_t sectors,
+			       uint32_t start, const struct renter_term *term,
+			       const struct renter_term *longer, struct err *e)
 	__attribute__((warn_unused_result));
 /* Both signed what the chain does not know, and it is ours to post: another
  * list or rate. What only settles periods is its host's, who is paid by it. */

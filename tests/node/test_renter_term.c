@@ -39,6 +39,31 @@ static const struct {
 	{"never opened", BANK_AGREEMENT_NONE, 0, 40, false},
 };
 
+static const struct {
+	const char *name;
+	struct renter_term own;
+	uint32_t lasts;
+	struct renter_term catalogue, then; /* then: own */
+} lists[] = {
+	{"nothing else is stored", {30, 0}, 0, {30, 30}, {30, 30}},
+	{"all of it ends before", {30, 22}, 20, {30, 22}, {30, 22}},
+	{"what takes it has to last as long",
+	 {365, 273},
+	 350,
+	 {365, 315},
+	 {365, 315}},
+	{"a tenth longer", {27, 0}, 30, {27, 27}, {27, 27}},
+	{"much longer", {30, 0}, 364, {364, 328}, {30, 0}},
+	{"a renewal for less", {30, 23}, 100, {100, 90}, {30, 23}},
+	{"removed: as long as what is left", {1, 0}, 20, {20, 17}, {1, 0}},
+	{"what ends now", {1, 0}, 3, {1, 1}, {1, 1}},
+};
+
+static bool same(struct renter_term a, struct renter_term b)
+{
+	return a.periods == b.periods && a.least == b.least;
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < ROWS(terms); i++)
@@ -54,6 +79,14 @@ int main(void)
 
 		CHECK(closing_is_due(&v, closings[i].now) == closings[i].due,
 		      "%s", closings[i].name);
+	}
+	for (size_t i = 0; i < ROWS(lists); i++) {
+		struct renter_term own = lists[i].own;
+
+		CHECK(same(renter_term_catalogue(&own, lists[i].lasts),
+			   lists[i].catalogue) &&
+			      same(own, lists[i].then),
+		      "%s", lists[i].name);
 	}
 	return CHECK_EXIT();
 }

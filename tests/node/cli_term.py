@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""cli_term.py - what is stored for long is found from the recovery phrase for
+as long, whatever was put, removed or renewed for less since.
+
+usage: cli_term.py --bin DIR [--keep]
+"""
+
+import argparse
+import decimal
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+import checks  # noqa: E402
+import nodes  # noqa: E402
+import stage  # noqa: E402
+from checks import check  # noqa: E402
+from nodes import Node  # noqa: E402
+from stage import wait_for  # noqa: E402
+from town import CODING, HOSTS, Town, content, is_there, make  # noqa: E402
+
+LONG, SHORT = 80, 12
+
+
+def restored(town, name):
+    """A home that knows the phrase and one host, and nothing else."""
+    node = Node(town.directory, name, town.renter.address, town.chain)
+    node.write_passphrase()
+    done = subprocess.run(
+        node.argv("wallet", "import", "--passphrase-file", node.passphrase),
+        input=town.renter.phrase + "\n", capture_output=True, text=True,
+        timeout=60)
+    check("the phrase is taken", done.returncode == 0, done.stderr)
+    node.account = "the phrase's"
+    node.configure(rpc=town.chain.url, bank=town.bank, token=town.token,
+                   confirmations="1")
+    out = os.path.join(town.directory, name + ".out")
+    done = subprocess.run(
+        node.argv("restore", "--host", town.hosts[0].address + ":6881",
+                  "--out", out, "--passphrase-file", node.passphrase),
+        capture_output=True, text=True, timeout=240)
+    return out, done
+
+
+def comes_back(town, name, n):
+    out, done = restored(town, name)
+    path = os.path.join(out, "file%d" % n)
+    good = os.path.exists(path)
+    if good:
+        with open(path, "rb") as f:
+            good = f.read() == content(n)
+    check("%s: file%d is restored from the phrase" % (name, n), good,
+          done.stdout + done.stderr)
+
+
+def ends(town):
+    return sorted(a["until"] for a in town.store("status")["agreements"]
+                  if a["state"] in ("ahead", "running"))
+
+
+def shorter(town):
+    """A second put for less: its own sectors end, the list of files does not."""
+    town.put(make(town, 1), "--periods", str(LONG))
+    long_ends = ends(town)
+    quote = town.store("cost", make(town, 2), *CODING, *town.named(),
+                       "--periods", str(SHORT))
+    put = town.put(os.path.join(town.directory, "file2"), "--periods",
+                   str(SHORT))
+    check("it is quoted to the unit", quote["cost"] == put["cost"] and
+          quote["locked"] == put["locked"], (quote, put))
+    short = [a for a in town.store("status")["agreements"]
+             if a["until"] < long_ends[0]]
+    check("what is put for less is in agreements that end then",
+          len(short) >= 5, (long_ends, ends(town)))
+    rates = sum(decimal.Decimal(a["rate"]) for a in short)
+    check("and nothing but it", sum(a["sectors"] for a in short) == 5 and
+          rates > 0, short)
+    is_there(town, 1)
+    is_there(town, 2)
+    town.books("put for less")
+    return max(a["until"] for a in short)
+
+
+def renewed(town, end):
+    """What is renewed for less than the rest is stored takes no list along."""
+    done = town.store("renew", "file2", "--periods", str(SHORT + 8),
+                      *town.named())
+    check("what was put for less is renewed", done["lost"] == 0 and
+          done["until"] > end, done)
+    is_there(town, 1)
+    is_there(town, 2)
+    town.books("renewed")
+    return done["until"]
+
+
+def over(town, end):
+    """Until hosts have forgotten what ended then."""
+    before = sum(town.agreements())
+    town.jump(end + 8)
+    wait_for("what is over to be gone", 120,
+             lambda: sum(town.agreements()) <= before - 5)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", default=nodes.BIN)
+    parser.add_argument("--keep", action="store_true")
+    args = parser.parse_args()
+    nodes.BIN = os.path.abspath(args.bin)
+    addresses, _ = stage.enter_namespace(
+        ["10.78.%d.1" % n for n in range(HOSTS + 1)])
+    directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-term-"))
+    try:
+        with stage.Stage(os.path.join(directory, "log")) as st:
+            chain = stage.Chain(st, addresses[0], "--block-time", "1")
+            town = Town(st, chain, directory, addresses, 90)
+            town.begin()
+            end = shorter(town)
+            end = renewed(town, end)
+            over(town, end)
+            comes_back(town, "later", 1)
+    finally:
+        if args.keep:
+            print("kept: " + directory)
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+    return checks.result()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
