@@ -1,5 +1,6 @@
 #include "node/renter/renter_records.h"
 
+#include "base/clock.h"
 #include "storage/rent/renter_placement.h"
 
 #include <sodium.h>
@@ -383,6 +384,31 @@ enum err_code records_start(struct records **out, struct renter *r,
 		return code;
 	code = prepare(s, objects, n, head, e);
 	return launch(s, out, code);
+}
+
+enum err_code records_head(struct renter *r, struct object_head *head,
+			   bool *there, struct err *e)
+{
+	struct renter_object o;
+	struct object_keys keys;
+	enum err_code code = renter_db_catalogue(r->db, &o, e);
+
+	*there = code == ERR_NONE && o.id;
+	if (!*there)
+		return code;
+	*head = (struct object_head){.k = (uint8_t)o.k,
+				     .n = (uint8_t)o.n,
+				     .segments = (uint16_t)o.segments,
+				     .size = o.size,
+				     .time_s = clock_unix_s()};
+	code = renter_db_number(r->db, RENTER_CATALOGUE, &head->sequence, e);
+	if (code == ERR_NONE)
+		code = renter_unwrap_key(&keys, &o, r->master, e);
+	if (code != ERR_NONE)
+		return code;
+	memcpy(head->full, keys.full, sizeof(head->full));
+	object_keys_clear(&keys);
+	return ERR_NONE;
 }
 
 enum err_code records_tell(struct records **out, struct renter *r,

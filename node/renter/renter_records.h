@@ -36,6 +36,11 @@ enum err_code records_start(struct records **out, struct renter *r,
 			    const struct object_head *head, records_fn *fn,
 			    void *ctx, struct err *e)
 	__attribute__((warn_unused_result));
+/* The newest head, as it is. *there false: nothing was published yet. ERR_DB.
+ */
+enum err_code records_head(struct renter *r, struct object_head *head,
+			   bool *there, struct err *e)
+	__attribute__((warn_unused_result));
 /* A record that is made already. */
 struct records_item {
 	uint8_t id[OBJECT_KEY_LEN]; /* whose key signed it */

@@ -31,37 +31,12 @@ static void on_told(void *ctx, const struct records_result *r,
 }
 
 /* The head as it is: hosts that are new to us get it, too. */
-static enum err_code make_head(struct renter *r, struct object_head *head,
-			       bool *there, struct err *e)
-{
-	struct renter_object o;
-	struct object_keys keys;
-	enum err_code code = renter_db_catalogue(r->db, &o, e);
-
-	*there = code == ERR_NONE && o.id;
-	if (!*there)
-		return code;
-	*head = (struct object_head){.k = (uint8_t)o.k,
-				     .n = (uint8_t)o.n,
-				     .segments = (uint16_t)o.segments,
-				     .size = o.size,
-				     .time_s = clock_unix_s()};
-	code = renter_db_number(r->db, RENTER_CATALOGUE, &head->sequence, e);
-	if (code == ERR_NONE)
-		code = renter_unwrap_key(&keys, &o, r->master, e);
-	if (code != ERR_NONE)
-		return code;
-	memcpy(head->full, keys.full, sizeof(head->full));
-	object_keys_clear(&keys);
-	return ERR_NONE;
-}
-
 static void tell_own(struct mend *m)
 {
 	struct object_head head;
 	struct err e = {0};
 	bool with_head;
-	enum err_code code = make_head(m->renter, &head, &with_head, &e);
+	enum err_code code = records_head(m->renter, &head, &with_head, &e);
 
 	m->ops->step(m->ctx, "telling the hosts where everything lies");
 	if (code == ERR_NONE)
