@@ -5,6 +5,7 @@
 #include "node/renter/renter_agree.h"
 #include "node/renter/renter_publish.h"
 #include "node/renter/renter_quote.h"
+#include "node/renter/renter_retell.h"
 #include "node/renter/renter_running.h"
 #include "node/renter/renter_takeover.h"
 
@@ -27,6 +28,7 @@ struct keep {
 	struct placing *placing;
 	struct takeover *takeover;
 	struct publish *publish;
+	struct retell *retell;
 	bool removing, ended, told;
 	struct keep_result result;
 	struct err why;
@@ -90,6 +92,33 @@ static void on_step(void *ctx, const char *text)
 
 static void publish(struct keep *k);
 
+/* What is renewed is renewed. */
+static void on_retold(void *ctx, const struct retell_result *r,
+		      const struct err *error)
+{
+	struct keep *k = ctx;
+	char line[256];
+
+	(void)r;
+	if (error) {
+		(void)snprintf(line, sizeof(line),
+			       "where everything lies was not told again: "
+			       "%.150s",
+			       error->msg);
+		k->ops->step(k->ctx, line);
+	}
+	end(k, NULL);
+}
+
+/* All of it is to be found for longer now. */
+static void retell(struct keep *k)
+{
+	struct err e = {0};
+
+	if (retell_start(&k->retell, k->renter, on_retold, k, &e) != ERR_NONE)
+		on_retold(k, NULL, &e);
+}
+
 /* A host that is there may not take it all the same. */
 static void on_published(void *ctx, const struct publish_result *r,
 			 const struct err *error)
@@ -104,6 +133,8 @@ static void on_published(void *ctx, const struct publish_result *r,
 		k->placing = NULL;
 		k->catalogue.n--;
 		publish(k);
+	} else if (!error && k->cfg.what == KEEP_RENEW) {
+		retell(k);
 	} else {
 		end(k, error);
 	}
@@ -372,6 +403,7 @@ void keep_free(struct keep *k)
 	scout_free(k->scout);
 	takeover_free(k->takeover);
 	publish_free(k->publish);
+	retell_free(k->retell);
 	placing_free(k->placing);
 	loop_timer_free(k->timer);
 	free(k->name);

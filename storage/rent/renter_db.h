@@ -55,6 +55,7 @@ void renter_db_rollback(struct renter_db *r);
 /* 1: something was removed, and the catalogue at the hosts still has it */
 #define RENTER_UNPUBLISHED "unpublished"
 #define RENTER_SEQUENCE "sequence" /* the newest that one was given */
+#define RENTER_RETOLD "retold"	   /* when records were, Unix seconds */
 #define RENTER_RESTORED "restored" /* the sequence that `restore` found */
 #define RENTER_ACCOUNT "account"   /* whose it is: 7 bytes of its address */
 enum err_code renter_db_number(struct renter_db *r, const char *name,

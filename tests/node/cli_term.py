@@ -9,6 +9,7 @@ import argparse
 import decimal
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -85,8 +86,21 @@ def shorter(town):
     return max(a["until"] for a in short)
 
 
+def forget(town):
+    """Hosts lose the records by which sectors are found."""
+    for host in town.hosts:
+        disk = sqlite3.connect(os.path.join(host.home, "sectors.db"),
+                               timeout=20)
+        with disk:
+            for table in ("placement", "placement_part", "head"):
+                disk.execute("DELETE FROM " + table)
+        disk.close()
+
+
 def renewed(town, end):
-    """What is renewed for less than the rest is stored takes no list along."""
+    """What is renewed for less than the rest is stored takes no list along. All
+    records are told again."""
+    forget(town)
     done = town.store("renew", "file2", "--periods", str(SHORT + 8),
                       *town.named())
     check("what was put for less is renewed", done["lost"] == 0 and
