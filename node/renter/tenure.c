@@ -6,6 +6,7 @@
 #include "node/renter/renter_keep.h"
 #include "node/renter/renter_prepay.h"
 #include "node/renter/renter_reconcile.h"
+#include "node/renter/renter_retell.h"
 #include "node/renter/renter_term.h"
 #include "node/renter/renter_unopened.h"
 #include "storage/rent/rent_rules.h"
@@ -20,7 +21,7 @@
 #define LOOK_LEAST_MS 2000
 #define STUCK_MS 600000 /* a look without an answer */
 
-enum purpose { TO_LOOK, TO_PAY, TO_RENEW };
+enum purpose { TO_LOOK, TO_PAY, TO_RENEW, TO_TELL };
 
 struct tenure {
 	struct engine *engine;
@@ -42,6 +43,7 @@ struct tenure {
 	struct prepay *prepay;
 	enum purpose purpose; /* of `reconcile` */
 	struct keep *keep;
+	struct retell *retell;
 	struct net_addr named[SCOUT_NAMED_MAX];
 	size_t named_n;
 };
@@ -144,6 +146,38 @@ static void begin_renewal(struct tenure *t, const struct err *error)
 	}
 }
 
+/* ---- where it all lies is told again ---- */
+
+/* What failed waits for the next look: each try raises sequences. */
+static void on_retold(void *ctx, const struct retell_result *r,
+		      const struct err *e)
+{
+	struct tenure *t = ctx;
+
+	if (e)
+		log_err(t, "records were not told again", e);
+	else
+		log_line(t->engine->log, LOG_INFO, "rent",
+			 "records told again objects=%u left=%u hosts=%u of=%u",
+			 r->objects, r->left, r->told, r->hosts);
+	retell_free(t->retell);
+	t->retell = NULL;
+	finish(t, t->again);
+}
+
+static void begin_telling(struct tenure *t, const struct err *error)
+{
+	struct err e = {0};
+
+	if (error)
+		e = *error;
+	if (e.code == ERR_NONE &&
+	    retell_start(&t->retell, t->renter, on_retold, t, &e) == ERR_NONE)
+		return;
+	log_err(t, "records were not told again", &e);
+	finish(t, t->again);
+}
+
 /* ---- what is never opened is paid ---- */
 
 static void renew_or_finish(struct tenure *t);
@@ -234,6 +268,9 @@ static void on_reconciled(void *ctx, const struct err *error)
 	case TO_RENEW:
 		begin_renewal(t, error ? &e : NULL);
 		break;
+	case TO_TELL:
+		begin_telling(t, error ? &e : NULL);
+		break;
 	}
 }
 
@@ -258,9 +295,18 @@ static void change(struct tenure *t, enum purpose purpose, const char *what)
 
 static void renew_or_finish(struct tenure *t)
 {
+	bool due = false;
+	struct err e = {0};
+
 	if ((t->ending || is_unfinished(t)) &&
-	    engine_flag(t->engine, "store-renew"))
+	    engine_flag(t->engine, "store-renew")) {
 		change(t, TO_RENEW, "a renewal by the daemon itself");
+		return;
+	}
+	if (retell_is_due(&due, t->renter, &e) != ERR_NONE)
+		log_err(t, "records", &e);
+	if (due)
+		change(t, TO_TELL, "records told again by the daemon itself");
 	else
 		finish(t, t->again);
 }
@@ -504,6 +550,7 @@ void tenure_free(struct tenure *t)
 	reconcile_free(t->reconcile);
 	prepay_free(t->prepay);
 	keep_free(t->keep);
+	retell_free(t->retell);
 	if (t->claimed)
 		renter_end(t->renter);
 	loop_timer_free(t->timer);

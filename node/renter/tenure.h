@@ -1,8 +1,9 @@
 /* tenure.h - a daemon sees to the terms of what is stored, by itself:
  * agreements that are over are closed, the present period of those that are
- * never opened is paid (`store-pay`), an end that comes near is told in the
- * log, and with `store-renew = yes` what ends is renewed for as long again, as
- * long as that costs no more than `store-renew-budget` at a time.
+ * never opened is paid (`store-pay`), where all lies is told again now and
+ * then, an end that comes near is told in the log, and with `store-renew = yes`
+ * what ends is renewed for as long again, as long as that costs no more than
+ * `store-renew-budget` at a time.
  *
  * Asleep until it is told to begin, and while nothing was ever stored. It looks
  * once an hour, four times a period where that is less. While something else

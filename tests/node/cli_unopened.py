@@ -263,6 +263,9 @@ def by_itself(town):
         a for a in unopened(town) if a["through"] > town.period()]) >= 5,
         daemon)
     check("a daemon pays by itself", True)
+    wait_for("records told again", 60, lambda: "records told again objects=" in
+             open(daemon.log).read(), daemon)
+    check("and tells again where all lies", True)
     daemon.stop()
     town.st.forget(daemon)
     town.books("by itself")
