@@ -136,10 +136,12 @@ static void on_timer(void *ctx)
 		open |= a->pacts[i].state < PACT_DONE;
 	if (open)
 		return;
-	if (a->again && !a->second)
+	if (a->again && !a->second) {
 		begin_second(a);
-	else
-		end(a, NULL);
+		return;
+	}
+	a->gone += a->again; /* there is more that did not fit */
+	end(a, NULL);
 }
 
 /* ---- which agreement for a host ---- */
@@ -589,7 +591,8 @@ static void on_fresh(void *ctx, const struct err *error)
 		return;
 	}
 	code = collect(a, &e);
-	if (a->second && a->n == 0) { /* all of it was signed already */
+	/* all of it was signed already */
+	if (a->second && a->n == 0 && code == ERR_STATE) {
 		end(a, NULL);
 		return;
 	}

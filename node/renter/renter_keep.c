@@ -93,6 +93,22 @@ static void on_step(void *ctx, const char *text)
 static void publish(struct keep *k);
 
 /* What is renewed is renewed. */
+/* A host that keeps something of ours by an agreement that ends, and signed no
+ * other, has that staged still. */
+static void end_renewal(struct keep *k)
+{
+	struct err e = {0};
+	bool waits = false;
+	enum err_code code = renter_db_any_waits(k->renter->db, &waits, &e);
+
+	if (code == ERR_NONE && waits)
+		code = err_fail(&e, ERR_STATE,
+				"some hosts signed no agreement for what they "
+				"keep: `seedbank store renew` asks them again, "
+				"`seedbank store repair` stores it elsewhere");
+	end(k, code == ERR_NONE ? NULL : &e);
+}
+
 static void on_retold(void *ctx, const struct retell_result *r,
 		      const struct err *error)
 {
@@ -107,7 +123,7 @@ static void on_retold(void *ctx, const struct retell_result *r,
 			       error->msg);
 		k->ops->step(k->ctx, line);
 	}
-	end(k, NULL);
+	end_renewal(k);
 }
 
 /* All of it is to be found for longer now. */

@@ -72,9 +72,30 @@ static bool is_urgent(const struct pact *p)
 			     running_is_unposted(p->all->renter, &p->row)));
 }
 
+/* What its host did not take is staged no more. *kept: all of it is STORED, and
+ * the host has to keep it by an older list: the run goes on without, and the
+ * next one tries again. */
+static enum err_code give_back(struct pact *p, bool *kept, struct err *e)
+{
+	const bool signed_ = p->row.id && !p->unopened && !p->row.posted &&
+			     p->row.state != RENTER_DRAFT;
+	const bool keeps = renter_host_keeps(p->all->renter, &p->host);
+	uint32_t gone = 0;
+	enum err_code code = ERR_NONE;
+
+	if (p->takes)
+		code = renter_db_unstage_all(db_of(p), &p->host, p->unopened,
+					     keeps, &gone, e);
+	*kept = keeps && !signed_ && gone == 0;
+	return code == ERR_NONE && signed_
+		       ? renter_end_agreement(p->all->renter, &p->row, e)
+		       : code;
+}
+
 void pact_fail(struct pact *p, const struct err *why)
 {
 	struct err e = {0};
+	bool kept = false;
 
 	if (p->state >= PACT_DONE)
 		return;
@@ -83,17 +104,11 @@ void pact_fail(struct pact *p, const struct err *why)
 	agree_say(p->all, p, why->msg);
 	if (why->code != ERR_DB) /* a full disk here is not its fault */
 		renter_met(p->all->renter, &p->host, false, 0);
-	if ((p->takes &&
-	     renter_db_unstage_all(db_of(p), &p->host, p->unopened,
-				   renter_host_keeps(p->all->renter, &p->host),
-				   &e) != ERR_NONE) ||
-	    (p->row.id && !p->unopened && !p->row.posted &&
-	     p->row.state != RENTER_DRAFT &&
-	     renter_end_agreement(p->all->renter, &p->row, &e) != ERR_NONE))
+	if (give_back(p, &kept, &e) != ERR_NONE)
 		log_line(p->all->renter->engine->log, LOG_ERROR, "rent",
 			 "renter.db text=\"%s\"", e.msg);
 	renting_want_commit(p->all->renter->renting);
-	enter(p, is_urgent(p) ? PACT_FAILED : PACT_PUT_OFF);
+	enter(p, is_urgent(p) && !kept ? PACT_FAILED : PACT_PUT_OFF);
 }
 
 static void fail_with(struct pact *p, enum err_code code, const char *text)

@@ -41,6 +41,7 @@ struct publish {
 	unsigned round;
 	struct renter_term own, all; /* all: of what is agreed on together */
 	bool apart;		     /* what was put is, before the catalogue */
+	bool parted;		     /* and that was done */
 	bool ended, told, marking;
 	struct publish_result result;
 	struct err why;
@@ -276,6 +277,7 @@ static void go_on(struct publish *p)
 {
 	struct err e = {0};
 
+	p->parted |= p->apart;
 	if (!p->apart)
 		tell_or_publish_anew(p);
 	else if (begin_round(p, &e) != ERR_NONE)
@@ -622,7 +624,7 @@ static enum err_code divide(struct publish *p, struct err *e)
 		*e = d.e;
 		code = e->code;
 	}
-	p->apart = !d.together;
+	p->apart = !d.together && !p->parted;
 	return code;
 }
 

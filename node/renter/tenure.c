@@ -34,6 +34,7 @@ struct tenure {
 	/* some were signed, and what the chain says of them is not noted */
 	bool untold;
 	uint32_t now, told; /* periods; told: in which ends were logged */
+	uint32_t tried;	    /* the last in which a renewal was gone on with */
 	unsigned ending;    /* agreements */
 	uint32_t first_end; /* of those */
 	unsigned unpaid;    /* at the last look, whoever is to pay them */
@@ -96,7 +97,7 @@ static void on_renewed(void *ctx, const struct keep_result *r,
 			 money_text(t->engine->money, r->rent, cost), r->until);
 	keep_free(t->keep);
 	t->keep = NULL;
-	finish(t, e != NULL || t->again);
+	finish(t, t->again); /* each try costs fees: not at once again */
 }
 
 static void read_named(struct tenure *t)
@@ -298,8 +299,9 @@ static void renew_or_finish(struct tenure *t)
 	bool due = false;
 	struct err e = {0};
 
-	if ((t->ending || is_unfinished(t)) &&
-	    engine_flag(t->engine, "store-renew")) {
+	if (engine_flag(t->engine, "store-renew") &&
+	    (t->ending || (is_unfinished(t) && t->tried != t->now))) {
+		t->tried = t->now;
 		change(t, TO_RENEW, "a renewal by the daemon itself");
 		return;
 	}

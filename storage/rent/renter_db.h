@@ -245,10 +245,12 @@ enum err_code renter_db_unstage(struct renter_db *r,
 				const struct renter_place *p, struct err *e)
 	__attribute__((warn_unused_result));
 /* STAGED places of one kind of objects at a host: back to WANTED. keep_stored:
- * but those of STORED objects, which are to be had there by an older list. */
+ * but those of STORED objects, which are to be had there by an older list. *n:
+ * how many. */
 enum err_code renter_db_unstage_all(struct renter_db *r,
 				    const struct address *host, bool unopened,
-				    bool keep_stored, struct err *e)
+				    bool keep_stored, uint32_t *n,
+				    struct err *e)
 	__attribute__((warn_unused_result));
 /* STAGED places at the agreement's host, of objects of its kind, `max` at most,
  * get the next positions of its list, in the order of object, segment, shard.

@@ -455,18 +455,21 @@ static enum err_code first_staged(struct renter_db *r, struct renter_place *p,
 
 enum err_code renter_db_unstage_all(struct renter_db *r,
 				    const struct address *host, bool unopened,
-				    bool keep_stored, struct err *e)
+				    bool keep_stored, uint32_t *n,
+				    struct err *e)
 {
 	struct renter_place p = {.host = *host};
 	enum err_code code;
 	bool row;
 
+	*n = 0;
 	while ((code = first_staged(r, &p, unopened, keep_stored, &row, e)) ==
 		       ERR_NONE &&
 	       row) {
 		code = renter_db_unstage(r, &p, e);
 		if (code != ERR_NONE)
 			break;
+		++*n;
 	}
 	return code;
 }

@@ -227,19 +227,21 @@ static void what_is_unstaged_is_of_one_kind(void)
 	struct renter_db *r = open_db(DB_IN_MEMORY);
 	struct renter_object a = object_with(r, 8, 1), b = object_with(r, 9, 1);
 	struct address host = host_of(1);
-	uint32_t sum[2] = {0};
+	uint32_t sum[2] = {0}, gone;
 	bool any = false;
 
 	b.unopened = true;
 	must(renter_db_set_object(r, &b, NULL), "never opened");
 	must(stage(r, a.id, 0, 0, 1, 20), "stage");
 	must(stage(r, b.id, 0, 0, 1, 30), "stage");
-	must(renter_db_unstage_all(r, &host, true, false, NULL), "unstage");
+	must(renter_db_unstage_all(r, &host, true, false, &gone, NULL),
+	     "unstage");
 	must(renter_db_staged_hosts(r, sum_staged, sum, NULL), "hosts");
 	CHECK(sum[0] == 1 && sum[1] == 0, "%u and %u", sum[0], sum[1]);
 	must(renter_db_any_staged(r, &any, NULL), "any");
 	CHECK(any, "one is left");
-	must(renter_db_unstage_all(r, &host, false, false, NULL), "unstage");
+	must(renter_db_unstage_all(r, &host, false, false, &gone, NULL),
+	     "unstage");
 	must(renter_db_any_staged(r, &any, NULL), "any");
 	CHECK(!any, "none is left");
 	renter_db_close(r);
@@ -1080,6 +1082,7 @@ static void what_is_stored_keeps_its_place(void)
 	struct renter_db *r = with_list(&a, &kept, &going);
 	struct renter_object put = object_with(r, 77, 1);
 	struct address host = host_of(1);
+	uint32_t gone;
 	bool waits = true;
 
 	kept.state = RENTER_STORED;
@@ -1093,11 +1096,13 @@ static void what_is_stored_keeps_its_place(void)
 	check_list(r, a.id, "nothing stands in it", NULL, 0);
 	must(renter_db_any_waits(r, &waits, NULL), "waits");
 	CHECK(waits, "what is stored waits for another");
-	must(renter_db_unstage_all(r, &host, false, true, NULL), "unstage");
+	must(renter_db_unstage_all(r, &host, false, true, &gone, NULL),
+	     "unstage");
 	must(renter_db_any_waits(r, &waits, NULL), "waits");
-	CHECK(waits, "and goes on waiting");
+	CHECK(waits && gone == 1, "and goes on waiting: %u gone", gone);
 	CHECK(stage(r, put.id, 0, 0, 1, 30) == ERR_NONE, "the put's is gone");
-	must(renter_db_unstage_all(r, &host, false, false, NULL), "unstage");
+	must(renter_db_unstage_all(r, &host, false, false, &gone, NULL),
+	     "unstage");
 	must(renter_db_any_waits(r, &waits, NULL), "waits");
 	CHECK(!waits, "its host need not keep it any more");
 	renter_db_close(r);
