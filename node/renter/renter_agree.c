@@ -477,22 +477,35 @@ static void hand_over(struct agree *a, unsigned i,
 	p->row = *row;
 }
 
+/* The one that is never opened for what is staged there; row->id 0: it is to be
+ * drafted. */
+static enum err_code find_unopened(struct renter_agreement *row, bool *unfit,
+				   struct renter *r,
+				   const struct agree_cfg *cfg,
+				   const struct address *host, uint32_t sectors,
+				   struct err *e)
+{
+	struct renter_want want;
+	uint32_t start;
+
+	if (!unopened_start(r, host, sectors, &start))
+		return err_fail(e, ERR_CHAIN, "the period is not known");
+	want = running_want(start, cfg->periods, cfg->least);
+	want.sectors = sectors;
+	return unopened_choose(row, unfit, r, host, &want, e);
+}
+
 static enum err_code choose_unopened(struct agree *a, unsigned i, struct err *e)
 {
 	struct pact *p = &a->pacts[i];
 	struct renter_agreement row;
-	struct renter_want want;
-	uint32_t start;
 	bool unfit;
 	enum err_code code;
 
 	if (p->row.id)
 		return ERR_NONE;
-	if (!unopened_start(a->renter, &p->host, p->total, &start))
-		return err_fail(e, ERR_CHAIN, "the period is not known");
-	want = running_want(start, a->cfg.periods, a->cfg.least);
-	want.sectors = p->total;
-	code = unopened_choose(&row, &unfit, a->renter, &p->host, &want, e);
+	code = find_unopened(&row, &unfit, a->renter, &a->cfg, &p->host,
+			     p->total, e);
 	if (code != ERR_NONE)
 		return code;
 	if (row.id) {
@@ -518,22 +531,13 @@ static bool draft_unopened(void *ctx, const struct address *host, bool unopened,
 {
 	struct drafting *d = ctx;
 	struct renter_agreement row;
-	struct renter_want want;
-	uint32_t start;
 	bool unfit;
 
-	if (!unopened)
-		return true;
-	if (!unopened_start(d->renter, host, sectors, &start)) {
-		(void)err_fail(&d->e, ERR_CHAIN, "the period is not known");
-		return false;
-	}
-	want = running_want(start, d->cfg->periods, d->cfg->least);
-	want.sectors = sectors;
-	return unopened_choose(&row, &unfit, d->renter, host, &want, &d->e) ==
-		       ERR_NONE &&
-	       (row.id || renter_db_add_agreement(d->renter->db, &row, &d->e) ==
-				  ERR_NONE);
+	return !unopened ||
+	       (find_unopened(&row, &unfit, d->renter, d->cfg, host, sectors,
+			      &d->e) == ERR_NONE &&
+		(row.id || renter_db_add_agreement(d->renter->db, &row,
+						   &d->e) == ERR_NONE));
 }
 
 enum err_code agree_draft_unopened(struct renter *r,

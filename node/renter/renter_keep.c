@@ -92,7 +92,6 @@ static void on_step(void *ctx, const char *text)
 
 static void publish(struct keep *k);
 
-/* What is renewed is renewed. */
 /* A host that keeps something of ours by an agreement that ends, and signed no
  * other, has that staged still. */
 static void end_renewal(struct keep *k)
@@ -109,6 +108,7 @@ static void end_renewal(struct keep *k)
 	end(k, code == ERR_NONE ? NULL : &e);
 }
 
+/* What is renewed is renewed, told again or not. */
 static void on_retold(void *ctx, const struct retell_result *r,
 		      const struct err *error)
 {

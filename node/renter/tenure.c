@@ -433,6 +433,12 @@ static void not_looked(struct tenure *t, const struct err *e)
 	finish(t, true);
 }
 
+static void go_on(struct tenure *t)
+{
+	tell_ending(t);
+	pay_or_go_on(t);
+}
+
 /* What the chain says of all of them is noted now. */
 static void look_again(struct tenure *t, const struct err *error)
 {
@@ -440,12 +446,10 @@ static void look_again(struct tenure *t, const struct err *error)
 
 	if (error)
 		e = *error;
-	if (e.code != ERR_NONE || look(t, &e) != ERR_NONE) {
+	if (e.code != ERR_NONE || look(t, &e) != ERR_NONE)
 		not_looked(t, &e);
-		return;
-	}
-	tell_ending(t);
-	pay_or_go_on(t);
+	else
+		go_on(t);
 }
 
 static void on_fresh(void *ctx, const struct err *error)
@@ -464,7 +468,7 @@ static void on_fresh(void *ctx, const struct err *error)
 	if (t->untold)
 		change(t, TO_LOOK, "a look at the chain by the daemon itself");
 	else
-		look_again(t, NULL);
+		go_on(t);
 }
 
 static void on_renter(void *ctx, struct renter *r, const struct err *error)
