@@ -5,9 +5,9 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "node/cli/cli_progress.h"
-#include "storage/hash_files.h"
-#include "wire/announce.h"
-#include "wire/metainfo.h"
+#include "storage/torrent/hash_files.h"
+#include "wire/find/announce.h"
+#include "wire/torrent/metainfo.h"
 
 #include <signal.h>
 #include <stdio.h>

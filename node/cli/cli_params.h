@@ -7,7 +7,7 @@
 #ifndef NODE_CLI_PARAMS_H
 #define NODE_CLI_PARAMS_H
 
-#include "ledger/signer_proto.h"
+#include "ledger/signer/signer_proto.h"
 #include "node/cli/cli.h"
 
 #define OPTION_PASSPHRASE_FILE \

@@ -5,9 +5,9 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "ledger/keystore.h"
-#include "ledger/profile.h"
-#include "ledger/signer_state.h"
+#include "ledger/chain/profile.h"
+#include "ledger/signer/keystore.h"
+#include "ledger/signer/signer_state.h"
 #include "node/cli/cli_params.h"
 #include "node/cli/passphrase.h"
 

@@ -13,9 +13,9 @@
 #include "node/renter/watch.h"
 #include "node/swarm/torrent.h"
 #include "node/swarm/trade.h"
-#include "storage/resume_db.h"
-#include "storage/torrent_store.h"
-#include "wire/handshake.h"
+#include "storage/torrent/resume_db.h"
+#include "storage/torrent/torrent_store.h"
+#include "wire/peer/handshake.h"
 
 #include <malloc.h>
 #include <signal.h>

@@ -19,7 +19,7 @@
 #include "node/core/call.h"
 #include "node/core/home.h"
 #include "node/swarm/link.h"
-#include "wire/rate.h"
+#include "wire/swarm/rate.h"
 
 /* What a node does about the wallet. */
 enum money_need {

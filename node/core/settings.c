@@ -2,7 +2,7 @@
 
 #include "base/address.h"
 #include "base/file.h"
-#include "ledger/profile.h"
+#include "ledger/chain/profile.h"
 #include "node/host/host_conf.h"
 #include "node/swarm/net.h"
 

@@ -6,7 +6,8 @@
  * nothing new and serves what it holds. It joins the machines that each do one
  * thing: storage/rent/rent_host.h (who may do what), node/host/rent_store.h and
  * storage/sector (the disk), node/rent/rent_link.h (connections),
- * ledger/prover.h (proofs), node/rent/renting.h (account, period, endpoints).
+ * ledger/settle/prover.h (proofs), node/rent/renting.h (account, period,
+ * endpoints).
  *
  * What goes wrong is logged once and kept as an alarm for status.
  *

@@ -11,8 +11,8 @@
 #define NODE_HOST_INT_H
 
 #include "contracts-abi/bank_abi.h"
-#include "ledger/prover.h"
-#include "ledger/signer_client.h"
+#include "ledger/settle/prover.h"
+#include "ledger/signer/signer_client.h"
 #include "node/core/engine.h"
 #include "node/host/host.h"
 #include "node/host/host_figures.h"

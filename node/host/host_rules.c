@@ -1,7 +1,7 @@
 #include "node/host/host_rules.h"
 
 #include "contracts-abi/bank.h"
-#include "ledger/duty.h"
+#include "ledger/settle/duty.h"
 #include "storage/rent/rent_rules.h"
 
 uint32_t host_rule_settled(const struct agreement *a,

@@ -11,8 +11,8 @@
 #ifndef NODE_CASH_COST_H
 #define NODE_CASH_COST_H
 
-#include "ledger/profile.h"
-#include "ledger/settle.h"
+#include "ledger/chain/profile.h"
+#include "ledger/settle/settle.h"
 
 struct cash_cost {
 	unsigned receipts;	   /* of a full batch */

@@ -16,10 +16,10 @@
 #ifndef NODE_MONEY_H
 #define NODE_MONEY_H
 
-#include "ledger/chain.h"
-#include "ledger/node_key.h"
-#include "ledger/profile.h"
-#include "ledger/signer_client.h"
+#include "ledger/chain/chain.h"
+#include "ledger/chain/node_key.h"
+#include "ledger/chain/profile.h"
+#include "ledger/signer/signer_client.h"
 #include "node/core/engine.h"
 #include "node/money/purse.h"
 

@@ -1,6 +1,6 @@
-/* pay_lend.h - what a pay machine (ledger/pay.h) asks of the node, the same for
- * whatever is paid: signatures, what the chain says, a commit a turn; for one
- * of the wallet's purses.
+/* pay_lend.h - what a pay machine (ledger/pay/pay.h) asks of the node, the same
+ * for whatever is paid: signatures, what the chain says, a commit a turn; for
+ * one of the wallet's purses.
  *
  * Who has the machine embeds a struct pay_lend, says what is its own (where
  * messages go, what is missing, who hears of events) in struct pay_lend_ops,
@@ -12,7 +12,7 @@
 #ifndef NODE_PAY_LEND_H
 #define NODE_PAY_LEND_H
 
-#include "ledger/pay.h"
+#include "ledger/pay/pay.h"
 #include "node/money/purse.h"
 
 struct signing;

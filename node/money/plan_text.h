@@ -5,7 +5,7 @@
 #ifndef NODE_PLAN_TEXT_H
 #define NODE_PLAN_TEXT_H
 
-#include "ledger/settle.h"
+#include "ledger/settle/settle.h"
 #include "node/money/money.h"
 
 #include <jansson.h>

@@ -12,10 +12,10 @@
 #define NODE_PURSE_H
 
 #include "base/agreement.h"
-#include "ledger/book.h"
-#include "ledger/chain.h"
-#include "ledger/settle.h"
-#include "ledger/signer_client.h"
+#include "ledger/book/book.h"
+#include "ledger/chain/chain.h"
+#include "ledger/settle/settle.h"
+#include "ledger/signer/signer_client.h"
 #include "node/money/cash_cost.h"
 
 struct money;

@@ -6,7 +6,7 @@
 #ifndef NODE_STEP_TEXT_H
 #define NODE_STEP_TEXT_H
 
-#include "ledger/settle.h"
+#include "ledger/settle/settle.h"
 #include "node/money/money.h"
 
 #define STEP_TEXT_MAX 512

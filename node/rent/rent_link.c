@@ -3,8 +3,8 @@
 #include "base/bencode.h"
 #include "base/hash.h"
 #include "node/core/engine.h"
-#include "wire/handshake.h"
-#include "wire/swarm.h"
+#include "wire/peer/handshake.h"
+#include "wire/swarm/swarm.h"
 
 #include <sodium.h>
 #include <stdio.h>

@@ -21,7 +21,7 @@
 #include "base/err.h"
 #include "base/ids.h"
 #include "node/swarm/net.h"
-#include "wire/seal.h"
+#include "wire/peer/seal.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,10 +3,10 @@
  *
  * Ingress is due with each sector that is stored, an unopened agreement's
  * period with its signature; egress is charged by bytes. All of it is one debt
- * for a pair of accounts; ledger/pay keeps it. Here that machine meets renting:
- * one struct rent_pay for the storage purse, one struct rent_till for a rent
- * link, on either side. A till knows the machine whose link it is (struct
- * rent_client, struct rent_session) and tells it when receipts came.
+ * for a pair of accounts; ledger/pay/pay keeps it. Here that machine meets
+ * renting: one struct rent_pay for the storage purse, one struct rent_till for
+ * a rent link, on either side. A till knows the machine whose link it is
+ * (struct rent_client, struct rent_session) and tells it when receipts came.
  *
  * Whoever has a link
  *   - makes a till when the machine has its session (rent_till_host(),

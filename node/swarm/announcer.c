@@ -1,8 +1,8 @@
 #include "node/swarm/announcer.h"
 
 #include "base/http.h"
-#include "wire/announce.h"
-#include "wire/tracker.h"
+#include "wire/find/announce.h"
+#include "wire/find/tracker.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,13 +1,13 @@
 /* announcer.h - a torrent's talk with its trackers: when to announce is
- * decided by wire/tracker.h, how to fetch by base/http.h; this joins the two.
- * Thread: the loop.
+ * decided by wire/find/tracker.h, how to fetch by base/http.h; this joins the
+ * two. Thread: the loop.
  */
 #ifndef NODE_ANNOUNCER_H
 #define NODE_ANNOUNCER_H
 
 #include "node/core/engine.h"
 #include "node/swarm/net.h"
-#include "wire/metainfo.h"
+#include "wire/torrent/metainfo.h"
 
 struct announcer;
 

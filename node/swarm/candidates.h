@@ -14,7 +14,7 @@
 #define NODE_CANDIDATES_H
 
 #include "node/swarm/net.h"
-#include "wire/peer.h"
+#include "wire/peer/peer.h"
 
 #define CANDIDATES_MAX 2000
 

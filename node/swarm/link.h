@@ -1,7 +1,7 @@
 /* link.h - one TCP connection and the peer machine behind it.
  *
- * It joins net.h (bytes) with wire/peer.h (meaning) and nothing else. A link
- * knows who opened it; where an incoming one belongs is known once its
+ * It joins net.h (bytes) with wire/peer/peer.h (meaning) and nothing else. A
+ * link knows who opened it; where an incoming one belongs is known once its
  * handshake names it.
  * Ownership: the engine's list; freed at the end of the turn in which either
  * side ended it. Thread: the loop.
@@ -10,8 +10,8 @@
 #define NODE_LINK_H
 
 #include "node/swarm/net.h"
-#include "wire/peer.h"
-#include "wire/swarm.h"
+#include "wire/peer/peer.h"
+#include "wire/swarm/swarm.h"
 
 struct links;
 struct link;

@@ -2,7 +2,7 @@
 #include "node/core/methods.h"
 
 #include "base/hex.h"
-#include "ledger/pay.h"
+#include "ledger/pay/pay.h"
 #include "node/money/money.h"
 #include "node/swarm/torrent.h"
 #include "node/swarm/torrent_impl.h"

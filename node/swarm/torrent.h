@@ -15,8 +15,8 @@
 #include "base/ids.h"
 #include "node/core/engine.h"
 #include "node/swarm/net.h"
-#include "wire/metainfo.h"
-#include "wire/swarm.h"
+#include "wire/swarm/swarm.h"
+#include "wire/torrent/metainfo.h"
 
 #include <jansson.h>
 

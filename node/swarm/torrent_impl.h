@@ -7,7 +7,7 @@
 
 #include "node/swarm/candidates.h"
 #include "node/swarm/torrent.h"
-#include "storage/torrent_store.h"
+#include "storage/torrent/torrent_store.h"
 
 struct lookup;
 struct announcer;

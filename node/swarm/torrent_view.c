@@ -1,6 +1,6 @@
 /* torrent_view.c - what a person or a program is told about a torrent. */
 #include "base/hex.h"
-#include "ledger/pay.h"
+#include "ledger/pay/pay.h"
 #include "node/money/money.h"
 #include "node/swarm/torrent_impl.h"
 

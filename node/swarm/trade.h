@@ -2,9 +2,9 @@
  * peers of wire, the sealed messages and the ledger's pay machine.
  *
  * For every peer that speaks sb_pay it keeps up to two sealed sessions (we
- * sell; we buy), hands opened messages to ledger/pay, seals what pay says, and
- * tells the swarm whom to serve first. A node that has no wallet has no trade:
- * its torrents pass NULL and all is tit-for-tat.
+ * sell; we buy), hands opened messages to ledger/pay/pay, seals what pay says,
+ * and tells the swarm whom to serve first. A node that has no wallet has no
+ * trade: its torrents pass NULL and all is tit-for-tat.
  *
  * Commit rule: trade_turn_end() commits the book once for the whole turn and
  * only then lets acks and receipts go out.
@@ -14,7 +14,7 @@
 #define NODE_TRADE_H
 
 #include "node/core/engine.h"
-#include "wire/swarm.h"
+#include "wire/swarm/swarm.h"
 
 struct trade;
 struct pay_job;
@@ -22,7 +22,7 @@ struct pay_job;
 enum err_code trade_new(struct trade **out, struct engine *en, struct err *e);
 void trade_free(struct trade *t);
 void trade_turn_end(struct trade *t);
-/* The machine of ledger/pay; NULL until the bank is pinned. */
+/* The machine of ledger/pay/pay; NULL until the bank is pinned. */
 struct pay *trade_pay(struct trade *t);
 /* What our BEP 10 handshakes say under "sb_pay"; NULL: not selling (yet). */
 const uint8_t *trade_offer(const struct trade *t, size_t *len);

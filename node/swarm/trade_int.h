@@ -6,7 +6,7 @@
 #include "base/ecc.h"
 #include "node/money/pay_lend.h"
 #include "node/swarm/trade.h"
-#include "wire/seal.h"
+#include "wire/peer/seal.h"
 
 #define OFFER_MAX 128
 

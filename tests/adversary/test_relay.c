@@ -5,7 +5,7 @@
  * order, nor when it told the two different things about each other. */
 #include "tests/sim/expect.h"
 #include "tests/sim/sim.h"
-#include "wire/seal.h"
+#include "wire/peer/seal.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
  * Prints MiB a second of either side's own CPU. Not a test: figures depend on
  * the machine.
  */
-#include "wire/seal.h"
-#include "wire/swarm.h"
+#include "wire/peer/seal.h"
+#include "wire/swarm/swarm.h"
 
 #include <stdio.h>
 #include <stdlib.h>

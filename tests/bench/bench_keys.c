@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/eip712.h"
 #include "base/keccak.h"
-#include "ledger/keystore.h"
-#include "ledger/signer_client.h"
+#include "ledger/signer/keystore.h"
+#include "ledger/signer/signer_client.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
  * test: figures depend on the machine.
  */
 #include "base/clock.h"
-#include "wire/bits.h"
-#include "wire/swarm.h"
+#include "wire/peer/bits.h"
+#include "wire/swarm/swarm.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

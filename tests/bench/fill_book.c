@@ -10,7 +10,7 @@
 #include "base/ecc.h"
 #include "base/eip712.h"
 #include "base/keccak.h"
-#include "ledger/book.h"
+#include "ledger/book/book.h"
 
 #include <stdio.h>
 #include <stdlib.h>

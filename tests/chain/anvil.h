@@ -15,7 +15,7 @@
 #include "base/keccak.h"
 #include "base/loop.h"
 #include "base/rlp.h"
-#include "ledger/chain_evm.h"
+#include "ledger/chain/chain_evm.h"
 #include "tests/check.h"
 
 #include <arpa/inet.h>

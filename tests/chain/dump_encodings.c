@@ -9,7 +9,7 @@
 #include "base/hex.h"
 #include "base/rlp.h"
 #include "base/rng.h"
-#include "ledger/evm_tx.h"
+#include "ledger/signer/evm_tx.h"
 
 #include <inttypes.h>
 #include <stdio.h>

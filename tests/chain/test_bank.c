@@ -1,5 +1,5 @@
 /* The bank on a real EVM, driven from C: deployed, checked, filled, cashed. */
-#include "ledger/tron_probe.h"
+#include "ledger/chain/tron_probe.h"
 #include "tests/chain/town.h"
 
 #define GIB_PRICE 1000000000000000ULL

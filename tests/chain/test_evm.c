@@ -1,8 +1,8 @@
 /* What only a real EVM shows: both kinds of fee, a transaction that is stuck,
  * one that another took the place of, several URLs, and a bank of the chain's
  * coin with the signer's own process behind it. */
-#include "ledger/keystore.h"
-#include "ledger/settle.h"
+#include "ledger/settle/settle.h"
+#include "ledger/signer/keystore.h"
 #include "tests/chain/town.h"
 #include "tests/ledger/scratch.h"
 

@@ -1,7 +1,7 @@
 /* A host's duties on a real EVM: anchored early, proved, rehearsed; a bad proof
  * harms no other; a missed period and one without a beacon; closing. */
 #include "base/hash.h"
-#include "ledger/prover.h"
+#include "ledger/settle/prover.h"
 #include "tests/chain/town.h"
 
 #include <time.h>

@@ -1,7 +1,7 @@
 /* One agreement between two nodes on a real EVM: after each step the books of
  * both sides equal the chain to the last unit. */
 #include "base/hash.h"
-#include "ledger/settle.h"
+#include "ledger/settle/settle.h"
 #include "tests/chain/town.h"
 
 #include <time.h>

@@ -3,7 +3,7 @@
 #include "base/address.h"
 #include "base/hash.h"
 #include "base/hex.h"
-#include "ledger/settle.h"
+#include "ledger/settle/settle.h"
 #include "tests/chain/town.h"
 
 #include <time.h>

@@ -2,7 +2,7 @@
  * TRON's HTTP API over a real EVM: journeys, and everything that can happen to
  * a transaction on its way. Blocks come when the test says so. */
 #include "contracts-abi/token_abi.h"
-#include "ledger/settle.h"
+#include "ledger/settle/settle.h"
 #include "tests/chain/anvil.h"
 
 #include <time.h>

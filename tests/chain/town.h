@@ -7,7 +7,7 @@
 #include "contracts-abi/bank.h"
 #include "contracts-abi/bank_abi.h"
 #include "contracts-abi/token_abi.h"
-#include "ledger/receipt.h"
+#include "ledger/book/receipt.h"
 #include "tests/chain/anvil.h"
 
 #define PAYERS 200

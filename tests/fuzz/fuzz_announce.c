@@ -1,5 +1,5 @@
 /* Reading a tracker's answer never crashes and keeps within its bounds. */
-#include "wire/announce.h"
+#include "wire/find/announce.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Any bytes as what the book keeps of a transaction under way: taken up by a
  * new run or refused, and what is taken up has bounds. */
-#include "ledger/settle.h"
+#include "ledger/settle/settle.h"
 #include "tests/ledger/fake_chain.h"
 
 #define META_MAX 60000

@@ -1,6 +1,6 @@
 /* No answer of a chain node crashes us or passes for what it is not: the first
  * byte picks the question, the rest is the HTTP body. */
-#include "ledger/evm_json.h"
+#include "ledger/chain/evm_json.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* An extension handshake is read or refused; what was read and is said again
  * reads as the same. */
-#include "wire/ext.h"
+#include "wire/peer/ext.h"
 
 #include <stdlib.h>
 #include <string.h>

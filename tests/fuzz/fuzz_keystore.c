@@ -1,7 +1,7 @@
 /* No bytes open as a key file but those that were sealed, and none crash it.
  * The cost that a file asks for is lowered first, or each run takes a second.
  */
-#include "ledger/keystore.h"
+#include "ledger/signer/keystore.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Parsing never crashes and keeps its promises; what parses is built again into
  * a torrent of the same content. */
-#include "wire/metainfo.h"
+#include "wire/torrent/metainfo.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Whatever reads as a provider's key is one header, and reads as the same. */
-#include "ledger/node_key.h"
+#include "ledger/chain/node_key.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * signers that refuse, facts that change. What must hold is checked from the
  * outside: a payer was never served above its durable receipt, the buyer never
  * signed above its funds nor its job's budget, sums never fall. */
-#include "ledger/pay.h"
+#include "ledger/pay/pay.h"
 
 #include <stdlib.h>
 #include <string.h>

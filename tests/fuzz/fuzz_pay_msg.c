@@ -1,6 +1,6 @@
 /* Decoding never crashes; what decodes, encodes, and that decodes to the same
  * value and the same bytes again (unknown keys are gone after the first). */
-#include "ledger/pay_msg.h"
+#include "ledger/pay/pay_msg.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Whatever is opened was sealed: any other bytes are refused and change
  * nothing, so that the next true box still opens. */
-#include "wire/seal.h"
+#include "wire/peer/seal.h"
 
 #include <stdlib.h>
 #include <string.h>

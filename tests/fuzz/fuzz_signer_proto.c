@@ -1,5 +1,5 @@
 /* Whatever decodes as a request or a reply, encodes to the same bytes. */
-#include "ledger/signer_proto.h"
+#include "ledger/signer/signer_proto.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Any bytes as a state file: opened or refused, and what opens can be used,
  * closed and opened again. The file is memory with a path. */
-#include "ledger/signer_state.h"
+#include "ledger/signer/signer_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Any order of what a torrent and its trackers do, with any answers: what is
  * asked is well formed, one at a time of a tier, and a stopped torrent ends. */
 #include "base/bytes.h"
-#include "wire/tracker.h"
+#include "wire/find/tracker.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Whatever a node says that a probe returned: no answer is known that was not
  * in it, and nothing is read beyond it. Every question is asked once. */
-#include "ledger/tron_probe.h"
+#include "ledger/chain/tron_probe.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* Whatever decodes as a signed transaction encodes to the same bytes. */
-#include "ledger/tron_tx.h"
+#include "ledger/signer/tron_tx.h"
 
 #include <stdlib.h>
 #include <string.h>

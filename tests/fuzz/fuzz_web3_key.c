@@ -1,7 +1,7 @@
 /* A Web3 file of a stranger's making crashes nothing; a key that comes out of
  * one is a key. Costs are dear by design, so numbers of four digits and more
  * are left to the table test. */
-#include "ledger/web3_key.h"
+#include "ledger/signer/web3_key.h"
 
 #include <string.h>
 

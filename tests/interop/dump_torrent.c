@@ -1,6 +1,6 @@
 /* dump_torrent FILE [REBUILT] - prints what metainfo reads from a .torrent, and
  * writes what metainfo builds from that. For torrents.py. */
-#include "wire/metainfo.h"
+#include "wire/torrent/metainfo.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef TESTS_LEDGER_BOOK_RIG_H
 #define TESTS_LEDGER_BOOK_RIG_H
 
-#include "ledger/book.h"
+#include "ledger/book/book.h"
 #include "tests/check.h"
 
 #define NOW INT64_C(1800000000)

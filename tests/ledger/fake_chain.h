@@ -7,7 +7,7 @@
 #ifndef TESTS_LEDGER_FAKE_CHAIN_H
 #define TESTS_LEDGER_FAKE_CHAIN_H
 
-#include "ledger/chain.h"
+#include "ledger/chain/chain.h"
 
 #include <stdlib.h>
 #include <string.h>

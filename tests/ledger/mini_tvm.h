@@ -1,6 +1,6 @@
-/* mini_tvm.h - runs the code of a probe (ledger/tron_probe.h), and nothing
- * else: the few opcodes that it is made of, on a machine whose contracts,
- * balances and code are answered by the test.
+/* mini_tvm.h - runs the code of a probe (ledger/chain/tron_probe.h), and
+ * nothing else: the few opcodes that it is made of, on a machine whose
+ * contracts, balances and code are answered by the test.
  */
 #ifndef TESTS_LEDGER_MINI_TVM_H
 #define TESTS_LEDGER_MINI_TVM_H

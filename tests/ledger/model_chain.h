@@ -11,7 +11,7 @@
 #include "contracts-abi/bank.h"
 #include "contracts-abi/bank_abi.h"
 #include "contracts-abi/token_abi.h"
-#include "ledger/book.h"
+#include "ledger/book/book.h"
 #include "tests/ledger/fake_chain.h"
 
 #define MODEL_ACCOUNTS 10240

@@ -4,7 +4,7 @@
 #define TESTS_LEDGER_SETTLE_WORLD_H
 
 #include "base/rng.h"
-#include "ledger/settle.h"
+#include "ledger/settle/settle.h"
 #include "tests/check.h"
 #include "tests/ledger/model_chain.h"
 

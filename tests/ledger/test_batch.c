@@ -1,5 +1,5 @@
 /* How many receipts or proofs go into one transaction. */
-#include "ledger/batch.h"
+#include "ledger/settle/batch.h"
 #include "tests/check.h"
 
 #include <stddef.h>

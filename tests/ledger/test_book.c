@@ -1,4 +1,4 @@
-#include "ledger/book_sum.h"
+#include "ledger/book/book_sum.h"
 #include "tests/ledger/book_rig.h"
 #include "tests/ledger/scratch.h"
 

@@ -2,7 +2,7 @@
  * sound. The child reports each receipt on a pipe after its commit; the parent
  * kills it after a random number of reports, while it goes on working. */
 #include "base/rng.h"
-#include "ledger/book.h"
+#include "ledger/book/book.h"
 #include "tests/check.h"
 
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* The book of an account that rents: what final state says of agreements, and
  * what that does to its money. */
-#include "ledger/book_sum.h"
+#include "ledger/book/book_sum.h"
 #include "tests/ledger/book_rig.h"
 
 #include <stdlib.h>

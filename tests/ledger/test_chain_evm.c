@@ -1,7 +1,7 @@
 /* The EVM backend against nodes that are told what to say: hostile answers,
  * failures on the way, several nodes that disagree, fees, nonces, fates. */
-#include "ledger/chain_evm.h"
-#include "ledger/evm_fee.h"
+#include "ledger/chain/chain_evm.h"
+#include "ledger/chain/evm_fee.h"
 #include "tests/ledger/rpc_server.h"
 
 #define NODES 3

@@ -1,6 +1,6 @@
 /* What an account pays calls with: stake first, then coin; and the words when
  * neither is there. */
-#include "ledger/chain.h"
+#include "ledger/chain/chain.h"
 #include "tests/check.h"
 
 #include <string.h>

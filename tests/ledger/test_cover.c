@@ -1,7 +1,7 @@
 /* Whether what covers a payer's debt is going away: by numbers and fake time.
  */
-#include "ledger/book.h"
-#include "ledger/cover.h"
+#include "ledger/book/book.h"
+#include "ledger/book/cover.h"
 #include "tests/check.h"
 
 #define NOW 10000000

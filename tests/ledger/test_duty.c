@@ -1,5 +1,5 @@
 /* Which proof is next, what it pays, how pressing it is: in tables. */
-#include "ledger/duty.h"
+#include "ledger/settle/duty.h"
 #include "tests/check.h"
 
 static struct agreement of(uint32_t start, uint32_t end, uint16_t span,

@@ -1,4 +1,4 @@
-#include "ledger/evm_json.h"
+#include "ledger/chain/evm_json.h"
 #include "tests/check.h"
 
 #include <stdlib.h>

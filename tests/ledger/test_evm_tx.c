@@ -1,5 +1,5 @@
 /* Vectors: the example of EIP-155; the others as ethers 6 signs them. */
-#include "ledger/evm_tx.h"
+#include "ledger/signer/evm_tx.h"
 #include "tests/base/vec.h"
 #include "tests/check.h"
 

@@ -1,7 +1,7 @@
 /* Key files and what comes out of them. Web3 vectors: the two of the format's
  * own definition, and one of ethers 6. */
 #include "base/keccak.h"
-#include "ledger/keystore.h"
+#include "ledger/signer/keystore.h"
 #include "tests/base/vec.h"
 #include "tests/check.h"
 #include "tests/ledger/scratch.h"

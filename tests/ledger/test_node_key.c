@@ -1,5 +1,5 @@
 /* The key of a provider of chain nodes, out of its file. */
-#include "ledger/node_key.h"
+#include "ledger/chain/node_key.h"
 #include "tests/check.h"
 
 #include <fcntl.h>

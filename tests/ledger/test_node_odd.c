@@ -1,5 +1,5 @@
 /* Who of several nodes is named, and when. */
-#include "ledger/chain_said.h"
+#include "ledger/chain/chain_said.h"
 #include "tests/check.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* What is written to nodes, and how their words are tamed. */
-#include "ledger/node_text.h"
+#include "ledger/chain/node_text.h"
 #include "tests/check.h"
 
 #include <string.h>

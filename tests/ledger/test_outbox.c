@@ -1,4 +1,4 @@
-#include "ledger/outbox.h"
+#include "ledger/settle/outbox.h"
 #include "tests/check.h"
 #include "tests/ledger/fake_chain.h"
 

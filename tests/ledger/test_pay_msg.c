@@ -1,6 +1,6 @@
 #include "base/bencode.h"
 #include "base/bytes.h"
-#include "ledger/pay_msg.h"
+#include "ledger/pay/pay_msg.h"
 #include "tests/check.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "ledger/profile.h"
+#include "ledger/chain/profile.h"
 #include "tests/check.h"
 
 #include <string.h>

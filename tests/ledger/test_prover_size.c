@@ -1,6 +1,6 @@
 /* How many proofs a prover puts into one transaction, on a model of the bank:
  * as many as it is told, fewer where the chain has no time for them. */
-#include "ledger/prover.h"
+#include "ledger/settle/prover.h"
 #include "tests/ledger/settle_world.h"
 
 #define LEASES 24

@@ -4,7 +4,7 @@
 #include "contracts-abi/bank.h"
 #include "contracts-abi/bank_abi.h"
 #include "contracts-abi/token_abi.h"
-#include "ledger/signer_policy.h"
+#include "ledger/signer/signer_policy.h"
 #include "tests/check.h"
 
 #define NOW INT64_C(1800000000)

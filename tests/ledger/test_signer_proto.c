@@ -1,5 +1,5 @@
 /* Every message there and back, and every way in which one can be malformed. */
-#include "ledger/signer_proto.h"
+#include "ledger/signer/signer_proto.h"
 #include "tests/check.h"
 
 #include <stdlib.h>

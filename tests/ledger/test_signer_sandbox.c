@@ -1,6 +1,6 @@
 /* Behind the door: what a process can still do, tried in a child of the test.
  */
-#include "ledger/signer_sandbox.h"
+#include "ledger/signer/signer_sandbox.h"
 #include "tests/check.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* The signer's limits and the file that keeps them: days, restarts, torn and
  * damaged cells, kills at any moment. Time is an argument here. */
 #include "base/rng.h"
-#include "ledger/signer_state.h"
+#include "ledger/signer/signer_state.h"
 #include "tests/check.h"
 #include "tests/ledger/scratch.h"
 

@@ -1,6 +1,6 @@
 /* What a call costs: figures of a java-tron 4.8 node with the main chain's
  * prices (there a byte more, for a larger fee limit). */
-#include "ledger/tron_fee.h"
+#include "ledger/chain/tron_fee.h"
 #include "tests/check.h"
 
 static const uint8_t data[68];

@@ -1,6 +1,6 @@
 /* What became of a transaction, and what a refusal of one means, in the words
  * of a java-tron 4.8 node and in what is close to them and wrong. */
-#include "ledger/tron_json.h"
+#include "ledger/chain/tron_json.h"
 #include "tests/base/vec.h"
 #include "tests/check.h"
 

@@ -1,6 +1,6 @@
 /* What a java-tron 4.8 node was seen to answer, what is close to it and wrong,
  * and what it means. Fields that nobody reads are cut from the answers. */
-#include "ledger/tron_json.h"
+#include "ledger/chain/tron_json.h"
 #include "tests/base/vec.h"
 #include "tests/check.h"
 

@@ -1,7 +1,7 @@
 /* What a probe asks and what it makes of the answers, on a machine that knows
  * nothing but probes. */
 #include "base/bytes.h"
-#include "ledger/tron_probe.h"
+#include "ledger/chain/tron_probe.h"
 #include "tests/ledger/mini_tvm.h"
 
 #include <stdio.h>

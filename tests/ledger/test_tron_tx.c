@@ -1,6 +1,6 @@
 /* Vectors: a java-tron 4.8 node's own transactions, the hand-made one that it
  * took, and others as tronweb 6 encodes and signs them. */
-#include "ledger/tron_tx.h"
+#include "ledger/signer/tron_tx.h"
 #include "tests/base/vec.h"
 #include "tests/check.h"
 

@@ -11,7 +11,7 @@
 
 #include "base/hash.h"
 #include "base/hex.h"
-#include "ledger/tron_tx.h"
+#include "ledger/signer/tron_tx.h"
 #include "tests/ledger/mini_tvm.h"
 #include "tests/ledger/rpc_server.h"
 

@@ -4,7 +4,7 @@
 #ifndef TESTS_LEDGER_TRON_WORLD_H
 #define TESTS_LEDGER_TRON_WORLD_H
 
-#include "ledger/chain_tron.h"
+#include "ledger/chain/chain_tron.h"
 #include "tests/ledger/tron_server.h"
 
 #define NODES 3

@@ -2,7 +2,7 @@
  * purse and a book of its own: what is stored, read and prepaid is paid by
  * receipts, and both books say the same. */
 #include "base/clock.h"
-#include "ledger/keystore.h"
+#include "ledger/signer/keystore.h"
 #include "node/core/engine.h"
 #include "node/core/settings.h"
 #include "node/money/money.h"

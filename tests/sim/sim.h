@@ -18,7 +18,7 @@
 #ifndef TESTS_SIM_H
 #define TESTS_SIM_H
 
-#include "ledger/pay.h"
+#include "ledger/pay/pay.h"
 
 #include <stdio.h>
 

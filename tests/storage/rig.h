@@ -6,8 +6,8 @@
 
 #include "base/hash.h"
 #include "base/rng.h"
-#include "storage/bits.h"
-#include "storage/torrent_store.h"
+#include "storage/torrent/bits.h"
+#include "storage/torrent/torrent_store.h"
 #include "tests/check.h"
 
 #include <errno.h>

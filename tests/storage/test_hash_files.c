@@ -1,4 +1,4 @@
-#include "storage/hash_files.h"
+#include "storage/torrent/hash_files.h"
 #include "tests/storage/rig.h"
 
 struct outcome {

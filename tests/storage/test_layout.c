@@ -1,4 +1,4 @@
-#include "storage/layout.h"
+#include "storage/torrent/layout.h"
 #include "tests/check.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "storage/resume_db.h"
+#include "storage/torrent/resume_db.h"
 #include "tests/check.h"
 
 #include <stdlib.h>

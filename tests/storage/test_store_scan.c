@@ -1,7 +1,7 @@
 /* The table "Opening" of storage/DESIGN.md, cell by cell: one file, one piece.
  */
-#include "storage/bits.h"
-#include "storage/store_scan.h"
+#include "storage/torrent/bits.h"
+#include "storage/torrent/store_scan.h"
 #include "tests/storage/rig.h"
 
 enum disk { NONE, DATA, HOLE, SHORT };

@@ -6,8 +6,8 @@
 
 #include "base/bytes.h"
 #include "tests/wire/sim.h"
-#include "wire/handshake.h"
-#include "wire/msg.h"
+#include "wire/peer/handshake.h"
+#include "wire/peer/msg.h"
 
 #define RAW_OUT (4U * 1024U * 1024U)
 

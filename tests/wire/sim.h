@@ -7,9 +7,9 @@
 #define TESTS_WIRE_SIM_H
 
 #include "tests/check.h"
-#include "wire/bits.h"
-#include "wire/picker.h"
-#include "wire/swarm.h"
+#include "wire/peer/bits.h"
+#include "wire/swarm/picker.h"
+#include "wire/swarm/swarm.h"
 
 #include <stdlib.h>
 #include <string.h>

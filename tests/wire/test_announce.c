@@ -1,4 +1,4 @@
-#include "wire/announce.h"
+#include "wire/find/announce.h"
 
 #include "tests/check.h"
 

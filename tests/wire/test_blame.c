@@ -1,4 +1,4 @@
-#include "wire/blame.h"
+#include "wire/swarm/blame.h"
 
 #include "tests/check.h"
 

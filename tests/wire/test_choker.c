@@ -1,4 +1,4 @@
-#include "wire/choker.h"
+#include "wire/swarm/choker.h"
 
 #include "tests/check.h"
 

@@ -1,4 +1,4 @@
-#include "wire/ext.h"
+#include "wire/peer/ext.h"
 
 #include "tests/check.h"
 

@@ -1,4 +1,4 @@
-#include "wire/metainfo.h"
+#include "wire/torrent/metainfo.h"
 
 #include "tests/check.h"
 

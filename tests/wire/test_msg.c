@@ -1,8 +1,8 @@
-#include "wire/msg.h"
+#include "wire/peer/msg.h"
 
 #include "tests/check.h"
-#include "wire/bits.h"
-#include "wire/handshake.h"
+#include "wire/peer/bits.h"
+#include "wire/peer/handshake.h"
 
 #include <string.h>
 

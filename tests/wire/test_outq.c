@@ -1,4 +1,4 @@
-#include "wire/outq.h"
+#include "wire/peer/outq.h"
 
 #include "base/rng.h"
 #include "tests/check.h"

@@ -1,7 +1,7 @@
-#include "wire/picker.h"
+#include "wire/swarm/picker.h"
 
 #include "tests/check.h"
-#include "wire/bits.h"
+#include "wire/peer/bits.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "wire/rate.h"
+#include "wire/swarm/rate.h"
 
 #include "tests/check.h"
 

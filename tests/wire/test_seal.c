@@ -1,4 +1,4 @@
-#include "wire/seal.h"
+#include "wire/peer/seal.h"
 
 #include "tests/check.h"
 

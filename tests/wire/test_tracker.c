@@ -1,4 +1,4 @@
-#include "wire/tracker.h"
+#include "wire/find/tracker.h"
 
 #include "tests/check.h"
 

@@ -1,0 +1,165 @@
+#include "storage/torrent/store_scan.h"
+
+#include "base/hash.h"
+#include "storage/torrent/bits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum verdict {		/* on one file */
+	       SAME,	/* as it was recorded */
+	       CHANGED, /* not as recorded, or there without a record */
+	       MISSING, /* not there */
+};
+
+static const struct resume_stamp *stamp_of(const struct resume_state *r,
+					   uint32_t file, uint32_t *at)
+{
+	while (*at < r->stamp_count && r->stamps[*at].file < file)
+		(*at)++;
+	return *at < r->stamp_count && r->stamps[*at].file == file
+		       ? &r->stamps[*at]
+		       : NULL;
+}
+
+static enum verdict judge_file(const struct store_scan *s, uint32_t file,
+			       const struct resume_stamp *stamp)
+{
+	const struct resume_state *r = s->record;
+	struct files_stat st;
+
+	files_stat_one(s->files, file, &st);
+	if (!st.exists)
+		return MISSING;
+	if (!stamp)
+		return CHANGED;
+	if (st.size == stamp->size && st.mtime_ns == stamp->mtime_ns)
+		return SAME;
+	/* we were writing when we ended: it grew and its time moved on */
+	if (r->open && st.size >= stamp->size && st.mtime_ns >= stamp->mtime_ns)
+		return SAME;
+	return CHANGED;
+}
+
+static void judge_files(struct store_scan *s, uint8_t *verdicts)
+{
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < s->layout->file_count; i++) {
+		const struct resume_stamp *stamp = stamp_of(s->record, i, &at);
+
+		if (s->layout->files[i].pad) {
+			verdicts[i] = SAME;
+			continue;
+		}
+		verdicts[i] = (uint8_t)judge_file(s, i, stamp);
+		s->files_changed += stamp && verdicts[i] == CHANGED;
+		s->files_missing += stamp && verdicts[i] == MISSING;
+		s->files_there += verdicts[i] != MISSING && stamp;
+		if (verdicts[i] == CHANGED || (stamp && verdicts[i] == MISSING))
+			bits_set(s->stamp, i);
+	}
+}
+
+/* The worst verdict on the files that a piece lies in. */
+static enum verdict judge_piece(const struct store_scan *s, uint32_t piece,
+				const uint8_t *verdicts)
+{
+	uint64_t offset = layout_piece_offset(s->layout, piece);
+	uint32_t size = layout_piece_size(s->layout, piece);
+	struct layout_part part = {0};
+	enum verdict worst = SAME;
+
+	while (layout_next(s->layout, offset, size, &part))
+		if (verdicts[part.file] > worst)
+			worst = (enum verdict)verdicts[part.file];
+	return worst;
+}
+
+static void hash_zeroes(uint8_t digest[SHA1_LEN], uint32_t len)
+{
+	static const uint8_t zeroes[4096];
+	struct sha1 s;
+
+	sha1_init(&s);
+	for (; len > sizeof(zeroes); len -= (uint32_t)sizeof(zeroes))
+		sha1_update(&s, zeroes, sizeof(zeroes));
+	sha1_update(&s, zeroes, len);
+	sha1_final(&s, digest);
+}
+
+struct zero_hashes { /* of a full piece and of the last one */
+	uint8_t full[SHA1_LEN], last[SHA1_LEN];
+};
+
+/* Whether hashing it can find it good. */
+static bool worth_hashing(const struct store_scan *s, uint32_t piece,
+			  const struct zero_hashes *zero)
+{
+	const uint8_t *want = s->hashes + (size_t)piece * SHA1_LEN;
+	bool last = piece + 1 == s->layout->piece_count;
+
+	switch (files_content(s->files, layout_piece_offset(s->layout, piece),
+			      layout_piece_size(s->layout, piece))) {
+	case FILES_SHORT:
+		return false;
+	case FILES_DATA:
+		return true;
+	case FILES_HOLE:
+		break;
+	}
+	return memcmp(want, last ? zero->last : zero->full, SHA1_LEN) == 0;
+}
+
+static void scan_piece(struct store_scan *s, uint32_t piece,
+		       const uint8_t *verdicts, const struct zero_hashes *zero)
+{
+	const struct resume_state *r = s->record;
+	bool recorded = r->have && bits_get(r->have, piece);
+	bool complete_record = r->have && !r->open;
+	enum verdict v = judge_piece(s, piece, verdicts);
+
+	if (v == SAME && recorded) {
+		bits_set(s->have, piece);
+		s->trusted++;
+	} else if (v == SAME && complete_record) {
+		return; /* known not to be there */
+	} else if (v != MISSING && worth_hashing(s, piece, zero)) {
+		bits_set(s->todo, piece);
+		s->to_hash++;
+		s->doubted += recorded;
+	} else {
+		s->gone += recorded;
+	}
+}
+
+enum err_code store_scan_run(struct store_scan *s, struct err *e)
+{
+	const struct layout *l = s->layout;
+	uint8_t *verdicts = calloc(1, l->file_count);
+	struct zero_hashes zero;
+
+	s->have = calloc(1, bits_bytes(l->piece_count));
+	s->todo = calloc(1, bits_bytes(l->piece_count));
+	s->stamp = calloc(1, bits_bytes(l->file_count));
+	if (!verdicts || !s->have || !s->todo || !s->stamp) {
+		free(verdicts);
+		store_scan_clear(s);
+		return err_fail(e, ERR_NOMEM, "bitfields");
+	}
+	judge_files(s, verdicts);
+	hash_zeroes(zero.full, l->piece_len);
+	hash_zeroes(zero.last, layout_piece_size(l, l->piece_count - 1));
+	for (uint32_t i = 0; i < l->piece_count; i++)
+		scan_piece(s, i, verdicts, &zero);
+	free(verdicts);
+	return ERR_NONE;
+}
+
+void store_scan_clear(struct store_scan *s)
+{
+	free(s->have);
+	free(s->todo);
+	free(s->stamp);
+	s->have = s->todo = s->stamp = NULL;
+}

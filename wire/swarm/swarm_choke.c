@@ -1,0 +1,70 @@
+#include "wire/swarm/swarm_int.h"
+
+static void fill_row(struct choker_row *row, const struct link *l)
+{
+	*row = (struct choker_row){
+		.rank = l->rank,
+		.rate_in = l->in.rate,
+		.interested = l->they_interested && l->s->upload_on,
+		.snubbed = l->down.snubbed && l->am_interested,
+		.optimistic = l->optimistic,
+		.since_ms = l->slot_since_ms,
+		.slot = l->slot,
+	};
+}
+
+static void set_slot(struct link *l, enum peer_slot slot)
+{
+	struct swarm *s = l->s;
+	bool had = l->slot != PEER_SLOT_NONE, has = slot != PEER_SLOT_NONE;
+
+	rate_flow_set(s->cfg.rate, &l->flow_up,
+		      slot == PEER_SLOT_RANK ? RATE_PAID : RATE_FREE, l->rank);
+	if (l->slot == slot)
+		return;
+	l->slot = slot;
+	if (had != has) {
+		l->slot_since_ms = s->now_ms;
+		if (!peer_send_id(&l->peer, has ? MSG_UNCHOKE : MSG_CHOKE))
+			return;
+		if (!has)
+			up_choke(l);
+	}
+	if (!l->peer.closed)
+		s->cfg.ops->peer_slot(s->cfg.ctx, &l->peer, slot);
+}
+
+void choke_run(struct swarm *s, enum choker_mode mode)
+{
+	struct choker_cfg cfg = {
+		.mode = mode,
+		.slots = s->cfg.slots,
+		.free_slots = s->cfg.free_slots,
+		.seeding = s->picker == NULL,
+		.now_ms = s->now_ms,
+	};
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->n_links; i++) {
+		struct link *l = s->links[i];
+
+		if (!l->ready || l->peer.closed)
+			continue;
+		fill_row(&s->rows[n], l);
+		s->row_links[n++] = l;
+	}
+	if (mode == CHOKER_ROUND && s->now_ms >= s->optimistic_ms) {
+		cfg.rotate = true;
+		s->optimistic_ms = s->now_ms + CHOKER_OPTIMISTIC_MS;
+	}
+	choker_run(s->rows, n, &cfg, &s->cfg.rng);
+	for (uint32_t i = 0; i < n; i++)
+		s->row_links[i]->optimistic = s->rows[i].optimistic;
+	/* chokes first, so that no more than `slots` are ever served */
+	for (uint32_t i = 0; i < n; i++)
+		if (s->rows[i].slot == PEER_SLOT_NONE)
+			set_slot(s->row_links[i], PEER_SLOT_NONE);
+	for (uint32_t i = 0; i < n; i++)
+		if (s->rows[i].slot != PEER_SLOT_NONE)
+			set_slot(s->row_links[i], s->rows[i].slot);
+}

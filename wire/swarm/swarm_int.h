@@ -1,0 +1,272 @@
+/* swarm_int.h - the inside of struct swarm, shared by swarm*.c only.
+ *
+ * swarm.c        life, pieces, the caller's knobs, the clockwork
+ * swarm_peers.c  peers come and go, handshakes, messages
+ * swarm_ext.c    BEP 10: our handshake, extension messages both ways
+ * swarm_down.c   what we ask for: requests, timeouts, arriving blocks
+ * swarm_up.c     what is asked of us: queue, reads, charging
+ * swarm_check.c  verdicts on pieces, and who lied
+ * swarm_choke.c  slots
+ */
+#ifndef WIRE_SWARM_INT_H
+#define WIRE_SWARM_INT_H
+
+#include "wire/peer/peer_int.h"
+#include "wire/swarm/blame.h"
+#include "wire/swarm/choker.h"
+#include "wire/swarm/picker.h"
+#include "wire/swarm/swarm.h"
+
+#define RATE_SECONDS 5
+#define DOWN_ALLOWED_MAX 16U
+#define DOWN_SUGGESTED_MAX 8U
+#define DOWN_REQUESTS_MAX 1024U /* ours on their way, ring size */
+#define DOWN_TARGET_START 32U
+#define DOWN_TARGET_SLOW 4U
+#define DOWN_QUEUE_S 2U	       /* seconds of their rate that we ask ahead */
+#define DOWN_REQQ_DEFAULT 250U /* when their handshake does not tell */
+#define DOWN_ENDGAME_MAX 16U   /* doubled requests of one peer at a time */
+#define DOWN_REFUSED_MS 900    /* so the next second asks again */
+#define DOWN_REFUSALS_MAX 8U   /* in a second */
+#define DOWN_SNUB_MS 60000
+#define DOWN_REQUEST_MS 120000 /* one request while others are answered */
+#define UP_SLOTS 32U
+#define READS_MAX 8192U
+#define JOBS_MAX 4U
+#define GONE_MAX 256U
+#define READY_WAIT_MS 10000 /* for a promised BEP 10 handshake */
+#define USELESS_MS 60000    /* both have all: grace before closing */
+#define SECOND_MS 1000
+/* An extension message this long is queued as a span. */
+#define BULK_FROM 8192U
+#define BULK_BUFFERS_MAX 65536U
+#define BULK_KEEP 16U
+
+struct meter { /* payload bytes/s */
+	uint64_t total, seen;
+	uint32_t slots[RATE_SECONDS];
+	uint32_t rate; /* mean */
+	uint32_t last; /* of the last second */
+	unsigned at, filled;
+};
+
+enum ask_state {
+	ASK_DONE,   /* answered; a gap in the ring */
+	ASK_ACTIVE, /* on its way, held in the picker */
+	ASK_LATE,   /* given up here, but it may still come and is then owed */
+};
+
+struct ask {
+	struct picker_block b;
+	int64_t at_ms;
+	enum ask_state state;
+};
+
+struct down {
+	struct ask *ring;
+	uint32_t cap, first, n; /* n: first..last, gaps included */
+	uint32_t active, late;
+	uint32_t target;
+	bool starting; /* target grows with each block */
+	bool snubbed;
+	bool quiet;
+	int64_t last_block_ms;
+	int64_t pause_until_ms; /* after refusals */
+	uint32_t refusals;	/* in this second */
+	uint32_t last_piece;	/* for the picker */
+	uint32_t allowed[DOWN_ALLOWED_MAX];
+	uint32_t n_allowed;
+	uint32_t suggested[DOWN_SUGGESTED_MAX];
+	uint32_t n_suggested;
+};
+
+struct up_req {
+	uint32_t piece, begin, len;
+};
+
+enum up_state { UP_PENDING, UP_READY };
+
+struct up_slot {
+	struct up_req req;
+	enum up_state state;
+	uint32_t read; /* PENDING: index in swarm.reads */
+	struct span span;
+};
+
+struct up {
+	struct up_req *ring;
+	uint32_t cap, first, n;
+	struct up_slot *slots; /* UP_SLOTS of them, made when first needed */
+	uint32_t slot_first, n_slots;
+	uint32_t slot_bytes;
+	bool held;
+};
+
+struct link { /* a peer as the swarm sees it; freed by peer_free() */
+	struct peer peer; /* first member */
+	struct swarm *s;  /* NULL before an accepted peer's handshake */
+	swarm_find_fn *find;
+	void *find_ctx;
+	uint32_t index; /* in s->links */
+
+	bool greeted; /* handshake is through, both ways */
+	bool heard;   /* and a message came after it */
+	bool ready;
+	bool ext_got;
+	bool they_choke, they_interested, am_interested;
+	bool upload_only;
+	enum peer_slot slot;
+	bool optimistic;
+	int64_t slot_since_ms;
+	uint64_t rank;
+	int64_t useless_since_ms; /* 0: is of use */
+
+	uint8_t *bits; /* NULL: nothing, or seed */
+	bool seed;
+	uint32_t n_pieces;
+	uint32_t wanted; /* pieces they have and we want */
+	uint32_t haves;	 /* how much of s->have_log they were told */
+
+	uint16_t listen_port; /* "p"; 0: not told */
+	uint8_t ext_id[EXT_COUNT];
+	bool ext_said[EXT_COUNT]; /* named in our handshake */
+	bool ext_waits;		  /* ext_room was too small: say ext_drained */
+	bool blocked; /* nothing is read from it: swarm_peer_set_blocked */
+	uint32_t reqq;
+	char client[EXT_CLIENT_MAX + 1];
+	uint8_t *ext_sent, *ext_received;
+	size_t ext_sent_len, ext_received_len;
+
+	struct down down;
+	struct up up;
+	struct rate_flow flow_up, flow_down;
+	struct meter in, out;
+};
+
+struct read { /* an ops->read that was answered LATER */
+	uint32_t gen;
+	uint32_t next_free;
+	bool used;
+	struct link *link; /* NULL: nobody waits any more, or a job */
+	bool job;
+	uint32_t job_index;
+};
+
+struct job { /* reads a piece back to fingerprint its blocks */
+	bool used;
+	bool verified; /* else failed */
+	bool waiting;  /* a read is pending */
+	uint32_t piece, n, next;
+	uint64_t *prints, *senders;
+};
+
+struct gone {
+	uint64_t serial;
+	struct wire_addr addr;
+};
+
+struct swarm {
+	struct swarm_cfg cfg;
+	struct msg_bounds bounds;
+	uint8_t *have;
+	uint32_t n_have;
+	struct picker *picker; /* NULL when complete */
+	struct blame *blame;   /* made when first needed */
+	struct cbuf_pool *own_blocks;
+	struct cbuf_pool *bulk; /* extension messages to be sent; NULL: none */
+	uint64_t next_serial;
+	int64_t now_ms;
+	int64_t second_ms;     /* next of the once-a-second works */
+	int64_t round_ms;      /* next choker round */
+	int64_t optimistic_ms; /* next change */
+	bool blocked;	       /* the store takes no more */
+	bool upload_on, download_on;
+	/* What is to be done when the outermost call into the swarm ends, so
+	 * that no callback changes slots or requests under a loop's feet. */
+	unsigned depth;
+	bool choke_soon;	 /* a slot or a claim to one changed */
+	bool refill_soon;	 /* blocks became free to be asked of others */
+	struct choker_row *rows; /* as many as cap_links */
+	struct link **row_links;
+
+	struct link **links;
+	uint32_t n_links, cap_links;
+
+	uint32_t *have_log; /* pieces verified since the links' bitfields */
+	uint32_t n_log, cap_log;
+
+	struct read *reads;
+	uint32_t n_reads, cap_reads, free_read;
+	struct job jobs[JOBS_MAX];
+	struct gone gone[GONE_MAX];
+	uint32_t n_gone;
+
+	struct meter in, out;
+	uint64_t wasted;
+	uint32_t failed;
+};
+
+static inline struct link *link_of(struct peer *p)
+{
+	return (struct link *)p; /* its first member */
+}
+
+/* swarm.c */
+uint8_t *swarm_copy_bytes(const uint8_t *p, size_t len);
+void swarm_enter(struct swarm *s, int64_t now_ms);
+void swarm_leave(struct swarm *s);
+uint32_t swarm_piece_bytes(const struct swarm *s, uint32_t piece);
+struct link *swarm_find_serial(const struct swarm *s, uint64_t serial);
+/* Pending reads: UINT32_MAX when there are too many. */
+uint32_t swarm_read_begin(struct swarm *s, struct link *l, bool job,
+			  uint32_t job_index);
+uint64_t swarm_read_cookie(const struct swarm *s, uint32_t index);
+void swarm_read_end(struct swarm *s, uint32_t index);
+enum err_code swarm_need_picker(struct swarm *s);
+
+/* swarm_peers.c */
+void link_update_interest(struct link *l);
+void swarm_keep_alive(struct link *l);
+bool link_has(const struct link *l, uint32_t piece);
+bool link_has_all(const struct link *l);
+void link_become_ready(struct link *l, const struct ext_handshake *ext);
+
+/* swarm_ext.c */
+void ext_say(struct link *l);
+void ext_take(struct link *l, const struct msg *m);
+void ext_fill(struct link *l);
+
+/* swarm_down.c */
+void down_init(struct link *l);
+void down_fill(struct link *l);
+void down_fill_all(struct swarm *s);
+void down_release_all(struct link *l); /* to LATE; picker and pieces freed */
+void down_choked(struct link *l, bool choked);
+void down_reject(struct link *l, const struct msg *m);
+void down_allowed_fast(struct link *l, uint32_t piece);
+void down_suggest(struct link *l, uint32_t piece);
+bool down_block_begin(struct link *l, const struct msg *m);
+void down_block(struct link *l, const struct msg *m, const struct span *spans,
+		size_t n);
+void down_second(struct link *l);
+void down_clear(struct link *l);
+
+/* swarm_up.c */
+void up_request(struct link *l, const struct msg *m);
+void up_cancel(struct link *l, const struct msg *m);
+void up_fill(struct link *l);
+void up_read_done(struct link *l, uint32_t read, const struct span *data);
+void up_choke(struct link *l); /* answer or forget what waits */
+void up_clear(struct link *l);
+bool up_wants(const struct link *l); /* something to fill */
+
+/* swarm_check.c */
+void check_read_done(struct swarm *s, uint32_t job, const struct span *data);
+void check_failed(struct swarm *s, uint32_t piece);
+void check_verified(struct swarm *s, uint32_t piece);
+void check_clear(struct swarm *s);
+
+/* swarm_choke.c */
+void choke_run(struct swarm *s, enum choker_mode mode);
+
+#endif
