@@ -13,6 +13,7 @@
 #include "node/renter/watch.h"
 #include "node/swarm/torrent.h"
 #include "node/swarm/trade.h"
+#include "node/swarm/udp.h"
 #include "storage/torrent/resume_db.h"
 #include "storage/torrent/torrent_store.h"
 #include "wire/peer/handshake.h"
@@ -162,11 +163,12 @@ static enum err_code build(struct engine *en, struct err *e)
 	en->work = work_new(en->loop, 0, e);
 	if (http_new(&en->http, en->loop, HTTP_REQUESTS, e) != ERR_NONE)
 		return ERR_NOMEM;
+	en->udp = udp_new(en->loop, en->log, e);
 	en->links = links_new(en->loop, en->log, &link_ops, en,
 			      (unsigned)engine_int(en, "max-peers"), e);
 	en->rent = rent_links_new(en, e);
-	if (!en->rate_timer || !en->work || !en->links || !en->rent ||
-	    renting_new(&en->renting, en, e) != ERR_NONE ||
+	if (!en->rate_timer || !en->work || !en->udp || !en->links ||
+	    !en->rent || renting_new(&en->renting, en, e) != ERR_NONE ||
 	    host_new(&en->host, en, e) != ERR_NONE ||
 	    watch_new(&en->watch, en, e) != ERR_NONE ||
 	    tenure_new(&en->tenure, en, e) != ERR_NONE)
@@ -289,6 +291,7 @@ void engine_free(struct engine *en)
 	rent_pay_free_all(en);
 	renting_free(en->renting);
 	links_free(en->links);
+	udp_free(en->udp);
 	money_free(en->money);
 	http_free(en->http);
 	work_free(en->work);
@@ -319,18 +322,35 @@ void engine_on_stop_signal(struct engine *en, void (*fn)(void *ctx), void *ctx)
 	en->stop_signal_ctx = ctx;
 }
 
+/* TCP and UDP at one port. With port 0, UDP takes what TCP was given; when
+ * somebody else has that, there is no UDP there, and the log says so. */
+static enum err_code listen_at(struct engine *en, const char *host,
+			       uint16_t port, struct err *e)
+{
+	struct err udp_err = {0};
+	uint16_t bound;
+	enum err_code code =
+		net_listen(links_net(en->links), host, port, &bound, e);
+
+	if (code != ERR_NONE)
+		return code;
+	if (udp_listen(en->udp, host, bound, &bound, &udp_err) != ERR_NONE)
+		log_line(en->log, LOG_WARN, "net", "no UDP: %s", udp_err.msg);
+	if (!en->listen_port)
+		en->listen_port = bound;
+	return ERR_NONE;
+}
+
 static enum err_code listen_default(struct engine *en, bool default_port,
 				    struct err *e)
 {
-	struct net *net = links_net(en->links);
 	uint16_t want = default_port ? 6881 : 0;
 
-	if (net_listen(net, "::", want, &en->listen_port, NULL) == ERR_NONE ||
-	    net_listen(net, "0.0.0.0", want, &en->listen_port, NULL) ==
-		    ERR_NONE ||
-	    net_listen(net, "::", 0, &en->listen_port, NULL) == ERR_NONE)
+	if (listen_at(en, "::", want, NULL) == ERR_NONE ||
+	    listen_at(en, "0.0.0.0", want, NULL) == ERR_NONE ||
+	    listen_at(en, "::", 0, NULL) == ERR_NONE)
 		return ERR_NONE;
-	return net_listen(net, "0.0.0.0", 0, &en->listen_port, e);
+	return listen_at(en, "0.0.0.0", 0, e);
 }
 
 enum err_code engine_listen(struct engine *en, bool prefer_default_port,
@@ -344,17 +364,14 @@ enum err_code engine_listen(struct engine *en, bool prefer_default_port,
 		return listen_default(en, prefer_default_port, e);
 	for (size_t i = 0; (endpoint = engine_list_at(en, "listen", i)); i++) {
 		char host[64];
-		uint16_t port, bound;
+		uint16_t port;
 		enum err_code code = options_split_endpoint(
 			endpoint, host, sizeof(host), &port, e);
 
 		if (code == ERR_NONE)
-			code = net_listen(links_net(en->links), host, port,
-					  &bound, e);
+			code = listen_at(en, host, port, e);
 		if (code != ERR_NONE)
 			return code;
-		if (!en->listen_port)
-			en->listen_port = bound;
 	}
 	return ERR_NONE;
 }

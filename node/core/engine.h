@@ -42,6 +42,7 @@ struct store_env;
 struct torrent;
 struct money;
 struct trade;
+struct udp;
 struct watch;
 
 struct engine {
@@ -58,7 +59,8 @@ struct engine {
 	struct http *http;
 	struct store_env *store_env;
 	struct resume_db *resume;
-	int claims; /* torrents.lock, see home_claim(); -1: not open yet */
+	int claims;	 /* torrents.lock, see home_claim(); -1: not open yet */
+	struct udp *udp; /* DHT, uTP, UDP trackers; listens where links do */
 	struct links *links;
 	struct rent_links *rent;   /* renting connections */
 	struct rent_pay *rent_pay; /* NULL: nothing is rented yet */

@@ -1,0 +1,59 @@
+/* udp.h - UDP sockets of the wire: one for each address that TCP listens on, at
+ * the same port. What arrives is told apart by its first bytes and handed to
+ * whoever speaks it; nobody else owns a UDP socket.
+ *
+ * Addresses are IPv4 or IPv6, never IPv4-mapped, in both directions.
+ * Thread: the loop.
+ */
+#ifndef NODE_UDP_H
+#define NODE_UDP_H
+
+#include "base/cbuf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "node/swarm/net.h"
+
+#define UDP_BYTES_MAX \
+	2048U /* of a datagram received; longer ones are dropped */
+
+struct udp;
+
+/* Who speaks through these sockets. A datagram that fits none is dropped. */
+enum udp_kind {
+	UDP_DHT,     /* BEP 5: a bencoded dictionary, so 'd' first */
+	UDP_UTP,     /* BEP 29: version 1 and a type of 0..4 */
+	UDP_TRACKER, /* BEP 15 answers: action 0..3 as 4 bytes */
+	UDP_KINDS
+};
+
+enum udp_kind udp_kind_of(const uint8_t *bytes, size_t len);
+
+/* `bytes` may be kept by taking a reference. */
+typedef void udp_fn(void *ctx, const struct net_addr *from,
+		    const struct span *bytes);
+
+struct udp *udp_new(struct loop *loop, struct log *log, struct err *e);
+void udp_free(struct udp *u);
+/* One listener a kind; fn NULL: nobody any more. */
+void udp_on(struct udp *u, enum udp_kind kind, udp_fn *fn, void *ctx);
+
+/* Binds host:port, an IP address (port 0: any); *bound gets the port in use. An
+ * IPv6 wildcard takes IPv4 too. ERR_IO says why not. */
+enum err_code udp_listen(struct udp *u, const char *host, uint16_t port,
+			 uint16_t *bound, struct err *e);
+/* There is a socket from which `family` (AF_INET, AF_INET6) can be sent to. */
+bool udp_has(const struct udp *u, int family);
+
+enum udp_sent {
+	UDP_SENT,
+	UDP_BUSY,     /* the socket's buffer is full: like a loss */
+	UDP_TOO_LONG, /* over the path's MTU */
+	UDP_FAILED    /* no socket of this family, no route, refused */
+};
+
+/* One datagram, gathered. Nothing is kept. */
+enum udp_sent udp_send(struct udp *u, const struct net_addr *to,
+		       const struct iovec *iov, size_t n);
+
+#endif
