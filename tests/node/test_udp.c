@@ -36,6 +36,7 @@ static void check_kinds(void)
 struct seen {
 	struct loop *loop;
 	char from[80];
+	int family;
 	uint8_t bytes[UDP_BYTES_MAX];
 	size_t len;
 };
@@ -46,6 +47,7 @@ static void on_datagram(void *ctx, const struct net_addr *from,
 	struct seen *seen = ctx;
 
 	net_addr_text(from, seen->from, sizeof(seen->from));
+	seen->family = from->sa.ss_family;
 	memcpy(seen->bytes, bytes->p, bytes->len);
 	seen->len = bytes->len;
 	loop_stop(seen->loop);
@@ -83,6 +85,7 @@ static void exchange(const char *at, const char *from, const char *to)
 	net_addr_text(&addr, want, sizeof(want));
 	CHECK(strcmp(seen.from, want) == 0, "seen as %s, not %s", seen.from,
 	      want);
+	CHECK(seen.family == addr.sa.ss_family, "family %d", seen.family);
 	udp_free(a);
 	udp_free(b);
 	loop_free(seen.loop);
