@@ -353,6 +353,64 @@ static void a_thousand_trackers_are_cut(void)
 	metainfo_clear(&m);
 }
 
+static void web_seeds_are_read(void)
+{
+	static const struct {
+		const char *name;
+		const char *in; /* behind info */
+		const char *want;
+	} rows[] = {
+		{"none", "", ""},
+		{"one, as a string", "8:url-list8:http://a", "http://a "},
+		{"a list", "8:url-listl8:http://a9:http://b/e",
+		 "http://a http://b/ "},
+		{"one that stands there twice counts once",
+		 "8:url-listl8:http://a8:http://ae", "http://a "},
+		{"an empty string is none", "8:url-list0:", ""},
+		{"an empty list is none", "8:url-listle", ""},
+		{"numbers and URLs with spaces are passed over",
+		 "8:url-listli5e3:a b1:ce", "c "},
+		{"a dictionary is none", "8:url-listde", ""},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char in[512], got[64] = "";
+		size_t n = 0;
+		struct err e = {0};
+		struct metainfo m;
+
+		(void)snprintf(in, sizeof(in), "d4:infod" SINGLE "e%se",
+			       rows[i].in);
+		if (parse(&m, in, &e) != ERR_NONE) {
+			CHECK(0, "%s: %s", rows[i].name, e.msg);
+			continue;
+		}
+		for (uint32_t k = 0; k < m.web_seed_count; k++)
+			n += (size_t)snprintf(got + n, sizeof(got) - n, "%s ",
+					      m.web_seeds[k]);
+		CHECK(strcmp(got, rows[i].want) == 0, "%s: %s", rows[i].name,
+		      got);
+		metainfo_clear(&m);
+	}
+}
+
+static void a_hundred_web_seeds_are_cut(void)
+{
+	static char in[4096];
+	size_t n = (size_t)snprintf(in, sizeof(in),
+				    "d4:infod" SINGLE "e8:url-listl");
+	struct metainfo m;
+	struct err e = {0};
+
+	for (int i = 0; i < 100; i++)
+		n += (size_t)snprintf(in + n, sizeof(in) - n, "6:url%03d", i);
+	(void)snprintf(in + n, sizeof(in) - n, "ee");
+	CHECK(parse(&m, in, &e) == ERR_NONE, "%s", e.msg);
+	CHECK(m.web_seed_count == METAINFO_MAX_WEB_SEEDS, "%u",
+	      m.web_seed_count);
+	metainfo_clear(&m);
+}
+
 static struct metainfo sample(struct metainfo_file *files,
 			      struct metainfo_tracker *trackers)
 {
@@ -462,6 +520,8 @@ int main(void)
 	all_fields_are_read();
 	trackers_stand_in_tiers();
 	a_thousand_trackers_are_cut();
+	web_seeds_are_read();
+	a_hundred_web_seeds_are_cut();
 	what_is_built_is_canonical();
 	what_could_not_be_read_is_not_built();
 	piece_lengths_suit_the_size();

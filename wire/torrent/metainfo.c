@@ -392,6 +392,41 @@ static enum err_code read_trackers(struct reader *r)
 	return ERR_NONE;
 }
 
+static void add_web_seed(struct reader *r, struct ben url)
+{
+	struct metainfo *m = r->m;
+	struct ben_view v;
+
+	if (m->web_seed_count == METAINFO_MAX_WEB_SEEDS || !ben_str(url, &v) ||
+	    !usable_url(v))
+		return;
+	for (uint32_t i = 0; i < m->web_seed_count; i++)
+		if (strlen(m->web_seeds[i]) == v.len &&
+		    memcmp(m->web_seeds[i], v.p, v.len) == 0)
+			return;
+	m->web_seeds[m->web_seed_count++] = text_copy(&r->text, v);
+}
+
+/* A list, or where there is one alone, often a string (BEP 19). */
+static enum err_code read_web_seeds(struct reader *r)
+{
+	struct ben urls = ben_get(r->root, "url-list");
+	struct ben it;
+
+	if (ben_type(urls) == BEN_NONE)
+		return ERR_NONE;
+	r->m->web_seeds =
+		calloc(METAINFO_MAX_WEB_SEEDS, sizeof(*r->m->web_seeds));
+	if (!r->m->web_seeds)
+		return err_fail(r->e, ERR_NOMEM, "torrent");
+	if (ben_type(urls) != BEN_LIST)
+		add_web_seed(r, urls);
+	else
+		for (it = ben_first(urls); ben_type(it); it = ben_next(it))
+			add_web_seed(r, it);
+	return ERR_NONE;
+}
+
 static const char *read_text(struct reader *r, struct ben dict, const char *key)
 {
 	struct ben_view v;
@@ -484,6 +519,8 @@ static enum err_code read_all(struct reader *r, size_t input_len)
 		code = check_paths(r);
 	if (code == ERR_NONE)
 		code = read_trackers(r);
+	if (code == ERR_NONE)
+		code = read_web_seeds(r);
 	if (code == ERR_NONE) {
 		read_extras(r);
 		give_back_unused(r);
@@ -517,6 +554,7 @@ enum err_code metainfo_parse(struct metainfo *out, const uint8_t *buf,
 
 void metainfo_clear(struct metainfo *m)
 {
+	free((void *)m->web_seeds);
 	free(m->trackers);
 	free(m->files);
 	free(m->owned);

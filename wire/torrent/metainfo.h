@@ -1,8 +1,9 @@
 /* metainfo.h - a .torrent file: read into a checked value, and written.
  *
- * BEP 3 with announce-list (BEP 12), private (BEP 27), pad files and links
- * (BEP 47). A hybrid v1+v2 torrent (BEP 52) is used as the v1 torrent that it
- * also is; one of v2 alone is refused with ERR_STATE and says so.
+ * BEP 3 with announce-list (BEP 12), web seeds (BEP 19), private (BEP 27), pad
+ * files and links (BEP 47). A hybrid v1+v2 torrent (BEP 52) is used as the v1
+ * torrent that it also is; one of v2 alone is refused with ERR_STATE and says
+ * so.
  *
  * What a parsed metainfo promises:
  *   - paths: relative, '/' between components, each component 1..255 bytes of
@@ -29,8 +30,9 @@
 
 #define METAINFO_MAX_BYTES (64U << 20) /* of a .torrent file */
 #define METAINFO_MAX_FILES 100000U
-#define METAINFO_MAX_TRACKERS 64U /* more are ignored */
-#define METAINFO_MAX_URL 2048U	  /* longer ones are ignored */
+#define METAINFO_MAX_TRACKERS 64U  /* more are ignored */
+#define METAINFO_MAX_WEB_SEEDS 64U /* likewise */
+#define METAINFO_MAX_URL 2048U	   /* longer ones are ignored */
 #define METAINFO_MAX_COMPONENT 255U
 #define METAINFO_MAX_PATH 2048U
 #define METAINFO_MIN_PIECE 1024U
@@ -64,6 +66,9 @@ struct metainfo {
 	const uint8_t *pieces; /* piece_count * METAINFO_HASH_LEN */
 	struct metainfo_file *files;
 	struct metainfo_tracker *trackers;
+	/* BEP 19 url-list, each URL once: sources that speak HTTP */
+	const char **web_seeds;
+	uint32_t web_seed_count;
 	const char *comment;	/* NULL: none */
 	const char *created_by; /* NULL: none */
 	const char *source;	/* in info; NULL: none */
