@@ -1,6 +1,7 @@
 #include "wire/torrent/metainfo.h"
 
 #include "base/bencode.h"
+#include "wire/torrent/text.h"
 
 #include <inttypes.h>
 #include <openssl/sha.h>
@@ -30,62 +31,16 @@ struct reader {
 	struct err *e;
 };
 
-static size_t utf8_len(const uint8_t *p, size_t left)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = p[0] < 0x80	 ? 1
-		   : p[0] < 0xc2 ? 0
-		   : p[0] < 0xe0 ? 2
-		   : p[0] < 0xf0 ? 3
-		   : p[0] < 0xf5 ? 4
-				 : 0;
-	uint32_t code;
-
-	if (n < 2 || n > left)
-		return n > left ? 0 : n;
-	code = p[0] & (0x7fU >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (p[i] & 0x3fU);
-	}
-	if (code < least[n] || code > 0x10ffff ||
-	    (code >= 0xd800 && code < 0xe000))
-		return 0;
-	return n;
-}
-
-static bool is_utf8(struct ben_view v)
-{
-	for (size_t i = 0, n; i < v.len; i += n) {
-		n = utf8_len(v.p + i, v.len - i);
-		if (!n)
-			return false;
-	}
-	return true;
-}
-
 static void text_put(struct text_block *t, char c)
 {
 	if (t->len < t->cap)
 		t->p[t->len++] = c;
 }
 
-/* C0 and C1 controls and stray bytes would garble terminals and logs. */
 static void text_put_clean(struct text_block *t, struct ben_view v)
 {
-	for (size_t i = 0; i < v.len;) {
-		size_t n = utf8_len(v.p + i, v.len - i);
-
-		if (n == 0 || (n == 1 && (v.p[i] < 0x20 || v.p[i] == 0x7f)) ||
-		    (n == 2 && v.p[i] == 0xc2 && v.p[i + 1] < 0xa0)) {
-			text_put(t, '_');
-			i += n ? n : 1;
-			continue;
-		}
-		while (n--)
-			text_put(t, (char)v.p[i++]);
-	}
+	if (v.len <= t->cap - t->len)
+		t->len += text_clean(t->p + t->len, v.p, v.len);
 }
 
 static const char *text_copy(struct text_block *t, struct ben_view v)
@@ -123,7 +78,8 @@ static enum err_code read_name(struct reader *r)
 	struct ben_view v;
 	enum err_code code;
 
-	if (!ben_str(ben_get(r->info, "name.utf-8"), &v) || !is_utf8(v)) {
+	if (!ben_str(ben_get(r->info, "name.utf-8"), &v) ||
+	    !text_is_utf8(v.p, v.len)) {
 		if (!ben_str(ben_get(r->info, "name"), &v))
 			return err_fail(r->e, ERR_PARSE,
 					"torrent: info.name is missing");
@@ -140,7 +96,7 @@ static bool all_utf8(struct ben list)
 	struct ben it;
 
 	for (it = ben_first(list); ben_type(it); it = ben_next(it))
-		if (!ben_str(it, &v) || !is_utf8(v))
+		if (!ben_str(it, &v) || !text_is_utf8(v.p, v.len))
 			return false;
 	return ben_count(list) > 0;
 }
