@@ -206,16 +206,30 @@ static bool find_part(void *ctx, const struct renter_object *o)
 	return true;
 }
 
-/* Objects of a put that was cut off are its first ones. */
-void put_begin_upload(struct put *p)
+/* Objects of a put that was cut off are its first ones. Others may have come
+ * since: when it needs more now, these go behind them first. */
+static enum err_code find_parts(struct put *p, struct err *e)
 {
-	struct err e = {0};
 	enum err_code code;
 
 	p->at = 0;
-	code = put_begin_budget(p, &e);
+	code = renter_db_objects(p->renter->db, find_part, p, e);
+	if (code != ERR_NONE || p->at == 0 || p->at == p->n_parts)
+		return code;
+	code = renter_db_raise_put(p->renter->db, p->row.id, e);
+	p->at = 0;
 	if (code == ERR_NONE)
-		code = renter_db_objects(p->renter->db, find_part, p, &e);
+		code = renter_db_objects(p->renter->db, find_part, p, e);
+	return code;
+}
+
+void put_begin_upload(struct put *p)
+{
+	struct err e = {0};
+	enum err_code code = put_begin_budget(p, &e);
+
+	if (code == ERR_NONE)
+		code = find_parts(p, &e);
 	if (code == ERR_NONE && p->mixed)
 		code = err_fail(&e, ERR_STATE,
 				"this was begun %s --unopened: go on like "

@@ -286,6 +286,15 @@ static const char *const sql[S_COUNT] = {
 		"DELETE FROM object WHERE state = 3 AND NOT EXISTS"
 		" (SELECT 1 FROM place p WHERE p.object = object.id"
 		" AND p.agreement IS NOT NULL)",
+	[S_OBJECT_OF] = "SELECT id, (SELECT max(id) FROM object) + 1"
+			" FROM object WHERE put = ?1 AND id > ?2"
+			" ORDER BY id LIMIT 1",
+	[S_DEFER] = "PRAGMA defer_foreign_keys = ON",
+	[S_RAISE_OBJECT] = "UPDATE object SET id = ?2 WHERE id = ?1",
+	[S_RAISE_SEGMENTS] = "UPDATE segment SET object = ?2 WHERE object = ?1",
+	[S_RAISE_PLACES] = "UPDATE place SET object = ?2 WHERE object = ?1",
+	[S_RAISE_ROOTS] = "UPDATE root SET object = ?2 WHERE object = ?1",
+	[S_RAISE_WAITING] = "UPDATE waiting SET object = ?2 WHERE object = ?1",
 	[S_FLIP] = "UPDATE place SET position = -1 - position"
 		   " WHERE agreement = ?1",
 	[S_RESTAGE] = "UPDATE place SET state = 1, agreement = NULL,"

@@ -456,6 +456,13 @@ enum err_code renter_db_clear_waiting(struct renter_db *r, int64_t put,
 enum err_code renter_db_finish_put(struct renter_db *r, int64_t id,
 				   struct err *e)
 	__attribute__((warn_unused_result));
+/* It grew when it was gone on with: its objects get new ids, behind those of
+ * all others and in the order that they had, so that one added next follows its
+ * last (files go on from one object to the next). Who holds ids of them reads
+ * them again. */
+enum err_code renter_db_raise_put(struct renter_db *r, int64_t id,
+				  struct err *e)
+	__attribute__((warn_unused_result));
 typedef bool renter_put_fn(void *ctx, const struct renter_put *p);
 enum err_code renter_db_puts(struct renter_db *r, renter_put_fn *fn, void *ctx,
 			     struct err *e) __attribute__((warn_unused_result));

@@ -188,3 +188,50 @@ enum err_code renter_db_puts(struct renter_db *r, renter_put_fn *fn, void *ctx,
 	db_reset(s);
 	return code;
 }
+
+static enum err_code raise_object(struct renter_db *r, int64_t from, int64_t to,
+				  struct err *e)
+{
+	enum err_code code = ERR_NONE;
+
+	for (int i = S_RAISE_OBJECT; code == ERR_NONE && i <= S_RAISE_WAITING;
+	     i++) {
+		db_bind_int(r->s[i], 1, from);
+		db_bind_int(r->s[i], 2, to);
+		code = db_run(r->s[i], e);
+	}
+	return code;
+}
+
+enum err_code renter_db_raise_put(struct renter_db *r, int64_t id,
+				  struct err *e)
+{
+	int64_t from = 0, to = 0, first_raised = INT64_MAX;
+	bool row = true;
+
+	for (;;) {
+		struct db_stmt *s = renter_change(r, S_OBJECT_OF, e);
+		enum err_code code;
+
+		if (!s)
+			return ERR_DB;
+		db_bind_int(s, 1, id);
+		db_bind_int(s, 2, from);
+		code = db_step(s, &row, e);
+		if (code == ERR_NONE && row) {
+			from = db_col_int(s, 0);
+			to = db_col_int(s, 1);
+		}
+		db_reset(s);
+		if (code != ERR_NONE || !row || from >= first_raised)
+			return code;
+		if (first_raised == INT64_MAX)
+			first_raised = to;
+		/* checked at the commit: parent and children move in turn */
+		code = db_run(r->s[S_DEFER], e);
+		if (code == ERR_NONE)
+			code = raise_object(r, from, to, e);
+		if (code != ERR_NONE)
+			return code;
+	}
+}

@@ -927,6 +927,47 @@ static void one_put_of_a_name_is_given_up(void)
 	renter_db_close(r);
 }
 
+static bool take_order(void *ctx, const struct renter_object *o)
+{
+	char *text = ctx;
+	size_t n = strlen(text);
+
+	(void)snprintf(text + n, 64 - n, "%u", o->name.bytes[0]);
+	return true;
+}
+
+/* Objects 2 and 4 are of a put that was cut off, 3 was stored meanwhile; 5 is
+ * what the put needs more when it goes on. */
+static void a_put_that_grew_stays_in_one_row(void)
+{
+	struct renter_object o[2], late, between, more;
+	struct renter_put put;
+	struct renter_db *r = with_put(o, &put, DB_IN_MEMORY);
+	char order[64] = "";
+
+	between = object_with(r, 3, 1);
+	set_state(r, &between, RENTER_STORED, 100);
+	late = object_with(r, 4, 1);
+	late.put = put.id;
+	set_state(r, &late, RENTER_PUTTING, 100);
+	wait_file(r, "dir/a", &o[1], 0, 150);
+	wait_file(r, "dir/c", &late, 50, 50);
+	must(stage(r, o[1].id, 0, 0, 1, 7), "a staged one");
+	must(renter_db_raise_put(r, put.id, NULL), "raised");
+	more = object_with(r, 5, 1);
+	more.put = put.id;
+	set_state(r, &more, RENTER_PUTTING, 100);
+	must(renter_db_commit(r, NULL), "its parts moved with it");
+	must(renter_db_objects(r, take_order, order, NULL), "objects");
+	CHECK(strcmp(order, "13245") == 0, "%s", order);
+	check_where(r, &between, put.id, "dir/a@-2 dir/b@-2 ",
+		    "dir/a@2 dir/b@-2 dir/c@3 ", "a and c go on behind");
+	CHECK(stage(r, between.id + 2, 0, 0, 1, 7) == ERR_DB,
+	      "it is staged there");
+	must(renter_db_raise_put(r, 99, NULL), "one without objects");
+	renter_db_close(r);
+}
+
 /* As version 4 left it: files of a put under way in the table of what is
  * stored. */
 static void files_of_older_puts_wait_too(void)
@@ -1118,6 +1159,7 @@ int main(void)
 	what_is_gone_from_a_directory_stays_stored();
 	a_put_that_is_given_up_leaves_what_is_stored();
 	one_put_of_a_name_is_given_up();
+	a_put_that_grew_stays_in_one_row();
 	files_of_older_puts_wait_too();
 	cuts_fall_and_objects_go_when_they_are_made();
 	a_list_is_adopted();
