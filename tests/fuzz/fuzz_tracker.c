@@ -21,7 +21,7 @@ static void add(struct world *w)
 	static const char *const urls[] = {"http://a.example/announce",
 					   "http://b.example/announce",
 					   "https://c.example/x?key=1",
-					   "udp://d.example:80",
+					   "udp://d.example:80/announce",
 					   "nonsense",
 					   "http://a.example/scrape"};
 	uint8_t pick = rd_u8(&w->in);

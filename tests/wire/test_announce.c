@@ -5,7 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-static void only_http_trackers_are_taken(void)
+static void http_and_udp_trackers_are_taken(void)
 {
 	static const struct {
 		const char *url;
@@ -16,7 +16,16 @@ static void only_http_trackers_are_taken(void)
 		{"http://t.example", ERR_NONE},
 		{"http://10.77.0.1:6969/announce?passkey=abc", ERR_NONE},
 		{"http://[2001:db8::1]:65535/announce", ERR_NONE},
-		{"udp://t.example:80", ERR_STATE},
+		{"udp://t.example:80", ERR_NONE},
+		{"UDP://[2001:db8::1]:80/announce", ERR_NONE},
+		{"udp://t.example", ERR_PARSE},
+		{"udp://t.example/announce:80", ERR_PARSE},
+		{"udp://:80", ERR_PARSE},
+		{"udp://[]:80", ERR_PARSE},
+		{"udp://t.example:0", ERR_PARSE},
+		{"udp://t.example:65536", ERR_PARSE},
+		{"udp://t.example:8a", ERR_PARSE},
+		{"udp://me@t.example:80", ERR_PARSE},
 		{"wss://t.example", ERR_STATE},
 		{"file:///etc/passwd", ERR_STATE},
 		{"t.example/announce", ERR_PARSE},
@@ -39,6 +48,42 @@ static void only_http_trackers_are_taken(void)
 	CHECK(announce_check_url(longest, NULL) == ERR_NONE, "the longest");
 	longest[ANNOUNCE_MAX_URL] = 'a';
 	CHECK(announce_check_url(longest, NULL) == ERR_LIMIT, "one over");
+}
+
+static void udp_urls_are_taken_apart(void)
+{
+	static const struct {
+		const char *url, *host;
+		uint16_t port;
+		const char *path;
+	} rows[] = {
+		{"udp://t.example:80", "t.example", 80, ""},
+		{"udp://t.example:6969/announce?a=:1", "t.example", 6969,
+		 "/announce?a=:1"},
+		{"udp://1.2.3.4:65535?x", "1.2.3.4", 65535, "?x"},
+		{"udp://[2001:db8::1]:7/", "2001:db8::1", 7, "/"},
+	};
+	static char longest[ANNOUNCE_UDP_PATH_MAX + 32] = "udp://h:1/";
+	char host[ANNOUNCE_HOST_CAP];
+	const char *path;
+	uint16_t port;
+
+	for (size_t i = 0; i < ROWS(rows); i++)
+		CHECK(announce_split_udp(rows[i].url, host, &port, &path) &&
+			      strcmp(host, rows[i].host) == 0 &&
+			      port == rows[i].port &&
+			      strcmp(path, rows[i].path) == 0,
+		      "%s", rows[i].url);
+	CHECK(!announce_split_udp("http://t.example:80/", host, &port, &path),
+	      "another kind");
+	memset(longest + 10, 'a', ANNOUNCE_UDP_PATH_MAX - 1);
+	CHECK(announce_check_url(longest, NULL) == ERR_NONE, "longest path");
+	longest[9 + ANNOUNCE_UDP_PATH_MAX] = 'a';
+	CHECK(announce_check_url(longest, NULL) == ERR_LIMIT, "one over");
+	memcpy(longest, "udp://", 6);
+	memset(longest + 6, 'h', ANNOUNCE_HOST_CAP);
+	memcpy(longest + 6 + ANNOUNCE_HOST_CAP, ":1", 3);
+	CHECK(announce_check_url(longest, NULL) == ERR_PARSE, "a long host");
 }
 
 static void a_question_is_written(void)
@@ -338,7 +383,8 @@ static void services_of_this_machine_are_not_asked(void)
 
 int main(void)
 {
-	only_http_trackers_are_taken();
+	http_and_udp_trackers_are_taken();
+	udp_urls_are_taken_apart();
 	a_question_is_written();
 	the_longest_question_fits();
 	peers_are_read();

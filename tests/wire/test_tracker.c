@@ -388,7 +388,7 @@ static void trackers_may_come_late(void)
 	CHECK(tracker_add(t, "http://a", 3, NULL) == ERR_NONE, "add");
 	CHECK(tracker_add(t, "http://a", 5, NULL) == ERR_NONE, "the same");
 	CHECK(tracker_count(t) == 1, "%u", tracker_count(t));
-	CHECK(tracker_add(t, "udp://a", 0, NULL) == ERR_STATE, "udp");
+	CHECK(tracker_add(t, "wss://a", 0, NULL) == ERR_STATE, "wss");
 	CHECK(tracker_wake_ms(t) <= T0, "due");
 	DUE(t, T0, "a started ");
 	tracker_free(t);
@@ -471,8 +471,46 @@ static void the_question_tells_our_state(void)
 	tracker_free(t);
 }
 
+static void a_udp_tracker_is_asked_by_its_own_words(void)
+{
+	static const char *const urls[] = {"0 udp://a:1/announce",
+					   "1 http://b"};
+	static const struct announce_reply good_one = {
+		.interval_s = 300, .seeds = 4, .leechers = 5};
+	static const struct announce_reply refusal = {.failed = true,
+						      .text = "no"};
+	struct tracker *t = make(urls, 2);
+	struct tracker_announce a;
+	struct tracker_status st;
+	struct err e = {0};
+
+	tracker_start(t, T0);
+	CHECK(tracker_next(t, &a, T0, &stats) && a.udp &&
+		      strcmp(a.url, "udp://a:1/announce") == 0 &&
+		      a.query.event == ANNOUNCE_STARTED && a.query.left == 7 &&
+		      a.query.port == 6881 && a.query.numwant == 80,
+	      "udp: %s", a.url);
+	CHECK(tracker_next(t, &a, T0, &stats) && !a.udp, "http: %s", a.url);
+	CHECK(tracker_on_reply(t, &good_one, 0, T0, &e) == ERR_NONE, "%s",
+	      e.msg);
+	tracker_status(t, 0, &st);
+	CHECK(st.seeds == 4 && st.leechers == 5 && st.next_ms == T0 + 300 * S,
+	      "figures");
+	CHECK(tracker_on_reply(t, &good_one, 0, T0, NULL) == ERR_STATE,
+	      "not asked");
+	CHECK(tracker_next(t, &a, T0 + 300 * S, &stats) &&
+		      a.query.event == ANNOUNCE_REGULAR,
+	      "again");
+	CHECK(tracker_on_reply(t, &refusal, 0, T0 + 300 * S, &e) == ERR_STATE,
+	      "refused");
+	tracker_status(t, 0, &st);
+	CHECK(strcmp(st.error, "tracker: refused: no") == 0, "%s", st.error);
+	tracker_free(t);
+}
+
 int main(void)
 {
+	a_udp_tracker_is_asked_by_its_own_words();
 	a_life_is_told_in_order();
 	events_wait_for_the_announce_under_way();
 	who_never_answered_hears_no_goodbye();

@@ -14,6 +14,69 @@
 /* --- the question ----------------------------------------------------------
  */
 
+static bool is_udp(const char *url)
+{
+	return strncasecmp(url, "udp://", 6) == 0;
+}
+
+static bool read_port(uint16_t *out, const char *text, size_t len)
+{
+	uint32_t port = 0;
+
+	if (len == 0 || len > 5)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		port = port * 10 + (uint32_t)(text[i] - '0');
+	}
+	*out = (uint16_t)port;
+	return port > 0 && port <= UINT16_MAX;
+}
+
+bool announce_split_udp(const char *url, char host[ANNOUNCE_HOST_CAP],
+			uint16_t *port, const char **path)
+{
+	const char *at = url + 6, *end, *colon;
+	size_t len;
+
+	if (!is_udp(url))
+		return false;
+	end = at + strcspn(at, "/?");
+	for (colon = end; colon > at && *colon != ':'; colon--)
+		;
+	if (colon == at || colon == end ||
+	    !read_port(port, colon + 1, (size_t)(end - colon - 1)))
+		return false;
+	if (*at == '[' && colon[-1] == ']') {
+		at++;
+		colon--;
+	}
+	len = (size_t)(colon - at);
+	if (len == 0 || len >= ANNOUNCE_HOST_CAP ||
+	    memchr(at, '@', len)) /* no names of users here */
+		return false;
+	memcpy(host, at, len);
+	host[len] = '\0';
+	*path = end;
+	return true;
+}
+
+static enum err_code check_udp(const char *url, struct err *e)
+{
+	char host[ANNOUNCE_HOST_CAP];
+	const char *path;
+	uint16_t port;
+
+	if (!announce_split_udp(url, host, &port, &path))
+		return err_fail(e, ERR_PARSE,
+				"tracker: not a URL of udp://HOST:PORT");
+	if (strlen(path) > ANNOUNCE_UDP_PATH_MAX)
+		return err_fail(e, ERR_LIMIT, "tracker: a path over %u bytes",
+				ANNOUNCE_UDP_PATH_MAX);
+	return ERR_NONE;
+}
+
 enum err_code announce_check_url(const char *url, struct err *e)
 {
 	size_t len = strlen(url);
@@ -29,14 +92,16 @@ enum err_code announce_check_url(const char *url, struct err *e)
 		if (url[i] <= ' ' || url[i] >= 0x7f || url[i] == '#')
 			return err_fail(e, ERR_PARSE,
 					"tracker: bad character in its URL");
+	if (is_udp(url))
+		return check_udp(url, e);
 	if (!skip && strstr(url, "://"))
 		return err_fail(e, ERR_STATE,
-				"tracker: only http and https are supported, "
-				"not %.5s",
+				"tracker: only http, https and udp are "
+				"supported, not %.5s",
 				url);
 	if (!skip || strchr("/?", url[skip])) /* matches the end, too */
 		return err_fail(e, ERR_PARSE,
-				"tracker: not a URL of http or https");
+				"tracker: not a URL of http, https or udp");
 	return ERR_NONE;
 }
 
@@ -120,23 +185,9 @@ enum err_code announce_url(char out[ANNOUNCE_URL_CAP], const char *base,
 /* --- the answer ------------------------------------------------------------
  */
 
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-/* Unspecified, multicast and broadcast addresses: nobody can be there. */
-static bool possible(const struct wire_addr *a)
-{
-	static const uint8_t zero[16];
-
-	if (a->port == 0)
-		return false;
-	if (memcmp(a->ip, mapped, sizeof(mapped)) == 0)
-		return a->ip[12] != 0 && a->ip[12] < 224;
-	return memcmp(a->ip, zero, sizeof(zero)) != 0 && a->ip[0] != 0xff;
-}
-
 static void add_peer(struct announce_reply *out, const struct wire_addr *a)
 {
-	if (out->peer_count < ANNOUNCE_MAX_PEERS && possible(a))
+	if (out->peer_count < ANNOUNCE_MAX_PEERS && wire_addr_possible(a))
 		out->peers[out->peer_count++] = *a;
 }
 
@@ -147,16 +198,15 @@ static void read_compact(struct announce_reply *out, struct ben_view v,
 	struct wire_addr a;
 
 	for (; v.len >= ip_len + 2; v.p += ip_len + 2, v.len -= ip_len + 2) {
-		memcpy(a.ip, mapped, sizeof(mapped));
-		memcpy(a.ip + 16 - ip_len, v.p, ip_len);
-		a.port = (uint16_t)(v.p[ip_len] << 8 | v.p[ip_len + 1]);
+		wire_addr_from_compact(&a, v.p, ip_len);
 		add_peer(out, &a);
 	}
 }
 
 static bool parse_ip(uint8_t ip[16], const char *text)
 {
-	memcpy(ip, mapped, sizeof(mapped));
+	memset(ip, 0, 10);
+	ip[10] = ip[11] = 0xff;
 	return inet_pton(AF_INET, text, ip + 12) == 1 ||
 	       inet_pton(AF_INET6, text, ip) == 1;
 }
@@ -297,20 +347,13 @@ static const char *last_part(const char *url)
 
 bool announce_allowed(const char *ip, const char *url)
 {
-	static const uint8_t loopback[16] = {[15] = 1};
 	struct wire_addr a = {.port = 1};
 	char text[INET6_ADDRSTRLEN];
-	bool local;
 
 	(void)snprintf(text, sizeof(text), "%.*s", (int)strcspn(ip, "%"), ip);
 	if (!parse_ip(a.ip, text))
 		return false;
-	if (memcmp(a.ip, mapped, sizeof(mapped)) == 0)
-		local = a.ip[12] == 127 || (a.ip[12] == 169 && a.ip[13] == 254);
-	else
-		local = memcmp(a.ip, loopback, sizeof(loopback)) == 0 ||
-			(a.ip[0] == 0xfe && (a.ip[1] & 0xc0) == 0x80);
-	if (!local)
-		return possible(&a);
+	if (!wire_addr_is_local(&a))
+		return wire_addr_possible(&a);
 	return strncmp(last_part(url), "announce", 8) == 0;
 }

@@ -1,5 +1,6 @@
 /* announce.h - what is said to an HTTP tracker and what it answers: BEP 3, 7
- * (IPv6), 23 (compact lists), 31 (when to retry).
+ * (IPv6), 23 (compact lists), 31 (when to retry); and the URLs of trackers, of
+ * UDP ones too (udp_msg.h says what those are told).
  *
  * Pure text and bytes; tracker.h decides when to say what to whom, and the
  * caller's HTTP client carries it. Thread: any.
@@ -15,8 +16,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ANNOUNCE_MAX_URL 2048U /* of the tracker, before our questions */
-#define ANNOUNCE_URL_CAP 4096U /* holds any URL that we make */
+#define ANNOUNCE_MAX_URL 2048U	    /* of the tracker, before our questions */
+#define ANNOUNCE_UDP_PATH_MAX 1024U /* of a udp URL, from the slash on */
+#define ANNOUNCE_URL_CAP 4096U	    /* holds any URL that we make */
 #define ANNOUNCE_MAX_BODY (256U << 10) /* of an answer */
 #define ANNOUNCE_MAX_PEERS 500U	       /* more are ignored */
 #define ANNOUNCE_MAX_ID 64U	       /* longer tracker ids are ignored */
@@ -57,12 +59,20 @@ struct announce_reply {
 	struct wire_addr peers[ANNOUNCE_MAX_PEERS];
 };
 
-/* ERR_PARSE: no URL of http or https, or one with control characters, spaces or
- * a fragment; ERR_STATE: a tracker of a kind that is not supported (udp, ...);
- * ERR_LIMIT: over ANNOUNCE_MAX_URL. */
+/* ERR_PARSE: no URL of http, https or udp, a udp one without a port, or one
+ * with control characters, spaces or a fragment; ERR_STATE: a tracker of a kind
+ * that is not supported (wss, ...); ERR_LIMIT: over ANNOUNCE_MAX_URL. */
 enum err_code announce_check_url(const char *url, struct err *e);
 
-/* Writes the URL of an announce; `base` has passed announce_check_url(). */
+/* udp://HOST:PORT/PATH taken apart; *path is what comes from the first slash
+ * on, or "". An IPv6 host loses its brackets. False: it is another kind of URL.
+ */
+#define ANNOUNCE_HOST_CAP 256U
+bool announce_split_udp(const char *url, char host[ANNOUNCE_HOST_CAP],
+			uint16_t *port, const char **path);
+
+/* Writes the URL of an announce; `base` is one of http(s) that has passed
+ * announce_check_url(). */
 enum err_code announce_url(char out[ANNOUNCE_URL_CAP], const char *base,
 			   const struct announce_query *q, struct err *e);
 

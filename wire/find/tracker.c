@@ -290,27 +290,46 @@ int64_t tracker_wake_ms(const struct tracker *t)
 /* --- asking ----------------------------------------------------------------
  */
 
-static enum err_code write_url(const struct tracker *t, const struct tier *tier,
-			       struct tracker_announce *out,
-			       const struct tracker_stats *stats)
+static struct announce_query make_query(const struct tracker *t,
+					const struct tier *tier,
+					enum announce_event event,
+					const struct tracker_stats *stats)
 {
 	const struct url *u = tier->current;
-	struct announce_query q = {
+
+	return (struct announce_query){
 		.info_hash = t->cfg.info_hash,
 		.peer_id = t->cfg.peer_id,
 		.port = t->cfg.port,
 		.uploaded = stats->uploaded,
 		.downloaded = stats->downloaded,
 		.left = stats->left,
-		.event = out->event,
+		.event = event,
 		.key = t->key,
 		.numwant = t->hungry && !t->stopping ? TRACKER_NUMWANT : 0,
 		.tracker_id = u->id,
 		.tracker_id_len = u->id_len,
 		.ipv6 = t->cfg.ipv6,
 	};
+}
 
-	return announce_url(out->url, u->text, &q, NULL);
+static void write_announce(const struct tracker *t, const struct tier *tier,
+			   struct tracker_announce *out,
+			   const struct tracker_stats *stats)
+{
+	const char *url = tier->current->text;
+	char host[ANNOUNCE_HOST_CAP];
+	const char *path;
+	uint16_t port;
+
+	out->tier = tier->number;
+	out->event = next_event(t, tier->current);
+	out->query = make_query(t, tier, out->event, stats);
+	out->udp = announce_split_udp(url, host, &port, &path);
+	if (out->udp)
+		(void)snprintf(out->url, sizeof(out->url), "%s", url);
+	else /* cannot fail: the base URL and all parts are bounded */
+		(void)announce_url(out->url, url, &out->query, NULL);
 }
 
 bool tracker_next(struct tracker *t, struct tracker_announce *out,
@@ -321,10 +340,7 @@ bool tracker_next(struct tracker *t, struct tracker_announce *out,
 
 		if (tier_due(t, tier) > now_ms)
 			continue;
-		out->tier = tier->number;
-		out->event = next_event(t, tier->current);
-		/* cannot fail: the base URL and all parts are bounded */
-		(void)write_url(t, tier, out, stats);
+		write_announce(t, tier, out, stats);
 		tier->asking = true;
 		tier->asked = out->event;
 		return true;
@@ -453,33 +469,53 @@ static void after_result(struct tracker *t, struct tier *tier, int64_t now_ms)
 		hasten(t, tier, now_ms);
 }
 
+/* `why`: what was wrong before its words were looked at. */
+static enum err_code take_result(struct tracker *t, struct tier *at,
+				 const struct announce_reply *reply,
+				 struct err *why, int64_t now_ms, struct err *e)
+{
+	if (why->code == ERR_NONE && reply->failed)
+		(void)err_fail(why, ERR_STATE, "tracker: refused: %s",
+			       reply->text);
+	if (why->code == ERR_NONE)
+		take_reply(at, reply, now_ms);
+	else
+		take_failure(t, at, why->msg,
+			     reply->failed ? reply->retry_s : 0, now_ms);
+	after_result(t, at, now_ms);
+	if (why->code != ERR_NONE && e && e->code == ERR_NONE)
+		*e = *why;
+	return why->code;
+}
+
 enum err_code tracker_on_answer(struct tracker *t, struct announce_reply *reply,
 				uint32_t tier, int status, const uint8_t *body,
 				size_t len, int64_t now_ms, struct err *e)
 {
 	struct tier *at = asking_tier(t, tier);
 	struct err why = {0};
-	enum err_code code = announce_parse(reply, body, len, &why);
+
+	(void)announce_parse(reply, body, len, &why);
+	if (!at)
+		return err_fail(e, ERR_STATE, "tracker: nothing was asked");
+	if (!reply->failed && status != 200) {
+		why = (struct err){0};
+		(void)err_fail(&why, ERR_STATE, "tracker: HTTP status %d",
+			       status);
+	}
+	return take_result(t, at, reply, &why, now_ms, e);
+}
+
+enum err_code tracker_on_reply(struct tracker *t,
+			       const struct announce_reply *reply,
+			       uint32_t tier, int64_t now_ms, struct err *e)
+{
+	struct tier *at = asking_tier(t, tier);
+	struct err why = {0};
 
 	if (!at)
 		return err_fail(e, ERR_STATE, "tracker: nothing was asked");
-	if (code == ERR_NONE && reply->failed) {
-		code = err_fail(&why, ERR_STATE, "tracker: refused: %s",
-				reply->text);
-	} else if (status != 200) {
-		why = (struct err){0};
-		code = err_fail(&why, ERR_STATE, "tracker: HTTP status %d",
-				status);
-	}
-	if (code == ERR_NONE)
-		take_reply(at, reply, now_ms);
-	else
-		take_failure(t, at, why.msg, reply->failed ? reply->retry_s : 0,
-			     now_ms);
-	after_result(t, at, now_ms);
-	if (code != ERR_NONE && e && e->code == ERR_NONE)
-		*e = why;
-	return code;
+	return take_result(t, at, reply, &why, now_ms, e);
 }
 
 void tracker_on_error(struct tracker *t, uint32_t tier, const struct err *why,

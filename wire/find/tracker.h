@@ -51,7 +51,11 @@ struct tracker_stats { /* see struct announce_query */
 struct tracker_announce {
 	uint32_t tier; /* hand it back with the result */
 	enum announce_event event;
+	/* http(s): the whole question; udp: the tracker's own URL, and what is
+	 * to be said is in `query` (whose pointers are borrowed) */
 	char url[ANNOUNCE_URL_CAP];
+	bool udp;
+	struct announce_query query;
 };
 
 /* ERR_NOMEM. */
@@ -91,6 +95,10 @@ int64_t tracker_wake_ms(const struct tracker *t);
 enum err_code tracker_on_answer(struct tracker *t, struct announce_reply *reply,
 				uint32_t tier, int status, const uint8_t *body,
 				size_t len, int64_t now_ms, struct err *e);
+/* The same for an answer that was read already (of UDP). */
+enum err_code tracker_on_reply(struct tracker *t,
+			       const struct announce_reply *reply,
+			       uint32_t tier, int64_t now_ms, struct err *e);
 /* No answer; `why` is kept for tracker_status(). */
 void tracker_on_error(struct tracker *t, uint32_t tier, const struct err *why,
 		      int64_t now_ms);
