@@ -14,6 +14,7 @@
 #include "node/swarm/torrent.h"
 #include "node/swarm/trade.h"
 #include "node/swarm/udp.h"
+#include "node/swarm/udp_tracker.h"
 #include "storage/torrent/resume_db.h"
 #include "storage/torrent/torrent_store.h"
 #include "wire/peer/handshake.h"
@@ -168,7 +169,9 @@ static enum err_code build(struct engine *en, struct err *e)
 			      (unsigned)engine_int(en, "max-peers"), e);
 	en->rent = rent_links_new(en, e);
 	if (!en->rate_timer || !en->work || !en->udp || !en->links ||
-	    !en->rent || renting_new(&en->renting, en, e) != ERR_NONE ||
+	    !en->rent ||
+	    udp_trackers_new(&en->udp_trackers, en, e) != ERR_NONE ||
+	    renting_new(&en->renting, en, e) != ERR_NONE ||
 	    host_new(&en->host, en, e) != ERR_NONE ||
 	    watch_new(&en->watch, en, e) != ERR_NONE ||
 	    tenure_new(&en->tenure, en, e) != ERR_NONE)
@@ -291,6 +294,7 @@ void engine_free(struct engine *en)
 	rent_pay_free_all(en);
 	renting_free(en->renting);
 	links_free(en->links);
+	udp_trackers_free(en->udp_trackers);
 	udp_free(en->udp);
 	money_free(en->money);
 	http_free(en->http);

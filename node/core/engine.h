@@ -43,6 +43,7 @@ struct torrent;
 struct money;
 struct trade;
 struct udp;
+struct udp_trackers;
 struct watch;
 
 struct engine {
@@ -59,7 +60,8 @@ struct engine {
 	struct http *http;
 	struct store_env *store_env;
 	struct resume_db *resume;
-	int claims;	 /* torrents.lock, see home_claim(); -1: not open yet */
+	int claims; /* torrents.lock, see home_claim(); -1: not open yet */
+	struct udp_trackers *udp_trackers;
 	struct udp *udp; /* DHT, uTP, UDP trackers; listens where links do */
 	struct links *links;
 	struct rent_links *rent;   /* renting connections */

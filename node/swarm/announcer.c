@@ -1,6 +1,7 @@
 #include "node/swarm/announcer.h"
 
 #include "base/http.h"
+#include "node/swarm/udp_tracker.h"
 #include "wire/find/announce.h"
 #include "wire/find/tracker.h"
 
@@ -13,8 +14,10 @@
 struct asked { /* one announce under way */
 	struct announcer *announcer;
 	struct asked *next;
-	struct http_request *request;
+	struct http_request *request; /* one of the two */
+	struct udp_question *question;
 	uint32_t tier;
+	bool answered; /* by one of its addresses (UDP) */
 };
 
 struct announcer {
@@ -80,6 +83,36 @@ static void on_answer(void *ctx, const struct http_answer *answer,
 	advance(a);
 }
 
+/* One address of a UDP tracker has answered, or none will. The first good
+ * answer counts for the tier; the other family's tells more peers. */
+static void on_udp_answer(void *ctx, const struct udp_result *result, bool last)
+{
+	struct asked *k = ctx;
+	struct announcer *a = k->announcer;
+	int64_t now = loop_now_ms(a->engine->loop);
+	const struct announce_reply *reply = &result->reply.announce;
+	struct err e = result->err;
+	uint32_t tier = k->tier;
+	bool first = !k->answered;
+
+	if (!last && e.code != ERR_NONE)
+		return; /* the other may still answer */
+	k->answered = true;
+	if (last)
+		drop(k);
+	if (e.code == ERR_NONE) {
+		if (first)
+			(void)tracker_on_reply(a->tracker, reply, tier, now,
+					       &e);
+		take_peers(a, reply);
+	} else if (first) {
+		tracker_on_error(a->tracker, tier, &e, now);
+	}
+	if (first && e.code != ERR_NONE && !a->leaving)
+		a->ops.note(a->ctx, e.msg);
+	advance(a);
+}
+
 /* A tracker tells others the address that we come from, so on a machine with
  * several it must be the one that we listen on. */
 static void on_socket(void *ctx, int fd, const struct sockaddr *to,
@@ -94,7 +127,9 @@ static void on_socket(void *ctx, int fd, const struct sockaddr *to,
 	net_bind_source(links_net(en->links), fd, &addr);
 }
 
-static void ask(struct announcer *a, const struct tracker_announce *due)
+static enum err_code start_http(struct announcer *a, struct asked *k,
+				const struct tracker_announce *due,
+				struct err *e)
 {
 	struct http_ask what = {.url = due->url,
 				.max_body = ANNOUNCE_MAX_BODY,
@@ -104,8 +139,26 @@ static void ask(struct announcer *a, const struct tracker_announce *due)
 				.on_socket = on_socket,
 				.socket_ctx = a->engine,
 				.allow = announce_allowed};
+
+	return http_start(a->engine->http, &k->request, &what, on_answer, k, e);
+}
+
+static enum err_code start_udp(struct announcer *a, struct asked *k,
+			       const struct tracker_announce *due,
+			       struct err *e)
+{
+	if (a->leaving)
+		loop_timer_set(a->patience, GOODBYE_MS);
+	return udp_trackers_announce(a->engine->udp_trackers, &k->question,
+				     due->url, &due->query, on_udp_answer, k,
+				     e);
+}
+
+static void ask(struct announcer *a, const struct tracker_announce *due)
+{
 	struct asked *k = calloc(1, sizeof(*k));
 	struct err e = {0};
+	enum err_code code;
 
 	if (!k) {
 		(void)err_fail(&e, ERR_NOMEM, "announce");
@@ -114,13 +167,23 @@ static void ask(struct announcer *a, const struct tracker_announce *due)
 		k->tier = due->tier;
 		k->next = a->asked;
 		a->asked = k;
-		if (http_start(a->engine->http, &k->request, &what, on_answer,
-			       k, &e) == ERR_NONE)
+		code = due->udp ? start_udp(a, k, due, &e)
+				: start_http(a, k, due, &e);
+		if (code == ERR_NONE)
 			return;
 		drop(k);
 	}
 	tracker_on_error(a->tracker, due->tier, &e,
 			 loop_now_ms(a->engine->loop));
+}
+
+/* Ends one that is under way. */
+static void cancel(struct asked *k)
+{
+	if (k->request)
+		http_cancel(k->request);
+	udp_question_cancel(k->question);
+	drop(k);
 }
 
 static void read_stats(struct announcer *a)
@@ -167,8 +230,7 @@ static void on_patience(void *ctx)
 	while (a->asked) {
 		uint32_t tier = a->asked->tier;
 
-		http_cancel(a->asked->request);
-		drop(a->asked);
+		cancel(a->asked);
 		tracker_on_error(a->tracker, tier, &e,
 				 loop_now_ms(a->engine->loop));
 	}
@@ -204,7 +266,7 @@ enum err_code announcer_new(struct announcer **out, struct engine *en,
 		return code;
 	}
 	for (uint32_t i = 0; i < meta->tracker_count; i++) {
-		/* kinds that we do not speak (udp) are passed over */
+		/* kinds that we do not speak (wss) are passed over */
 		(void)tracker_add(a->tracker, meta->trackers[i].url,
 				  meta->trackers[i].tier, NULL);
 		if (meta->trackers[i].tier >= a->next_tier)
@@ -259,10 +321,8 @@ void announcer_free(struct announcer *a)
 {
 	if (!a)
 		return;
-	while (a->asked) {
-		http_cancel(a->asked->request);
-		drop(a->asked);
-	}
+	while (a->asked)
+		cancel(a->asked);
 	tracker_free(a->tracker);
 	loop_timer_free(a->patience);
 	loop_timer_free(a->timer);

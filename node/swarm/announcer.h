@@ -1,6 +1,6 @@
 /* announcer.h - a torrent's talk with its trackers: when to announce is
- * decided by wire/find/tracker.h, how to fetch by base/http.h; this joins the
- * two. Thread: the loop.
+ * decided by wire/find/tracker.h, how to ask by base/http.h and udp_tracker.h;
+ * this joins them. Thread: the loop.
  */
 #ifndef NODE_ANNOUNCER_H
 #define NODE_ANNOUNCER_H
@@ -24,7 +24,7 @@ enum err_code announcer_new(struct announcer **out, struct engine *en,
 			    const struct metainfo *meta,
 			    const struct announcer_ops *ops, void *ctx,
 			    struct err *e);
-/* Before announcer_start(). ERR_PARSE: no http(s) URL. */
+/* Before announcer_start(). ERR_PARSE: no URL of http(s) or udp. */
 enum err_code announcer_add(struct announcer *a, const char *url,
 			    struct err *e);
 /* First announce `started`, then at the tracker's interval. */

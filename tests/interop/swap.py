@@ -7,15 +7,16 @@ empty one, a nested one and one with a name beyond ASCII. With libtorrent on the
 other side also a hybrid v1+v2 torrent with pad files. A tracker brings them
 together; it writes down what it was told: a seeder must have said left=0, a
 leecher `completed`, both `stopped`. Two seedbanks find each other by --peer alone,
-and where opentracker is installed, by it. The same again over IPv6 (@ipv6: the
+and where opentracker is installed, by it, over HTTP and UDP. With @udp the tracker
+speaks UDP (BEP 15; @udp6: over IPv6). The same again over IPv6 (@ipv6: the
 tracker, too, has only an IPv6 address; @peer6).
 
 All is in a network namespace of its own. Where none can be made: 127.0.0.x and
 ::1, and without transmission, which refuses those.
 
 usage: swap.py [--seedbank PROGRAM] [--keep]
-               [--pairs SEEDER:LEECHER[@peer|@opentracker|@ipv6|@peer6],...]
-clients: seedbank, transmission, aria2, libtorrent, libtorrent21
+               [--pairs SEEDER:LEECHER[@peer|@udp|@udp6|@opentracker|@opentracker-udp|@ipv6|@peer6],...]
+clients: seedbank, transmission, aria2, libtorrent
 """
 
 import argparse
@@ -23,9 +24,12 @@ import base64
 import json
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -36,8 +40,6 @@ import stage  # noqa: E402
 from stage import Failed, wait_for  # noqa: E402
 
 LT_PYTHON = "/usr/bin/python3"  # libtorrent comes from the distribution
-# the newest release; scripts/setup makes this one
-LT21_PYTHON = os.path.join(stage.TOP, "build", "peers", "bin", "python")
 TRANSFER_S = 150
 START_S = 60
 
@@ -163,6 +165,57 @@ class Tracker(stage.Tracker):
         super()._answer(request)
 
 
+class UdpTracker:
+    """The same over UDP (BEP 15), for who has asked for an id first."""
+
+    EVENTS = ["", "completed", "started", "stopped"]
+
+    def __init__(self, address):
+        self.said = {}  # port -> [(event, left)]
+        self.peers = {}  # info hash -> {(ip, port)}
+        self.socket = socket.socket(stage.family(address), socket.SOCK_DGRAM)
+        self.socket.bind((address, 0))
+        self.url = "udp://%s/announce" % stage.endpoint(
+            address, self.socket.getsockname()[1])
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def start(self, st, info_hashes):
+        """It listens already and knows every torrent."""
+
+    def forget_all(self):
+        self.peers.clear()
+        self.said.clear()
+
+    def _serve(self):
+        ids = {}
+        while True:
+            datagram, at = self.socket.recvfrom(2048)
+            given, action, number = struct.unpack(">QII", datagram[:16])
+            if action == 0 and given == 0x41727101980:
+                ids[at] = struct.unpack(">Q", os.urandom(8))[0]
+                answer = struct.pack(">IIQ", 0, number, ids[at])
+            elif action == 1 and given == ids.get(at):
+                answer = struct.pack(">II", 1, number) + \
+                    self._announce(datagram, at)
+            elif action == 2 and given == ids.get(at):
+                answer = struct.pack(">IIIII", 2, number, 0, 0, 0)
+            else:
+                answer = struct.pack(">II", 3, number) + b"no id of mine"
+            self.socket.sendto(answer, at)
+
+    def _announce(self, datagram, at):
+        hash_, _, _, left, _, event, _, _, _, port = struct.unpack(
+            ">20s20sQQQIIIiH", datagram[16:98])
+        swarm = self.peers.setdefault(hash_, set())
+        me = (at[0], port)
+        self.said.setdefault(port, []).append((self.EVENTS[event], left))
+        others = b"".join(
+            socket.inet_pton(stage.family(ip), ip) + struct.pack(">H", p)
+            for ip, p in swarm - {me})
+        swarm.discard(me) if event == 3 else swarm.add(me)
+        return struct.pack(">III", 5, 0, len(swarm)) + others
+
+
 class NoTracker:
     """The leecher is told with --peer where the seeder is."""
 
@@ -183,11 +236,12 @@ class Opentracker:
     """Somebody else's tracker; it does not tell what it was told."""
 
     said = None
+    scheme = "http"
 
     def __init__(self, address):
         self.address = address
         self.port = stage.free_port(address)
-        self.url = "http://%s:%d/announce" % (address, self.port)
+        self.url = "%s://%s:%d/announce" % (self.scheme, address, self.port)
 
     def forget_all(self):
         """The one run that it serves is the last."""
@@ -203,6 +257,10 @@ class Opentracker:
             "-u", "nobody"])
         wait_for("listening opentracker", START_S,
                  lambda: stage.accepts(self.address, self.port), process)
+
+
+class OpentrackerUdp(Opentracker):
+    scheme = "udp"
 
 
 # --- the clients ----------------------------------------------------------------
@@ -259,6 +317,13 @@ class Seedbank(Client):
             self.run.peers[content] = stage.endpoint(self.address, port)
             if role == "seed":
                 self.listening(port, p)
+                self.announced(port, p)
+
+    def announced(self, port, p):
+        """Else a leecher that asks before us comes back in half a minute."""
+        said = self.run.tracker.said
+        if said is not None:
+            wait_for("announce of " + p.name, START_S, lambda: port in said, p)
 
     def complete(self):
         return all(p.poll() is not None for p in self.processes)
@@ -315,8 +380,8 @@ class Aria2(Client):
 class Libtorrent(Client):
     hybrid = True
 
-    def __init__(self, python=LT_PYTHON):
-        super().__init__(python)
+    def __init__(self):
+        super().__init__(LT_PYTHON)
 
     def missing(self):
         ok = shutil.which(self.program) and subprocess.run(
@@ -361,7 +426,10 @@ class Transmission(Client):
         p = self.spawn("transmission", [
             self.program, "-f", "-g",
             os.path.join(self.run.directory, "transmission-" + role),
-            "--no-dht", "--no-lpd", "--no-utp", "--no-portmap",
+            "--no-dht", "--no-lpd", "--no-portmap",
+            # without uTP it has no UDP socket to ask trackers from
+            *([] if isinstance(self.run.tracker, UdpTracker) else
+              ["--no-utp"]),
             *bind, "-P", str(port),
             "-p", str(self.rpc_port), "-r", self.rpc_address,
             "--allowed", "*", "--no-auth", "-w", self.directory])
@@ -451,6 +519,8 @@ def default_pairs(clients):
     others = [name for name in clients if name != "seedbank"]
     pairs = [pair for name in others
              for pair in ("%s:seedbank" % name, "seedbank:%s" % name)]
+    if "libtorrent" in clients:
+        pairs += ["libtorrent:seedbank@udp", "seedbank:libtorrent@udp"]
     pairs.append("seedbank:seedbank@peer")
     if not shutil.which("opentracker"):
         print("missing: opentracker", flush=True)
@@ -458,9 +528,11 @@ def default_pairs(clients):
         print("left out: opentracker wants to be root, with another user to "
               "become", flush=True)
     else:
-        pairs.append("seedbank:seedbank@opentracker")
+        pairs += ["seedbank:seedbank@opentracker",
+                  "seedbank:seedbank@opentracker-udp"]
     if stage.has_ipv6():
-        pairs += ["seedbank:seedbank@peer6", "seedbank:seedbank@ipv6"]
+        pairs += ["seedbank:seedbank@peer6", "seedbank:seedbank@ipv6",
+                  "seedbank:seedbank@udp6"]
         pairs += [pair for name in others
                   for pair in ("%s:seedbank@ipv6" % name,
                                "seedbank:%s@ipv6" % name)]
@@ -481,11 +553,12 @@ def run_all(st, makers, pairs, directory, addresses):
     for pair in pairs:
         clients, _, by = pair.partition("@")
         own = [a for a in addresses
-               if stage.is_ipv6(a) == (by in ("ipv6", "peer6"))]
+               if stage.is_ipv6(a) == by.endswith("6")]
         if by not in sets:
             tracker = {"": Tracker, "ipv6": Tracker, "peer": NoTracker,
-                       "peer6": NoTracker,
-                       "opentracker": Opentracker}[by](own[0])
+                       "peer6": NoTracker, "udp": UdpTracker,
+                       "udp6": UdpTracker, "opentracker": Opentracker,
+                       "opentracker-udp": OpentrackerUdp}[by](own[0])
             sets[by] = (tracker, *make_contents(
                 os.path.join(directory, "by-" + by), tracker.url))
             tracker.start(st, sets[by][3])
@@ -520,16 +593,12 @@ def main():
     makers = {
         "seedbank": lambda: Seedbank(args.seedbank),
         "libtorrent": Libtorrent,
-        "libtorrent21": lambda: Libtorrent(LT21_PYTHON),
         "aria2": lambda: Aria2("aria2c"),
         "transmission": lambda: Transmission("transmission-daemon"),
     }
     for name in list(makers):
         missing = makers[name]().missing()
-        if missing and name == "libtorrent21":
-            print("left out: libtorrent 2.1, which pip could not bring",
-                  flush=True)
-        elif missing:
+        if missing:
             print("missing: %s, to swap files with" % missing, flush=True)
         elif name == "transmission" and not own_network:
             missing = True
