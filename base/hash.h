@@ -26,6 +26,10 @@ void sha1_update(struct sha1 *s, const void *p, size_t len);
  * take little longer than one alone. */
 void sha1_update_pair(struct sha1 *a, const void *pa, struct sha1 *b,
 		      const void *pb, size_t len);
+/* n streams in step, len bytes to each, s[i] from p[i]; none of them twice.
+ * Pays from two on, and most from sixteen, where the processor can. */
+void sha1_update_many(struct sha1 *const *s, const uint8_t *const *p,
+		      size_t len, size_t n);
 void sha1_final(struct sha1 *s, uint8_t out[SHA1_LEN]);
 void sha1_once(uint8_t out[SHA1_LEN], const void *p, size_t len);
 
@@ -37,5 +41,7 @@ void sha256_once(uint8_t out[SHA256_LEN], const void *p, size_t len);
  * to out[0 .. 32 n), in the same order. Where the processor can, several are
  * hashed at once. When len >= 64, out may be in. */
 void sha256_many(uint8_t *out, const uint8_t *in, size_t len, size_t n);
+/* The same of messages that stand anywhere; out is none of them. */
+void sha256_each(uint8_t *out, const uint8_t *const *in, size_t len, size_t n);
 
 #endif

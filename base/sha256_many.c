@@ -11,18 +11,30 @@
 #include <stdatomic.h>
 #include <string.h>
 
-static void one_by_one(uint8_t *out, const uint8_t *in, size_t len, size_t n)
+static void one_by_one(uint8_t *out, const uint8_t *const *in, size_t len,
+		       size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sha256_once(out + i * SHA256_LEN, in[i], len);
+}
+
+/* The same of messages that stand in a row. */
+static void row_one_by_one(uint8_t *out, const uint8_t *in, size_t len,
+			   size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		sha256_once(out + i * SHA256_LEN, in + i * len, len);
 }
 
 #if defined(__x86_64__)
+#include "base/sha_lanes.h"
+
 #include <cpuid.h>
-#include <immintrin.h>
 
 #define BLOCK 64U
-#define FEW 4U /* messages for which preparing the padding does not pay */
+#define FEW 4U	   /* short messages for which preparing padding does not pay */
+#define LONG 1024U /* bytes from which it pays for two */
+#define MANY 9U	   /* messages from which lanes pay, though some are idle */
 
 static const uint32_t initial[8] __attribute__((aligned(16))) = {
 	0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
@@ -186,8 +198,8 @@ PAIR static void pair_padding(struct pair_state s[2], const struct padding *p)
 	s[1] = pair_add(s[1], b.s);
 }
 
-PAIR static void pairs(uint8_t *out, const uint8_t *in, size_t len, size_t n,
-		       const struct padding *p)
+PAIR static void pair(uint8_t *out, const uint8_t *const in[2], size_t len,
+		      const struct padding *p)
 {
 	const __m128i dcba = _mm_load_si128((const __m128i *)initial);
 	const __m128i hgfe = _mm_load_si128((const __m128i *)initial + 1);
@@ -195,36 +207,23 @@ PAIR static void pairs(uint8_t *out, const uint8_t *in, size_t len, size_t n,
 		_mm_shuffle_epi32(_mm_unpacklo_epi64(dcba, hgfe), 0x1b),
 		_mm_shuffle_epi32(_mm_unpackhi_epi64(dcba, hgfe), 0x1b),
 	};
+	struct pair_state s[2] = {start, start};
 
-	for (; n >= 2; n -= 2, in += 2 * len, out += 2 * SHA256_LEN) {
-		struct pair_state s[2] = {start, start};
-
-		for (size_t at = 0; at < len; at += BLOCK)
-			pair_block(s, in + at, in + len + at);
-		pair_padding(s, p);
-		pair_store(out, s[0]);
-		pair_store(out + SHA256_LEN, s[1]);
-	}
-	one_by_one(out, in, len, n);
+	for (size_t at = 0; at < len; at += BLOCK)
+		pair_block(s, in[0] + at, in[1] + at);
+	pair_padding(s, p);
+	pair_store(out, s[0]);
+	pair_store(out + SHA256_LEN, s[1]);
 }
 
 /* --- sixteen messages, AVX-512 --- */
 
-#define LANES 16U
-#define WIDE __attribute__((target("avx512f,avx512bw")))
-
-#define XOR3(a, b, c) _mm512_ternarylogic_epi32(a, b, c, 0x96)
-#define CHOOSE(e, f, g) _mm512_ternarylogic_epi32(e, f, g, 0xca)
-#define MAJORITY(a, b, c) _mm512_ternarylogic_epi32(a, b, c, 0xe8)
 #define BIG(x, i, j, k) \
 	XOR3(_mm512_ror_epi32(x, i), _mm512_ror_epi32(x, j), \
 	     _mm512_ror_epi32(x, k))
 #define SMALL(x, i, j, k) \
 	XOR3(_mm512_ror_epi32(x, i), _mm512_ror_epi32(x, j), \
 	     _mm512_srli_epi32(x, k))
-#define ADD(a, b) _mm512_add_epi32(a, b)
-/* Sums are taken in the order that is written: compilers like another one. */
-#define SETTLE(x) __asm__("" : "+v"(x))
 /* Round i; instead of moving eight words the names move. The next round waits
  * for the new e, so what is slowest to come by is added to it last. */
 #define ROUND(i, kw) \
@@ -249,21 +248,6 @@ PAIR static void pairs(uint8_t *out, const uint8_t *in, size_t len, size_t n,
 		SETTLE(t_); \
 		s[(7U - (i)) & 7] = ADD(t_, sum_); \
 	} while (0)
-/* Written out, so that arrays become registers at every level of optimising. */
-#define FOUR(WHAT, i) \
-	do { \
-		WHAT((i) + 0); \
-		WHAT((i) + 1); \
-		WHAT((i) + 2); \
-		WHAT((i) + 3); \
-	} while (0)
-#define SIXTEEN(WHAT) \
-	do { \
-		FOUR(WHAT, 0); \
-		FOUR(WHAT, 4); \
-		FOUR(WHAT, 8); \
-		FOUR(WHAT, 12); \
-	} while (0)
 #define EIGHT(WHAT) \
 	do { \
 		FOUR(WHAT, 0); \
@@ -280,53 +264,8 @@ PAIR static void pairs(uint8_t *out, const uint8_t *in, size_t len, size_t n,
 	} while (0)
 #define ROUND_PADDING(i) ROUND(i, _mm512_set1_epi32((int)k[i]))
 
-/* Four rows of four words in each quarter become four columns. */
-#define TURN_QUARTERS(i) \
-	do { \
-		__m512i a_ = \
-			_mm512_unpacklo_epi32(r[4 * (i)], r[4 * (i) + 1]); \
-		__m512i b_ = \
-			_mm512_unpackhi_epi32(r[4 * (i)], r[4 * (i) + 1]); \
-		__m512i c_ = \
-			_mm512_unpacklo_epi32(r[4 * (i) + 2], r[4 * (i) + 3]); \
-		__m512i d_ = \
-			_mm512_unpackhi_epi32(r[4 * (i) + 2], r[4 * (i) + 3]); \
-		r[4 * (i)] = _mm512_unpacklo_epi64(a_, c_); \
-		r[4 * (i) + 1] = _mm512_unpackhi_epi64(a_, c_); \
-		r[4 * (i) + 2] = _mm512_unpacklo_epi64(b_, d_); \
-		r[4 * (i) + 3] = _mm512_unpackhi_epi64(b_, d_); \
-	} while (0)
-/* Then r[4 i + j], quarter q, is word 4 q + j of lanes 4 i .. 4 i + 3. */
-#define GATHER_QUARTERS(j) \
-	do { \
-		__m512i a_ = _mm512_shuffle_i32x4(r[j], r[4 + (j)], 0x44); \
-		__m512i b_ = _mm512_shuffle_i32x4(r[j], r[4 + (j)], 0xee); \
-		__m512i c_ = \
-			_mm512_shuffle_i32x4(r[8 + (j)], r[12 + (j)], 0x44); \
-		__m512i d_ = \
-			_mm512_shuffle_i32x4(r[8 + (j)], r[12 + (j)], 0xee); \
-		w[j] = _mm512_shuffle_i32x4(a_, c_, 0x88); \
-		w[4 + (j)] = _mm512_shuffle_i32x4(a_, c_, 0xdd); \
-		w[8 + (j)] = _mm512_shuffle_i32x4(b_, d_, 0x88); \
-		w[12 + (j)] = _mm512_shuffle_i32x4(b_, d_, 0xdd); \
-	} while (0)
-#define LOAD_ROW(i) \
-	r[i] = _mm512_shuffle_epi8(_mm512_loadu_si512(in + (i)*len), order)
 #define COPY_WORD(i) s[i] = state[i]
 #define ADD_WORD(i) state[i] = ADD(state[i], s[i])
-
-/* w[i]: word i of all lanes, from 64 bytes of each. */
-WIDE static inline __attribute__((always_inline)) void
-lanes_load(__m512i w[16], const uint8_t *in, size_t len)
-{
-	const __m512i order = _mm512_broadcast_i32x4(
-		_mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL));
-	__m512i r[16];
-
-	SIXTEEN(LOAD_ROW);
-	FOUR(TURN_QUARTERS, 0);
-	FOUR(GATHER_QUARTERS, 0);
-}
 
 #define STORE_QUARTER(i, q) \
 	_mm_storeu_si128((__m128i *)(void *)(out + (4 * (q) + (i) % 4) * 32 + \
@@ -355,12 +294,13 @@ lanes_store(uint8_t *out, const __m512i state[8])
 	EIGHT(STORE_ROW);
 }
 
-WIDE static void lanes_block(__m512i state[8], const uint8_t *in, size_t len)
+WIDE static void lanes_block(__m512i state[8], const uint8_t *const in[LANES],
+			     size_t at)
 {
 	__m512i w[16], s[8];
 	const uint32_t *k = K;
 
-	lanes_load(w, in, len);
+	lanes_load(w, in, at);
 	EIGHT(COPY_WORD);
 	SIXTEEN(ROUND_FIRST);
 	for (k += 16; k < K + 64; k += 16)
@@ -379,7 +319,7 @@ WIDE static void lanes_padding(__m512i state[8], const struct padding *p)
 	EIGHT(ADD_WORD);
 }
 
-WIDE static void lanes(uint8_t *out, const uint8_t *in, size_t len,
+WIDE static void lanes(uint8_t *out, const uint8_t *const in[LANES], size_t len,
 		       const struct padding *p)
 {
 	__m512i state[8];
@@ -387,9 +327,22 @@ WIDE static void lanes(uint8_t *out, const uint8_t *in, size_t len,
 	for (unsigned i = 0; i < 8; i++)
 		state[i] = _mm512_set1_epi32((int)initial[i]);
 	for (size_t at = 0; at < len; at += BLOCK)
-		lanes_block(state, in + at, len);
+		lanes_block(state, in, at);
 	lanes_padding(state, p);
 	lanes_store(out, state);
+}
+
+/* Fewer than LANES messages: the first one stands in for those that are not. */
+static void some_lanes(uint8_t *out, const uint8_t *const *in, size_t len,
+		       size_t n, const struct padding *p)
+{
+	uint8_t all[LANES * SHA256_LEN];
+	const uint8_t *lane[LANES];
+
+	for (size_t i = 0; i < LANES; i++)
+		lane[i] = in[i < n ? i : 0];
+	lanes(all, lane, len, p);
+	memcpy(out, all, n * SHA256_LEN);
 }
 
 /* --- which --- */
@@ -416,25 +369,63 @@ bool sha256_has_way(enum sha256_way way)
 	return known >> (1 + way) & 1;
 }
 
+static void run(enum sha256_way way, uint8_t *out, const uint8_t *const *in,
+		size_t len, size_t n, const struct padding *p)
+{
+	for (; way == SHA256_LANES && n >= LANES; n -= LANES, in += LANES) {
+		lanes(out, in, len, p);
+		out += (size_t)LANES * SHA256_LEN;
+	}
+	if (way == SHA256_LANES && n >= MANY) {
+		some_lanes(out, in, len, n, p);
+		return;
+	}
+	for (; n >= 2 && sha256_has_way(SHA256_PAIR); n -= 2, in += 2) {
+		pair(out, in, len, p);
+		out += (size_t)2 * SHA256_LEN;
+	}
+	one_by_one(out, in, len, n);
+}
+
+static bool alone(enum sha256_way way, size_t len, size_t n)
+{
+	return way == SHA256_ONE || len % BLOCK != 0 ||
+	       n < (len < LONG ? FEW : 2);
+}
+
+void sha256_each_by(enum sha256_way way, uint8_t *out, const uint8_t *const *in,
+		    size_t len, size_t n)
+{
+	struct padding p;
+
+	if (alone(way, len, n)) {
+		one_by_one(out, in, len, n);
+		return;
+	}
+	padding_for(&p, len);
+	run(way, out, in, len, n, &p);
+}
+
 void sha256_many_by(enum sha256_way way, uint8_t *out, const uint8_t *in,
 		    size_t len, size_t n)
 {
 	struct padding p;
 
-	if (way == SHA256_ONE || n < FEW || len % BLOCK != 0) {
-		one_by_one(out, in, len, n);
+	if (alone(way, len, n)) {
+		row_one_by_one(out, in, len, n);
 		return;
 	}
 	padding_for(&p, len);
-	for (; way == SHA256_LANES && n >= LANES; n -= LANES) {
-		lanes(out, in, len, &p);
-		in += LANES * len;
-		out += (size_t)LANES * SHA256_LEN;
+	while (n > 0) {
+		size_t now = n < LANES ? n : LANES;
+		const uint8_t *row[LANES];
+
+		for (size_t i = 0; i < now; i++, in += len)
+			row[i] = in;
+		run(way, out, row, len, now, &p);
+		out += now * SHA256_LEN;
+		n -= now;
 	}
-	if (sha256_has_way(SHA256_PAIR))
-		pairs(out, in, len, n, &p);
-	else
-		one_by_one(out, in, len, n);
 }
 
 #else
@@ -445,6 +436,13 @@ bool sha256_has_way(enum sha256_way way)
 }
 
 void sha256_many_by(enum sha256_way way, uint8_t *out, const uint8_t *in,
+		    size_t len, size_t n)
+{
+	(void)way;
+	row_one_by_one(out, in, len, n);
+}
+
+void sha256_each_by(enum sha256_way way, uint8_t *out, const uint8_t *const *in,
 		    size_t len, size_t n)
 {
 	(void)way;
@@ -463,4 +461,9 @@ enum sha256_way sha256_best_way(void)
 void sha256_many(uint8_t *out, const uint8_t *in, size_t len, size_t n)
 {
 	sha256_many_by(sha256_best_way(), out, in, len, n);
+}
+
+void sha256_each(uint8_t *out, const uint8_t *const *in, size_t len, size_t n)
+{
+	sha256_each_by(sha256_best_way(), out, in, len, n);
 }

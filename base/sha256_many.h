@@ -1,5 +1,6 @@
-/* sha256_many.h - the ways that sha256_many() of hash.h has, for its tests and
- * for measuring. Who just wants digests takes that one. Thread: any. */
+/* sha256_many.h - the ways that sha256_many() and sha256_each() of hash.h have,
+ * for its tests and for measuring. Who just wants digests takes that one.
+ * Thread: any. */
 #ifndef BASE_SHA256_MANY_H
 #define BASE_SHA256_MANY_H
 
@@ -16,8 +17,11 @@ enum sha256_way {
 /* What sha256_many() uses on this processor. */
 enum sha256_way sha256_best_way(void);
 bool sha256_has_way(enum sha256_way way);
-/* As sha256_many(). The way must be one that the processor has. */
+/* As sha256_many() and sha256_each(). The way must be one that the processor
+ * has. */
 void sha256_many_by(enum sha256_way way, uint8_t *out, const uint8_t *in,
+		    size_t len, size_t n);
+void sha256_each_by(enum sha256_way way, uint8_t *out, const uint8_t *const *in,
 		    size_t len, size_t n);
 
 #endif

@@ -158,6 +158,11 @@ void work_submit(struct work *w, struct work_lane *lane, struct work_job *job)
 	(void)pthread_mutex_unlock(&w->lock);
 }
 
+unsigned work_threads(const struct work *w)
+{
+	return w->threads;
+}
+
 unsigned work_pending(const struct work *w)
 {
 	return w->pending;

@@ -36,6 +36,7 @@ struct work *work_new(struct loop *l, unsigned threads, struct err *e);
 void work_free(struct work *w);
 /* lane may be NULL. */
 void work_submit(struct work *w, struct work_lane *lane, struct work_job *job);
+unsigned work_threads(const struct work *w);
 /* Jobs submitted and not yet done: callers stop feeding above a bound. */
 unsigned work_pending(const struct work *w);
 

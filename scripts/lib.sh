@@ -223,6 +223,31 @@ setup_npm() {
 	cp $lock $stamp
 }
 
+# --- other clients ----------------------------------------------------------
+
+# setup_peers: libtorrent's newest release, of PyPI, beside the distribution's.
+# Where it has no wheel for this machine the tests say that it is missing.
+setup_peers() {
+	venv=build/peers
+	wants="libtorrent==2.1.1"
+	if [ "$(cat $venv/.seedbank-wants 2>/dev/null)" = "$wants" ]; then
+		say "Python packages: all there"
+		return 0
+	fi
+	rm -rf $venv
+	say "pip install $wants"
+	peers_install >"$logs/pip-peers.log" 2>&1 </dev/null ||
+		say "not to be had: tests with it are left out (build/log/pip-peers.log)"
+}
+
+peers_install() {
+	$(system_python) -m venv $venv || return 1
+	$venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		"$wants" || return 1
+	$venv/bin/python -c 'import libtorrent' || return 1
+	echo "$wants" >$venv/.seedbank-wants
+}
+
 # --- build ------------------------------------------------------------------
 
 # build PRESET: configures and builds. A cache made at another path (a moved

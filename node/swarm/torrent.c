@@ -551,6 +551,10 @@ enum err_code torrent_add(struct torrent **out, struct engine *en,
 	if (!t)
 		return err_fail(e, ERR_NOMEM, "torrent");
 	code = metainfo_parse(&t->meta, t->file, t->file_len, e);
+	if (code == ERR_NONE && !t->meta.v1)
+		code = err_fail(e, ERR_STATE,
+				"torrent: of version 2 only, which is not "
+				"supported yet");
 	if (code == ERR_NONE && (*out = engine_find(en, &t->meta.info_hash)))
 		code = there_already(*out, e);
 	if (code == ERR_NONE &&

@@ -770,6 +770,27 @@ enum files_content files_content(struct files *f, uint64_t offset, uint64_t len)
 	return found;
 }
 
+/* The kernel cuts a wish to what it reads at once by itself (128 KiB by
+ * default), so it is told in such steps. */
+void files_will_need(struct files *f, uint64_t offset, uint64_t len)
+{
+	const uint64_t step = 128 << 10;
+	struct layout_part part = {0};
+
+	while (layout_next(f->layout, offset, len, &part)) {
+		struct open_file *o;
+
+		if (part.len <= step || f->layout->files[part.file].pad ||
+		    open_file(&o, f, part.file, false, NULL) != ERR_NONE)
+			continue;
+		for (uint64_t at = 0; at < part.len && !o->in_memory;
+		     at += step)
+			(void)posix_fadvise(o->fd, (off_t)(part.offset + at),
+					    (off_t)step, POSIX_FADV_WILLNEED);
+		done_with(f->pool, o);
+	}
+}
+
 void files_drop_cached(struct files *f, uint64_t offset, uint64_t len)
 {
 	struct layout_part part = {0};

@@ -88,6 +88,10 @@ enum files_content {
 enum files_content files_content(struct files *f, uint64_t offset,
 				 uint64_t len);
 
+/* Has the disk read the range ahead. Short parts of files are left out: those
+ * the kernel reads ahead by itself. */
+void files_will_need(struct files *f, uint64_t offset, uint64_t len);
+
 /* Tells the kernel that the range will not be needed again soon. */
 void files_drop_cached(struct files *f, uint64_t offset, uint64_t len);
 

@@ -289,13 +289,14 @@ static void hash_files_free(struct hash_files *h)
 	free(h);
 }
 
-static void on_piece(void *ctx, uint32_t piece, const uint8_t *digest,
-		     const struct err *err)
+static void on_piece(void *ctx, uint32_t piece,
+		     const struct piece_digest *digest, const struct err *err)
 {
 	struct hash_files *h = ctx;
 
 	if (digest) {
-		memcpy(h->hashes + (size_t)piece * HASH_LEN, digest, HASH_LEN);
+		memcpy(h->hashes + (size_t)piece * HASH_LEN, digest->sha1,
+		       HASH_LEN);
 	} else if (h->err.code == ERR_NONE) {
 		h->err = *err;
 		piece_check_cancel(h->check);
@@ -375,7 +376,7 @@ static enum err_code start(struct hash_files *h, struct work *work,
 			   uint32_t piece_len, struct err *e)
 {
 	struct files_cfg files = {.root = h->list->root, .read_only = true};
-	struct piece_check_cfg cfg = {.work = work};
+	struct piece_check_cfg cfg = {.work = work, .kinds = PIECE_SHA1};
 	enum err_code code = make_layout(h, piece_len, e);
 
 	if (code != ERR_NONE)

@@ -70,12 +70,13 @@ void store_have_lost(struct store *t, uint32_t piece)
 
 static void start_suspects(struct store *t);
 
-static void check_piece(void *ctx, uint32_t piece, const uint8_t *digest,
+static void check_piece(void *ctx, uint32_t piece,
+			const struct piece_digest *digest,
 			const struct err *err)
 {
 	struct store *t = ctx;
 	const uint8_t *want = t->hashes + (size_t)piece * HASH_LEN;
-	bool ok = digest && memcmp(digest, want, HASH_LEN) == 0;
+	bool ok = digest && memcmp(digest->sha1, want, HASH_LEN) == 0;
 	bool had = bits_get(t->have, piece);
 
 	if (t->phase == PHASE_CLOSING || piece_writer_has(t->writer, piece))
@@ -135,7 +136,8 @@ static enum err_code start_check(struct store *t, enum check_kind kind,
 	const struct piece_check_cfg cfg = {.work = t->env->cfg.work,
 					    .files = t->files,
 					    .layout = &t->layout,
-					    .todo = todo};
+					    .todo = todo,
+					    .kinds = PIECE_SHA1};
 	enum err_code code =
 		piece_check_start(&t->check, &cfg, &check_ops, t, e);
 

@@ -1,5 +1,6 @@
 #include "base/hash.h"
 #include "base/rng.h"
+#include "base/sha1_many.h"
 #include "base/sha256_many.h"
 #include "tests/check.h"
 
@@ -101,12 +102,84 @@ static void a_pair_is_two_streams(void)
 	}
 }
 
+/* Any number of streams, each way, beside libcrypto: some stand inside a block,
+ * all are continued, and every one may have another start. */
+static void many_streams_are_each_by_itself(void)
+{
+	enum { MOST = 40, LEN = 3000 };
+	static uint8_t data[MOST][LEN];
+	struct rng rng = rng_seeded(5);
+	uint8_t want[SHA1_LEN], got[SHA1_LEN];
+
+	rng_fill(&rng, data, sizeof(data));
+	for (unsigned turn = 0; turn < 300; turn++) {
+		enum sha1_way way = (enum sha1_way)(turn % 3);
+		size_t n = rng_below(&rng, MOST + 1), at[MOST];
+		struct sha1 streams[MOST], *s[MOST];
+		const uint8_t *p[MOST];
+
+		if (!sha1_has_way(way))
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			s[i] = &streams[i];
+			at[i] = rng_below(&rng, 4) ? 64 * rng_below(&rng, 4)
+						   : rng_below(&rng, 200);
+			sha1_init(s[i]);
+			sha1_update(s[i], data[i], at[i]);
+		}
+		for (unsigned part = 0; part < 3; part++) {
+			size_t len = rng_below(&rng, 900);
+
+			for (size_t i = 0; i < n; i++)
+				p[i] = data[i] + at[i];
+			sha1_update_many_by(way, s, p, len, n);
+			for (size_t i = 0; i < n; i++)
+				at[i] += len;
+		}
+		for (size_t i = 0; i < n; i++) {
+			sha1_once(want, data[i], at[i]);
+			sha1_final(s[i], got);
+			CHECK(memcmp(want, got, SHA1_LEN) == 0,
+			      "way %u, %zu of %zu, %zu bytes", turn % 3, i, n,
+			      at[i]);
+		}
+	}
+}
+
+/* A stream's length is counted over 32 bits of it, too. */
+static void long_streams_keep_their_length(void)
+{
+	static uint8_t zeros[1 << 20];
+	struct sha1 want, streams[16], *s[16];
+	const uint8_t *p[16];
+	uint8_t a[SHA1_LEN], b[SHA1_LEN];
+
+	sha1_init(&want);
+	for (unsigned i = 0; i < 16; i++) {
+		s[i] = &streams[i];
+		sha1_init(s[i]);
+		p[i] = zeros;
+	}
+	for (unsigned i = 0; i < 513; i++) { /* 2^32 bits are 512 MiB */
+		sha1_update(&want, zeros, sizeof(zeros));
+		if (i == 0)
+			continue;
+		streams[0] = want; /* near the end of the count */
+	}
+	sha1_update_many(s, p, sizeof(zeros), 16);
+	sha1_update(&want, zeros, sizeof(zeros));
+	sha1_final(&want, a);
+	sha1_final(s[0], b);
+	CHECK(memcmp(a, b, SHA1_LEN) == 0, "after 514 MiB");
+}
+
 /* Any number, length and place in memory, each way, beside libcrypto. */
 static void many_are_each_by_itself(void)
 {
-	static const size_t lens[] = {0, 1, 32, 63, 64, 65, 128, 512, 960};
-	enum { MOST = 70 };
-	uint8_t *in = malloc(MOST * 960 + 7), out[MOST * 32 + 7], want[32];
+	enum { MOST = 70, LONGEST = 2048 };
+	static const size_t lens[] = {0,  1,   32,  63,	 64,
+				      65, 128, 512, 960, LONGEST};
+	uint8_t *in = malloc(MOST * LONGEST + 7), out[MOST * 32 + 7], want[32];
 	struct rng rng = rng_seeded(3);
 
 	if (!in)
@@ -119,7 +192,7 @@ static void many_are_each_by_itself(void)
 
 			if (!sha256_has_way((enum sha256_way)way))
 				continue;
-			rng_fill(&rng, in, MOST * 960 + 7);
+			rng_fill(&rng, in, MOST * LONGEST + 7);
 			sha256_many_by((enum sha256_way)way, out + shift,
 				       in + shift, len, n);
 			for (size_t i = 0; i < n; i++) {
@@ -132,6 +205,33 @@ static void many_are_each_by_itself(void)
 		}
 	}
 	free(in);
+}
+
+/* In no order, and one of them twice. */
+static void many_may_stand_anywhere(void)
+{
+	enum { MOST = 50, LEN = 1088 };
+	static uint8_t data[MOST * LEN];
+	const uint8_t *in[MOST];
+	uint8_t out[MOST * 32], want[32];
+	struct rng rng = rng_seeded(6);
+
+	rng_fill(&rng, data, sizeof(data));
+	for (unsigned turn = 0; turn < 150; turn++) {
+		enum sha256_way way = (enum sha256_way)(turn % 3);
+		size_t n = turn / 3, len = turn % 2 ? LEN : 64;
+
+		if (!sha256_has_way(way))
+			continue;
+		for (size_t i = 0; i < n; i++)
+			in[i] = data + rng_below(&rng, (MOST - 1) * LEN);
+		sha256_each_by(way, out, in, len, n);
+		for (size_t i = 0; i < n; i++) {
+			sha256_once(want, in[i], len);
+			CHECK(memcmp(want, out + i * 32, 32) == 0,
+			      "way %u, %zu of %zu", turn % 3, i, n);
+		}
+	}
 }
 
 static void many_may_take_the_place_of_what_they_hash(void)
@@ -155,6 +255,9 @@ static void many_may_take_the_place_of_what_they_hash(void)
 int main(void)
 {
 	many_are_each_by_itself();
+	many_may_stand_anywhere();
+	many_streams_are_each_by_itself();
+	long_streams_keep_their_length();
 	many_may_take_the_place_of_what_they_hash();
 	published_vectors_hold();
 	a_stream_in_parts_is_the_whole();

@@ -311,7 +311,7 @@ static void what_is_no_range_is_false(void)
 		bool right;
 	} rows[] = {
 		{3, 0, 2, 2, 2, true},
-		{3, 0, 1, 2, 2, false}, /* index no multiple */
+		{3, 0, 3, 2, 2, false}, /* index no multiple */
 		{3, 0, 8, 2, 2, false}, /* behind the end */
 		{3, 0, UINT64_MAX - 1, 2, 2, false},
 		{3, 0, 0, 3, 1, false}, /* no power of two */
@@ -330,6 +330,10 @@ static void what_is_no_range_is_false(void)
 				    rows[i].index, leaves + 2, rows[i].n,
 				    uncles, rows[i].uncles) == rows[i].right,
 		      "row %zu", i);
+	root = p.layers[2][0];
+	CHECK(merkle_verify(&root, 2, 0, 0, leaves, 4, NULL, 0), "all four");
+	CHECK(!merkle_verify(&root, 2, 0, 0, leaves, 3, NULL, 0),
+	      "three that padding would complete");
 	CHECK(!merkle_tree_prove(t, uncles, 3, 1, 1),
 	      "more uncles than levels");
 	CHECK(!merkle_tree_prove(t, uncles, 1, 0, 8), "a leaf behind the end");

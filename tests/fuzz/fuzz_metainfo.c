@@ -28,6 +28,39 @@ static void check_path(const char *path)
 	}
 }
 
+static void check_sizes(const struct metainfo *m)
+{
+	struct pieces p = metainfo_pieces(m);
+
+	for (uint32_t i = 0; i < m->short_count; i++) {
+		must(m->shorts[i].piece < m->piece_count);
+		must(m->shorts[i].size > 0 &&
+		     m->shorts[i].size <
+			     metainfo_piece_size(m, m->shorts[i].piece));
+		must(i == 0 || m->shorts[i - 1].piece < m->shorts[i].piece);
+	}
+	must(pieces_bytes(&p) <= m->total);
+}
+
+static void check_roots(const struct metainfo *m)
+{
+	uint32_t missing = 0, pieces = 0;
+
+	for (uint32_t i = 0; i < m->file_count; i++) {
+		const struct metainfo_file *f = &m->files[i];
+
+		must((f->root != NULL) == (!f->pad && f->length > 0));
+		if (!f->root)
+			continue;
+		must(f->offset == (uint64_t)pieces * m->piece_length);
+		must(f->root >= m->info &&
+		     f->root + METAINFO_ROOT_LEN <= m->info + m->info_len);
+		missing += f->layer_missing;
+		pieces += metainfo_file_pieces(m, i);
+	}
+	must(missing == m->layers_missing && pieces == m->piece_count);
+}
+
 static void check_promises(const struct metainfo *m)
 {
 	uint64_t sum = 0;
@@ -42,9 +75,15 @@ static void check_promises(const struct metainfo *m)
 	must(sum == m->total && sum > 0);
 	must((m->total - 1) / m->piece_length + 1 == m->piece_count);
 	must(metainfo_piece_size(m, m->piece_count - 1) > 0);
-	must(m->pieces >= m->info &&
-	     m->pieces + (size_t)m->piece_count * METAINFO_HASH_LEN <=
-		     m->info + m->info_len);
+	must(m->v1 || m->v2);
+	must(!m->v1 == !m->pieces && !m->v2 == !m->roots);
+	must(!m->v1 ||
+	     (m->pieces >= m->info &&
+	      m->pieces + (size_t)m->piece_count * METAINFO_HASH_LEN <=
+		      m->info + m->info_len));
+	check_sizes(m);
+	if (m->v2)
+		check_roots(m);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -56,6 +95,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (metainfo_parse(&m, data, size, NULL) != ERR_NONE)
 		return 0;
 	check_promises(&m);
+	if (m.v2) {
+		metainfo_clear(&m);
+		return 0;
+	}
 	must(metainfo_build(&out, &len, &m, NULL) == ERR_NONE);
 	must(metainfo_parse(&again, out, len, NULL) == ERR_NONE);
 	must(again.total == m.total && again.file_count == m.file_count &&

@@ -31,6 +31,10 @@ static void print(const struct metainfo *m)
 	(void)printf("info_hash ");
 	for (size_t i = 0; i < sizeof(m->info_hash.bytes); i++)
 		(void)printf("%02x", m->info_hash.bytes[i]);
+	if (m->v2)
+		(void)printf("\ninfo_hash_v2 ");
+	for (size_t i = 0; m->v2 && i < sizeof(m->info_hash_v2.bytes); i++)
+		(void)printf("%02x", m->info_hash_v2.bytes[i]);
 	(void)printf("\nname %s\npiece_length %" PRIu32 "\npieces %" PRIu32
 		     "\ntotal %" PRIu64 "\nprivate %d\n",
 		     m->name, m->piece_length, m->piece_count, m->total,

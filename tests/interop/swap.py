@@ -16,7 +16,7 @@ All is in a network namespace of its own. Where none can be made: 127.0.0.x and
 
 usage: swap.py [--seedbank PROGRAM] [--keep]
                [--pairs SEEDER:LEECHER[@peer|@udp|@udp6|@opentracker|@opentracker-udp|@ipv6|@peer6],...]
-clients: seedbank, transmission, aria2, libtorrent
+clients: seedbank, transmission, aria2, libtorrent, libtorrent21
 """
 
 import argparse
@@ -40,6 +40,8 @@ import stage  # noqa: E402
 from stage import Failed, wait_for  # noqa: E402
 
 LT_PYTHON = "/usr/bin/python3"  # libtorrent comes from the distribution
+# the newest release; scripts/setup makes this one
+LT21_PYTHON = os.path.join(stage.TOP, "build", "peers", "bin", "python")
 TRANSFER_S = 150
 START_S = 60
 
@@ -380,8 +382,8 @@ class Aria2(Client):
 class Libtorrent(Client):
     hybrid = True
 
-    def __init__(self):
-        super().__init__(LT_PYTHON)
+    def __init__(self, python=LT_PYTHON):
+        super().__init__(python)
 
     def missing(self):
         ok = shutil.which(self.program) and subprocess.run(
@@ -593,12 +595,16 @@ def main():
     makers = {
         "seedbank": lambda: Seedbank(args.seedbank),
         "libtorrent": Libtorrent,
+        "libtorrent21": lambda: Libtorrent(LT21_PYTHON),
         "aria2": lambda: Aria2("aria2c"),
         "transmission": lambda: Transmission("transmission-daemon"),
     }
     for name in list(makers):
         missing = makers[name]().missing()
-        if missing:
+        if missing and name == "libtorrent21":
+            print("left out: libtorrent 2.1, which pip could not bring",
+                  flush=True)
+        elif missing:
             print("missing: %s, to swap files with" % missing, flush=True)
         elif name == "transmission" and not own_network:
             missing = True

@@ -86,14 +86,6 @@ static void bad_torrents_are_refused_with_the_field(void)
 		{"no pieces",
 		 "d4:infod6:lengthi7e4:name1:a12:piece lengthi16384eee",
 		 ERR_PARSE, "info.pieces"},
-		{"version 2 alone",
-		 "d4:infod9:file treed1:ad0:d6:lengthi7eeee12:meta version"
-		 "i2e4:name1:a12:piece lengthi16384eee",
-		 ERR_STATE, "not supported yet"},
-		{"version 1 and 2",
-		 "d4:infod9:file treed1:ad0:d6:lengthi7eeee6:lengthi7e"
-		 "12:meta versioni2e4:name1:a" TAIL "ee",
-		 ERR_NONE, ""},
 		{"files is empty", MULTI(""), ERR_PARSE, "neither"},
 		{"a file is an integer", MULTI("i5e"), ERR_PARSE,
 		 "info.files[0].length"},

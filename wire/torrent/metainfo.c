@@ -1,10 +1,9 @@
-#include "wire/torrent/metainfo.h"
+#include "wire/torrent/metainfo_int.h"
 
-#include "base/bencode.h"
+#include "base/hash.h"
 #include "wire/torrent/text.h"
 
 #include <inttypes.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,24 +13,7 @@
 #define MAX_TEXT 4096U
 #define MAX_TIERS 64U
 
-/* Strings are copied into one block whose size is known before: every string
- * comes from the input once and grows by its NUL or '/' only, which replace
- * at least two bytes of length prefix. */
-struct text_block {
-	char *p;
-	size_t cap;
-	size_t len;
-};
-
-struct reader {
-	struct metainfo *m;
-	struct ben root;
-	struct ben info;
-	struct text_block text;
-	struct err *e;
-};
-
-static void text_put(struct text_block *t, char c)
+void metainfo_put(struct text_block *t, char c)
 {
 	if (t->len < t->cap)
 		t->p[t->len++] = c;
@@ -48,28 +30,28 @@ static const char *text_copy(struct text_block *t, struct ben_view v)
 	const char *start = t->p + t->len;
 
 	text_put_clean(t, v);
-	text_put(t, '\0');
+	metainfo_put(t, '\0');
 	return start;
 }
 
-static enum err_code put_component(struct reader *r, struct ben_view v,
-				   const char *what)
+enum err_code metainfo_put_component(struct text_block *t, struct ben_view v,
+				     const char *what, struct err *e)
 {
 	if (v.len == 0)
-		return err_fail(r->e, ERR_PARSE, "torrent: %s is empty", what);
+		return err_fail(e, ERR_PARSE, "torrent: %s is empty", what);
 	if (v.len > METAINFO_MAX_COMPONENT)
-		return err_fail(r->e, ERR_LIMIT,
+		return err_fail(e, ERR_LIMIT,
 				"torrent: %s has %zu bytes, more than %u", what,
 				v.len, METAINFO_MAX_COMPONENT);
 	if ((v.len == 1 && v.p[0] == '.') ||
 	    (v.len == 2 && memcmp(v.p, "..", 2) == 0))
-		return err_fail(r->e, ERR_PARSE, "torrent: %s is \"%.*s\"",
-				what, (int)v.len, (const char *)v.p);
+		return err_fail(e, ERR_PARSE, "torrent: %s is \"%.*s\"", what,
+				(int)v.len, (const char *)v.p);
 	if (memchr(v.p, '/', v.len) || memchr(v.p, '\0', v.len))
-		return err_fail(r->e, ERR_PARSE,
+		return err_fail(e, ERR_PARSE,
 				"torrent: %s holds a slash or a zero byte",
 				what);
-	text_put_clean(&r->text, v);
+	text_put_clean(t, v);
 	return ERR_NONE;
 }
 
@@ -85,8 +67,8 @@ static enum err_code read_name(struct reader *r)
 					"torrent: info.name is missing");
 	}
 	r->m->name = r->text.p + r->text.len;
-	code = put_component(r, v, "info.name");
-	text_put(&r->text, '\0');
+	code = metainfo_put_component(&r->text, v, "info.name", r->e);
+	metainfo_put(&r->text, '\0');
 	return code;
 }
 
@@ -125,9 +107,9 @@ static enum err_code read_path(struct reader *r, struct ben file,
 			       "info.files[%" PRIu32 "].path[%" PRIu32 "]",
 			       index, at);
 		if (at)
-			text_put(&r->text, '/');
+			metainfo_put(&r->text, '/');
 		(void)ben_str(it, &v); /* no string: refused as empty */
-		code = put_component(r, v, what);
+		code = metainfo_put_component(&r->text, v, what, r->e);
 		if (code != ERR_NONE)
 			return code;
 	}
@@ -136,12 +118,12 @@ static enum err_code read_path(struct reader *r, struct ben file,
 				"torrent: info.files[%" PRIu32
 				"].path has over %u bytes",
 				index, METAINFO_MAX_PATH);
-	text_put(&r->text, '\0');
+	metainfo_put(&r->text, '\0');
 	*out = r->text.p + start;
 	return ERR_NONE;
 }
 
-static bool has_attr(struct ben file, char c)
+bool metainfo_has_attr(struct ben file, char c)
 {
 	struct ben_view v;
 
@@ -149,8 +131,8 @@ static bool has_attr(struct ben file, char c)
 	       memchr(v.p, c, v.len);
 }
 
-static enum err_code add_file(struct reader *r, const char *path,
-			      int64_t length, bool pad, const char *what)
+enum err_code metainfo_add_file(struct reader *r, const char *path,
+				int64_t length, bool pad, const char *what)
 {
 	struct metainfo *m = r->m;
 
@@ -181,12 +163,13 @@ static enum err_code read_file(struct reader *r, struct ben file,
 	if (!ben_int(ben_get(file, "length"), &length))
 		return err_fail(r->e, ERR_PARSE, "torrent: %s is missing",
 				what);
-	if (length == 0 && has_attr(file, 'l'))
+	if (length == 0 && metainfo_has_attr(file, 'l'))
 		return ERR_NONE; /* a link */
 	code = read_path(r, file, index, &path);
 	if (code != ERR_NONE)
 		return code;
-	return add_file(r, path, length, has_attr(file, 'p'), what);
+	return metainfo_add_file(r, path, length, metainfo_has_attr(file, 'p'),
+				 what);
 }
 
 static enum err_code read_files(struct reader *r)
@@ -225,7 +208,7 @@ static enum err_code read_content(struct reader *r)
 	r->m->files = calloc(1, sizeof(*r->m->files));
 	if (!r->m->files)
 		return err_fail(r->e, ERR_NOMEM, "torrent");
-	return add_file(r, r->m->name, length, false, "info.length");
+	return metainfo_add_file(r, r->m->name, length, false, "info.length");
 }
 
 /* '/' sorts before all else, so a directory's files follow its name. */
@@ -272,12 +255,10 @@ static enum err_code check_paths(struct reader *r)
 	return code;
 }
 
-static enum err_code read_pieces(struct reader *r)
+static enum err_code read_piece_length(struct reader *r)
 {
 	struct metainfo *m = r->m;
-	struct ben_view v;
 	int64_t length;
-	uint64_t want;
 
 	if (!ben_int(ben_get(r->info, "piece length"), &length))
 		return err_fail(r->e, ERR_PARSE,
@@ -287,10 +268,24 @@ static enum err_code read_pieces(struct reader *r)
 				"torrent: info.piece length %" PRId64
 				" is not in %u..%u",
 				length, METAINFO_MIN_PIECE, METAINFO_MAX_PIECE);
+	if (m->v2 && (length < METAINFO_BLOCK || (length & (length - 1))))
+		return err_fail(r->e, ERR_PARSE,
+				"torrent: info.piece length %" PRId64
+				" is no power of two of at least %u",
+				length, METAINFO_BLOCK);
+	m->piece_length = (uint32_t)length;
+	return ERR_NONE;
+}
+
+static enum err_code read_pieces(struct reader *r)
+{
+	struct metainfo *m = r->m;
+	struct ben_view v;
+	uint64_t want;
+
 	if (!ben_str(ben_get(r->info, "pieces"), &v))
 		return err_fail(r->e, ERR_PARSE,
 				"torrent: info.pieces is missing");
-	m->piece_length = (uint32_t)length;
 	want = m->total / m->piece_length + (m->total % m->piece_length != 0);
 	if (m->total == 0)
 		return err_fail(r->e, ERR_PARSE, "torrent: holds no data");
@@ -301,6 +296,53 @@ static enum err_code read_pieces(struct reader *r)
 				v.len, want, want * METAINFO_HASH_LEN);
 	m->piece_count = (uint32_t)want;
 	m->pieces = m->info + (v.p - ben_raw(r->info).p);
+	return ERR_NONE;
+}
+
+/* The piece that padding from this offset on ends, if it is a short one; size
+ * 0 if not: nothing real is in it, or its last block is needed anyway. */
+static struct piece_short short_at(const struct metainfo *m, uint64_t data_end)
+{
+	uint32_t in_piece = (uint32_t)(data_end % m->piece_length);
+	struct piece_short s = {.piece = (uint32_t)(data_end / m->piece_length),
+				.size = in_piece};
+
+	if (in_piece == 0)
+		return (struct piece_short){0};
+	if (m->v1)
+		s.size = (in_piece + METAINFO_BLOCK - 1) / METAINFO_BLOCK *
+			 METAINFO_BLOCK;
+	if (s.size >= metainfo_piece_size(m, s.piece))
+		s.size = 0;
+	return s;
+}
+
+/* Padding counts where it reaches the end of the piece it begins in. */
+static enum err_code find_shorts(struct reader *r)
+{
+	struct metainfo *m = r->m;
+	uint32_t pads = 0;
+
+	for (uint32_t i = 0; i < m->file_count; i++)
+		pads += m->files[i].pad;
+	if (pads == 0)
+		return ERR_NONE;
+	m->shorts = calloc(pads, sizeof(*m->shorts));
+	if (!m->shorts)
+		return err_fail(r->e, ERR_NOMEM, "torrent");
+	for (uint32_t i = 0; i < m->file_count; i++) {
+		const struct metainfo_file *f = &m->files[i];
+		uint64_t end = f->offset + f->length;
+		struct piece_short s;
+
+		if (!f->pad || f->length == 0 ||
+		    (end % m->piece_length && end != m->total) ||
+		    f->offset / m->piece_length != (end - 1) / m->piece_length)
+			continue;
+		s = short_at(m, f->offset);
+		if (s.size)
+			m->shorts[m->short_count++] = s;
+	}
 	return ERR_NONE;
 }
 
@@ -406,16 +448,30 @@ static void read_extras(struct reader *r)
 		r->m->creation_date = n;
 }
 
+/* Which of the two a torrent is stands in what its info dictionary has. */
 static enum err_code check_version(struct reader *r)
 {
-	int64_t version;
+	struct metainfo *m = r->m;
+	int64_t version = 1;
 
-	if (ben_int(ben_get(r->info, "meta version"), &version) &&
-	    ben_type(ben_get(r->info, "pieces")) == BEN_NONE)
+	(void)ben_int(ben_get(r->info, "meta version"), &version);
+	if (version < 1 || version > 2)
 		return err_fail(r->e, ERR_STATE,
 				"torrent: of version %" PRId64
-				" only, which is not supported yet",
+				", which is not known here",
 				version);
+	m->v2 = version == 2;
+	/* one key of v1 asks for all of them */
+	m->v1 = !m->v2 || ben_type(ben_get(r->info, "pieces")) ||
+		ben_type(ben_get(r->info, "files")) ||
+		ben_type(ben_get(r->info, "length"));
+	if (m->v2)
+		sha256_once(m->info_hash_v2.bytes, m->info, m->info_len);
+	if (m->v1)
+		sha1_once(m->info_hash.bytes, m->info, m->info_len);
+	else
+		memcpy(m->info_hash.bytes, m->info_hash_v2.bytes,
+		       sizeof(m->info_hash.bytes));
 	return ERR_NONE;
 }
 
@@ -440,7 +496,6 @@ static enum err_code take_info(struct reader *r, size_t input_len)
 	r->m->info = block;
 	r->m->info_len = raw.len;
 	r->text.p = (char *)block + raw.len;
-	(void)SHA1(raw.p, raw.len, r->m->info_hash.bytes);
 	return ERR_NONE;
 }
 
@@ -459,6 +514,13 @@ static void give_back_unused(struct reader *r)
 		m->trackers = fewer;
 }
 
+static enum err_code read_v1(struct reader *r)
+{
+	enum err_code code = read_content(r);
+
+	return code == ERR_NONE ? read_pieces(r) : code;
+}
+
 static enum err_code read_all(struct reader *r, size_t input_len)
 {
 	enum err_code code = take_info(r, input_len);
@@ -468,11 +530,15 @@ static enum err_code read_all(struct reader *r, size_t input_len)
 	if (code == ERR_NONE)
 		code = read_name(r);
 	if (code == ERR_NONE)
-		code = read_content(r);
-	if (code == ERR_NONE)
-		code = read_pieces(r);
+		code = read_piece_length(r);
+	if (code == ERR_NONE && r->m->v1)
+		code = read_v1(r);
+	if (code == ERR_NONE && r->m->v2)
+		code = metainfo_read_v2(r);
 	if (code == ERR_NONE)
 		code = check_paths(r);
+	if (code == ERR_NONE)
+		code = find_shorts(r);
 	if (code == ERR_NONE)
 		code = read_trackers(r);
 	if (code == ERR_NONE)
@@ -512,7 +578,10 @@ void metainfo_clear(struct metainfo *m)
 {
 	free((void *)m->web_seeds);
 	free(m->trackers);
+	free(m->shorts);
+	free(m->roots);
 	free(m->files);
+	free(m->owned_paths);
 	free(m->owned);
 	*m = (struct metainfo){0};
 }
@@ -525,6 +594,25 @@ uint32_t metainfo_piece_size(const struct metainfo *m, uint32_t index)
 	return left < m->piece_length ? (uint32_t)left : m->piece_length;
 }
 
+struct pieces metainfo_pieces(const struct metainfo *m)
+{
+	return (struct pieces){
+		.count = m->piece_count,
+		.len = m->piece_length,
+		.total = m->total,
+		.shorts = m->shorts,
+		.short_count = m->short_count,
+	};
+}
+
+struct info_hash metainfo_hash_v2(const struct metainfo *m)
+{
+	struct info_hash cut;
+
+	memcpy(cut.bytes, m->info_hash_v2.bytes, sizeof(cut.bytes));
+	return cut;
+}
+
 uint32_t metainfo_suggest_piece_length(uint64_t total)
 {
 	uint32_t length = 16U << 10;
@@ -532,165 +620,4 @@ uint32_t metainfo_suggest_piece_length(uint64_t total)
 	while (length < 16U << 20 && total / length > 1024)
 		length *= 2;
 	return length;
-}
-
-static void write_path(struct wr *w, const char *path)
-{
-	ben_w_list(w);
-	for (;;) {
-		size_t n = strcspn(path, "/");
-
-		ben_w_bytes(w, path, n);
-		if (!path[n])
-			break;
-		path += n + 1;
-	}
-	ben_w_end(w);
-}
-
-static void write_files(struct wr *w, const struct metainfo *m)
-{
-	ben_w_str(w, "files");
-	ben_w_list(w);
-	for (uint32_t i = 0; i < m->file_count; i++) {
-		ben_w_dict(w);
-		if (m->files[i].pad) {
-			ben_w_str(w, "attr");
-			ben_w_str(w, "p");
-		}
-		ben_w_str(w, "length");
-		ben_w_int(w, (int64_t)m->files[i].length);
-		ben_w_str(w, "path");
-		write_path(w, m->files[i].path);
-		ben_w_end(w);
-	}
-	ben_w_end(w);
-}
-
-static void write_pair(struct wr *w, const char *key, const char *value)
-{
-	if (!value)
-		return;
-	ben_w_str(w, key);
-	ben_w_str(w, value);
-}
-
-static void write_info(struct wr *w, const struct metainfo *m)
-{
-	ben_w_str(w, "info");
-	ben_w_dict(w);
-	if (m->multi) {
-		write_files(w, m);
-	} else if (m->file_count == 1) {
-		ben_w_str(w, "length");
-		ben_w_int(w, (int64_t)m->files[0].length);
-	}
-	write_pair(w, "name", m->name);
-	ben_w_str(w, "piece length");
-	ben_w_int(w, m->piece_length);
-	ben_w_str(w, "pieces");
-	ben_w_bytes(w, m->pieces, (size_t)m->piece_count * METAINFO_HASH_LEN);
-	if (m->is_private) {
-		ben_w_str(w, "private");
-		ben_w_int(w, 1);
-	}
-	write_pair(w, "source", m->source);
-	ben_w_end(w);
-}
-
-static void write_tiers(struct wr *w, const struct metainfo *m)
-{
-	ben_w_str(w, "announce-list");
-	ben_w_list(w);
-	for (uint32_t i = 0; i < m->tracker_count; i++) {
-		bool first = i == 0 ||
-			     m->trackers[i].tier != m->trackers[i - 1].tier;
-		bool last = i + 1 == m->tracker_count ||
-			    m->trackers[i].tier != m->trackers[i + 1].tier;
-
-		if (first)
-			ben_w_list(w);
-		ben_w_str(w, m->trackers[i].url);
-		if (last)
-			ben_w_end(w);
-	}
-	ben_w_end(w);
-}
-
-static void write_torrent(struct wr *w, const struct metainfo *m)
-{
-	ben_w_dict(w);
-	if (m->tracker_count)
-		write_pair(w, "announce", m->trackers[0].url);
-	if (m->tracker_count > 1)
-		write_tiers(w, m);
-	write_pair(w, "comment", m->comment);
-	write_pair(w, "created by", m->created_by);
-	if (m->creation_date > 0) {
-		ben_w_str(w, "creation date");
-		ben_w_int(w, m->creation_date);
-	}
-	write_info(w, m);
-	ben_w_end(w);
-}
-
-static size_t text_room(const char *s)
-{
-	return s ? strlen(s) + 64 : 0;
-}
-
-/* Generous: 64 bytes for the punctuation of each thing that is written. */
-static size_t room_for(const struct metainfo *m)
-{
-	size_t n = 1024 + (size_t)m->piece_count * METAINFO_HASH_LEN;
-
-	n += text_room(m->name) + text_room(m->comment) +
-	     text_room(m->created_by) + text_room(m->source);
-	for (uint32_t i = 0; i < m->tracker_count; i++)
-		n += 2 * text_room(m->trackers[i].url);
-	/* "a/b" becomes "1:a1:b": at most 4 bytes more for each slash */
-	for (uint32_t i = 0; i < m->file_count; i++)
-		n += 64 + 4 * text_room(m->files[i].path);
-	return n;
-}
-
-static enum err_code check_again(const struct metainfo *m,
-				 const struct metainfo *again, struct err *e)
-{
-	if (strcmp(m->name, again->name) != 0)
-		return err_fail(e, ERR_PARSE,
-				"torrent: its name is no valid UTF-8");
-	for (uint32_t i = 0; i < m->file_count; i++)
-		if (strcmp(m->files[i].path, again->files[i].path) != 0)
-			return err_fail(e, ERR_PARSE,
-					"torrent: path of file %" PRIu32
-					" is no valid UTF-8",
-					i);
-	return ERR_NONE;
-}
-
-enum err_code metainfo_build(uint8_t **out, size_t *out_len,
-			     const struct metainfo *m, struct err *e)
-{
-	size_t cap = room_for(m);
-	struct metainfo again;
-	enum err_code code;
-	struct wr w;
-
-	*out = NULL;
-	w = wr_into(malloc(cap), cap);
-	if (!w.buf)
-		return err_fail(e, ERR_NOMEM, "torrent");
-	write_torrent(&w, m);
-	code = metainfo_parse(&again, w.buf, wr_len(&w), e);
-	if (code == ERR_NONE)
-		code = check_again(m, &again, e);
-	metainfo_clear(&again);
-	if (code != ERR_NONE) {
-		free(w.buf);
-		return code;
-	}
-	*out = w.buf;
-	*out_len = wr_len(&w);
-	return ERR_NONE;
 }

@@ -1,9 +1,9 @@
 /* metainfo.h - a .torrent file: read into a checked value, and written.
  *
  * BEP 3 with announce-list (BEP 12), web seeds (BEP 19), private (BEP 27), pad
- * files and links (BEP 47). A hybrid v1+v2 torrent (BEP 52) is used as the v1
- * torrent that it also is; one of v2 alone is refused with ERR_STATE and says
- * so.
+ * files and links (BEP 47), v2 and hybrid torrents (BEP 52). A hybrid is both
+ * at once, and is refused when its two parts do not describe the same files in
+ * the same order, each at the start of a piece.
  *
  * What a parsed metainfo promises:
  *   - paths: relative, '/' between components, each component 1..255 bytes of
@@ -15,6 +15,10 @@
  *     Names that differ only in case are different.
  *   - lengths: their sum is over 0 and needs exactly piece_count pieces.
  *   - links (attr "l") are left out: they could lead out of the directory.
+ *   - v2: the piece length is a power of two from 16 KiB on, each file but
+ *     empty ones begins with a piece of its own and has a root. Of v2 alone,
+ * too, `files` has pads up to that piece, so that one arithmetic of offsets and
+ *     pieces goes for all torrents; they are in no list that a peer sees.
  *
  * Thread: any; a metainfo is a plain value that metainfo_clear() empties.
  */
@@ -23,6 +27,7 @@
 
 #include "base/err.h"
 #include "base/ids.h"
+#include "base/pieces.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,7 +42,10 @@
 #define METAINFO_MAX_PATH 2048U
 #define METAINFO_MIN_PIECE 1024U
 #define METAINFO_MAX_PIECE (64U << 20)
-#define METAINFO_HASH_LEN 20U /* SHA-1 */
+#define METAINFO_MAX_PIECES (1U << 21) /* of v2 alone */
+#define METAINFO_BLOCK 16384U	       /* v2: what a leaf is the hash of */
+#define METAINFO_HASH_LEN 20U	       /* SHA-1 */
+#define METAINFO_ROOT_LEN 32U	       /* SHA-256 */
 
 struct metainfo_file {
 	const char *path; /* below the torrent's directory; for a single file
@@ -45,6 +53,12 @@ struct metainfo_file {
 	uint64_t length;
 	uint64_t offset; /* of its first byte in the torrent's bytes */
 	bool pad;	 /* BEP 47: zeroes, never on the disk */
+	/* v2: "pieces root", METAINFO_ROOT_LEN bytes; NULL: none (v1, empty,
+	 * pad) */
+	const uint8_t *root;
+	/* v2: of more than one piece, and which hashes they have is not known
+	 * yet (from a magnet link): see metainfo_set_layer() */
+	bool layer_missing;
 };
 
 struct metainfo_tracker {
@@ -53,7 +67,11 @@ struct metainfo_tracker {
 };
 
 struct metainfo {
+	bool v1, v2; /* at least one; both: a hybrid */
+	/* What the torrent goes by in databases and to users: of v1 where it is
+	 * one, else info_hash_v2 cut short */
 	struct info_hash info_hash;
+	struct hash32 info_hash_v2; /* v2: SHA-256 of the info dictionary */
 	const char *name;
 	bool multi; /* `name` is a directory that holds the files */
 	bool is_private;
@@ -61,9 +79,16 @@ struct metainfo {
 	uint32_t piece_count;
 	uint32_t file_count;
 	uint32_t tracker_count;
-	uint64_t total;	       /* sum of the files' lengths */
+	uint64_t total;	       /* sum of the files' lengths, pads too */
 	int64_t creation_date; /* Unix seconds; 0: not stated */
-	const uint8_t *pieces; /* piece_count * METAINFO_HASH_LEN */
+	const uint8_t *pieces; /* v1: piece_count * METAINFO_HASH_LEN */
+	/* v2: piece_count * METAINFO_ROOT_LEN: what each piece is checked
+	 * against, the root of its blocks (merkle_piece_top() tells how high).
+	 * Zeroes while its file's layer is missing. */
+	uint8_t *roots;
+	uint32_t layers_missing;    /* files */
+	struct piece_short *shorts; /* see base/pieces.h */
+	uint32_t short_count;
 	struct metainfo_file *files;
 	struct metainfo_tracker *trackers;
 	/* BEP 19 url-list, each URL once: sources that speak HTTP */
@@ -74,18 +99,32 @@ struct metainfo {
 	const char *source;	/* in info; NULL: none */
 	const uint8_t *info;	/* the info dictionary as it was found */
 	size_t info_len;
-	void *owned; /* memory behind the pointers above */
+	void *owned, *owned_paths; /* memory behind the pointers above */
 };
 
 /* Fills *out, which keeps nothing of `buf`. ERR_PARSE or ERR_LIMIT name the
- * field; ERR_STATE: v2 only; ERR_NOMEM. *out is empty on failure. */
+ * field, ERR_SIG a file whose piece layer is false; ERR_STATE: of a version
+ * after 2; ERR_NOMEM. *out is empty on failure. */
 enum err_code metainfo_parse(struct metainfo *out, const uint8_t *buf,
 			     size_t len, struct err *e);
 /* Only for what metainfo_parse() filled; an empty one is a no-op. */
 void metainfo_clear(struct metainfo *m);
 
-/* Bytes in this piece; the last one may be short. index < piece_count. */
+/* Bytes of this piece's place; the last one may be shorter. index <
+ * piece_count. */
 uint32_t metainfo_piece_size(const struct metainfo *m, uint32_t index);
+/* Borrows from m. */
+struct pieces metainfo_pieces(const struct metainfo *m);
+
+/* v2: info_hash_v2 cut to what handshakes, trackers and the DHT take. */
+struct info_hash metainfo_hash_v2(const struct metainfo *m);
+/* Pieces of a file; 0 for empty ones. */
+uint32_t metainfo_file_pieces(const struct metainfo *m, uint32_t file);
+/* Takes the hashes of a file's pieces, METAINFO_ROOT_LEN bytes each, as many as
+ * metainfo_file_pieces(). ERR_SIG: they do not lead to the file's root; then
+ * nothing has changed. Only for a file that has a root. */
+enum err_code metainfo_set_layer(struct metainfo *m, uint32_t file,
+				 const uint8_t *layer, struct err *e);
 
 /* Writes a canonical .torrent from the open fields of `m` but info_hash, total,
  * offsets, info and owned, and reads it back, so that nothing is written that
