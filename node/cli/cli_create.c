@@ -42,20 +42,20 @@ static void on_progress(void *ctx, uint64_t done, uint64_t total)
 	json_decref(event);
 }
 
-static void on_done(void *ctx, const uint8_t *hashes, uint32_t pieces,
+static void on_done(void *ctx, const struct hash_files_result *result,
 		    const struct err *err)
 {
 	struct creation *c = ctx;
-	size_t len = (size_t)pieces * METAINFO_HASH_LEN;
+	size_t len = result ? (size_t)result->pieces * METAINFO_HASH_LEN : 0;
 
 	c->hashing = NULL;
-	if (err)
+	if (!result)
 		c->e = *err;
-	else if (!(c->hashes = malloc(len ? len : 1)))
+	else if (!(c->hashes = malloc(len)))
 		(void)err_fail(&c->e, ERR_NOMEM, "create");
 	else
-		memcpy(c->hashes, hashes, len);
-	c->pieces = pieces;
+		memcpy(c->hashes, result->sha1, len);
+	c->pieces = result ? result->pieces : 0;
 	loop_stop(c->loop);
 }
 
@@ -80,7 +80,7 @@ static enum err_code hash_all(struct creation *c, struct err *e)
 	(void)loop_on_signal(c->loop, SIGINT, on_signal, c, NULL);
 	(void)loop_on_signal(c->loop, SIGTERM, on_signal, c, NULL);
 	code = hash_files_start(&c->hashing, c->work, &c->list, c->piece_len,
-				&ops, c, e);
+				PIECE_SHA1, &ops, c, e);
 	if (code != ERR_NONE)
 		return code;
 	loop_run(c->loop);
@@ -203,7 +203,7 @@ static enum err_code finish(struct creation *c, json_t **result, struct err *e)
 static enum err_code run_create(struct cli *cli, json_t **result, struct err *e)
 {
 	struct creation c = {.cli = cli, .progress = progress_start(cli->json)};
-	enum err_code code = hash_files_walk(&c.list, cli->args[0], e);
+	enum err_code code = hash_files_walk(&c.list, cli->args[0], false, e);
 
 	if (code != ERR_NONE)
 		return code;
