@@ -405,7 +405,6 @@ void torrent_free(struct torrent *t)
 	if (t->claim)
 		home_release(t->engine->claims, t->claim);
 	free(t->claim);
-	free(t->file);
 	free(t->dir);
 	free(t);
 }
@@ -485,18 +484,14 @@ static struct torrent *torrent_new(struct engine *en,
 	if (!t)
 		return NULL;
 	t->engine = en;
-	t->file = malloc(cfg->file_len ? cfg->file_len : 1);
 	t->tick = loop_timer_new(en->loop, on_tick, t);
 	t->candidates = candidates_new();
-	if (!t->file || !t->tick || !t->candidates) {
-		free(t->file);
+	if (!t->tick || !t->candidates) {
 		loop_timer_free(t->tick);
 		candidates_free(t->candidates);
 		free(t);
 		return NULL;
 	}
-	memcpy(t->file, cfg->file, cfg->file_len);
-	t->file_len = cfg->file_len;
 	t->read_only = cfg->read_only;
 	t->verify_only = cfg->verify_only;
 	t->ratio_permille = cfg->ratio_permille;
@@ -550,7 +545,7 @@ enum err_code torrent_add(struct torrent **out, struct engine *en,
 	*out = NULL;
 	if (!t)
 		return err_fail(e, ERR_NOMEM, "torrent");
-	code = metainfo_parse(&t->meta, t->file, t->file_len, e);
+	code = metainfo_parse(&t->meta, cfg->file, cfg->file_len, e);
 	if (code == ERR_NONE && !t->meta.v1)
 		code = err_fail(e, ERR_STATE,
 				"torrent: of version 2 only, which is not "

@@ -16,8 +16,6 @@ struct torrent {
 	struct engine *engine;
 	struct torrent *prev, *next;
 	struct metainfo meta;
-	uint8_t *file; /* the .torrent, for the resume database */
-	size_t file_len;
 	char *dir;
 	bool read_only; /* `seed`: the files are never written */
 	char *claim;	/* what no other process may write; NULL: none */

@@ -71,8 +71,8 @@ enum err_code torrent_remember(struct torrent *t, const json_t *extras,
 	char *text = settings ? json_dumps(settings, JSON_COMPACT) : NULL;
 	struct resume_torrent row = {.info_hash = t->meta.info_hash,
 				     .root = t->dir,
-				     .torrent = t->file,
-				     .torrent_len = t->file_len,
+				     .torrent = t->meta.file,
+				     .torrent_len = t->meta.file_len,
 				     .added_s = clock_unix_s(),
 				     .want = RESUME_RUN,
 				     .settings = text};

@@ -15,7 +15,7 @@ struct piece_writer {
 	struct piece_writer_cfg cfg;
 	const struct piece_writer_ops *ops;
 	void *ctx;
-	struct active *buckets[BUCKETS];
+	struct active **buckets; /* BUCKETS, when the first piece is begun */
 	uint32_t actives;
 	struct active *q_head, *q_tail;
 	struct gather *age_newest, *age_oldest;
@@ -40,14 +40,14 @@ static struct write_job *job_of(struct work_job *job)
 
 /* --- lists on the loop --- */
 
-static struct active **bucket(struct piece_writer *w, uint32_t piece)
+static struct active **bucket(const struct piece_writer *w, uint32_t piece)
 {
 	return &w->buckets[piece % BUCKETS];
 }
 
 static struct active *find(const struct piece_writer *w, uint32_t piece)
 {
-	struct active *a = w->buckets[piece % BUCKETS];
+	struct active *a = w->actives ? *bucket(w, piece) : NULL;
 
 	while (a && a->piece != piece)
 		a = a->hash_next;
@@ -147,11 +147,12 @@ static bool maybe_closed(struct piece_writer *w)
 		return false;
 	if (w->actives > 0 && !w->paused)
 		return false;
-	for (uint32_t i = 0; i < BUCKETS; i++)
+	for (uint32_t i = 0; w->buckets && i < BUCKETS; i++)
 		while (w->buckets[i])
 			active_free(w, w->buckets[i]);
 	loop_timer_free(w->hold);
 	loop_timer_free(w->tick);
+	free((void *)w->buckets);
 	free(w);
 	if (closed)
 		closed(ctx);
@@ -447,7 +448,7 @@ static struct active *active_new(struct piece_writer *w, uint32_t piece,
 {
 	uint32_t size = layout_piece_size(w->cfg.layout, piece);
 	uint32_t blocks = (size + STORE_BLOCK - 1) / STORE_BLOCK;
-	struct active **at = bucket(w, piece);
+	struct active **at;
 	struct active *a;
 
 	if (w->actives >= STORE_MAX_ACTIVE) {
@@ -455,7 +456,9 @@ static struct active *active_new(struct piece_writer *w, uint32_t piece,
 			       STORE_MAX_ACTIVE);
 		return NULL;
 	}
-	a = calloc(1, sizeof(*a) + (blocks + 7) / 8);
+	if (!w->buckets)
+		w->buckets = calloc(BUCKETS, sizeof(struct active *));
+	a = w->buckets ? calloc(1, sizeof(*a) + (blocks + 7) / 8) : NULL;
 	if (!a) {
 		(void)err_fail(e, ERR_NOMEM, "a piece");
 		return NULL;
@@ -464,6 +467,7 @@ static struct active *active_new(struct piece_writer *w, uint32_t piece,
 	a->size = size;
 	a->blocks = blocks;
 	sha1_init(&a->sha);
+	at = bucket(w, piece);
 	a->hash_next = *at;
 	*at = a;
 	w->actives++;
@@ -641,7 +645,7 @@ bool piece_writer_has(const struct piece_writer *w, uint32_t piece)
 
 void piece_writer_forget_partial(struct piece_writer *w)
 {
-	for (uint32_t i = 0; i < BUCKETS; i++) {
+	for (uint32_t i = 0; w->buckets && i < BUCKETS; i++) {
 		struct active *a = w->buckets[i], *next;
 
 		for (; a; a = next) {
@@ -659,7 +663,7 @@ void piece_writer_forget_partial(struct piece_writer *w)
 void piece_writer_each(const struct piece_writer *w,
 		       void (*fn)(void *ctx, uint32_t piece), void *ctx)
 {
-	for (uint32_t i = 0; i < BUCKETS; i++)
+	for (uint32_t i = 0; w->buckets && i < BUCKETS; i++)
 		for (struct active *a = w->buckets[i]; a; a = a->hash_next)
 			fn(ctx, a->piece);
 }

@@ -129,6 +129,9 @@ enum err_code resume_open(struct resume_db **out, const char *path,
 	if (!r)
 		return err_fail(e, ERR_NOMEM, "the torrents' database");
 	code = db_open(&r->db, &cfg, e);
+	/* hardly ever read twice: what a thousand torrents need more */
+	if (code == ERR_NONE)
+		code = db_exec(r->db, "PRAGMA cache_size=-128", e);
 	if (code == ERR_NONE)
 		code = db_prepare_all(r->s, r->db, sql, S_COUNT, e);
 	if (code != ERR_NONE) {

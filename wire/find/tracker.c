@@ -42,7 +42,7 @@ struct tracker {
 	bool hungry;
 	uint32_t url_count;
 	uint32_t tier_count;
-	struct tier *tiers[TRACKER_MAX_URLS]; /* by number, ascending */
+	struct tier **tiers; /* by number, ascending */
 };
 
 enum err_code tracker_new(struct tracker **out, const struct tracker_cfg *cfg,
@@ -77,6 +77,7 @@ void tracker_free(struct tracker *t)
 		}
 		free(t->tiers[i]);
 	}
+	free((void *)t->tiers);
 	free(t);
 }
 
@@ -94,13 +95,18 @@ static bool has_url(const struct tracker *t, const char *text)
 
 static struct tier *find_tier(struct tracker *t, uint32_t number)
 {
-	struct tier *tier;
+	struct tier *tier, **tiers;
 	uint32_t at = 0;
 
 	while (at < t->tier_count && t->tiers[at]->number < number)
 		at++;
 	if (at < t->tier_count && t->tiers[at]->number == number)
 		return t->tiers[at];
+	tiers = realloc((void *)t->tiers,
+			(t->tier_count + 1) * sizeof(struct tier *));
+	if (!tiers)
+		return NULL;
+	t->tiers = tiers;
 	tier = calloc(1, sizeof(*tier));
 	if (!tier)
 		return NULL;

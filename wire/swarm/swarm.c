@@ -147,6 +147,7 @@ void swarm_free(struct swarm *s)
 	free(s->rows);
 	free(s->reads);
 	free(s->have_log);
+	free(s->gone);
 	free(s->links);
 	free(s->have);
 	free(s);

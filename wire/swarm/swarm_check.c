@@ -11,7 +11,7 @@ static const struct wire_addr *addr_of(struct swarm *s, uint64_t serial,
 	*out = swarm_find_serial(s, serial);
 	if (*out)
 		return &(*out)->peer.cfg.addr;
-	for (uint32_t i = 0; i < GONE_MAX; i++)
+	for (uint32_t i = 0; s->gone && i < GONE_MAX; i++)
 		if (s->gone[i].serial == serial)
 			return &s->gone[i].addr;
 	return NULL;

@@ -198,7 +198,7 @@ struct swarm {
 	struct read *reads;
 	uint32_t n_reads, cap_reads, free_read;
 	struct job jobs[JOBS_MAX];
-	struct gone gone[GONE_MAX];
+	struct gone *gone; /* GONE_MAX of them; NULL: nobody has left yet */
 	uint32_t n_gone;
 
 	struct meter in, out;

@@ -152,6 +152,10 @@ static void remember_gone(struct swarm *s, const struct link *l)
 {
 	if (l->peer.payload_in == 0)
 		return;
+	if (!s->gone)
+		s->gone = calloc(GONE_MAX, sizeof(*s->gone));
+	if (!s->gone) /* it will not be banned, if it lied */
+		return;
 	s->gone[s->n_gone++ % GONE_MAX] =
 		(struct gone){l->peer.serial, l->peer.cfg.addr};
 }

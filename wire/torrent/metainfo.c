@@ -475,8 +475,8 @@ static enum err_code check_version(struct reader *r)
 	return ERR_NONE;
 }
 
-/* One block: the info dictionary, then all strings but the piece hashes. */
-static enum err_code take_info(struct reader *r, size_t input_len)
+/* One block: the file, then all strings but the piece hashes. */
+static enum err_code take_info(struct reader *r, const uint8_t *buf, size_t len)
 {
 	struct ben_view raw, pieces = {NULL, 0};
 	uint8_t *block;
@@ -487,15 +487,17 @@ static enum err_code take_info(struct reader *r, size_t input_len)
 				"torrent: has no info dictionary");
 	raw = ben_raw(r->info);
 	(void)ben_str(ben_get(r->info, "pieces"), &pieces);
-	r->text.cap = input_len - pieces.len;
-	block = malloc(raw.len + r->text.cap);
+	r->text.cap = len - pieces.len;
+	block = malloc(len + r->text.cap);
 	if (!block)
 		return err_fail(r->e, ERR_NOMEM, "torrent");
-	memcpy(block, raw.p, raw.len);
+	memcpy(block, buf, len);
 	r->m->owned = block;
-	r->m->info = block;
+	r->m->file = block;
+	r->m->file_len = len;
+	r->m->info = block + (raw.p - buf);
 	r->m->info_len = raw.len;
-	r->text.p = (char *)block + raw.len;
+	r->text.p = (char *)block + len;
 	return ERR_NONE;
 }
 
@@ -521,9 +523,9 @@ static enum err_code read_v1(struct reader *r)
 	return code == ERR_NONE ? read_pieces(r) : code;
 }
 
-static enum err_code read_all(struct reader *r, size_t input_len)
+static enum err_code read_all(struct reader *r, const uint8_t *buf, size_t len)
 {
-	enum err_code code = take_info(r, input_len);
+	enum err_code code = take_info(r, buf, len);
 
 	if (code == ERR_NONE)
 		code = check_version(r);
@@ -567,7 +569,7 @@ enum err_code metainfo_parse(struct metainfo *out, const uint8_t *buf,
 	if (code != ERR_NONE)
 		return code;
 	r.root = ben_root(doc);
-	code = read_all(&r, len);
+	code = read_all(&r, buf, len);
 	ben_doc_free(doc);
 	if (code != ERR_NONE)
 		metainfo_clear(out);

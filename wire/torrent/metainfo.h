@@ -97,8 +97,9 @@ struct metainfo {
 	const char *comment;	/* NULL: none */
 	const char *created_by; /* NULL: none */
 	const char *source;	/* in info; NULL: none */
-	const uint8_t *info;	/* the info dictionary as it was found */
-	size_t info_len;
+	const uint8_t *file;	/* all of it, as it was found */
+	const uint8_t *info;	/* the info dictionary in it */
+	size_t file_len, info_len;
 	void *owned, *owned_paths; /* memory behind the pointers above */
 };
 
@@ -127,9 +128,9 @@ enum err_code metainfo_set_layer(struct metainfo *m, uint32_t file,
 				 const uint8_t *layer, struct err *e);
 
 /* Writes a canonical .torrent from the open fields of `m` but info_hash, total,
- * offsets, info and owned, and reads it back, so that nothing is written that
- * would not be read: errors are metainfo_parse()'s, and ERR_PARSE for a path
- * that would come back changed (no UTF-8). *out is malloc'ed. */
+ * offsets, file, info and owned, and reads it back, so that nothing is written
+ * that would not be read: errors are metainfo_parse()'s, and ERR_PARSE for a
+ * path that would come back changed (no UTF-8). *out is malloc'ed. */
 enum err_code metainfo_build(uint8_t **out, size_t *out_len,
 			     const struct metainfo *m, struct err *e);
 

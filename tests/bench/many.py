@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""many.py - memory of a daemon with many torrents, and with many leechers.
+
+  torrents   1,000 torrents of 1,024 pieces (all zeroes, so that each takes no
+             disk): RSS while all are seeded, and when all are paused; CPU seconds
+             of some seconds in which nothing happens
+  leechers   200 connections that all ask for blocks of one file of 64 MiB that
+             is in the cache: RSS before, and the most while they are served
+
+usage: many.py [--torrents N] [--leechers N] [--seconds N] [--json]
+"""
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import selectors
+import shutil
+import socket
+import struct
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "..", "scripts"))
+import stage  # noqa: E402
+from stage import Failed, MIB, wait_for  # noqa: E402
+
+WORK = os.path.join(stage.TOP, "build", "bench")
+SEEDBANKD = os.path.join(stage.TOP, "build", "release", "seedbankd")
+ADDRESS = "10.77.0.1"
+PORT = 6881
+PIECE = 16384
+BLOCK = 16384
+
+
+class Api:
+    """One call at a time on the daemon's socket."""
+
+    def __init__(self, home):
+        self.path = os.path.join(home, "api.sock")
+
+    def call(self, method, **params):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.path)
+            s.sendall(json.dumps({"method": method, "params": params})
+                      .encode() + b"\n")
+            for line in s.makefile():
+                said = json.loads(line)
+                if "result" in said:
+                    return said["result"]
+                if "error" in said:
+                    raise Failed("%s: %s" % (method, said["error"]))
+        raise Failed(method + ": no answer")
+
+    def begin(self, method, **params):
+        """A call that goes on when its caller has gone."""
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(self.path)
+        s.sendall(json.dumps({"method": method, "params": params}).encode() +
+                  b"\n")
+        s.makefile().readline()
+        s.close()
+
+
+def zeroes(directory, number, pieces):
+    """A torrent of zeroes; its name makes its info hash its own."""
+    name = "zeroes-%04d" % number
+    with open(os.path.join(directory, name), "wb") as f:
+        f.truncate(pieces * PIECE)
+    return stage.bencode({"info": {
+        "length": pieces * PIECE, "name": name, "piece length": PIECE,
+        "pieces": hashlib.sha1(bytes(PIECE)).digest() * pieces}})
+
+
+def add(api, torrent, directory, **more):
+    api.begin("add", mode="seed", dir=directory,
+              torrent=base64.b64encode(torrent).decode(), **more)
+
+
+def seeding(api, n):
+    listed = api.call("list")["torrents"]
+    return len(listed) == n and all(t["state"] == "seeding" for t in listed)
+
+
+def memory(d):
+    return {f: d.memory_kib(f) / 1024 for f in ("RssAnon", "VmRSS")}
+
+
+def start(st, directory, name):
+    home = os.path.join(directory, name)
+    d = st.spawn(name, [SEEDBANKD, "--home", home, "--listen",
+                        "%s:%d" % (ADDRESS, PORT)])
+    api = Api(home)
+    wait_for("the daemon", 30, lambda: os.path.exists(api.path), d)
+    return d, api
+
+
+def many_torrents(st, directory, n, seconds):
+    d, api = start(st, directory, "torrents")
+    rows = {"idle": memory(d)}
+    for i in range(n):
+        add(api, zeroes(directory, i, 1024), directory)
+    wait_for("%d torrents seeding" % n, 600, lambda: seeding(api, n), d)
+    time.sleep(6)  # its caches are given back after five
+    began = stage.cpu_seconds(d.pid)
+    time.sleep(seconds)
+    rows["seeding"] = memory(d)
+    rows["seeding"]["cpu_s"] = stage.cpu_seconds(d.pid) - began
+    for t in api.call("list")["torrents"]:
+        api.call("pause", info_hash=t["info_hash"])
+    time.sleep(6)
+    rows["paused"] = memory(d)
+    st.forget(d)
+    return rows
+
+
+class Leecher:
+    """Asks for the same 5 blocks again and again, as others would for all."""
+
+    def __init__(self, info_hash, number):
+        self.sock = socket.create_connection((ADDRESS, PORT))
+        self.sock.sendall(b"\x13BitTorrent protocol" + bytes(8) + info_hash +
+                          b"-XX0000-%012d" % number + struct.pack(">IB", 1, 2))
+        self.got = 0
+        self.asked = False
+        self.head = b""
+        self.left = 0  # of the message under way
+        self.number = number
+
+    def ask(self, n):
+        self.sock.sendall(b"".join(struct.pack(
+            ">IBIII", 13, 6, (self.number + i) % 64, i * BLOCK, BLOCK)
+            for i in range(n)))
+
+    def receive(self):
+        data = self.sock.recv(1 << 18)
+        if not data:
+            raise Failed("a leecher was closed")
+        self.got += len(data)
+        if not self.asked and self.got > 68 + 10:
+            self.asked = True
+            self.sock.sendall(b"")
+            self.ask(16)
+            self.owed = self.got + 16 * BLOCK
+        elif self.asked and self.got >= self.owed:
+            self.owed += 16 * BLOCK
+            self.ask(16)
+
+
+def many_leechers(st, directory, n, seconds):
+    path = os.path.join(directory, "cached")
+    with open(path, "wb") as f:
+        f.write(os.urandom(64 * MIB))
+    out = path + ".torrent"
+    info_hash = bytes.fromhex(stage.make_torrent(path, out))
+    d, api = start(st, directory, "leechers")
+    with open(out, "rb") as f:
+        add(api, f.read(), directory, slots=n)
+    wait_for("seeding", 60, lambda: seeding(api, 1), d)
+    time.sleep(6)
+    rows = {"before": memory(d)}
+    began, cpu = time.monotonic(), stage.cpu_seconds(d.pid)
+    ready = selectors.DefaultSelector()
+    leechers = [Leecher(info_hash, i) for i in range(n)]
+    for k in leechers:
+        ready.register(k.sock, selectors.EVENT_READ, k)
+    most = rows["before"]
+    while time.monotonic() - began < seconds:
+        for key, _ in ready.select(0.1):
+            key.data.receive()
+        now = memory(d)
+        most = {f: max(most[f], now[f]) for f in most}
+    got = sum(k.got for k in leechers)
+    rows["served"] = most
+    rows["served"]["cpu_s_a_gib"] = (stage.cpu_seconds(d.pid) - cpu) / (
+        got / stage.GIB)
+    rows["leechers_served"] = sum(k.got > BLOCK for k in leechers)
+    rows["mib"] = got / MIB
+    st.forget(d)
+    return rows
+
+
+def show(name, rows):
+    for what, r in rows.items():
+        if isinstance(r, dict):
+            print("%-10s %-10s " % (name, what) + "  ".join(
+                "%s %.2f" % x for x in r.items()))
+        else:
+            print("%-10s %-10s %.0f" % (name, what, r))
+
+
+def main():
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("--torrents", type=int, default=1000)
+    p.add_argument("--leechers", type=int, default=200)
+    p.add_argument("--seconds", type=float, default=10)
+    p.add_argument("--json", action="store_true")
+    args = p.parse_args()
+    stage.enter_namespace([ADDRESS])
+    directory = os.path.join(WORK, "many")
+    shutil.rmtree(directory, ignore_errors=True)
+    os.makedirs(directory)
+    rows = {}
+    with stage.Stage(os.path.join(WORK, "log")) as st:
+        if args.torrents:
+            rows["torrents"] = many_torrents(st, directory, args.torrents,
+                                             args.seconds)
+        if args.leechers:
+            rows["leechers"] = many_leechers(st, directory, args.leechers,
+                                             args.seconds)
+    shutil.rmtree(directory)
+    if args.json:
+        print(json.dumps(rows))
+        return
+    for name, r in rows.items():
+        show(name, r)
+
+
+try:
+    main()
+except Failed as e:
+    sys.exit("many: %s" % e)
