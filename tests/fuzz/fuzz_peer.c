@@ -1,4 +1,5 @@
-/* A peer that says anything, in any portions, to a seeder or a leecher. The
+/* A peer that says anything, in any portions, to a seeder, a leecher, or one
+ * that knows the info hash alone (and learns the rest at some time). The
  * input is a list of steps: one byte of command, one of length, then that many
  * bytes to feed. The machine never crashes, holds what it may hold, and after
  * the end every buffer is back. */
@@ -13,6 +14,9 @@ static struct raw raw;
 #define CMD_LATER 8U
 #define CMD_RAW 16U /* no handshake said for the input */
 #define CMD_OUTGOING 32U
+#define CMD_WAITING 64U
+
+static bool waiting; /* for its metadata */
 
 static void step(struct sim_node *n, uint8_t cmd, const uint8_t *p, size_t len)
 {
@@ -35,6 +39,9 @@ static void step(struct sim_node *n, uint8_t cmd, const uint8_t *p, size_t len)
 		sim_answer_later(&sim, n);
 		break;
 	case 6:
+		if (waiting && (len & 2))
+			sim_know(n, NULL);
+		waiting &= !(len & 2);
 		swarm_set_write_blocked(n->s, sim.now, len & 1);
 		(void)peer_read_quota(raw.end.p, sim.now);
 		break;
@@ -57,7 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	flags = *data++;
 	size--;
 	sim_init(&sim, 1, 3, 2 * PICKER_BLOCK, 1000);
-	n = sim_add(&sim, flags & CMD_SEED);
+	sim.waiting = waiting = (flags & CMD_WAITING) != 0;
+	n = sim_add(&sim, !waiting && (flags & CMD_SEED));
 	n->reads_later = (flags & CMD_LATER) != 0;
 	raw_open(&raw, &sim, n, (flags & CMD_OUTGOING) != 0);
 	if (!(flags & CMD_RAW))

@@ -95,7 +95,7 @@ static inline void raw_say_handshake(struct raw *r, bool fast, bool extended)
 	struct handshake hs = {.fast = fast, .extended = extended};
 	uint8_t buf[HANDSHAKE_LEN];
 
-	memset(&hs.hash, 0x11, sizeof(hs.hash));
+	hs.hash = r->sim->hash;
 	memset(&hs.id, 'R', sizeof(hs.id));
 	handshake_encode(buf, &hs);
 	raw_say(r, buf, sizeof(buf));
@@ -106,8 +106,9 @@ static inline void raw_say_handshake(struct raw *r, bool fast, bool extended)
 static inline struct msg raw_next(struct raw *r)
 {
 	struct msg m = {.id = MSG_UNKNOWN};
-	const struct msg_bounds b = {r->sim->pieces, r->sim->piece_len,
-				     r->sim->total, 0};
+	const struct msg_bounds b = {.pieces = r->sim->pieces,
+				     .piece_len = r->sim->piece_len,
+				     .total_len = r->sim->total};
 
 	if (!r->end.closed)
 		raw_pull(r);

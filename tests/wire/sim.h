@@ -11,6 +11,7 @@
 #include "wire/swarm/picker.h"
 #include "wire/swarm/swarm.h"
 
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,9 @@ struct sim_node {
 	uint64_t flood_hash;
 	unsigned drained;
 	unsigned most_slots;
+	bool knows_later;  /* does not act on metadata: see sim_know() */
+	bool private;	   /* does not serve its metadata */
+	unsigned metadata; /* how often it came */
 };
 
 struct sim_end {
@@ -88,6 +92,10 @@ struct sim {
 	bool chop;	 /* feed in random pieces, down to one byte */
 	bool no_owner;	 /* feed without a counted buffer */
 	bool store;	 /* sb_store is offered too */
+	struct info_hash hash;
+	uint8_t *info; /* what it is the hash of; NULL: of nothing */
+	size_t info_len;
+	bool waiting; /* the nodes that are added know the hash alone */
 };
 
 static inline uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)
@@ -309,6 +317,34 @@ static inline void sim_banned(void *ctx, struct peer *p, uint64_t serial,
 	CHECK(addr->port != 0, "banned without an address");
 }
 
+/* The node knows the torrent, of which it has `have` (NULL: nothing). */
+static inline void sim_know(struct sim_node *n, const uint8_t *have)
+{
+	const struct sim *sim = n->sim;
+	const struct swarm_content content = {
+		.info = n->private ? NULL : sim->info,
+		.info_len = n->private ? 0 : sim->info_len,
+		.pieces = sim->pieces,
+		.piece_len = sim->piece_len,
+		.total_len = sim->total,
+		.have = have};
+	struct err e = {0};
+
+	CHECK(swarm_set_metadata(n->s, sim->now, &content, &e) == ERR_NONE,
+	      "%s", e.msg);
+}
+
+static inline void sim_metadata(void *ctx, const uint8_t *info, size_t len)
+{
+	struct sim_node *n = ctx;
+
+	n->metadata++;
+	CHECK(len == n->sim->info_len && memcmp(info, n->sim->info, len) == 0,
+	      "other metadata");
+	if (!n->knows_later)
+		sim_know(n, NULL);
+}
+
 static const struct swarm_ops sim_ops = {
 	.read = sim_read,
 	.write = sim_write,
@@ -325,6 +361,7 @@ static const struct swarm_ops sim_ops = {
 	.peer_choked = sim_choked,
 	.peer_slot = sim_slot,
 	.peer_banned = sim_banned,
+	.metadata = sim_metadata,
 };
 
 /* ---- the pipes ---- */
@@ -370,6 +407,17 @@ static inline void sim_init(struct sim *sim, uint64_t seed, uint32_t pieces,
 	sim->step_ms = SIM_STEP_MS;
 	sim->pipe_max = 1024 * 1024;
 	sim->per_step = 512 * 1024;
+	memset(&sim->hash, 0x11, sizeof(sim->hash));
+}
+
+/* The hash is that of an info dictionary of so many bytes, which the nodes that
+ * are added serve. */
+static inline void sim_make_info(struct sim *sim, size_t len)
+{
+	sim->info = malloc(len);
+	sim->info_len = len;
+	rng_fill(&sim->rng, sim->info, len);
+	(void)SHA1(sim->info, len, sim->hash.bytes);
 }
 
 static inline struct sim_node *sim_add(struct sim *sim, bool seed)
@@ -394,7 +442,16 @@ static inline struct sim_node *sim_add(struct sim *sim, bool seed)
 		cfg.sb_store = (const uint8_t *)"de";
 		cfg.sb_store_len = 2;
 	}
-	memset(&cfg.info_hash, 0x11, sizeof(cfg.info_hash));
+	cfg.info_hash = sim->hash;
+	cfg.info = sim->info;
+	cfg.info_len = sim->info_len;
+	if (sim->waiting) {
+		cfg.waits_for_metadata = true;
+		cfg.pieces = cfg.piece_len = 0;
+		cfg.total_len = 0;
+		cfg.info = NULL;
+		cfg.info_len = 0;
+	}
 	memset(&cfg.self, (int)('a' + sim->n_nodes), sizeof(cfg.self));
 	n->sim = sim;
 	n->index = sim->n_nodes++;
@@ -643,6 +700,7 @@ static inline void sim_free(struct sim *sim)
 	      cbuf_pool_in_use(sim->pool));
 	cbuf_pool_free(sim->pool);
 	free(sim->truth);
+	free(sim->info);
 }
 
 #endif

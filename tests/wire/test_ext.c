@@ -19,7 +19,7 @@ static void handshakes_are_read_or_refused(void)
 		 "abcde",
 		 ERR_NONE, 7, 250, 6881, "other"},
 		{"unknown names and keys",
-		 "d1:ei0e1:md11:ut_metadatai2e6:ut_pexi1ee13:metadata_sizei9ee",
+		 "d1:ei0e1:md6:ut_yyyi2e6:ut_zzzi1ee13:metadata_sizxi9ee",
 		 ERR_NONE, 0, 0, 0, ""},
 		{"an extension switched off", "d1:md6:sb_payi0eee", ERR_NONE, 0,
 		 0, 0, ""},
@@ -67,6 +67,38 @@ static void handshakes_are_read_or_refused(void)
 	}
 }
 
+static void metadata_is_told(void)
+{
+	static const struct {
+		const char *name, *in;
+		enum err_code want;
+		uint32_t id, size;
+	} rows[] = {
+		{"metadata", "d1:md11:ut_metadatai2ee13:metadata_sizei9ee",
+		 ERR_NONE, 2, 9},
+		{"none yet", "d1:md11:ut_metadatai2eee", ERR_NONE, 2, 0},
+		{"a size past 32 bits is cut", "d13:metadata_sizei4294967296ee",
+		 ERR_NONE, 0, UINT32_MAX},
+		{"a negative size is none", "d13:metadata_sizei-1ee", ERR_NONE,
+		 0, 0},
+		{"a size that is text", "d13:metadata_size1:9e", ERR_PARSE, 0,
+		 0},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct ext_handshake out;
+		enum err_code rc = ext_decode(&out, (const uint8_t *)rows[i].in,
+					      strlen(rows[i].in), NULL);
+
+		CHECK(rc == rows[i].want &&
+			      (rc != ERR_NONE ||
+			       (out.id[EXT_UT_METADATA] == rows[i].id &&
+				out.metadata_size == rows[i].size)),
+		      "%s: %d %u %u", rows[i].name, rc, out.id[EXT_UT_METADATA],
+		      out.metadata_size);
+	}
+}
+
 static void what_is_said_is_read_back(void)
 {
 	struct ext_handshake in = {
@@ -76,6 +108,7 @@ static void what_is_said_is_read_back(void)
 		.yourip = {10, 0, 0, 1},
 		.upload_only = true,
 		.client = "seedbank",
+		.metadata_size = 31235,
 		.sb_pay = (const uint8_t *)"d1:vi1ee",
 		.sb_pay_len = 8,
 	};
@@ -84,11 +117,15 @@ static void what_is_said_is_read_back(void)
 	size_t len;
 
 	in.id[EXT_SB_PAY] = 1;
+	in.id[EXT_UT_METADATA] = 1;
 	len = ext_encode(&in, buf, sizeof(buf));
 	CHECK(len > 0, "did not fit");
 	CHECK(ext_decode(&out, buf, len, NULL) == ERR_NONE, "unreadable");
 	CHECK(out.id[EXT_SB_PAY] == EXT_SB_PAY && out.id[EXT_SB_STORE] == 0,
 	      "ids");
+	CHECK(out.id[EXT_UT_METADATA] == EXT_UT_METADATA &&
+		      out.metadata_size == in.metadata_size,
+	      "metadata");
 	CHECK(out.reqq == 500 && out.port == 6881 && out.upload_only &&
 		      out.yourip_len == 4 &&
 		      memcmp(out.yourip, in.yourip, 4) == 0,
@@ -111,6 +148,7 @@ static void too_long_is_refused(void)
 int main(void)
 {
 	handshakes_are_read_or_refused();
+	metadata_is_told();
 	what_is_said_is_read_back();
 	too_long_is_refused();
 	return CHECK_EXIT();

@@ -7,7 +7,8 @@
 #include <string.h>
 
 /* 10 pieces of 32 KiB, the last of 1000 bytes */
-static const struct msg_bounds bounds = {10, 32768, 9 * 32768 + 1000, 0};
+static const struct msg_bounds bounds = {
+	.pieces = 10, .piece_len = 32768, .total_len = 9 * 32768 + 1000};
 
 static void frames_are_decoded_or_refused(void)
 {

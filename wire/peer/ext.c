@@ -13,6 +13,8 @@ const char *ext_name(enum ext_id id)
 		return "sb_pay";
 	case EXT_SB_STORE:
 		return "sb_store";
+	case EXT_UT_METADATA:
+		return "ut_metadata";
 	case EXT_HANDSHAKE:
 	case EXT_COUNT:
 		break;
@@ -29,6 +31,8 @@ size_t ext_max(enum ext_id id)
 		return EXT_PAY_MAX;
 	case EXT_SB_STORE:
 		return EXT_STORE_MAX;
+	case EXT_UT_METADATA:
+		return EXT_METADATA_MAX;
 	case EXT_COUNT:
 		break;
 	}
@@ -50,7 +54,8 @@ static void put_value(struct wr *w, const char *key, const uint8_t *p,
 	wr_copy(w, p, len);
 }
 
-/* Keys in BEP 3's order: m p reqq sb_pay sb_store upload_only v yourip. */
+/* Keys in BEP 3's order: m metadata_size p reqq sb_pay sb_store upload_only v
+ * yourip. */
 size_t ext_encode(const struct ext_handshake *in, uint8_t *buf, size_t cap)
 {
 	struct wr w =
@@ -63,6 +68,8 @@ size_t ext_encode(const struct ext_handshake *in, uint8_t *buf, size_t cap)
 		if (in->id[i])
 			put_int(&w, ext_name((enum ext_id)i), i);
 	ben_w_end(&w);
+	if (in->metadata_size)
+		put_int(&w, "metadata_size", in->metadata_size);
 	if (in->port)
 		put_int(&w, "p", in->port);
 	if (in->reqq)
@@ -164,18 +171,20 @@ static void get_values(struct ext_handshake *out, struct ben root)
 static enum err_code read_root(struct ext_handshake *out, struct ben root,
 			       struct err *e)
 {
-	int64_t reqq = 0, port = 0, upload_only = 0;
+	int64_t reqq = 0, port = 0, upload_only = 0, size = 0;
 
 	if (ben_type(root) != BEN_DICT)
 		return err_fail(e, ERR_PARSE, "ext handshake: no dictionary");
 	if (get_ids(out, root, e) != ERR_NONE ||
 	    get_int(root, "reqq", 65536, &reqq, e) != ERR_NONE ||
 	    get_int(root, "p", 65536, &port, e) != ERR_NONE ||
+	    get_int(root, "metadata_size", UINT32_MAX, &size, e) != ERR_NONE ||
 	    get_int(root, "upload_only", 1, &upload_only, e) != ERR_NONE)
 		return ERR_PARSE;
 	out->reqq = (uint32_t)reqq;
 	out->port = port > 65535 ? 0 : (uint16_t)port;
 	out->upload_only = upload_only != 0;
+	out->metadata_size = (uint32_t)size;
 	get_client(out, root);
 	get_values(out, root);
 	return ERR_NONE;

@@ -1,9 +1,9 @@
 /* ext.h - the BEP 10 extension handshake and the extensions we speak.
  *
  * The handshake is a bencoded dictionary in extended message 0. We read "m"
- * (names to message ids), "v", "reqq", "p", "yourip", "upload_only" (BEP 21)
- * and the opaque values of "sb_pay" and "sb_store"; all else is ignored.
- * Thread: any.
+ * (names to message ids), "v", "reqq", "p", "yourip", "upload_only" (BEP 21),
+ * "metadata_size" (BEP 9) and the opaque values of "sb_pay" and "sb_store"; all
+ * else is ignored. Thread: any.
  */
 #ifndef WIRE_EXT_H
 #define WIRE_EXT_H
@@ -16,20 +16,28 @@
 #include <stdint.h>
 
 /* Our own message ids: what peers put in the byte after 20 to reach us. */
-enum ext_id { EXT_HANDSHAKE, EXT_SB_PAY, EXT_SB_STORE, EXT_COUNT };
+enum ext_id {
+	EXT_HANDSHAKE,
+	EXT_SB_PAY,
+	EXT_SB_STORE,
+	EXT_UT_METADATA, /* BEP 9 */
+	EXT_COUNT
+};
 
 /* Payload of one extension message. */
 #define EXT_PAY_MAX (16U * 1024U)
 #define EXT_STORE_MAX (80U * 1024U)
+#define EXT_METADATA_MAX (20U * 1024U)
 #define EXT_HANDSHAKE_MAX (16U * 1024U) /* bencoded bytes */
 #define EXT_CLIENT_MAX 32
 
 struct ext_handshake {
 	/* message id at the other side, 0: it does not speak it */
 	uint8_t id[EXT_COUNT];
-	uint32_t reqq;	    /* 0: not told */
-	uint16_t port;	    /* "p"; 0: not told */
-	uint8_t yourip_len; /* 0, 4 or 16 */
+	uint32_t reqq;		/* 0: not told */
+	uint16_t port;		/* "p"; 0: not told */
+	uint32_t metadata_size; /* of the info dictionary; 0: not told */
+	uint8_t yourip_len;	/* 0, 4 or 16 */
 	uint8_t yourip[16];
 	bool upload_only;
 	char client[EXT_CLIENT_MAX + 1]; /* printable ASCII, others as '?' */
@@ -38,9 +46,9 @@ struct ext_handshake {
 	size_t sb_pay_len, sb_store_len;
 };
 
-/* "sb_pay"; NULL for EXT_HANDSHAKE. */
+/* "sb_pay" and so on; NULL for EXT_HANDSHAKE. */
 const char *ext_name(enum ext_id id);
-/* EXT_PAY_MAX or EXT_STORE_MAX, EXT_HANDSHAKE_MAX; 0 for EXT_COUNT. */
+/* EXT_PAY_MAX and so on; 0 for EXT_COUNT. */
 size_t ext_max(enum ext_id id);
 
 /* `in->id[x]` non-zero offers x under our own number (enum ext_id). Returns the

@@ -65,7 +65,9 @@ enum err_code msg_check_len(uint8_t id, uint32_t len,
 	}
 	if (id == MSG_EXTENDED && b->extended_max)
 		max = b->extended_max;
-	if (id == MSG_BITFIELD)
+	if (id == MSG_BITFIELD && b->unknown)
+		max = 1 + (uint32_t)bits_bytes(MSG_PIECES_MAX);
+	else if (id == MSG_BITFIELD)
 		min = max = 1 + (uint32_t)bits_bytes(b->pieces);
 	if (len < min || len > max)
 		return err_fail(e, ERR_PARSE,
@@ -78,7 +80,7 @@ enum err_code msg_check_len(uint8_t id, uint32_t len,
 static enum err_code check_block(const struct msg *m,
 				 const struct msg_bounds *b, struct err *e)
 {
-	uint32_t bytes = msg_piece_bytes(b, m->piece);
+	uint32_t bytes = b->unknown ? UINT32_MAX : msg_piece_bytes(b, m->piece);
 
 	if (m->len == 0 || m->len > MSG_BLOCK_MAX)
 		return err_fail(e, ERR_PARSE, "%s of %u bytes", msg_name(m->id),
@@ -94,9 +96,11 @@ static enum err_code check_block(const struct msg *m,
 static enum err_code check_index(const struct msg *m,
 				 const struct msg_bounds *b, struct err *e)
 {
-	if (m->piece >= b->pieces)
+	uint32_t pieces = b->unknown ? MSG_PIECES_MAX : b->pieces;
+
+	if (m->piece >= pieces)
 		return err_fail(e, ERR_PARSE, "%s of piece %u, have %u",
-				msg_name(m->id), m->piece, b->pieces);
+				msg_name(m->id), m->piece, pieces);
 	return ERR_NONE;
 }
 
@@ -129,7 +133,7 @@ enum err_code msg_decode(struct msg *out, const uint8_t *frame,
 	case MSG_BITFIELD:
 		out->body = r.p;
 		out->body_len = r.left;
-		if (!bits_spare_clear(out->body, b->pieces))
+		if (!b->unknown && !bits_spare_clear(out->body, b->pieces))
 			return err_fail(e, ERR_PARSE,
 					"bitfield with spare bits set");
 		return ERR_NONE;

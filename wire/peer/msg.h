@@ -37,6 +37,7 @@ enum msg_id {
 
 #define MSG_BLOCK_MAX (128U * 1024U) /* request or piece over it: malformed */
 #define MSG_UNKNOWN_MAX (64U * 1024U)
+#define MSG_PIECES_MAX (1U << 21)      /* while the torrent is not known */
 #define MSG_EXTENDED_MAX (32U * 1024U) /* frame, unless the bounds say more */
 #define MSG_PIECE_HEAD 9U	       /* frame bytes before the block */
 #define MSG_FIXED_MAX 17U	       /* longest of what msg_encode() makes */
@@ -52,13 +53,15 @@ struct msg {
 	size_t body_len;
 };
 
-/* What the torrent allows; pieces 0: not known, or none (renting): nothing with
- * a piece's number passes. */
+/* What the torrent allows; pieces 0: none (renting): nothing with a piece's
+ * number passes, unless `unknown`: then what any torrent may have does, and
+ * whoever keeps it checks it again when the torrent is known. */
 struct msg_bounds {
 	uint32_t pieces;
 	uint32_t piece_len;
 	uint64_t total_len;
 	uint32_t extended_max; /* frame of EXTENDED; 0: MSG_EXTENDED_MAX */
+	bool unknown;
 };
 
 /* Bytes of `piece`; piece < pieces. */

@@ -56,12 +56,13 @@ uint8_t *swarm_copy_bytes(const uint8_t *p, size_t len)
 	return copy;
 }
 
-static enum err_code init_pieces(struct swarm *s, struct err *e)
+enum err_code swarm_init_pieces(struct swarm *s, struct err *e)
 {
 	const struct swarm_cfg *c = &s->cfg;
 
+	s->bounds.unknown = c->waits_for_metadata;
 	if (c->pieces == 0)
-		return ERR_NONE; /* a connection without content */
+		return ERR_NONE; /* a connection without content (yet) */
 	if (picker_check_sizes(c->pieces, c->piece_len, c->total_len, e) !=
 	    ERR_NONE)
 		return ERR_LIMIT;
@@ -114,8 +115,10 @@ enum err_code swarm_new(struct swarm **out, const struct swarm_cfg *cfg,
 	s->next_serial = ((uint64_t)high << 32) + 1;
 	rc = init_extensions(s, e);
 	if (rc == ERR_NONE)
-		rc = init_pieces(s, e);
+		rc = swarm_init_pieces(s, e);
 	s->cfg.have = NULL;
+	if (rc == ERR_NONE && s->cfg.waits_for_metadata)
+		rc = meta_get_new(&s->meta, &s->cfg.info_hash, e);
 	if (rc == ERR_NONE && !s->cfg.blocks) {
 		s->own_blocks =
 			cbuf_pool_new(PICKER_BLOCK, BLOCK_BUFFERS_MAX, 4);
@@ -137,6 +140,7 @@ void swarm_free(struct swarm *s)
 		return;
 	assert(s->n_links == 0);
 	check_clear(s);
+	meta_get_free(s->meta);
 	cbuf_pool_free(s->bulk);
 	blame_free(s->blame);
 	picker_free(s->picker);
@@ -262,7 +266,7 @@ enum err_code swarm_need_picker(struct swarm *s)
 	return ERR_NONE;
 }
 
-static void log_have(struct swarm *s, uint32_t piece)
+void swarm_log_have(struct swarm *s, uint32_t piece)
 {
 	if (s->n_log == s->cap_log) {
 		uint32_t cap = s->cap_log ? s->cap_log * 2 : 64;
@@ -280,7 +284,7 @@ static void piece_is_had(struct swarm *s, uint32_t piece)
 {
 	bits_set(s->have, piece);
 	s->n_have++;
-	log_have(s, piece);
+	swarm_log_have(s, piece);
 	for (uint32_t i = 0; i < s->n_links; i++) {
 		struct link *l = s->links[i];
 
@@ -519,6 +523,8 @@ static void link_second(struct link *l, int64_t dt_ms)
 	if (!p->closed && l->greeted)
 		down_second(l);
 	if (!p->closed)
+		meta_link_second(l);
+	if (!p->closed)
 		check_useless(l);
 }
 
@@ -549,6 +555,7 @@ static void second(struct swarm *s)
 	meter_second(&s->out, dt);
 	for (uint32_t i = 0; i < s->n_links; i++)
 		link_second(s->links[i], dt);
+	meta_second(s);
 	shorten_log(s);
 }
 
@@ -575,7 +582,7 @@ static uint64_t bytes_left(const struct swarm *s)
 	uint64_t have = (uint64_t)s->n_have * s->cfg.piece_len;
 
 	if (s->cfg.pieces == 0)
-		return 0;
+		return s->cfg.waits_for_metadata;
 	if (bits_get(s->have, last))
 		have -= s->cfg.piece_len - swarm_piece_bytes(s, last);
 	return s->cfg.total_len - have;

@@ -36,7 +36,8 @@ enum swarm_charge {
 };
 
 /* A swarm without pieces calls ext_message, ext_drained, peer_ready and
- * peer_gone only; the others may be NULL there. */
+ * peer_gone only; the others may be NULL there. One that waits for its metadata
+ * calls those, peer_choked, peer_slot, peer_banned and metadata. */
 struct swarm_ops {
 	/* Bytes of a piece that is verified, or (after swarm_piece_failed) of
 	 * one that was written. NOW: *out is the caller's reference, which the
@@ -73,6 +74,10 @@ struct swarm_ops {
 	 * payload after the extended message id; borrowed. */
 	void (*ext_message)(void *ctx, struct peer *p, enum ext_id ext,
 			    const uint8_t *bytes, size_t len);
+	/* The info dictionary of a swarm that waits for it: its hash is right.
+	 * Borrowed; once. The caller then calls swarm_set_metadata(), at once
+	 * or later. May be NULL in other swarms. */
+	void (*metadata)(void *ctx, const uint8_t *info, size_t len);
 	/* swarm_peer_ext_room() was 0 and there is room again. May be NULL. */
 	void (*ext_drained)(void *ctx, struct peer *p);
 	/* Handshakes are done. `ext` is NULL when the peer has no BEP 10; of
@@ -96,7 +101,16 @@ struct swarm_ops {
 struct swarm_cfg {
 	struct info_hash info_hash;
 	struct peer_id self;
-	uint32_t pieces;    /* 0: a connection without content (renting) */
+	/* Only the info hash is known (a magnet link): the info dictionary is
+	 * fetched from peers. What they say of their pieces, and whether they
+	 * serve us, is kept until swarm_set_metadata(). */
+	bool waits_for_metadata;
+	/* The info dictionary, to be served to others (BEP 9); borrowed until
+	 * swarm_free(). NULL: it is not (BEP 27: of a private torrent). */
+	const uint8_t *info;
+	size_t info_len;
+	uint32_t pieces;    /* 0: a connection without content (renting), or
+			     * waits_for_metadata */
 	uint32_t piece_len; /* bytes, of all pieces but the last */
 	uint64_t total_len;
 	const uint8_t *have;  /* BEP 3 bitfield, copied; NULL: nothing */
@@ -196,6 +210,25 @@ enum err_code swarm_peer_send_ext(struct peer *p, enum ext_id ext,
  * limit forbids it; ext_drained follows. Short messages need not ask. */
 size_t swarm_peer_ext_room(struct peer *p, int64_t now_ms);
 #define EXT_QUEUE_MAX (512U * 1024U)
+/* What a swarm that waits for its metadata is of; members as in swarm_cfg. It
+ * is a swarm like any other from then on, with the peers that it has: those
+ * that said of pieces what cannot be are closed. ERR_LIMIT: sizes out of range;
+ * ERR_NOMEM; it waits still. */
+struct swarm_content {
+	const uint8_t *info;
+	size_t info_len;
+	uint32_t pieces;
+	uint32_t piece_len;
+	uint64_t total_len;
+	const uint8_t *have;
+};
+enum err_code swarm_set_metadata(struct swarm *s, int64_t now_ms,
+				 const struct swarm_content *content,
+				 struct err *e);
+/* Bytes of the info dictionary that are here, and how many there are as is
+ * believed now (0: not known); both 0 for a swarm that does not wait. */
+void swarm_metadata_progress(const struct swarm *s, uint32_t *have,
+			     uint32_t *size);
 /* Connects or not: nothing is uploaded (or nothing downloaded) when off. Both
  * on at the start. */
 void swarm_set_upload(struct swarm *s, int64_t now_ms, bool on);
@@ -210,7 +243,9 @@ enum err_code swarm_set_pay_offer(struct swarm *s, const uint8_t *sb_pay,
 				  size_t len, struct err *e);
 
 struct swarm_stats {
-	uint64_t left;	     /* bytes not verified yet; announce this */
+	/* bytes not verified yet; announce this. 1 while the metadata is
+	 * missing: who has nothing to get is taken for a seeder */
+	uint64_t left;
 	uint64_t downloaded; /* payload of requested blocks */
 	uint64_t uploaded;   /* payload sent */
 	uint64_t wasted;

@@ -1,5 +1,6 @@
 #include "wire/swarm/swarm_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,7 @@ static const struct wire_addr *addr_of(struct swarm *s, uint64_t serial,
 	return NULL;
 }
 
-static void ban(struct swarm *s, uint64_t serial, uint32_t piece)
+void check_ban(struct swarm *s, uint64_t serial, const char *where)
 {
 	struct link *l;
 	const struct wire_addr *found = addr_of(s, serial, &l);
@@ -26,12 +27,21 @@ static void ban(struct swarm *s, uint64_t serial, uint32_t piece)
 	if (!found || serial == 0)
 		return;
 	addr = *found;
-	log_line(s->cfg.log, LOG_INFO, "wire", "peer-ban serial=%llu piece=%u",
-		 (unsigned long long)serial, piece);
+	log_line(s->cfg.log, LOG_INFO, "wire",
+		 "peer-ban serial=%llu where=\"%s\"",
+		 (unsigned long long)serial, where);
 	s->cfg.ops->peer_banned(s->cfg.ctx, l ? &l->peer : NULL, serial, &addr);
 	if (l)
 		peer_shut(&l->peer, PEER_CLOSE_BAD_DATA,
-			  "sent false data in piece %u", piece);
+			  "sent false data in %s", where);
+}
+
+static void ban(struct swarm *s, uint64_t serial, uint32_t piece)
+{
+	char where[32];
+
+	(void)snprintf(where, sizeof(where), "piece %u", piece);
+	check_ban(s, serial, where);
 }
 
 /* ---- jobs: read a piece back, fingerprint its blocks ---- */

@@ -28,14 +28,16 @@ void ext_say(struct link *l)
 
 	hs.id[EXT_SB_PAY] = c->sb_pay != NULL;
 	hs.id[EXT_SB_STORE] = c->sb_store != NULL;
+	meta_say(l, &hs);
 	hs.yourip_len = v4 ? 4 : 16;
 	memcpy(hs.yourip, l->peer.cfg.addr.ip + (v4 ? 12 : 0), hs.yourip_len);
 	len = ext_encode(&hs, buf, sizeof(buf));
 	if (len == 0) /* the caller's values are too long */
 		return;
 	for (int i = EXT_HANDSHAKE + 1; i < EXT_COUNT; i++)
-		l->ext_said[i] = hs.id[i] != 0;
-	if (c->sb_pay || c->sb_store) { /* sealing needs it */
+		l->ext_said[i] |= hs.id[i] != 0;
+	/* sealing needs the first */
+	if ((c->sb_pay || c->sb_store) && !l->ext_sent) {
 		l->ext_sent = swarm_copy_bytes(buf, len);
 		l->ext_sent_len = l->ext_sent ? len : 0;
 	}
@@ -55,6 +57,7 @@ static void on_ext_handshake(struct link *l, const struct msg *m)
 		if (!l->ext_said[i])
 			hs.id[i] = 0;
 	memcpy(l->ext_id, hs.id, sizeof(l->ext_id));
+	meta_told(l, &hs);
 	if (l->ext_got) { /* BEP 10: it may come again, with changes */
 		peer_nuisance(&l->peer, "extension handshake again");
 		return;
@@ -90,8 +93,12 @@ void ext_take(struct link *l, const struct msg *m)
 			  ext_name((enum ext_id)m->ext), m->body_len);
 		return;
 	}
-	s->cfg.ops->ext_message(s->cfg.ctx, &l->peer, (enum ext_id)m->ext,
-				m->body, m->body_len);
+	if (m->ext == EXT_UT_METADATA)
+		meta_take(l, m);
+	else
+		s->cfg.ops->ext_message(s->cfg.ctx, &l->peer,
+					(enum ext_id)m->ext, m->body,
+					m->body_len);
 }
 
 enum err_code swarm_set_pay_offer(struct swarm *s, const uint8_t *sb_pay,
@@ -154,7 +161,7 @@ static bool send_bulk(struct link *l, uint8_t id, const uint8_t *bytes,
 		cbuf_unref(b);
 		return false;
 	}
-	if (l->s->cfg.pieces == 0)
+	if (swarm_is_bare(l->s))
 		rate_spend(l->s->cfg.rate, &l->flow_up, len);
 	peer_want_write(&l->peer);
 	return true;
@@ -189,7 +196,7 @@ enum err_code swarm_peer_send_ext(struct peer *p, enum ext_id ext,
  * is there for these messages. */
 static bool may_send(struct link *l)
 {
-	return l->s->cfg.pieces || rate_take(l->s->cfg.rate, &l->flow_up);
+	return !swarm_is_bare(l->s) || rate_take(l->s->cfg.rate, &l->flow_up);
 }
 
 size_t swarm_peer_ext_room(struct peer *p, int64_t now_ms)
@@ -218,7 +225,7 @@ void ext_fill(struct link *l)
 		if (l->ready && s->cfg.ops->ext_drained)
 			s->cfg.ops->ext_drained(s->cfg.ctx, &l->peer);
 	}
-	if (s->cfg.pieces == 0 && !l->ext_waits && !l->peer.closed &&
+	if (swarm_is_bare(s) && !l->ext_waits && !l->peer.closed &&
 	    l->peer.out.bulk_bytes == 0)
 		rate_idle(s->cfg.rate, &l->flow_up);
 }

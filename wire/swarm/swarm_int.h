@@ -3,6 +3,8 @@
  * swarm.c        life, pieces, the caller's knobs, the clockwork
  * swarm_peers.c  peers come and go, handshakes, messages
  * swarm_ext.c    BEP 10: our handshake, extension messages both ways
+ * swarm_meta.c   BEP 9: the info dictionary, fetched and served
+ * swarm_early.c  what peers say of pieces before we know the torrent
  * swarm_down.c   what we ask for: requests, timeouts, arriving blocks
  * swarm_up.c     what is asked of us: queue, reads, charging
  * swarm_check.c  verdicts on pieces, and who lied
@@ -14,6 +16,7 @@
 #include "wire/peer/peer_int.h"
 #include "wire/swarm/blame.h"
 #include "wire/swarm/choker.h"
+#include "wire/swarm/meta_get.h"
 #include "wire/swarm/picker.h"
 #include "wire/swarm/swarm.h"
 
@@ -41,6 +44,9 @@
 #define BULK_FROM 8192U
 #define BULK_BUFFERS_MAX 65536U
 #define BULK_KEEP 16U
+#define META_QUEUE 64U /* pieces of our metadata that a peer may wait for */
+#define META_BULK_LOW (128U * 1024U) /* more is served when less is queued */
+#define EARLY_BYTES_MAX (16U << 20)  /* of all peers' bitfields, see below */
 
 struct meter { /* payload bytes/s */
 	uint64_t total, seen;
@@ -122,6 +128,9 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	int64_t useless_since_ms; /* 0: is of use */
 
 	uint8_t *bits; /* NULL: nothing, or seed */
+	/* bytes at `bits` while the swarm waits for its metadata; else 0 */
+	uint32_t early_bytes;
+	uint32_t early_exact; /* of a bitfield message; 0: none came */
 	bool seed;
 	uint32_t n_pieces;
 	uint32_t wanted; /* pieces they have and we want */
@@ -139,8 +148,15 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 
 	struct down down;
 	struct up up;
+	struct meta_up *meta_up; /* NULL: nothing was asked for */
 	struct rate_flow flow_up, flow_down;
 	struct meter in, out;
+};
+
+struct meta_up { /* pieces of our metadata that a peer asked for */
+	uint16_t queue[META_QUEUE];
+	unsigned first, n;
+	uint32_t credit; /* pieces that it may still ask for */
 };
 
 struct read { /* an ops->read that was answered LATER */
@@ -170,7 +186,10 @@ struct swarm {
 	struct msg_bounds bounds;
 	uint8_t *have;
 	uint32_t n_have;
-	struct picker *picker; /* NULL when complete */
+	struct picker *picker; /* NULL when complete, and while it waits */
+	struct meta_get *meta; /* NULL: not waiting, or it is all here */
+	uint32_t meta_size;    /* then its bytes */
+	size_t early_bytes;    /* of all links */
 	struct blame *blame;   /* made when first needed */
 	struct cbuf_pool *own_blocks;
 	struct cbuf_pool *bulk; /* extension messages to be sent; NULL: none */
@@ -206,6 +225,12 @@ struct swarm {
 	uint32_t failed;
 };
 
+/* Nothing is to be had or asked for, ever. */
+static inline bool swarm_is_bare(const struct swarm *s)
+{
+	return s->cfg.pieces == 0 && !s->cfg.waits_for_metadata;
+}
+
 static inline struct link *link_of(struct peer *p)
 {
 	return (struct link *)p; /* its first member */
@@ -223,6 +248,8 @@ uint32_t swarm_read_begin(struct swarm *s, struct link *l, bool job,
 uint64_t swarm_read_cookie(const struct swarm *s, uint32_t index);
 void swarm_read_end(struct swarm *s, uint32_t index);
 enum err_code swarm_need_picker(struct swarm *s);
+enum err_code swarm_init_pieces(struct swarm *s, struct err *e);
+void swarm_log_have(struct swarm *s, uint32_t piece);
 
 /* swarm_peers.c */
 void link_update_interest(struct link *l);
@@ -235,6 +262,24 @@ void link_become_ready(struct link *l, const struct ext_handshake *ext);
 void ext_say(struct link *l);
 void ext_take(struct link *l, const struct msg *m);
 void ext_fill(struct link *l);
+
+/* swarm_meta.c */
+void meta_say(const struct link *l, struct ext_handshake *hs);
+void meta_told(struct link *l, const struct ext_handshake *hs);
+void meta_take(struct link *l, const struct msg *m);
+void meta_fill(struct link *l);
+bool meta_wants(const struct link *l); /* something to fill */
+void meta_gone(struct link *l);
+void meta_second(struct swarm *s);
+void meta_link_second(struct link *l);
+
+/* swarm_early.c */
+void early_have(struct link *l, uint32_t piece);
+void early_bitfield(struct link *l, const struct msg *m);
+void early_have_all(struct link *l);
+/* The torrent is known: checks and applies what was kept. */
+void early_apply(struct link *l);
+void early_clear(struct link *l);
 
 /* swarm_down.c */
 void down_init(struct link *l);
@@ -265,6 +310,8 @@ void check_read_done(struct swarm *s, uint32_t job, const struct span *data);
 void check_failed(struct swarm *s, uint32_t piece);
 void check_verified(struct swarm *s, uint32_t piece);
 void check_clear(struct swarm *s);
+/* It is proved to have sent false data; `where` for the log. */
+void check_ban(struct swarm *s, uint64_t serial, const char *where);
 
 /* swarm_choke.c */
 void choke_run(struct swarm *s, enum choker_mode mode);

@@ -150,7 +150,7 @@ static void uncharge(void *ctx, uint32_t len, bool paid)
 
 static void remember_gone(struct swarm *s, const struct link *l)
 {
-	if (l->peer.payload_in == 0)
+	if (l->peer.payload_in == 0 && !s->cfg.waits_for_metadata)
 		return;
 	if (!s->gone)
 		s->gone = calloc(GONE_MAX, sizeof(*s->gone));
@@ -170,8 +170,10 @@ static void on_closed(struct peer *p)
 	enter(l);
 	remember_gone(s, l);
 	down_release_all(l);
-	if (s->picker && l->bits)
+	meta_gone(l);
+	if (s->picker && l->bits && !l->early_bytes)
 		picker_peer_bits(s->picker, l->bits, true);
+	early_clear(l);
 	up_clear(l);
 	outq_clear(&p->out, uncharge, l);
 	rate_flow_clear(s->cfg.rate, &l->flow_up);
@@ -196,6 +198,7 @@ static void on_destroy(struct peer *p)
 	up_clear(l);
 	free(l->ext_sent);
 	free(l->ext_received);
+	free(l->meta_up);
 	free(l->bits);
 	free(l);
 }
@@ -213,7 +216,7 @@ static void say_pieces(struct link *l)
 
 	l->greeted = true;
 	l->haves = s->n_log;
-	if (s->cfg.pieces == 0) /* there is nothing to be had */
+	if (swarm_is_bare(s))
 		return;
 	if (l->peer.fast && s->n_have == 0)
 		(void)peer_send_id(&l->peer, MSG_HAVE_NONE);
@@ -333,7 +336,11 @@ bool link_has_all(const struct link *l)
 void link_update_interest(struct link *l)
 {
 	struct swarm *s = l->s;
-	bool want = s->picker && s->download_on && l->wanted > 0;
+	/* whatever it has is wanted while we do not know the torrent: so it may
+	 * serve us as soon as we do */
+	bool want = s->download_on &&
+		    (s->cfg.waits_for_metadata ? l->seed || l->bits
+					       : s->picker && l->wanted > 0);
 
 	if (!l->greeted || l->peer.closed || want == l->am_interested)
 		return;
@@ -361,8 +368,10 @@ static void now_has_all(struct link *l)
  * later on, so what is new in it counts. */
 static void on_have_all(struct link *l)
 {
-	if (l->seed || l->s->cfg.pieces == 0)
+	if (l->seed)
 		peer_nuisance(&l->peer, "have all, again");
+	else if (l->s->cfg.waits_for_metadata)
+		early_have_all(l);
 	else
 		now_has_all(l);
 }
@@ -391,6 +400,10 @@ static void on_bitfield(struct link *l, const struct msg *m)
 {
 	uint32_t n = l->s->cfg.pieces;
 
+	if (l->s->cfg.waits_for_metadata) {
+		early_bitfield(l, m);
+		return;
+	}
 	if (l->n_pieces)
 		peer_nuisance(&l->peer, "bitfield, again");
 	if (l->seed || l->peer.closed)
@@ -414,6 +427,10 @@ static void on_bitfield(struct link *l, const struct msg *m)
 
 static void on_have(struct link *l, uint32_t piece)
 {
+	if (l->s->cfg.waits_for_metadata) {
+		early_have(l, piece);
+		return;
+	}
 	if (link_has(l, piece)) {
 		peer_nuisance(&l->peer, "have, told before");
 		return;
@@ -466,7 +483,7 @@ static void on_message(struct peer *p, const struct msg *m)
 	struct link *l = link_of(p);
 
 	note_heard(l);
-	if (l->s->cfg.pieces == 0 && m->id != MSG_EXTENDED) {
+	if (swarm_is_bare(l->s) && m->id != MSG_EXTENDED) {
 		peer_nuisance(p, "a message about pieces, without any");
 		return;
 	}
@@ -577,6 +594,8 @@ static void on_fill(struct peer *p)
 	tell_haves(l);
 	if (!p->closed && l->s->cfg.pieces)
 		up_fill(l);
+	if (!p->closed)
+		meta_fill(l);
 	if (!p->closed)
 		ext_fill(l);
 	swarm_leave(l->s);

@@ -53,7 +53,7 @@ void up_request(struct link *l, const struct msg *m)
 {
 	struct up_req r = {m->piece, m->begin, m->len};
 	struct up *u = &l->up;
-	bool have = bits_get(l->s->have, m->piece);
+	bool have = l->s->have && bits_get(l->s->have, m->piece);
 
 	if (l->slot == PEER_SLOT_NONE || !have || m->len > PEER_SERVE_MAX ||
 	    u->n + u->n_slots >= PEER_REQUESTS_MAX || !grow(u)) {
@@ -226,7 +226,7 @@ void up_fill(struct link *l)
 		    !issue(l))
 			break;
 	}
-	if (!up_wants(l))
+	if (!up_wants(l) && !meta_wants(l))
 		rate_idle(l->s->cfg.rate, &l->flow_up);
 }
 
