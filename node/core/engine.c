@@ -146,9 +146,13 @@ static enum err_code build(struct engine *en, struct err *e)
 	static const struct links_ops link_ops = {.find = on_find};
 	char path[HOME_PATH_MAX];
 	enum log_level level = LOG_ERROR;
+	enum veil_policy policy = VEIL_ALLOW;
 	enum err_code code =
 		settings_log_level(&level, engine_text(en, "log-level"), e);
 
+	if (code == ERR_NONE)
+		code = settings_encryption(&policy,
+					   engine_text(en, "encryption"), e);
 	if (code != ERR_NONE)
 		return code;
 	/* a command's own lines are for people; its log is for trouble */
@@ -167,6 +171,8 @@ static enum err_code build(struct engine *en, struct err *e)
 	en->udp = udp_new(en->loop, en->log, e);
 	en->links = links_new(en->loop, en->log, &link_ops, en,
 			      (unsigned)engine_int(en, "max-peers"), e);
+	if (en->links)
+		links_set_encryption(en->links, policy);
 	en->rent = rent_links_new(en, e);
 	if (!en->rate_timer || !en->work || !en->udp || !en->links ||
 	    !en->rent ||

@@ -25,6 +25,9 @@ const struct option settings_table[] = {
 	 "download limit in bytes a second"},
 	{"max-peers", OPT_INT, "200", 1, 100000, "N",
 	 "connections in all torrents together"},
+	{"encryption", OPT_STRING, "allow", 0, 0, "HOW",
+	 "connections: off, allow (plain first), prefer (encrypted first) or "
+	 "require (never plain)"},
 	{"slots", OPT_INT, "8", 1, 10000, "N", "upload slots a torrent"},
 	{"free-share", OPT_INT, "25", 1, 100, "PERCENT",
 	 "share of slots and upload kept for peers who do not pay"},
@@ -195,6 +198,17 @@ enum err_code settings_log_level(enum log_level *out, const char *text,
 			text);
 }
 
+enum err_code settings_encryption(enum veil_policy *out, const char *text,
+				  struct err *e)
+{
+	if (veil_policy_parse(out, text))
+		return ERR_NONE;
+	return err_fail(e, ERR_PARSE,
+			"encryption '%.40s': want off, allow, prefer or "
+			"require",
+			text);
+}
+
 static enum err_code check_endpoint(const char *name, const char *text,
 				    struct err *e)
 {
@@ -223,8 +237,10 @@ static const struct check {
 		ADDRESS,
 		HOST_PATH,
 		SCHEDULE,
+		ENCRYPTION,
 	} meaning;
 } checks[] = {
+	{"encryption", ENCRYPTION},
 	{"log-level", LEVEL},
 	{"listen", ENDPOINT},
 	{"profile", PROFILE},
@@ -239,7 +255,7 @@ static const struct check {
 	{"host-path", HOST_PATH},
 	{"host-endpoint", ENDPOINT},
 	{"host-peer", ENDPOINT},
-	{"host-schedule", SCHEDULE},
+	{"host-schedule", SCHEDULE}, /* local time */
 };
 
 static enum err_code check_text(const struct profile *profile,
@@ -248,6 +264,7 @@ static enum err_code check_text(const struct profile *profile,
 {
 	struct profile p = *profile;
 	enum log_level level;
+	enum veil_policy policy;
 	struct address address;
 	struct host_path path;
 	struct err why = {0};
@@ -264,6 +281,8 @@ static enum err_code check_text(const struct profile *profile,
 		return host_path_parse(&path, text, e);
 	case SCHEDULE:
 		return host_schedule_check(text, e);
+	case ENCRYPTION:
+		return settings_encryption(&policy, text, e);
 	case FIELD:
 		code = profile_set(&p, k->name, text, &why);
 		break;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "node/core/home.h"
+#include "wire/peer/veil.h"
 
 extern const struct option settings_table[];
 extern const size_t settings_count;
@@ -22,6 +23,10 @@ enum err_code settings_load(struct options **out, const struct home *h,
  * engine_text(). ERR_PARSE names the setting. */
 enum err_code settings_check(const struct options *settings,
 			     const struct options *over, struct err *e);
+
+/* off, allow, prefer or require; else ERR_PARSE. */
+enum err_code settings_encryption(enum veil_policy *out, const char *text,
+				  struct err *e);
 
 /* error, warn, info or debug; else ERR_PARSE. */
 enum err_code settings_log_level(enum log_level *out, const char *text,

@@ -580,6 +580,7 @@ static enum err_code swarm_of(struct swarm **out, struct rent_links *n,
 static void close_entrances(struct rent_door *d)
 {
 	for (unsigned i = 0; i < d->names; i++) {
+		links_unlist(d->net->engine->links, &d->at[i].name);
 		links_close_swarm(d->net->engine->links, d->at[i].swarm, d);
 		swarm_free(d->at[i].swarm);
 	}
@@ -594,8 +595,10 @@ static enum err_code open_entrance(struct rent_door *d,
 	*at = (struct entrance){.door = d, .name = *name};
 	code = swarm_of(&at->swarm, d->net, name, &d->self, d->key.pk,
 			&swarm_callbacks, at, e);
-	if (code == ERR_NONE)
+	if (code == ERR_NONE) {
+		links_list(d->net->engine->links, name);
 		d->names++;
+	}
 	return code;
 }
 

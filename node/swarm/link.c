@@ -1,5 +1,8 @@
 #include "node/swarm/link.h"
 
+#include "node/swarm/gate.h"
+#include "wire/peer/skeys.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +14,9 @@ struct link {
 	struct link *next_dead;
 	struct conn *conn;    /* NULL once the socket is closed */
 	struct peer *peer;    /* NULL until an outgoing socket is up */
+	struct veil *veil;    /* NULL: bytes pass as they are */
+	enum veil_kind kind;  /* once the veil is gone, or knows */
+	unsigned attempt;     /* outgoing: 1 in the policy's second way */
 	link_ended_fn *ended; /* outgoing: tells who opened it */
 	void *owner;
 	struct swarm *swarm; /* outgoing: where it goes */
@@ -30,6 +36,11 @@ struct links {
 	struct links_ops ops;
 	void *ctx;
 	unsigned max, count;
+	enum veil_policy policy;
+	struct veil_env *veils;
+	struct skeys *skeys;
+	struct gate *gate;
+	bool closing; /* nothing is opened any more */
 	struct link *all;
 	struct link *dead;
 	struct loop_timer *check; /* accepted peers that say nothing */
@@ -37,6 +48,7 @@ struct links {
 
 static const struct net_ops net_callbacks;
 static const struct peer_io peer_callbacks;
+static const struct veil_io veil_callbacks;
 
 struct wire_addr wire_addr_of(const struct net_addr *a)
 {
@@ -70,6 +82,7 @@ struct links *links_new(struct loop *loop, struct log *log,
 			unsigned max_links, struct err *e)
 {
 	struct links *l = calloc(1, sizeof(*l));
+	struct rng rng = rng_system();
 
 	if (!l) {
 		(void)err_fail(e, ERR_NOMEM, "connections");
@@ -80,13 +93,36 @@ struct links *links_new(struct loop *loop, struct log *log,
 	l->ops = *ops;
 	l->ctx = ctx;
 	l->max = max_links;
+	l->policy = VEIL_ALLOW;
+	l->veils = veil_env_new(max_links);
+	l->skeys = skeys_new(LINKS_HASHES_MAX);
+	l->gate = gate_new(&rng);
 	l->net = net_new(loop, log, &net_callbacks, l, e);
 	l->check = loop_timer_new(loop, check_silent, l);
-	if (!l->net || !l->check) {
+	if (!l->net || !l->check || !l->veils || !l->skeys || !l->gate) {
+		if (l->net && l->check)
+			(void)err_fail(e, ERR_NOMEM, "connections");
 		links_free(l);
 		return NULL;
 	}
 	return l;
+}
+
+void links_set_encryption(struct links *l, enum veil_policy policy)
+{
+	l->policy = policy;
+}
+
+void links_list(struct links *l, const struct info_hash *hash)
+{
+	if (!skeys_add(l->skeys, hash))
+		log_line(l->log, LOG_WARN, "link",
+			 "encrypted connections will not find a torrent");
+}
+
+void links_unlist(struct links *l, const struct info_hash *hash)
+{
+	skeys_remove(l->skeys, hash);
 }
 
 struct net *links_net(struct links *l)
@@ -120,16 +156,38 @@ static void end(struct link *k, enum peer_close why)
 	loop_want_turn_end(l->loop);
 }
 
+static bool open_link(struct links *l, struct swarm *swarm,
+		      const struct net_addr *to, link_ended_fn *ended,
+		      void *owner, unsigned attempt);
+
+/* Did the other side turn our first way down, as far as we can tell: it was
+ * there, and said nothing that we understood? */
+static bool was_turned_down(const struct link *k)
+{
+	struct peer_id id;
+
+	return k->peer && !peer_id(k->peer, &id) &&
+	       link_encryption(k) != VEIL_RC4 &&
+	       link_encryption(k) != VEIL_FRAMES &&
+	       (k->why == PEER_CLOSE_NONE || k->why == PEER_CLOSE_PROTOCOL ||
+		k->why == PEER_CLOSE_TIMEOUT);
+}
+
 /* Here no callback of the peer is on the stack. */
 static void free_dead(struct links *l)
 {
 	while (l->dead) {
 		struct link *k = l->dead;
+		bool again;
 
 		l->dead = k->next_dead;
+		again = k->ended && !l->closing && was_turned_down(k);
 		if (k->peer)
 			peer_free(k->peer);
-		if (k->ended)
+		veil_free(k->veil);
+		again = again && open_link(l, k->swarm, &k->addr, k->ended,
+					   k->owner, k->attempt + 1);
+		if (k->ended && !again)
 			k->ended(k->owner, &k->addr, k->lasted, k->why);
 		free(k);
 	}
@@ -139,11 +197,15 @@ void links_free(struct links *l)
 {
 	if (!l)
 		return;
+	l->closing = true;
 	while (l->all)
 		end(l->all, PEER_CLOSE_LOCAL);
 	free_dead(l);
 	loop_timer_free(l->check);
 	net_free(l->net);
+	veil_env_free(l->veils);
+	skeys_free(l->skeys);
+	gate_free(l->gate);
 	free(l);
 }
 
@@ -185,6 +247,75 @@ static struct swarm *on_find(void *ctx, const struct info_hash *hash)
 	return l->ops.find(l->ctx, hash);
 }
 
+/* ---- the veil ---- */
+
+static bool on_find_key(void *ctx, const uint8_t req2[20],
+			struct info_hash *skey)
+{
+	struct link *k = ctx;
+
+	return skeys_find(k->links->skeys, req2, skey);
+}
+
+static bool on_may_work(void *ctx)
+{
+	struct link *k = ctx;
+	struct wire_addr a = wire_addr_of(&k->addr);
+
+	return gate_pass(k->links->gate, a.ip, loop_now_ms(k->links->loop));
+}
+
+/* False: no memory. */
+static bool put_on_veil(struct link *k, bool outgoing)
+{
+	struct links *l = k->links;
+	const struct mse_cfg cfg = {.rng = rng_system(),
+				    .find = on_find_key,
+				    .may_work = on_may_work,
+				    .ctx = k};
+
+	k->veil = outgoing ? veil_open(l->veils, l->policy, &cfg,
+				       swarm_info_hash(k->swarm),
+				       &veil_callbacks, k)
+			   : veil_accept(l->veils, l->policy, &cfg,
+					 &veil_callbacks, k);
+	return k->veil != NULL;
+}
+
+/* It has said what it is, or needs nothing between it and its peer any more. */
+static void look_at_veil(struct link *k)
+{
+	if (k->dead || !k->veil)
+		return;
+	k->kind = veil_kind(k->veil);
+	if (!veil_is_done(k->veil))
+		return;
+	veil_free(k->veil);
+	k->veil = NULL;
+}
+
+static bool is_greeting(const struct link *k)
+{
+	return !k->swarm && k->veil && k->kind == VEIL_NOT_YET;
+}
+
+/* A new one comes; who was asked longest ago and has not said anything useful
+ * gives way, as who means it has said so within a round trip. */
+static void bound_greetings(struct links *l)
+{
+	struct link *oldest = NULL;
+	unsigned n = 0;
+
+	for (struct link *k = l->all; k; k = k->next) {
+		if (!is_greeting(k))
+			continue;
+		oldest = k; /* the list begins with the newest */
+		n++;
+	}
+	if (n > LINKS_GREETING_MAX)
+		end(oldest, PEER_CLOSE_FULL);
+}
+
 static void *on_accepted(void *net_ctx, struct conn *c,
 			 const struct net_addr *from)
 {
@@ -195,24 +326,30 @@ static void *on_accepted(void *net_ctx, struct conn *c,
 	if (links_full(l) || !(k = link_new(l, from)))
 		return NULL;
 	k->conn = c;
+	if (l->policy == VEIL_OFF)
+		k->kind = VEIL_PLAIN;
 	cfg = cfg_of(k);
 	k->peer = swarm_accept(on_find, l, &cfg, loop_now_ms(l->loop));
-	if (!k->peer) {
+	if (!k->peer || (l->policy != VEIL_OFF && !put_on_veil(k, false))) {
 		k->conn = NULL; /* net closes what is refused */
 		end(k, PEER_CLOSE_NOMEM);
 		return NULL;
 	}
+	bound_greetings(l);
 	return k;
 }
 
-bool links_open(struct links *l, struct swarm *swarm, const struct net_addr *to,
-		link_ended_fn *ended, void *owner)
+static bool open_link(struct links *l, struct swarm *swarm,
+		      const struct net_addr *to, link_ended_fn *ended,
+		      void *owner, unsigned attempt)
 {
 	struct link *k;
 
-	if (links_full(l) || !(k = link_new(l, to)))
+	if (veil_way(l->policy, attempt) == VEIL_WAY_NONE || links_full(l) ||
+	    !(k = link_new(l, to)))
 		return false;
 	k->swarm = swarm;
+	k->attempt = attempt;
 	k->conn = net_connect(l->net, to, k);
 	if (!k->conn) {
 		end(k, PEER_CLOSE_LOCAL);
@@ -221,6 +358,12 @@ bool links_open(struct links *l, struct swarm *swarm, const struct net_addr *to,
 	k->ended = ended;
 	k->owner = owner;
 	return true;
+}
+
+bool links_open(struct links *l, struct swarm *swarm, const struct net_addr *to,
+		link_ended_fn *ended, void *owner)
+{
+	return open_link(l, swarm, to, ended, owner, 0);
 }
 
 static void on_connected(void *conn_ctx)
@@ -233,6 +376,12 @@ static void on_connected(void *conn_ctx)
 		end(k, PEER_CLOSE_FULL);
 		return;
 	}
+	if (veil_way(k->links->policy, k->attempt) == VEIL_WAY_PLAIN)
+		k->kind = VEIL_PLAIN;
+	else if (!put_on_veil(k, true)) {
+		end(k, PEER_CLOSE_NOMEM);
+		return;
+	}
 	net_want_write(k->conn);
 }
 
@@ -240,8 +389,14 @@ static void on_received(void *conn_ctx, const struct span *bytes)
 {
 	struct link *k = conn_ctx;
 
-	if (!k->dead && k->peer)
+	if (k->dead || !k->peer)
+		return;
+	if (!k->veil) {
 		peer_feed(k->peer, loop_now_ms(k->links->loop), *bytes);
+		return;
+	}
+	veil_feed(k->veil, *bytes);
+	look_at_veil(k);
 }
 
 static size_t on_output(void *conn_ctx, struct iovec *iov, size_t max)
@@ -251,6 +406,8 @@ static size_t on_output(void *conn_ctx, struct iovec *iov, size_t max)
 
 	if (k->dead || !k->peer)
 		return 0;
+	if (k->veil)
+		return veil_output(k->veil, iov, max);
 	return peer_output(k->peer, loop_now_ms(k->links->loop), iov, max,
 			   &bytes);
 }
@@ -259,8 +416,14 @@ static void on_sent(void *conn_ctx, size_t bytes)
 {
 	struct link *k = conn_ctx;
 
-	if (!k->dead)
+	if (k->dead)
+		return;
+	if (!k->veil) {
 		peer_sent(k->peer, loop_now_ms(k->links->loop), bytes);
+		return;
+	}
+	veil_sent(k->veil, bytes);
+	look_at_veil(k);
 }
 
 static size_t on_may_read(void *conn_ctx)
@@ -301,6 +464,49 @@ static void on_want_write(void *user)
 	if (!k->dead)
 		net_want_write(k->conn);
 }
+
+static bool on_plain(void *user, struct span bytes)
+{
+	struct link *k = user;
+
+	if (!k->dead)
+		peer_feed(k->peer, loop_now_ms(k->links->loop), bytes);
+	return !k->dead;
+}
+
+static size_t on_pull(void *user, struct iovec *iov, size_t max, size_t *bytes)
+{
+	struct link *k = user;
+
+	return peer_output(k->peer, loop_now_ms(k->links->loop), iov, max,
+			   bytes);
+}
+
+static void on_pulled(void *user, size_t n)
+{
+	struct link *k = user;
+
+	peer_sent(k->peer, loop_now_ms(k->links->loop), n);
+}
+
+static void on_veil_failed(void *user, const char *why)
+{
+	struct link *k = user;
+	char addr[64];
+
+	net_addr_text(&k->addr, addr, sizeof(addr));
+	log_line(k->links->log, LOG_DEBUG, "link",
+		 "dropped peer=%s text=\"%s\"", addr, why);
+	end(k, PEER_CLOSE_PROTOCOL);
+}
+
+static const struct veil_io veil_callbacks = {
+	.deliver = on_plain,
+	.pull = on_pull,
+	.pulled = on_pulled,
+	.want_write = on_want_write,
+	.failed = on_veil_failed,
+};
 
 static void on_want_read(void *user)
 {
@@ -357,8 +563,14 @@ bool links_full(const struct links *l)
 
 void link_set_ready(struct link *k)
 {
+	char addr[64];
+
 	k->ready = true;
 	k->ready_ms = loop_now_ms(k->links->loop);
+	net_addr_text(&k->addr, addr, sizeof(addr));
+	log_line(k->links->log, LOG_DEBUG, "link",
+		 "ready peer=%s encryption=%s", addr,
+		 veil_kind_name(link_encryption(k)));
 }
 
 void link_set_trade(struct link *k, void *trade)
@@ -384,4 +596,9 @@ void *link_rent(const struct link *k)
 const struct net_addr *link_addr(const struct link *k)
 {
 	return &k->addr;
+}
+
+enum veil_kind link_encryption(const struct link *k)
+{
+	return k->veil ? veil_kind(k->veil) : k->kind;
 }

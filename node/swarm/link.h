@@ -1,8 +1,11 @@
-/* link.h - one TCP connection and the peer machine behind it.
+/* link.h - one TCP connection and the peer machine behind it, with a veil
+ * between them where one of the two encrypts (wire/peer/veil.h).
  *
  * It joins net.h (bytes) with wire/peer/peer.h (meaning) and nothing else. A
  * link knows who opened it; where an incoming one belongs is known once its
- * handshake names it.
+ * handshake names it. An outgoing connection that ends before the other side
+ * said anything is opened once more in the policy's second way, if it has one,
+ * before anyone is told.
  * Ownership: the engine's list; freed at the end of the turn in which either
  * side ended it. Thread: the loop.
  */
@@ -11,6 +14,7 @@
 
 #include "node/swarm/net.h"
 #include "wire/peer/peer.h"
+#include "wire/peer/veil.h"
 #include "wire/swarm/swarm.h"
 
 struct links;
@@ -35,6 +39,18 @@ struct links *links_new(struct loop *loop, struct log *log,
 void links_free(struct links *l);
 struct net *links_net(struct links *l);
 
+/* Accepted connections whose first bytes have not said yet what they are; when
+ * there are more the oldest gives way. And info hashes that others may mean. */
+#define LINKS_GREETING_MAX 64
+#define LINKS_HASHES_MAX (1U << 20)
+
+/* What links opened and accepted from now on do (VEIL_ALLOW before that). */
+void links_set_encryption(struct links *l, enum veil_policy policy);
+/* Encrypted connections name a swarm by a digest of its info hash: this one is
+ * to be found, until it was unlisted as often as it was listed. */
+void links_list(struct links *l, const struct info_hash *hash);
+void links_unlist(struct links *l, const struct info_hash *hash);
+
 /* Opens a connection into a swarm. False: too many, or no socket. */
 bool links_open(struct links *l, struct swarm *swarm, const struct net_addr *to,
 		link_ended_fn *ended, void *owner);
@@ -56,6 +72,8 @@ void *link_trade(const struct link *k);
 void link_set_rent(struct link *k, void *rent);
 void *link_rent(const struct link *k);
 const struct net_addr *link_addr(const struct link *k);
+/* What others see of it. */
+enum veil_kind link_encryption(const struct link *k);
 
 struct wire_addr wire_addr_of(const struct net_addr *a);
 void net_addr_of_wire(struct net_addr *out, const struct wire_addr *a);

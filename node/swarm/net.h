@@ -40,6 +40,7 @@ struct net_ops {
 			  const struct net_addr *from);
 	/* An outgoing one is up. */
 	void (*connected)(void *conn_ctx);
+	/* Nobody else has these bytes: they may be decrypted where they lie. */
 	void (*received)(void *conn_ctx, const struct span *bytes);
 	/* Fills iov with what to send next, at most max entries; returns how
 	 * many. 0: nothing now, net_want_write() will be called again. */

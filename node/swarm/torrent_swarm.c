@@ -182,6 +182,7 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 		.ops = &swarm_callbacks,
 		.ctx = t,
 	};
+	enum err_code code;
 	size_t len;
 
 	cfg.free_slots =
@@ -189,7 +190,10 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 	cfg.have = store_have(t->store, &len);
 	if (en->trade)
 		cfg.sb_pay = trade_offer(en->trade, &cfg.sb_pay_len);
-	return swarm_new(&t->swarm, &cfg, torrent_now(t), e);
+	code = swarm_new(&t->swarm, &cfg, torrent_now(t), e);
+	if (code == ERR_NONE)
+		links_list(en->links, &cfg.info_hash);
+	return code;
 }
 
 void torrent_offer_changed(struct torrent *t)
@@ -214,6 +218,7 @@ void torrent_swarm_stop(struct torrent *t)
 
 	if (!t->swarm)
 		return;
+	links_unlist(t->engine->links, swarm_info_hash(t->swarm));
 	links_close_swarm(t->engine->links, t->swarm, t);
 	torrent_save_totals(t);
 	swarm_stats_get(t->swarm, &stats);

@@ -4,8 +4,11 @@ mapping or uTP: trackers alone bring it together with others.
 
 Says "ready" when all torrents are checked, "complete" when it has all bytes of
 all of them and they are on disk. Ends on SIGTERM, saying goodbye to trackers.
+The environment's LT_SETTINGS, JSON, are settings besides.
 """
 
+import json
+import os
 import signal
 import sys
 
@@ -36,6 +39,7 @@ def session(listen):
         lt.alert.category_t.connect_notification |
         lt.alert.category_t.error_notification,
     })
+    settings.update(json.loads(os.environ.get("LT_SETTINGS", "{}")))
     return lt.session(settings)
 
 

@@ -299,12 +299,17 @@ class Client:
 
 class Seedbank(Client):
     hybrid = True
+    settings = ""  # the home's config
+    options = ()
 
     def start(self, role):
         for content, torrent in self.run.torrents.items():
             port = self.run.port(self.address)
             home = os.path.join(self.run.directory, "home-%s-%s" %
                                 (role, content))
+            os.makedirs(home, 0o700)
+            with open(os.path.join(home, "config"), "w") as f:
+                f.write(self.settings)
             argv = [self.program, "--home", home]
             if role == "seed":
                 argv += ["seed", self.directory, "--torrent", torrent]
@@ -314,6 +319,7 @@ class Seedbank(Client):
                 if not self.run.tracker.url:
                     argv += ["--peer", self.run.peers[content]]
             p = self.spawn("seedbank-" + content, argv + [
+                *self.options,
                 "--listen", stage.endpoint(self.address, port)])
             p.port, p.role = port, role
             self.run.peers[content] = stage.endpoint(self.address, port)
@@ -354,6 +360,7 @@ class Seedbank(Client):
 
 
 class Aria2(Client):
+    options = ()
     OPTIONS = ["--enable-dht=false", "--enable-dht6=false",
                "--bt-enable-lpd=false", "--enable-peer-exchange=false",
                "--console-log-level=notice", "--summary-interval=0",
@@ -366,7 +373,7 @@ class Aria2(Client):
             options = ["--seed-time=0"] if role == "leech" else [
                 "--check-integrity=true", "--seed-ratio=0.0"]
             p = self.spawn("aria2-" + content, [
-                self.program, *self.OPTIONS, *options,
+                self.program, *self.OPTIONS, *self.options, *options,
                 "--listen-port=%d" % port, "--dir=" + self.directory,
                 "--interface=" + self.address,
                 "--bt-external-ip=" + self.address, torrent])
@@ -381,6 +388,7 @@ class Aria2(Client):
 
 class Libtorrent(Client):
     hybrid = True
+    settings = {}  # of its session
 
     def __init__(self, python=LT_PYTHON):
         super().__init__(python)
@@ -398,7 +406,8 @@ class Libtorrent(Client):
             p = self.spawn("libtorrent", [
                 self.program, os.path.join(HERE, "lt_peer.py"),
                 stage.endpoint(self.address, port), self.directory,
-                *self.run.torrents.values()], stdout=f)
+                *self.run.torrents.values()], stdout=f,
+                env=dict(os.environ, LT_SETTINGS=json.dumps(self.settings)))
         self.said = said
         wait_for("ready libtorrent", START_S, lambda: self._says("ready"), p)
         if role == "seed":
@@ -414,6 +423,7 @@ class Libtorrent(Client):
 
 class Transmission(Client):
     makes_empty_files = False
+    options = ()
 
     def start(self, role):
         port = self.run.port(self.address)
@@ -428,7 +438,7 @@ class Transmission(Client):
         p = self.spawn("transmission", [
             self.program, "-f", "-g",
             os.path.join(self.run.directory, "transmission-" + role),
-            "--no-dht", "--no-lpd", "--no-portmap",
+            "--no-dht", "--no-lpd", "--no-portmap", *self.options,
             # without uTP it has no UDP socket to ask trackers from
             *([] if isinstance(self.run.tracker, UdpTracker) else
               ["--no-utp"]),

@@ -323,13 +323,17 @@ static void clean_up(void)
 int main(void)
 {
 	a_name_is_of_chain_bank_and_host();
-	if (set_up()) {
+	/* plain, and in frames */
+	for (int i = 0; i < 2 && set_up(); i++) {
+		links_set_encryption(rig.en->links,
+				     i ? VEIL_REQUIRE : VEIL_OFF);
 		sealed_messages_go_both_ways();
 		closing_tells_both_once();
 		a_name_that_is_not_there_ends();
 		a_door_may_have_two_names();
 		a_door_that_closes_sends_all_away();
 		clean_up();
+		memset(&rig, 0, sizeof(rig));
 	}
 	return CHECK_EXIT();
 }

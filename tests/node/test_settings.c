@@ -82,6 +82,8 @@ static void what_a_value_means_is_checked(void)
 		const char *name, *bad, *says, *good;
 	} rows[] = {
 		{"log-level", "loud", "log-level 'loud': want error", "debug"},
+		{"encryption", "yes", "encryption 'yes': want off, allow",
+		 "prefer"},
 		{"listen", "there", "listen 'there'", "127.0.0.1:7000"},
 		{"listen", "a.example:1", "listen 'a.example': want an IP",
 		 "[::1]:7000"},
