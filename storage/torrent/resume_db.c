@@ -52,6 +52,7 @@ enum stmt {
 	S_WANT,
 	S_ROOT,
 	S_SETTINGS,
+	S_TORRENT,
 	S_ADD_TOTALS,
 	S_TOTALS,
 	S_LOAD,
@@ -83,6 +84,7 @@ static const char *const sql[S_COUNT] = {
 	[S_WANT] = "UPDATE torrent SET want = ?2 WHERE info_hash = ?1",
 	[S_ROOT] = "UPDATE torrent SET root = ?2 WHERE info_hash = ?1",
 	[S_SETTINGS] = "UPDATE torrent SET settings = ?2 WHERE info_hash = ?1",
+	[S_TORRENT] = "UPDATE torrent SET torrent = ?2 WHERE info_hash = ?1",
 	[S_ADD_TOTALS] =
 		"INSERT INTO total(info_hash, uploaded, downloaded)"
 		" VALUES(?1, ?2, ?3)"
@@ -303,6 +305,18 @@ enum err_code resume_set_settings(struct resume_db *r,
 				  const char *settings, struct err *e)
 {
 	return set_text(r, S_SETTINGS, hash, settings, e);
+}
+
+enum err_code resume_set_torrent(struct resume_db *r,
+				 const struct info_hash *hash,
+				 const uint8_t *torrent, size_t len,
+				 struct err *e)
+{
+	if (len > RESUME_MAX_TORRENT_BYTES)
+		return err_fail(e, ERR_LIMIT, "too long for the list");
+	bind_hash(r->s[S_TORRENT], hash);
+	db_bind_blob(r->s[S_TORRENT], 2, torrent, len);
+	return run_changed(r, r->s[S_TORRENT], e);
 }
 
 /* --- totals --- */

@@ -39,7 +39,9 @@ enum resume_want { RESUME_RUN = 1, RESUME_PAUSE = 2 }; /* stored */
 struct resume_torrent {
 	struct info_hash info_hash;
 	const char *root;
-	const uint8_t *torrent; /* the .torrent file's bytes */
+	/* the .torrent file's bytes; none: only a magnet link is known yet,
+	 * which the settings hold */
+	const uint8_t *torrent;
 	size_t torrent_len;
 	int64_t added_s; /* Unix time */
 	enum resume_want want;
@@ -72,6 +74,11 @@ resume_set_root(struct resume_db *r, const struct info_hash *hash,
 __attribute__((warn_unused_result)) enum err_code
 resume_set_settings(struct resume_db *r, const struct info_hash *hash,
 		    const char *settings, struct err *e);
+
+/* Its .torrent is known now. ERR_STATE: not there. ERR_LIMIT: too long. */
+__attribute__((warn_unused_result)) enum err_code
+resume_set_torrent(struct resume_db *r, const struct info_hash *hash,
+		   const uint8_t *torrent, size_t len, struct err *e);
 
 /* --- totals --- */
 

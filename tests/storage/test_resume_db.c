@@ -168,6 +168,35 @@ static void states_are_kept_per_root(void)
 	resume_close(r);
 }
 
+/* A magnet link has no .torrent until it is known. */
+static void a_torrent_becomes_known(void)
+{
+	static const uint8_t nothing[1];
+	struct resume_db *r = open_db();
+	struct resume_torrent t = {.info_hash = hash_of(77),
+				   .root = "/d",
+				   .torrent = nothing,
+				   .want = RESUME_RUN,
+				   .settings = "{}"};
+	struct seen seen = {.torrent_len = 99};
+
+	CHECK(resume_add(r, &t, NULL) == ERR_NONE, "not added");
+	CHECK(resume_get(r, &t.info_hash, see, &seen, NULL) == ERR_NONE &&
+		      seen.torrent_len == 0,
+	      "%zu bytes", seen.torrent_len);
+	CHECK(resume_set_torrent(r, &t.info_hash, (const uint8_t *)"abc", 3,
+				 NULL) == ERR_NONE,
+	      "not set");
+	CHECK(resume_get(r, &t.info_hash, see, &seen, NULL) == ERR_NONE &&
+		      seen.torrent_len == 3,
+	      "%zu bytes", seen.torrent_len);
+	t.info_hash = hash_of(78);
+	CHECK(resume_set_torrent(r, &t.info_hash, nothing, 0, NULL) ==
+		      ERR_STATE,
+	      "of one that is not there");
+	resume_close(r);
+}
+
 int main(void)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -182,6 +211,7 @@ int main(void)
 	torrents_are_listed_in_the_order_added();
 	totals_add_up_and_stop_at_the_top();
 	states_are_kept_per_root();
+	a_torrent_becomes_known();
 	for (size_t i = 0; i < ROWS(tails); i++) {
 		(void)snprintf(name, sizeof(name), "%s%s", path, tails[i]);
 		(void)unlink(name);

@@ -291,18 +291,66 @@ static void a_torrent_has_a_link(void)
 {
 	struct metainfo_tracker trackers[] = {{"http://a/announce", 0},
 					      {"udp://b:1", 1}};
-	struct metainfo info = {
-		.name = "a b", .trackers = trackers, .tracker_count = 2};
+	struct metainfo info = {.v1 = true,
+				.name = "a b",
+				.trackers = trackers,
+				.tracker_count = 2};
 	char *out;
 
 	memset(info.info_hash.bytes, 0xab, 20);
-	CHECK(magnet_of(&out, &info, NULL) == ERR_NONE, "not written");
+	CHECK(magnet_of(&out, &info, NULL, 0, NULL) == ERR_NONE, "not written");
 	CHECK(strcmp(out, "magnet:?xt=urn:btih:"
 			  "abababababababababababababababababababab"
 			  "&dn=a%20b&tr=http%3A%2F%2Fa%2Fannounce"
 			  "&tr=udp%3A%2F%2Fb%3A1") == 0,
 	      "%s", out);
 	free(out);
+}
+
+/* What a link tells, and the torrent that its info dictionary makes of it. */
+static void a_link_becomes_a_torrent(void)
+{
+	static const char info[] = "d6:lengthi5e4:name1:x12:piece lengthi16384e"
+				   "6:pieces20:aaaaaaaaaaaaaaaaaaaae";
+	static const char *const tails[] = {
+		"&dn=shown&tr=http://a/announce&tr=udp://b:1&ws=http://w/",
+		"&tr=http://a/announce", ""};
+
+	for (size_t i = 0; i < ROWS(tails); i++) {
+		struct magnet link;
+		struct metainfo told, whole;
+		char text[300];
+		uint8_t *file;
+		size_t len;
+
+		(void)snprintf(text, sizeof(text), "magnet:?xt=urn:btih:%s%s",
+			       V1, tails[i]);
+		CHECK(magnet_parse(&link, text, NULL) == ERR_NONE &&
+			      magnet_metainfo(&told, &link, NULL) == ERR_NONE,
+		      "unreadable");
+		CHECK(strcmp(told.name, i ? V1 : "shown") == 0 &&
+			      told.piece_count == 0 && told.v1 && !told.v2,
+		      "%s", told.name);
+		magnet_clear(&link);
+		CHECK(magnet_make_torrent(&file, &len, &told,
+					  (const uint8_t *)info,
+					  sizeof(info) - 1, NULL) == ERR_NONE &&
+			      metainfo_parse(&whole, file, len, NULL) ==
+				      ERR_NONE,
+		      "no torrent: %s", tails[i]);
+		CHECK(whole.tracker_count == told.tracker_count &&
+			      whole.web_seed_count == told.web_seed_count &&
+			      strcmp(whole.name, "x") == 0,
+		      "other content: %s", tails[i]);
+		for (uint32_t k = 0; k < whole.tracker_count; k++)
+			CHECK(whole.trackers[k].tier == k &&
+				      strcmp(whole.trackers[k].url,
+					     told.trackers[k].url) == 0,
+			      "tracker %u", k);
+		free(file);
+		metainfo_clear(&told);
+		metainfo_clear(&whole);
+	}
 }
 
 int main(void)
@@ -313,5 +361,6 @@ int main(void)
 	what_is_too_much_is_left_out_or_refused();
 	a_name_is_cut_between_characters();
 	a_torrent_has_a_link();
+	a_link_becomes_a_torrent();
 	return CHECK_EXIT();
 }

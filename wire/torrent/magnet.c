@@ -1,5 +1,6 @@
 #include "wire/torrent/magnet.h"
 
+#include "base/bencode.h"
 #include "base/bytes.h"
 #include "base/hex.h"
 #include "wire/torrent/text.h"
@@ -505,16 +506,131 @@ enum err_code magnet_print(char **out, const struct magnet *m, struct err *e)
 	return ERR_NONE;
 }
 
-enum err_code magnet_of(char **out, const struct metainfo *m, struct err *e)
+enum err_code magnet_of(char **out, const struct metainfo *m,
+			const char **peers, uint32_t peer_count, struct err *e)
 {
 	const char *trackers[METAINFO_MAX_TRACKERS];
-	struct magnet link = {.has_v1 = true,
+	struct magnet link = {.has_v1 = m->v1,
+			      .has_v2 = m->v2,
 			      .hash = m->info_hash,
+			      .hash_v2 = m->info_hash_v2,
 			      .name = m->name,
 			      .trackers = trackers,
-			      .tracker_count = m->tracker_count};
+			      .tracker_count = m->tracker_count,
+			      .seeds = m->web_seeds,
+			      .seed_count = m->web_seed_count,
+			      .peers = peers,
+			      .peer_count = peer_count};
 
 	for (uint32_t i = 0; i < m->tracker_count; i++)
 		trackers[i] = m->trackers[i].url;
 	return magnet_print(out, &link, e);
+}
+
+/* ---- as a torrent ---- */
+
+static const char *copy(char **at, const char *text)
+{
+	size_t n = strlen(text) + 1;
+	char *start = *at;
+
+	memcpy(start, text, n);
+	*at += n;
+	return start;
+}
+
+static size_t text_bytes(const struct magnet *m)
+{
+	size_t n = m->name ? strlen(m->name) + 1 : HEX_LEN(32);
+
+	for (uint32_t i = 0; i < m->tracker_count; i++)
+		n += strlen(m->trackers[i]) + 1;
+	for (uint32_t i = 0; i < m->seed_count; i++)
+		n += strlen(m->seeds[i]) + 1;
+	return n;
+}
+
+enum err_code magnet_metainfo(struct metainfo *out, const struct magnet *m,
+			      struct err *e)
+{
+	char hex[HEX_LEN(20)], *at;
+
+	*out = (struct metainfo){.v1 = m->has_v1,
+				 .v2 = m->has_v2,
+				 .info_hash = m->hash,
+				 .info_hash_v2 = m->hash_v2,
+				 .tracker_count = m->tracker_count,
+				 .web_seed_count = m->seed_count};
+	if (!m->has_v1)
+		out->info_hash = metainfo_hash_v2(out);
+	out->owned = at = malloc(text_bytes(m));
+	out->trackers = calloc(m->tracker_count + 1, sizeof(*out->trackers));
+	out->web_seeds = calloc(m->seed_count + 1, sizeof(*out->web_seeds));
+	if (!at || !out->trackers || !out->web_seeds) {
+		metainfo_clear(out);
+		return err_fail(e, ERR_NOMEM, "magnet link");
+	}
+	out->name = copy(&at, m->name ? m->name
+				      : hex_encode(hex, out->info_hash.bytes,
+						   sizeof(out->info_hash)));
+	for (uint32_t i = 0; i < m->tracker_count; i++)
+		out->trackers[i] = (struct metainfo_tracker){
+			.url = copy(&at, m->trackers[i]), .tier = i};
+	for (uint32_t i = 0; i < m->seed_count; i++)
+		out->web_seeds[i] = copy(&at, m->seeds[i]);
+	return ERR_NONE;
+}
+
+static void write_trackers(struct wr *w, const struct metainfo *m)
+{
+	if (m->tracker_count == 0)
+		return;
+	ben_w_str(w, "announce");
+	ben_w_str(w, m->trackers[0].url);
+	if (m->tracker_count == 1)
+		return;
+	ben_w_str(w, "announce-list");
+	ben_w_list(w);
+	for (uint32_t i = 0; i < m->tracker_count; i++) {
+		ben_w_list(w); /* each is a tier of its own */
+		ben_w_str(w, m->trackers[i].url);
+		ben_w_end(w);
+	}
+	ben_w_end(w);
+}
+
+static void write_seeds(struct wr *w, const struct metainfo *m)
+{
+	if (m->web_seed_count == 0)
+		return;
+	ben_w_str(w, "url-list");
+	ben_w_list(w);
+	for (uint32_t i = 0; i < m->web_seed_count; i++)
+		ben_w_str(w, m->web_seeds[i]);
+	ben_w_end(w);
+}
+
+enum err_code magnet_make_torrent(uint8_t **out, size_t *out_len,
+				  const struct metainfo *m, const uint8_t *info,
+				  size_t info_len, struct err *e)
+{
+	size_t cap = 256 + info_len;
+	struct wr w;
+
+	for (uint32_t i = 0; i < m->tracker_count; i++)
+		cap += 2 * (strlen(m->trackers[i].url) + 16);
+	for (uint32_t i = 0; i < m->web_seed_count; i++)
+		cap += strlen(m->web_seeds[i]) + 16;
+	w = wr_into(malloc(cap), cap);
+	*out = w.buf;
+	if (!w.buf)
+		return err_fail(e, ERR_NOMEM, "torrent");
+	ben_w_dict(&w);
+	write_trackers(&w, m);
+	ben_w_str(&w, "info");
+	wr_copy(&w, info, info_len);
+	write_seeds(&w, m);
+	ben_w_end(&w);
+	*out_len = wr_len(&w);
+	return ERR_NONE;
 }

@@ -71,7 +71,20 @@ bool magnet_wants(const struct magnet *m, uint32_t file);
 /* Writes a link that magnet_parse() reads as the same value. *out is malloc'ed;
  * ERR_NOMEM. */
 enum err_code magnet_print(char **out, const struct magnet *m, struct err *e);
-/* The link of a torrent: its hash, name and trackers. */
-enum err_code magnet_of(char **out, const struct metainfo *m, struct err *e);
+/* The link of a torrent: its hashes, name, trackers and web seeds, and these
+ * peers (as in struct magnet). */
+enum err_code magnet_of(char **out, const struct metainfo *m,
+			const char **peers, uint32_t peer_count, struct err *e);
+
+/* What a link tells of its torrent: hashes, name (the hash in hexadecimal where
+ * there is none), trackers, web seeds. `piece_count` and all that goes with it
+ * is 0 until the info dictionary is known. ERR_NOMEM. */
+enum err_code magnet_metainfo(struct metainfo *out, const struct magnet *m,
+			      struct err *e);
+/* A .torrent of the info dictionary (its bytes as they are) with the trackers
+ * and web seeds of `m`. *out is malloc'ed; ERR_NOMEM. */
+enum err_code magnet_make_torrent(uint8_t **out, size_t *out_len,
+				  const struct metainfo *m, const uint8_t *info,
+				  size_t info_len, struct err *e);
 
 #endif
