@@ -1,4 +1,4 @@
-"""lt_peer.py LISTEN-IP:PORT DIR TORRENT... - libtorrent with its own settings
+"""lt_peer.py LISTEN-IP:PORT DIR TORRENT|LINK... - libtorrent with its own settings
 (so with encryption where the other side wants it), but no DHT, PEX, LSD, port
 mapping or uTP: trackers alone bring it together with others.
 
@@ -44,8 +44,11 @@ def session(listen):
 
 
 def add(s, torrent, directory):
-    params = lt.add_torrent_params()
-    params.ti = lt.torrent_info(torrent)
+    if torrent.startswith("magnet:"):
+        params = lt.parse_magnet_uri(torrent)
+    else:
+        params = lt.add_torrent_params()
+        params.ti = lt.torrent_info(torrent)
     params.save_path = directory
     params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
     return s.add_torrent(params)
@@ -67,7 +70,8 @@ def main():
                 flushed.add(a.handle.info_hash())
         states = [h.status() for h in handles]
         if not ready and all(
-                str(x.state) in ("downloading", "finished", "seeding")
+                str(x.state) in ("downloading", "finished", "seeding",
+                                 "downloading_metadata")
                 for x in states):
             ready = True
             print("ready", flush=True)

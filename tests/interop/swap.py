@@ -8,14 +8,15 @@ other side also a hybrid v1+v2 torrent with pad files. A tracker brings them
 together; it writes down what it was told: a seeder must have said left=0, a
 leecher `completed`, both `stopped`. Two seedbanks find each other by --peer alone,
 and where opentracker is installed, by it, over HTTP and UDP. With @udp the tracker
-speaks UDP (BEP 15; @udp6: over IPv6). The same again over IPv6 (@ipv6: the
+speaks UDP (BEP 15; @udp6: over IPv6). With @magnet the leecher has a magnet link
+alone. The same again over IPv6 (@ipv6: the
 tracker, too, has only an IPv6 address; @peer6).
 
 All is in a network namespace of its own. Where none can be made: 127.0.0.x and
 ::1, and without transmission, which refuses those.
 
 usage: swap.py [--seedbank PROGRAM] [--keep]
-               [--pairs SEEDER:LEECHER[@peer|@udp|@udp6|@opentracker|@opentracker-udp|@ipv6|@peer6],...]
+               [--pairs SEEDER:LEECHER[@peer|@magnet|@udp|@udp6|@opentracker|@opentracker-udp|@ipv6|@peer6],...]
 clients: seedbank, transmission, aria2, libtorrent, libtorrent21
 """
 
@@ -32,6 +33,7 @@ import tempfile
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -448,13 +450,18 @@ class Transmission(Client):
         wait_for("transmission's RPC", START_S,
                  lambda: stage.accepts(self.rpc_address, self.rpc_port), p)
         for torrent in self.run.torrents.values():
-            with open(torrent, "rb") as f:
-                self._rpc("torrent-add", {
-                    "metainfo": base64.b64encode(f.read()).decode(),
-                    "download-dir": self.directory})
+            self._rpc("torrent-add", {**self._source(torrent),
+                                      "download-dir": self.directory})
         self.listening(port, p)
         if role == "seed":
             wait_for("transmission seeding", START_S, self.complete, p)
+
+    @staticmethod
+    def _source(torrent):
+        if torrent.startswith("magnet:"):
+            return {"filename": torrent}
+        with open(torrent, "rb") as f:
+            return {"metainfo": base64.b64encode(f.read()).decode()}
 
     def _rpc(self, method, arguments):
         """Once more when it asks for its session id (409)."""
@@ -495,6 +502,7 @@ class Run:
         self.directory = directory
         self.torrents = torrents
         self.tracker = tracker
+        self.links = {}  # content -> magnet link: what the leecher is given
         self.ports = set()
         self.peers = {}  # content -> address of who seeds it
 
@@ -516,6 +524,7 @@ def swap(run, seeder, leecher, source, addresses):
         client.run, client.address, client.directory = run, address, directory
     seeder.start("seed")
     began = time.monotonic()
+    run.torrents.update(run.links)
     leecher.start("leech")
     wait_for("complete download", TRANSFER_S, leecher.complete,
              *seeder.processes)
@@ -527,10 +536,19 @@ def swap(run, seeder, leecher, source, addresses):
     return took
 
 
+def make_links(torrents, hashes, announce):
+    return {content: "magnet:?xt=urn:btih:%s&dn=%s&tr=%s" %
+            (made, content, urllib.parse.quote(announce, safe=""))
+            for (content, _), made in zip(torrents.items(), hashes)}
+
+
 def default_pairs(clients):
     others = [name for name in clients if name != "seedbank"]
     pairs = [pair for name in others
              for pair in ("%s:seedbank" % name, "seedbank:%s" % name)]
+    pairs += [pair for name in others if name != "libtorrent"
+              for pair in ("%s:seedbank@magnet" % name,
+                           "seedbank:%s@magnet" % name)]
     if "libtorrent" in clients:
         pairs += ["libtorrent:seedbank@udp", "seedbank:libtorrent@udp"]
     pairs.append("seedbank:seedbank@peer")
@@ -567,19 +585,22 @@ def run_all(st, makers, pairs, directory, addresses):
         own = [a for a in addresses
                if stage.is_ipv6(a) == by.endswith("6")]
         if by not in sets:
-            tracker = {"": Tracker, "ipv6": Tracker, "peer": NoTracker,
+            tracker = {"": Tracker, "magnet": Tracker, "ipv6": Tracker, "peer": NoTracker,
                        "peer6": NoTracker, "udp": UdpTracker,
                        "udp6": UdpTracker, "opentracker": Opentracker,
                        "opentracker-udp": OpentrackerUdp}[by](own[0])
             sets[by] = (tracker, *make_contents(
                 os.path.join(directory, "by-" + by), tracker.url))
             tracker.start(st, sets[by][3])
-        tracker, source, torrents, _ = sets[by]
+        tracker, source, torrents, hashes = sets[by]
         seeder, leecher = (makers[n]() for n in clients.split(":"))
         fit = {c: t for c, t in torrents.items() if c != "hybrid" or
                (seeder.hybrid and leecher.hybrid)}
         name = pair.replace(":", "-")
         run = Run(st, name, os.path.join(directory, name), fit, tracker)
+        if by == "magnet":
+            run.links = {c: link for c, link in make_links(
+                torrents, hashes, tracker.url).items() if c in fit}
         took = swap(run, seeder, leecher, source, own)
         print("%-30s ok: %s in %.1f s" % (pair.replace(":", " -> "),
                                           ", ".join(fit), took), flush=True)
