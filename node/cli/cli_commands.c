@@ -4,6 +4,7 @@ const struct command *const commands[] = {
 	&cmd_seed,
 	&cmd_get,
 	&cmd_create,
+	&cmd_magnet,
 	&cmd_verify,
 	&cmd_list,
 	&cmd_pause,

@@ -86,6 +86,19 @@ static void put_rates(char *out, size_t cap, const json_t *event)
 		       down, up, (long long)number(event, "peers"), tail, left);
 }
 
+/* Before the torrent is known. */
+static void metadata_line(char *out, size_t cap, const json_t *event)
+{
+	const json_t *m = json_object_get(event, "metadata");
+	char have[16], size[16];
+
+	progress_bytes(have, sizeof(have), number(m, "have"));
+	progress_bytes(size, sizeof(size), number(m, "size"));
+	(void)snprintf(out, cap, "fetching metadata: %s of %s, %lld peers",
+		       have, number(m, "size") > 0 ? size : "?",
+		       (long long)number(event, "peers"));
+}
+
 void progress_line(char *out, size_t cap, int width, const json_t *event)
 {
 	int64_t have = number(event, "have"), total = number(event, "total");
@@ -93,6 +106,10 @@ void progress_line(char *out, size_t cap, int width, const json_t *event)
 	long percent = total > 0 ? (long)(have * 100 / total) : 100;
 	size_t len;
 
+	if (json_object_get(event, "metadata")) {
+		metadata_line(out, cap, event);
+		return;
+	}
 	progress_bytes(done, sizeof(done), have);
 	progress_bytes(all, sizeof(all), total);
 	put_rates(rates, sizeof(rates), event);
@@ -119,6 +136,8 @@ static void draw(struct progress *p, const json_t *event)
 	int64_t have = number(event, "have"), total = number(event, "total");
 	int tenth;
 
+	if (json_object_get(event, "metadata"))
+		total = 1;
 	if (total <= 0) /* nothing is known yet, or there is nothing */
 		return;
 	progress_line(line, sizeof(line), p->terminal ? columns() : 0, event);

@@ -5,10 +5,13 @@
 #include "node/cli/cli_params.h"
 #include "node/cli/cli_progress.h"
 #include "node/core/api.h"
+#include "wire/torrent/magnet.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <limits.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,6 +70,8 @@ static const struct option seed_options[] = {
 };
 
 static const struct option get_options[] = {
+	{"save-torrent", OPT_STRING, NULL, 0, 0, "FILE",
+	 "of a magnet link: where its .torrent goes, once it is known"},
 	{"out", OPT_STRING, ".", 0, 0, "DIR", "where the files go"},
 	TRANSFER_OPTIONS,
 	{"bid", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
@@ -106,7 +111,6 @@ static enum err_code read_torrent(const char *path, json_t *params,
 	return ERR_NONE;
 }
 
-/* The daemon has another working directory. */
 static void on_progress(void *ctx, const json_t *event)
 {
 	progress_event(ctx, event);
@@ -230,6 +234,43 @@ static enum err_code run_seed(struct cli *cli, json_t **result, struct err *e)
 	return run_transfer(cli, params, result, e);
 }
 
+/* The daemon has another working directory. */
+static enum err_code put_path(json_t *params, const char *name,
+			      const char *path, struct err *e)
+{
+	char full[PATH_MAX], dir[PATH_MAX], copy[PATH_MAX];
+	size_t len = strlen(path);
+
+	if (len == 0 || len >= sizeof(copy) || path[len - 1] == '/')
+		return err_fail(e, ERR_PARSE, "'%.80s' names no file", path);
+	memcpy(copy, path, len + 1);
+	if (!realpath(dirname(copy), dir))
+		return err_fail(e, ERR_IO, "%.80s: %s", path, strerror(errno));
+	memcpy(copy, path, len + 1);
+	(void)snprintf(full, sizeof(full), "%.3000s/%.1000s", dir,
+		       basename(copy));
+	if (access(full, F_OK) == 0)
+		return err_fail(e, ERR_IO, "%.80s exists; move it away", path);
+	(void)json_object_set_new(params, name, json_string(full));
+	return ERR_NONE;
+}
+
+/* A .torrent, or a magnet link. */
+static enum err_code put_source(struct cli *cli, json_t *params, struct err *e)
+{
+	const char *what = cli->args[0];
+	const char *save = options_text(cli->options, "save-torrent");
+
+	if (!magnet_is(what)) {
+		cli->wrong_usage = save != NULL;
+		return save ? err_fail(e, ERR_PARSE,
+				       "--save-torrent is for magnet links")
+			    : read_torrent(what, params, e);
+	}
+	(void)json_object_set_new(params, "magnet", json_string(what));
+	return save ? put_path(params, "save-torrent", save, e) : ERR_NONE;
+}
+
 static enum err_code run_get(struct cli *cli, json_t **result, struct err *e)
 {
 	json_t *params = json_pack("{ss}", "mode", "get");
@@ -241,7 +282,7 @@ static enum err_code run_get(struct cli *cli, json_t **result, struct err *e)
 		code = err_fail(e, ERR_PARSE,
 				"--bid and --budget belong together");
 	else
-		code = read_torrent(cli->args[0], params, e);
+		code = put_source(cli, params, e);
 	if (code == ERR_NONE)
 		code = cli_put_dir(params, "dir",
 				   options_text(cli->options, "out"), true, e);
@@ -417,7 +458,7 @@ const struct command cmd_seed = {
 	run_seed};
 const struct command cmd_get = {
 	"get",
-	"FILE.torrent [--out DIR] [--bid TOKENS --budget TOKENS]",
+	"FILE.torrent|MAGNET-LINK [--out DIR] [--bid TOKENS --budget TOKENS]",
 	"Downloads a torrent; pays for speed when it is given a bid and "
 	"budget.",
 	get_options,

@@ -11,6 +11,7 @@ struct candidate {
 	int64_t next_ms;
 	unsigned failures;
 	bool keep, connected, banned;
+	bool vouched; /* by a tracker */
 };
 
 struct candidates {
@@ -86,6 +87,29 @@ bool candidates_add(struct candidates *c, const struct net_addr *addr,
 	*k = (struct candidate){
 		.addr = *addr, .keep = keep, .next_ms = INT64_MIN};
 	return true;
+}
+
+void candidates_vouch(struct candidates *c, const struct net_addr *addr)
+{
+	struct candidate *k = find(c, addr);
+
+	if (k)
+		k->vouched = true;
+}
+
+void candidates_drop_others(struct candidates *c)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < c->count; i++)
+		if (c->list[i].keep || c->list[i].vouched)
+			c->list[kept++] = c->list[i];
+	c->count = kept;
+}
+
+bool candidates_has(const struct candidates *c, const struct net_addr *addr)
+{
+	return find(c, addr) != NULL;
 }
 
 bool candidates_take(struct candidates *c, int64_t now_ms, struct net_addr *out,

@@ -26,6 +26,12 @@ void candidates_free(struct candidates *c);
 /* True when it is new. */
 bool candidates_add(struct candidates *c, const struct net_addr *addr,
 		    bool keep);
+/* The torrent's own trackers told of this one: see candidates_drop_others(). */
+void candidates_vouch(struct candidates *c, const struct net_addr *addr);
+/* Forgets all but those that trackers or the user named (BEP 27: a private
+ * torrent has no others). */
+void candidates_drop_others(struct candidates *c);
+bool candidates_has(const struct candidates *c, const struct net_addr *addr);
 /* The next to connect to at `now_ms`; it then counts as connected. False: none
  * is due; *wake_ms says when one will be (INT64_MAX: never). */
 bool candidates_take(struct candidates *c, int64_t now_ms, struct net_addr *out,

@@ -27,6 +27,8 @@ struct add {
 	bool cancelled;
 };
 
+static void tell_cost(struct add *a);
+
 static json_t *event_of(const char *type, const char *text)
 {
 	return json_pack("{ss ss}", "type", type, "text", text);
@@ -99,6 +101,7 @@ static void on_add_timer(void *ctx)
 	}
 	event = torrent_json(a->torrent);
 	(void)json_object_set_new(event, "type", json_string("progress"));
+	(void)json_object_del(event, "magnet"); /* long, and always the same */
 	call_event(a->call, event);
 	loop_timer_set(a->timer, PROGRESS_MS);
 }
@@ -107,6 +110,8 @@ static void on_torrent_event(void *ctx, const char *type, const char *text)
 {
 	struct add *a = ctx;
 
+	if (strcmp(type, "metadata") == 0)
+		tell_cost(a);
 	if (strcmp(type, "reached") == 0)
 		a->reached = true;
 	if (a->reached || strcmp(type, "complete") == 0 ||
@@ -140,6 +145,14 @@ static enum err_code read_cfg(struct engine *en, const json_t *params,
 	if (!mode || !cfg->dir || cfg->dir[0] != '/')
 		return err_fail(e, ERR_PARSE, "add: want mode and dir");
 	cfg->read_only = strcmp(mode, "seed") == 0;
+	cfg->magnet = method_text(params, "magnet");
+	cfg->save_torrent = method_text(params, "save-torrent");
+	if (cfg->magnet && cfg->read_only)
+		return err_fail(e, ERR_PARSE, "add: seed wants a torrent");
+	if (cfg->save_torrent && cfg->save_torrent[0] != '/')
+		return err_fail(e, ERR_PARSE,
+				"add: save-torrent: want an "
+				"absolute path");
 	cfg->preallocate =
 		json_integer_value(json_object_get(params, "preallocate")) != 0;
 	cfg->slots =
@@ -203,24 +216,25 @@ static void tell_spent(struct add *a)
 }
 
 /* What it may cost at most, before anything is spent. */
-static void tell_cost(struct add *a, const struct torrent_cfg *cfg)
+static void tell_cost(struct add *a)
 {
+	const struct torrent *t = a->torrent;
 	char bid[MONEY_TEXT_MAX], budget[MONEY_TEXT_MAX], most[MONEY_TEXT_MAX];
 	char text[300];
 	struct amount cost;
 	const struct metainfo *m = torrent_meta(a->torrent);
 
-	if (!cfg->paying)
+	if (!t->paying || !torrent_knows(t))
 		return;
-	if (!amount_mul_div(&cost, NULL, cfg->bid, m->total, 0, 1ULL << 30) ||
-	    amount_cmp(cost, cfg->budget) > 0)
-		cost = cfg->budget;
+	if (!amount_mul_div(&cost, NULL, t->bid, m->total, 0, 1ULL << 30) ||
+	    amount_cmp(cost, t->budget) > 0)
+		cost = t->budget;
 	(void)snprintf(
 		text, sizeof(text),
 		"paying at most %s a GiB, budget %s: this download costs "
 		"%s at the most, less where sellers ask less",
-		money_text(a->engine->money, cfg->bid, bid),
-		money_text(a->engine->money, cfg->budget, budget),
+		money_text(a->engine->money, t->bid, bid),
+		money_text(a->engine->money, t->budget, budget),
 		money_text(a->engine->money, cost, most));
 	call_event(a->call, event_of("cost", text));
 	tell_spent(a);
@@ -233,7 +247,7 @@ static enum err_code add_start(struct add *a, const json_t *params,
 	uint8_t *file = NULL;
 	enum err_code code = read_cfg(a->engine, params, &cfg, e);
 
-	if (code == ERR_NONE)
+	if (code == ERR_NONE && !cfg.magnet)
 		code = decode_torrent(params, &file, &cfg.file_len, e);
 	if (code == ERR_NONE)
 		code = engine_listen(a->engine, cfg.read_only, e);
@@ -248,7 +262,7 @@ static enum err_code add_start(struct add *a, const json_t *params,
 		a->torrent = NULL; /* not ours to end */
 		return code;
 	}
-	tell_cost(a, &cfg);
+	tell_cost(a);
 	torrent_watch(a->torrent, on_torrent_event, a);
 	code = torrent_add_extras(a->torrent, params, e);
 	if (code == ERR_NONE && a->in_daemon)

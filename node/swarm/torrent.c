@@ -59,6 +59,10 @@ static void on_tick(void *ctx)
 	struct torrent *t = ctx;
 	int64_t now = torrent_now(t), next, peers;
 
+	if (t->state == TORRENT_FAULT && !t->store)
+		torrent_swarm_stop(t); /* its metadata was of no use */
+	if (t->state == TORRENT_METADATA && !t->swarm)
+		torrent_begin(t);
 	if (!t->swarm)
 		return;
 	next = swarm_tick(t->swarm, now);
@@ -164,6 +168,7 @@ static void begin(struct torrent *t)
 {
 	struct err e = {0};
 	struct swarm_stats stats;
+	bool goes_on = t->swarm != NULL; /* with the peers that it has */
 
 	if (t->verify_only) {
 		t->state = TORRENT_PAUSED;
@@ -192,7 +197,8 @@ static void begin(struct torrent *t)
 		torrent_tell(t, "ready", "%s: %u of %u pieces are here",
 			     t->meta.name, stats.have, stats.pieces);
 	}
-	candidates_retry_now(t->candidates);
+	if (!goes_on)
+		candidates_retry_now(t->candidates);
 	torrent_peers_start(t);
 	torrent_wake(t);
 }
@@ -201,8 +207,12 @@ void torrent_begin(struct torrent *t)
 {
 	const struct money *m = t->engine->money;
 
-	if (t->state == TORRENT_CHECKING && store_is_ready(t->store) &&
-	    !t->rechecking && !(m && m->opening))
+	if (m && m->opening)
+		return;
+	if (t->state == TORRENT_METADATA && !t->swarm)
+		torrent_seek_metadata(t);
+	else if (t->state == TORRENT_CHECKING && store_is_ready(t->store) &&
+		 !t->rechecking)
 		begin(t);
 }
 
@@ -265,14 +275,33 @@ void torrent_pause(struct torrent *t)
 	torrent_peers_pause(t); /* before the swarm's figures are gone */
 	torrent_swarm_stop(t);
 	torrent_save_count(t);
-	store_forget_partial(t->store);
+	if (t->store)
+		store_forget_partial(t->store);
 	t->state = TORRENT_PAUSED;
 	loop_timer_cancel(t->tick);
 	want(t, RESUME_PAUSE);
 }
 
+static void resume_without_store(struct torrent *t)
+{
+	struct err e = {0};
+
+	torrent_swarm_stop(t);
+	t->state = torrent_knows(t) ? TORRENT_CHECKING : TORRENT_METADATA;
+	if (!torrent_knows(t))
+		torrent_begin(t);
+	else if (torrent_open_files(t, &e) != ERR_NONE)
+		torrent_fault(t, &e);
+}
+
 void torrent_resume(struct torrent *t)
 {
+	if (!t->store &&
+	    (t->state == TORRENT_FAULT || t->state == TORRENT_PAUSED)) {
+		want(t, RESUME_RUN);
+		resume_without_store(t);
+		return;
+	}
 	if (t->state == TORRENT_FAULT) {
 		store_resume(t->store);
 		if (t->swarm) {
@@ -327,6 +356,10 @@ enum err_code torrent_recheck(struct torrent *t, struct err *e)
 	if (t->state == TORRENT_CHECKING || t->state == TORRENT_STOPPED)
 		return err_fail(e, ERR_STATE, "%.80s is %s already",
 				t->meta.name, torrent_state_name(t->state));
+	if (!t->store)
+		return err_fail(e, ERR_STATE,
+				"%.80s: its metadata is not here yet",
+				t->meta.name);
 	t->pause_after_check = t->state == TORRENT_PAUSED;
 	torrent_swarm_stop(t);
 	store_forget_partial(t->store);
@@ -375,7 +408,10 @@ void torrent_stop(struct torrent *t, void (*done)(void *ctx), void *ctx)
 	if (t->job && t->complete_ms >= 0)
 		trade_job_end(t->engine->trade, &t->meta.info_hash);
 	t->job = NULL;
-	store_close(t->store, on_store_closed, t);
+	if (t->store)
+		store_close(t->store, on_store_closed, t);
+	else
+		on_store_closed(t);
 }
 
 bool torrent_stopped(const struct torrent *t)
@@ -405,6 +441,8 @@ void torrent_free(struct torrent *t)
 	if (t->claim)
 		home_release(t->engine->claims, t->claim);
 	free(t->claim);
+	free(t->magnet);
+	free(t->save_torrent);
 	free(t->dir);
 	free(t);
 }
@@ -476,6 +514,16 @@ static enum err_code open_store(struct torrent *t, struct err *e)
 	return code;
 }
 
+static bool copy_texts(struct torrent *t, const struct torrent_cfg *cfg)
+{
+	if (cfg->magnet)
+		t->magnet = strdup(cfg->magnet);
+	if (cfg->save_torrent)
+		t->save_torrent = strdup(cfg->save_torrent);
+	return !t->magnet == !cfg->magnet &&
+	       !t->save_torrent == !cfg->save_torrent;
+}
+
 static struct torrent *torrent_new(struct engine *en,
 				   const struct torrent_cfg *cfg)
 {
@@ -486,10 +534,9 @@ static struct torrent *torrent_new(struct engine *en,
 	t->engine = en;
 	t->tick = loop_timer_new(en->loop, on_tick, t);
 	t->candidates = candidates_new();
-	if (!t->tick || !t->candidates) {
-		loop_timer_free(t->tick);
-		candidates_free(t->candidates);
-		free(t);
+	if (!copy_texts(t, cfg) || !t->tick || !t->candidates) {
+		t->state = TORRENT_STOPPED; /* not in the list */
+		torrent_free(t);
 		return NULL;
 	}
 	t->read_only = cfg->read_only;
@@ -536,6 +583,28 @@ static enum err_code there_already(const struct torrent *t, struct err *e)
 			       : "first, to start it in another way");
 }
 
+enum err_code torrent_open_files(struct torrent *t, struct err *e)
+{
+	enum err_code code = t->claim ? ERR_NONE : claim_files(t, e);
+
+	return code == ERR_NONE ? open_store(t, e) : code;
+}
+
+static enum err_code read_source(struct torrent *t,
+				 const struct torrent_cfg *cfg, struct err *e)
+{
+	enum err_code code =
+		cfg->file_len == 0 && t->magnet
+			? torrent_read_link(t, e)
+			: metainfo_parse(&t->meta, cfg->file, cfg->file_len, e);
+
+	if (code == ERR_NONE && !t->meta.v1)
+		code = err_fail(e, ERR_STATE,
+				"torrent: of version 2 only, which is not "
+				"supported yet");
+	return code;
+}
+
 enum err_code torrent_add(struct torrent **out, struct engine *en,
 			  const struct torrent_cfg *cfg, struct err *e)
 {
@@ -545,11 +614,7 @@ enum err_code torrent_add(struct torrent **out, struct engine *en,
 	*out = NULL;
 	if (!t)
 		return err_fail(e, ERR_NOMEM, "torrent");
-	code = metainfo_parse(&t->meta, cfg->file, cfg->file_len, e);
-	if (code == ERR_NONE && !t->meta.v1)
-		code = err_fail(e, ERR_STATE,
-				"torrent: of version 2 only, which is not "
-				"supported yet");
+	code = read_source(t, cfg, e);
 	if (code == ERR_NONE && (*out = engine_find(en, &t->meta.info_hash)))
 		code = there_already(*out, e);
 	if (code == ERR_NONE &&
@@ -558,10 +623,8 @@ enum err_code torrent_add(struct torrent **out, struct engine *en,
 		code = err_fail(e, ERR_NOMEM, "torrent");
 	if (code == ERR_NONE)
 		code = torrent_peers_new(t, e);
-	if (code == ERR_NONE)
-		code = claim_files(t, e);
-	if (code == ERR_NONE)
-		code = open_store(t, e);
+	if (code == ERR_NONE && torrent_knows(t))
+		code = torrent_open_files(t, e);
 	if (code != ERR_NONE) {
 		t->state = TORRENT_STOPPED; /* not in the list */
 		t->next = t->prev = NULL;
@@ -569,8 +632,14 @@ enum err_code torrent_add(struct torrent **out, struct engine *en,
 		return code;
 	}
 	link_in(t);
-	t->state = cfg->paused ? TORRENT_PAUSED : TORRENT_CHECKING;
+	t->state = cfg->paused	      ? TORRENT_PAUSED
+		   : torrent_knows(t) ? TORRENT_CHECKING
+				      : TORRENT_METADATA;
 	torrent_trade_ready(t);
+	if (t->magnet && !t->meta.is_private)
+		torrent_add_link_peers(t);
+	if (!torrent_knows(t))
+		torrent_wake(t);
 	*out = t;
 	return ERR_NONE;
 }
@@ -603,6 +672,11 @@ const struct metainfo *torrent_meta(const struct torrent *t)
 	return &t->meta;
 }
 
+bool torrent_knows(const struct torrent *t)
+{
+	return t->meta.piece_count > 0;
+}
+
 enum torrent_state torrent_state(const struct torrent *t)
 {
 	return t->state;
@@ -612,7 +686,7 @@ void torrent_trade_ready(struct torrent *t)
 {
 	struct err e = {0};
 
-	if (!t->paying || t->job || !t->engine->trade)
+	if (!t->paying || t->job || !t->engine->trade || !torrent_knows(t))
 		return;
 	if (trade_job_open(t->engine->trade, t, &t->job, &e) == ERR_NONE)
 		return;

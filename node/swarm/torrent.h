@@ -1,11 +1,11 @@
 /* torrent.h - one torrent of a running node: its metainfo, its files (storage),
  * its swarm (wire), its trackers and the addresses it may connect to.
  *
- * Life: torrent_add() -> CHECKING (only when nothing trustworthy is recorded
- * about its files) -> DOWNLOADING or SEEDING <-> PAUSED; a disk that refuses
- * is FAULT, tried again by `resume`. torrent_stop() tells trackers and saves,
- * then torrent_free().
- * Thread: the loop.
+ * Life: torrent_add() -> METADATA (only when it was given a magnet link: the
+ * info dictionary comes from peers) -> CHECKING (only when nothing trustworthy
+ * is recorded about its files) -> DOWNLOADING or SEEDING <-> PAUSED; a disk
+ * that refuses is FAULT, tried again by `resume`. torrent_stop() tells trackers
+ * and saves, then torrent_free(). Thread: the loop.
  */
 #ifndef NODE_TORRENT_H
 #define NODE_TORRENT_H
@@ -21,6 +21,8 @@
 #include <jansson.h>
 
 enum torrent_state {
+	TORRENT_METADATA, /* only its hash is known: no store yet, a swarm
+			   * without pieces */
 	TORRENT_CHECKING,
 	TORRENT_DOWNLOADING,
 	TORRENT_SEEDING,
@@ -32,6 +34,10 @@ enum torrent_state {
 struct torrent_cfg {
 	const uint8_t *file; /* the .torrent's bytes; copied */
 	size_t file_len;
+	const char *magnet; /* instead of `file`: a link; copied */
+	/* absolute path where the .torrent is saved once it is known; NULL: not
+	 */
+	const char *save_torrent;
 	const char *dir; /* absolute; the torrent's name goes below it */
 	bool read_only;	 /* seeding only: files are never created or changed */
 	bool preallocate;
@@ -87,12 +93,15 @@ void torrent_watch(struct torrent *t, torrent_event_fn *fn, void *ctx);
 /* Did it reach what it was started for (complete and seeded enough)? */
 bool torrent_reached(const struct torrent *t);
 
-/* `source` for the log. Duplicates are ignored. `keep`: never forgotten. */
+/* `source` is "tracker", or another word for the log. Duplicates are ignored.
+ * `keep`: the user named it, it is never forgotten. A private torrent takes
+ * those two kinds only. */
 void torrent_add_peer(struct torrent *t, const struct net_addr *addr, bool keep,
 		      const char *source);
-/* A host name or IP, and a port; a name is looked up without blocking. */
+/* A host name or IP, and a port; a name is looked up without blocking. `keep`:
+ * the user named it, not a link. */
 enum err_code torrent_add_peer_text(struct torrent *t, const char *endpoint,
-				    struct err *e);
+				    bool keep, struct err *e);
 enum err_code torrent_add_tracker(struct torrent *t, const char *url,
 				  struct err *e);
 
@@ -102,7 +111,10 @@ json_t *torrent_json(const struct torrent *t);
 const struct info_hash *torrent_hash(const struct torrent *t);
 struct swarm *torrent_swarm(const struct torrent *t);
 struct torrent *torrent_next(const struct torrent *t);
+/* While torrent_knows() is false: what the link tells, see magnet_metainfo().
+ */
 const struct metainfo *torrent_meta(const struct torrent *t);
+bool torrent_knows(const struct torrent *t);
 enum torrent_state torrent_state(const struct torrent *t);
 const char *torrent_state_name(enum torrent_state s);
 struct pay_job *torrent_job(const struct torrent *t);

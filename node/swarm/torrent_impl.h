@@ -1,7 +1,8 @@
 /* torrent_impl.h - the insides of struct torrent, for the torrent_*.c files
  * only: torrent.c (life), torrent_swarm.c (between wire, storage and trade),
  * torrent_peers.c (trackers, names, connections), torrent_list.c (restarts),
- * torrent_view.c (telling). */
+ * torrent_link.c (from a magnet link to a torrent), torrent_view.c (telling).
+ */
 #ifndef NODE_TORRENT_IMPL_H
 #define NODE_TORRENT_IMPL_H
 
@@ -16,6 +17,8 @@ struct torrent {
 	struct engine *engine;
 	struct torrent *prev, *next;
 	struct metainfo meta;
+	char *magnet;	    /* the link that it came as; NULL: none */
+	char *save_torrent; /* path for the .torrent; NULL: none, or done */
 	char *dir;
 	bool read_only; /* `seed`: the files are never written */
 	char *claim;	/* what no other process may write; NULL: none */
@@ -65,6 +68,9 @@ struct torrent {
 
 extern const struct store_ops torrent_store_callbacks;
 
+/* torrent.c: claims the files and opens the store. */
+enum err_code torrent_open_files(struct torrent *t, struct err *e);
+
 int64_t torrent_now(const struct torrent *t);
 void torrent_tell(struct torrent *t, const char *type, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -86,8 +92,21 @@ void torrent_stop_step(struct torrent *t);
 enum err_code torrent_swarm_start(struct torrent *t, struct err *e);
 void torrent_swarm_stop(struct torrent *t);
 
+/* torrent_link.c */
+/* Reads the link into meta; the info dictionary comes later. */
+enum err_code torrent_read_link(struct torrent *t, struct err *e);
+/* Its peers (x.pe). */
+void torrent_add_link_peers(struct torrent *t);
+/* The swarm that looks for the info dictionary. */
+void torrent_seek_metadata(struct torrent *t);
+/* From the swarm: the info dictionary is here. */
+void torrent_take_metadata(struct torrent *t, const uint8_t *info, size_t len);
+
 /* torrent_peers.c */
 enum err_code torrent_peers_new(struct torrent *t, struct err *e);
+/* BEP 27: connections and addresses that are not of its trackers or the user
+ * end; it was not known before that the torrent is private. */
+void torrent_drop_others(struct torrent *t);
 /* Trackers are told from here on. */
 void torrent_peers_start(struct torrent *t);
 /* Connects to who is due; returns when to be called next. */

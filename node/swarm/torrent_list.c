@@ -34,7 +34,7 @@ enum err_code torrent_add_extras(struct torrent *t, const json_t *extras,
 	{
 		if (code == ERR_NONE && json_is_string(item))
 			code = torrent_add_peer_text(t, json_string_value(item),
-						     e);
+						     true, e);
 	}
 	return code;
 }
@@ -61,17 +61,24 @@ static json_t *settings_of(const struct torrent *t, const json_t *extras)
 		if (list)
 			(void)json_object_set(o, extra_keys[i], list);
 	}
+	if (o && t->magnet)
+		(void)json_object_set_new(o, "magnet", json_string(t->magnet));
+	if (o && t->save_torrent)
+		(void)json_object_set_new(o, "save_torrent",
+					  json_string(t->save_torrent));
 	return o;
 }
 
 enum err_code torrent_remember(struct torrent *t, const json_t *extras,
 			       struct err *e)
 {
+	static const uint8_t no_file[1]; /* of a magnet link, yet */
 	json_t *settings = settings_of(t, extras);
 	char *text = settings ? json_dumps(settings, JSON_COMPACT) : NULL;
 	struct resume_torrent row = {.info_hash = t->meta.info_hash,
 				     .root = t->dir,
-				     .torrent = t->meta.file,
+				     .torrent = t->meta.file ? t->meta.file
+							     : no_file,
 				     .torrent_len = t->meta.file_len,
 				     .added_s = clock_unix_s(),
 				     .want = RESUME_RUN,
@@ -97,6 +104,11 @@ static struct amount amount_of(const json_t *o, const char *key)
 	return amount_from_be16(bytes);
 }
 
+static const char *text_of(const json_t *o, const char *key)
+{
+	return json_string_value(json_object_get(o, key));
+}
+
 static json_int_t int_of(const json_t *o, const char *key)
 {
 	return json_integer_value(json_object_get(o, key));
@@ -115,6 +127,8 @@ static bool restore_one(void *ctx, const struct resume_torrent *row)
 	struct torrent_cfg cfg = {
 		.file = row->torrent,
 		.file_len = row->torrent_len,
+		.magnet = text_of(o, "magnet"),
+		.save_torrent = text_of(o, "save_torrent"),
 		.dir = row->root,
 		.paused = row->want == RESUME_PAUSE,
 		.read_only = json_is_true(json_object_get(o, "read_only")),

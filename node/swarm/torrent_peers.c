@@ -20,6 +20,7 @@ struct lookup {
 	char port[8];
 	struct addrinfo *found;
 	int error;
+	bool keep;
 };
 
 static void run_lookup(struct work_job *job)
@@ -40,6 +41,11 @@ static void unlink_lookup(struct lookup *k)
 		*at = k->next;
 }
 
+static void add_peer(struct torrent *t, const struct net_addr *addr, bool keep)
+{
+	torrent_add_peer(t, addr, keep, keep ? "user" : "link");
+}
+
 static void add_found(const struct lookup *k)
 {
 	for (struct addrinfo *a = k->found; a; a = a->ai_next) {
@@ -48,7 +54,7 @@ static void add_found(const struct lookup *k)
 		if (a->ai_addrlen > sizeof(addr.sa))
 			continue;
 		memcpy(&addr.sa, a->ai_addr, a->ai_addrlen);
-		torrent_add_peer(k->torrent, &addr, true, "user");
+		add_peer(k->torrent, &addr, k->keep);
 	}
 }
 
@@ -59,7 +65,7 @@ static void lookup_done(struct work_job *job)
 	if (k->torrent) {
 		unlink_lookup(k);
 		if (k->error)
-			torrent_tell(k->torrent, "note", "--peer %.60s: %s",
+			torrent_tell(k->torrent, "note", "peer %.60s: %s",
 				     k->host, gai_strerror(k->error));
 		else
 			add_found(k);
@@ -70,7 +76,7 @@ static void lookup_done(struct work_job *job)
 }
 
 enum err_code torrent_add_peer_text(struct torrent *t, const char *endpoint,
-				    struct err *e)
+				    bool keep, struct err *e)
 {
 	struct lookup *k;
 	struct net_addr addr;
@@ -82,7 +88,7 @@ enum err_code torrent_add_peer_text(struct torrent *t, const char *endpoint,
 	if (code != ERR_NONE)
 		return code;
 	if (net_addr_from_ip(&addr, host, port)) {
-		torrent_add_peer(t, &addr, true, "user");
+		add_peer(t, &addr, keep);
 		return ERR_NONE;
 	}
 	k = calloc(1, sizeof(*k));
@@ -91,6 +97,7 @@ enum err_code torrent_add_peer_text(struct torrent *t, const char *endpoint,
 	memcpy(k->host, host, sizeof(host));
 	(void)snprintf(k->port, sizeof(k->port), "%u", port);
 	k->torrent = t;
+	k->keep = keep;
 	k->next = t->lookups;
 	t->lookups = k;
 	k->job.run = run_lookup;
@@ -102,15 +109,40 @@ enum err_code torrent_add_peer_text(struct torrent *t, const char *endpoint,
 void torrent_add_peer(struct torrent *t, const struct net_addr *addr, bool keep,
 		      const char *source)
 {
+	bool told = strcmp(source, "tracker") == 0, fresh;
 	char text[64];
 
-	if (!candidates_add(t->candidates, addr, keep))
+	if (t->meta.is_private && !told && !keep)
+		return;
+	fresh = candidates_add(t->candidates, addr, keep);
+	if (told)
+		candidates_vouch(t->candidates, addr);
+	if (!fresh)
 		return;
 	net_addr_text(addr, text, sizeof(text));
 	log_line(t->engine->log, LOG_DEBUG, "torrent",
 		 "peer address=%s source=%s", text, source);
 	if (t->swarm)
 		torrent_wake(t);
+}
+
+static void close_other(void *ctx, struct peer *p)
+{
+	const struct torrent *t = ctx;
+	struct wire_addr at = peer_addr(p);
+	struct net_addr addr;
+
+	net_addr_of_wire(&addr, &at);
+	if (peer_outgoing(p) && !candidates_has(t->candidates, &addr))
+		swarm_peer_close(p, PEER_CLOSE_LOCAL,
+				 "private: no tracker told of it");
+}
+
+void torrent_drop_others(struct torrent *t)
+{
+	candidates_drop_others(t->candidates);
+	if (t->swarm)
+		swarm_each_peer(t->swarm, close_other, t);
 }
 
 struct sought {
@@ -176,7 +208,8 @@ static void on_tracker_peer(void *ctx, const struct net_addr *addr)
 static void figures(void *ctx, uint64_t *up, uint64_t *down, uint64_t *left)
 {
 	const struct torrent *t = ctx;
-	struct swarm_stats stats = {.left = t->meta.total};
+	struct swarm_stats stats = {.left = torrent_knows(t) ? t->meta.total
+							     : 1};
 
 	if (t->swarm)
 		swarm_stats_get(t->swarm, &stats);

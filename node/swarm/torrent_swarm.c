@@ -146,6 +146,11 @@ static void on_peer_banned(void *ctx, struct peer *p, uint64_t serial,
 		trade_bad_data(t->engine->trade, p);
 }
 
+static void on_metadata(void *ctx, const uint8_t *info, size_t len)
+{
+	torrent_take_metadata(ctx, info, len);
+}
+
 static const struct swarm_ops swarm_callbacks = {
 	.read = on_read,
 	.write = on_write,
@@ -161,7 +166,30 @@ static const struct swarm_ops swarm_callbacks = {
 	.peer_choked = on_peer_choked,
 	.peer_slot = on_peer_slot,
 	.peer_banned = on_peer_banned,
+	.metadata = on_metadata,
 };
+
+/* BEP 27: who may know a private torrent is for its tracker to say. */
+static const uint8_t *info_for_others(const struct torrent *t, size_t *len)
+{
+	*len = t->meta.is_private ? 0 : t->meta.info_len;
+	return t->meta.is_private ? NULL : t->meta.info;
+}
+
+/* The swarm that fetched the metadata becomes that of the torrent. */
+static enum err_code know(struct torrent *t, struct err *e)
+{
+	struct swarm_content content = {
+		.pieces = t->meta.piece_count,
+		.piece_len = t->meta.piece_length,
+		.total_len = t->meta.total,
+	};
+	size_t len;
+
+	content.info = info_for_others(t, &content.info_len);
+	content.have = store_have(t->store, &len);
+	return swarm_set_metadata(t->swarm, torrent_now(t), &content, e);
+}
 
 enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 {
@@ -172,6 +200,7 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 		.pieces = t->meta.piece_count,
 		.piece_len = t->meta.piece_length,
 		.total_len = t->meta.total,
+		.waits_for_metadata = !torrent_knows(t),
 		.max_peers = (uint32_t)engine_int(en, "max-peers"),
 		.slots =
 			t->slots ? t->slots : (uint32_t)engine_int(en, "slots"),
@@ -185,9 +214,13 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 	enum err_code code;
 	size_t len;
 
+	if (t->swarm)
+		return know(t, e);
+	cfg.info = info_for_others(t, &cfg.info_len);
 	cfg.free_slots =
 		(cfg.slots * (uint32_t)engine_int(en, "free-share") + 99) / 100;
-	cfg.have = store_have(t->store, &len);
+	if (t->store)
+		cfg.have = store_have(t->store, &len);
 	if (en->trade)
 		cfg.sb_pay = trade_offer(en->trade, &cfg.sb_pay_len);
 	code = swarm_new(&t->swarm, &cfg, torrent_now(t), e);

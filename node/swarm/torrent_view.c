@@ -3,10 +3,15 @@
 #include "ledger/pay/pay.h"
 #include "node/money/money.h"
 #include "node/swarm/torrent_impl.h"
+#include "wire/torrent/magnet.h"
+
+#include <stdlib.h>
 
 const char *torrent_state_name(enum torrent_state s)
 {
 	switch (s) {
+	case TORRENT_METADATA:
+		return "metadata";
 	case TORRENT_CHECKING:
 		return "checking";
 	case TORRENT_DOWNLOADING:
@@ -44,7 +49,7 @@ static void add_rates(const struct torrent *t, json_t *o)
 		json_integer((json_int_t)(t->meta.total
 						  ? stored.have_bytes * 100 /
 							    t->meta.total
-						  : 100)));
+						  : 0)));
 	(void)json_object_set_new(o, "downloaded",
 				  json_integer((json_int_t)stats.downloaded));
 	(void)json_object_set_new(o, "uploaded",
@@ -57,6 +62,32 @@ static void add_rates(const struct torrent *t, json_t *o)
 	(void)json_object_set_new(o, "seeds", json_integer(stats.seeds));
 	if (eta >= 0)
 		(void)json_object_set_new(o, "eta_s", json_integer(eta));
+}
+
+/* How much of the info dictionary is here; "size" is 0 until a peer told it. */
+static void add_metadata(const struct torrent *t, json_t *o)
+{
+	uint32_t have = 0, size = 0;
+
+	if (torrent_knows(t))
+		return;
+	if (t->swarm)
+		swarm_metadata_progress(t->swarm, &have, &size);
+	(void)json_object_set_new(o, "metadata",
+				  json_pack("{sI sI}", "have", (json_int_t)have,
+					    "size", (json_int_t)size));
+}
+
+/* The link under which others find it. */
+static void add_link(const struct torrent *t, json_t *o)
+{
+	char *text = NULL;
+
+	if (!torrent_knows(t))
+		(void)json_object_set_new(o, "magnet", json_string(t->magnet));
+	else if (magnet_of(&text, &t->meta, NULL, 0, NULL) == ERR_NONE)
+		(void)json_object_set_new(o, "magnet", json_string(text));
+	free(text);
 }
 
 static void add_money(const struct torrent *t, json_t *o)
@@ -94,6 +125,8 @@ json_t *torrent_json(const struct torrent *t)
 		(void)json_object_set_new(o, "checked",
 					  json_integer((json_int_t)t->checked));
 	add_rates(t, o);
+	add_metadata(t, o);
+	add_link(t, o);
 	add_money(t, o);
 	(void)json_object_set_new(o, "seeded_s",
 				  json_integer(torrent_seeded_ms(t) / 1000));

@@ -188,8 +188,32 @@ static void what_worked_once_begins_anew(void)
 	candidates_free(c);
 }
 
+/* A private torrent keeps those of its trackers and of the user. */
+static void others_are_dropped(void)
+{
+	struct candidates *c = candidates_new();
+	struct net_addr of[3], out;
+	int64_t wake;
+
+	for (int i = 0; i < 3; i++) {
+		CHECK(net_addr_from_ip(&of[i], "10.0.0.1", (uint16_t)(1 + i)),
+		      "address");
+		(void)candidates_add(c, &of[i], i == 1);
+	}
+	candidates_vouch(c, &of[2]);
+	CHECK(candidates_take(c, 0, &out, &wake), "none due");
+	candidates_drop_others(c);
+	CHECK(!candidates_has(c, &of[0]) && candidates_has(c, &of[1]) &&
+		      candidates_has(c, &of[2]) && candidates_count(c) == 2,
+	      "%u kept", candidates_count(c));
+	candidates_ended(c, &of[0], 0, CANDIDATE_WORKED);
+	CHECK(!candidates_has(c, &of[0]), "back again");
+	candidates_free(c);
+}
+
 int main(void)
 {
+	others_are_dropped();
 	an_end_is_judged_by_how_it_came();
 	duplicates_back_off();
 	what_worked_once_begins_anew();

@@ -1,0 +1,125 @@
+/* torrent_link.c - a torrent that began as a magnet link: until its info
+ * dictionary is here it has a swarm without pieces and no store. */
+#include "node/swarm/torrent_impl.h"
+
+#include "base/file.h"
+#include "storage/torrent/resume_db.h"
+#include "wire/torrent/magnet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum err_code torrent_read_link(struct torrent *t, struct err *e)
+{
+	struct magnet link;
+	enum err_code code = magnet_parse(&link, t->magnet, e);
+
+	if (code == ERR_NONE)
+		code = magnet_metainfo(&t->meta, &link, e);
+	magnet_clear(&link);
+	return code;
+}
+
+void torrent_add_link_peers(struct torrent *t)
+{
+	struct magnet link;
+	struct err e = {0};
+
+	if (magnet_parse(&link, t->magnet, NULL) != ERR_NONE)
+		return;
+	for (uint32_t i = 0; i < link.peer_count; i++)
+		if (torrent_add_peer_text(t, link.peers[i], false, &e) !=
+		    ERR_NONE)
+			torrent_tell(t, "note", "%s", e.msg);
+	magnet_clear(&link);
+}
+
+void torrent_seek_metadata(struct torrent *t)
+{
+	struct err e = {0};
+
+	if (torrent_swarm_start(t, &e) != ERR_NONE) {
+		torrent_fault(t, &e);
+		return;
+	}
+	t->up_saved = t->down_saved = 0;
+	torrent_tell(t, "seek", "%s: looking for its metadata", t->meta.name);
+	candidates_retry_now(t->candidates);
+	torrent_peers_start(t);
+	torrent_wake(t);
+}
+
+static void save_torrent(struct torrent *t)
+{
+	struct err e = {0};
+
+	if (!t->save_torrent)
+		return;
+	if (file_create_shared(t->save_torrent, t->meta.file, t->meta.file_len,
+			       &e) == ERR_NONE)
+		torrent_tell(t, "saved", "%s is written", t->save_torrent);
+	else
+		torrent_tell(t, "note", "not written: %s", e.msg);
+	free(t->save_torrent);
+	t->save_torrent = NULL;
+}
+
+/* The daemon's next run has it from the start. */
+static void remember(struct torrent *t)
+{
+	struct err e = {0};
+
+	if (t->settings &&
+	    resume_set_torrent(t->engine->resume, &t->meta.info_hash,
+			       t->meta.file, t->meta.file_len, &e) != ERR_NONE)
+		log_line(t->engine->log, LOG_WARN, "torrent",
+			 "metadata not saved name=\"%s\" text=\"%s\"",
+			 t->meta.name, e.msg);
+}
+
+static enum err_code become(struct torrent *t, const uint8_t *info, size_t len,
+			    struct err *e)
+{
+	struct metainfo meta;
+	uint8_t *file;
+	size_t file_len;
+	enum err_code code =
+		magnet_make_torrent(&file, &file_len, &t->meta, info, len, e);
+
+	if (code != ERR_NONE)
+		return code;
+	code = metainfo_parse(&meta, file, file_len, e);
+	free(file);
+	if (code != ERR_NONE)
+		return code;
+	metainfo_clear(&t->meta);
+	t->meta = meta;
+	return ERR_NONE;
+}
+
+void torrent_take_metadata(struct torrent *t, const uint8_t *info, size_t len)
+{
+	struct err e = {0};
+
+	if (become(t, info, len, &e) != ERR_NONE) {
+		(void)snprintf(t->fault, sizeof(t->fault), "%s", e.msg);
+		t->state = TORRENT_FAULT;
+		torrent_tell(t, "fault", "%s: its metadata is of no use: %s",
+			     t->meta.name, e.msg);
+		torrent_wake(t); /* the swarm is not stopped from inside it */
+		return;
+	}
+	if (t->meta.is_private)
+		torrent_drop_others(t);
+	remember(t);
+	save_torrent(t);
+	t->state = TORRENT_CHECKING;
+	t->check_total = t->meta.total;
+	if (torrent_open_files(t, &e) != ERR_NONE) {
+		torrent_fault(t, &e);
+		torrent_wake(t);
+		return;
+	}
+	torrent_trade_ready(t);
+	torrent_tell(t, "metadata", "%s: the metadata is here", t->meta.name);
+}
