@@ -306,6 +306,9 @@ static enum err_code refused(struct tron_constant *c, const json_t *result,
 	else
 		(void)snprintf(c->reason, sizeof(c->reason), "%.95s",
 			       words[0] ? without_class(words) : code);
+	if (!c->reason[0])
+		(void)snprintf(c->reason, sizeof(c->reason),
+			       "refused without a reason");
 	return ERR_NONE;
 }
 

@@ -430,6 +430,8 @@ static void constant_calls_say_what_would_happen(void)
 		 ERR_CHAIN, false, false, 0, 0, "SERVER_BUSY"},
 		{"no result", "{\"energy_used\":5}", ERR_PARSE, false, false, 0,
 		 0, "result: nothing"},
+		{"a code without letters", "{\"result\":{\"code\":\"\"}}",
+		 ERR_NONE, false, false, 0, 0, "without a reason"},
 		{"neither result nor code", "{\"result\":{}}", ERR_PARSE, false,
 		 false, 0, 0, "neither"},
 		{"no word of how it ended",
