@@ -17,7 +17,8 @@ All is in a network namespace of its own. Where none can be made: 127.0.0.x and
 
 usage: swap.py [--seedbank PROGRAM] [--keep]
                [--pairs SEEDER:LEECHER[@peer|@magnet|@udp|@udp6|@opentracker|@opentracker-udp|@ipv6|@peer6],...]
-clients: seedbank, transmission, aria2, libtorrent, libtorrent21
+clients: seedbank, transmission, aria2, libtorrent, libtorrent21, rtorrent,
+qbittorrent
 """
 
 import argparse
@@ -35,6 +36,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import xmlrpc.client
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
@@ -44,6 +46,7 @@ from stage import Failed, wait_for  # noqa: E402
 LT_PYTHON = "/usr/bin/python3"  # libtorrent comes from the distribution
 # the newest release; scripts/setup makes this one
 LT21_PYTHON = os.path.join(stage.TOP, "build", "peers", "bin", "python")
+BY_HAND = ("rtorrent", "qbittorrent")  # only where --pairs names them
 TRANSFER_S = 150
 START_S = 60
 
@@ -493,6 +496,121 @@ class Transmission(Client):
             t["status"] == 6 and t["percentDone"] == 1 for t in torrents)
 
 
+class Rtorrent(Client):
+    """Answers XML-RPC on a socket; d.complete is true once all is hashed."""
+
+    def start(self, role):
+        port = self.run.port(self.address)
+        home = os.path.join(self.run.directory, "rtorrent-" + role)
+        os.makedirs(home)
+        self.socket = os.path.join(home, "rpc")
+        options = ["system.daemon.set=true", "network.port_range.set=%d-%d" %
+                   (port, port), "network.port_random.set=no",
+                   "network.bind_address.set=" + self.address,
+                   "network.local_address.set=" + self.address,
+                   "dht.mode.set=disable", "protocol.pex.set=no",
+                   "trackers.use_udp.set=no", "session.path.set=" + home,
+                   "directory.default.set=" + self.directory,
+                   "network.scgi.open_local=" + self.socket]
+        p = self.spawn("rtorrent", [
+            self.program, "-n", *[x for o in options for x in ("-o", o)],
+            *self.run.torrents.values()], env=dict(os.environ, HOME=home))
+        wait_for("rtorrent's socket", START_S,
+                 lambda: os.path.exists(self.socket), p)
+        self.listening(port, p)
+        if role == "seed":
+            wait_for("rtorrent seeding", START_S, self.complete, p)
+
+    def _call(self, method, *params):
+        body = xmlrpc.client.dumps(params, method).encode()
+        head = b"CONTENT_LENGTH\0%d\0SCGI\0%d\0" % (len(body), 1)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(30)
+            s.connect(self.socket)
+            s.sendall(b"%d:%s," % (len(head), head) + body)
+            answer = s.makefile("rb").read().split(b"\r\n\r\n", 1)[1]
+        return xmlrpc.client.loads(answer)[0][0]
+
+    def complete(self):
+        hashes = self._call("download_list", "", "main")
+        return len(hashes) == len(self.run.torrents) and all(
+            self._call("d.complete", h) and not self._call("d.hashing", h)
+            for h in hashes)
+
+
+class Qbittorrent(Client):
+    hybrid = True
+    CONF = """[LegalNotice]
+Accepted=true
+[BitTorrent]
+Session\\DHTEnabled=false
+Session\\PeXEnabled=false
+Session\\LSDEnabled=false
+Session\\Port=%(port)d
+Session\\Interface=
+Session\\InterfaceAddress=%(address)s
+Session\\BTProtocol=TCP
+Session\\SSRFMitigation=false
+Session\\MultiConnectionsPerIp=true
+Session\\UseRandomPort=false
+Session\\DefaultSavePath=%(directory)s
+[Network]
+PortForwardingEnabled=false
+[Preferences]
+WebUI\\Address=%(web_address)s
+WebUI\\Port=%(web_port)d
+WebUI\\LocalHostAuth=false
+WebUI\\AuthSubnetWhitelistEnabled=true
+WebUI\\AuthSubnetWhitelist=0.0.0.0/0
+"""
+
+    def start(self, role):
+        home = os.path.join(self.run.directory, "qbittorrent-" + role)
+        conf = os.path.join(home, "qBittorrent", "config", "qBittorrent.conf")
+        os.makedirs(os.path.dirname(conf))
+        port = self.run.port(self.address)
+        self.web = (self.address, self.run.port(self.address))
+        with open(conf, "w") as f:
+            f.write(self.CONF % {
+                "port": port, "address": self.address,
+                "directory": self.directory, "web_address": self.web[0],
+                "web_port": self.web[1]})
+        p = self.spawn("qbittorrent", [self.program, "--profile=" + home],
+                       env=dict(os.environ, HOME=home))
+        wait_for("qBittorrent's API", START_S,
+                 lambda: stage.accepts(*self.web), p)
+        for torrent in self.run.torrents.values():
+            self._add(torrent)
+        self.listening(port, p)
+        if role == "seed":
+            wait_for("qBittorrent seeding", START_S, self.complete, p)
+
+    def _call(self, method, data=None, headers=None):
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        request = urllib.request.Request(
+            "http://%s:%d/api/v2/%s" % (*self.web, method), data,
+            headers or {})
+        with opener.open(request, timeout=30) as answer:
+            return answer.read()
+
+    def _add(self, torrent):
+        with open(torrent, "rb") as f:
+            content = f.read()
+        edge = "seedbank-interop"
+        part = '--%s\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n'
+        body = (part % (edge, "savepath", "") + self.directory + "\r\n" +
+                part % (edge, "torrents", '; filename="a.torrent"')
+                ).encode() + content + b"\r\n--%s--\r\n" % edge.encode()
+        self._call("torrents/add", body, {
+            "Content-Type": "multipart/form-data; boundary=" + edge})
+
+    def complete(self):
+        torrents = json.loads(self._call("torrents/info"))
+        return len(torrents) == len(self.run.torrents) and all(
+            t["progress"] == 1 and t["state"].endswith("UP")
+            for t in torrents)
+
+
 # --- the runs -------------------------------------------------------------------
 
 class Run:
@@ -629,7 +747,12 @@ def main():
         "libtorrent21": lambda: Libtorrent(LT21_PYTHON),
         "aria2": lambda: Aria2("aria2c"),
         "transmission": lambda: Transmission("transmission-daemon"),
+        "rtorrent": lambda: Rtorrent("rtorrent"),
+        "qbittorrent": lambda: Qbittorrent("qbittorrent-nox"),
     }
+    for name in BY_HAND:
+        if name not in (args.pairs or ""):
+            del makers[name]
     for name in list(makers):
         missing = makers[name]().missing()
         if missing and name == "libtorrent21":
