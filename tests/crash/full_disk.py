@@ -6,22 +6,18 @@ way forward is named, and room made is enough to go on.
 usage: full_disk.py --bin DIR [--keep]
 """
 
-import argparse
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 for folder in (("..", "node"), ("..", "..", "scripts")):
     sys.path.insert(0, os.path.join(HERE, *folder))
-import checks  # noqa: E402
-import nodes  # noqa: E402
 import stage  # noqa: E402
 from checks import check  # noqa: E402
 from stage import wait_for  # noqa: E402
-from town import CODING, HOSTS, Town, is_there, make  # noqa: E402
+from town import CODING, HOSTS, is_there, make, run  # noqa: E402
 
 SIZE = "24m"
 ALL = ("--k", "2", "--n", str(HOSTS), "--periods", "40")
@@ -143,32 +139,16 @@ def play(town):
     town.books("after a full disk")
 
 
+def leave(directory):
+    subprocess.run(["umount", os.path.join(directory, "host0")],
+                   stderr=subprocess.DEVNULL, check=False)
+
+
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", default=nodes.BIN)
-    parser.add_argument("--keep", action="store_true")
-    args = parser.parse_args()
-    nodes.BIN = os.path.abspath(args.bin)
     if not own_mounts():
         print("left out: a full disk needs a mount namespace", flush=True)
         return 77
-    addresses, _ = stage.enter_namespace(
-        ["10.80.%d.1" % n for n in range(HOSTS + 1)])
-    directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-full-"))
-    try:
-        with stage.Stage(os.path.join(directory, "log")) as st:
-            chain = stage.Chain(st, addresses[0], "--block-time", "1")
-            town = Town(st, chain, directory, addresses, 120)
-            town.begin()
-            play(town)
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            subprocess.run(["umount", os.path.join(directory, "host0")],
-                           stderr=subprocess.DEVNULL, check=False)
-            shutil.rmtree(directory, ignore_errors=True)
-    return checks.result()
+    return run("full", 80, 120, play, leave)
 
 
 if __name__ == "__main__":

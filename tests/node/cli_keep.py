@@ -5,24 +5,18 @@ what is removed, renewed and given back, and a renter that is killed meanwhile.
 usage: cli_keep.py --bin DIR [--keep]
 """
 
-import argparse
 import decimal
 import os
-import shutil
 import signal
 import sqlite3
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
-import checks  # noqa: E402
-import nodes  # noqa: E402
-import stage  # noqa: E402
 from checks import check  # noqa: E402
 from stage import wait_for  # noqa: E402
-from town import CODING, HOSTS, KILLS, Town, content, is_there, make  # noqa: E402
+from town import CODING, KILLS, content, is_there, make, run  # noqa: E402
 
 
 def twice(town):
@@ -335,38 +329,19 @@ def by_itself(town):
     town.books("by itself")
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", default=nodes.BIN)
-    parser.add_argument("--keep", action="store_true")
-    args = parser.parse_args()
-    nodes.BIN = os.path.abspath(args.bin)
-    addresses, _ = stage.enter_namespace(
-        ["10.77.%d.1" % n for n in range(HOSTS + 1)])
-    directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-keep-"))
-    try:
-        with stage.Stage(os.path.join(directory, "log")) as st:
-            chain = stage.Chain(st, addresses[0], "--block-time", "1")
-            town = Town(st, chain, directory, addresses, 90)
-            town.begin()
-            twice(town)
-            killed(town)
-            removed(town)
-            replaced(town)
-            half_replaced(town)
-            half_piped(town)
-            renewed(town)
-            closed_early(town)
-            cut_off(town, again=True)
-            is_there(town, 2)
-            by_itself(town)
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
-    return checks.result()
+def play(town):
+    twice(town)
+    killed(town)
+    removed(town)
+    replaced(town)
+    half_replaced(town)
+    half_piped(town)
+    renewed(town)
+    closed_early(town)
+    cut_off(town, again=True)
+    is_there(town, 2)
+    by_itself(town)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("keep", 77, 90, play))

@@ -5,24 +5,18 @@ as long, whatever was put, removed or renewed for less since.
 usage: cli_term.py --bin DIR [--keep]
 """
 
-import argparse
 import decimal
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
-import checks  # noqa: E402
-import nodes  # noqa: E402
-import stage  # noqa: E402
 from checks import check  # noqa: E402
 from nodes import Node  # noqa: E402
 from stage import wait_for  # noqa: E402
-from town import CODING, HOSTS, Town, content, is_there, make  # noqa: E402
+from town import CODING, content, is_there, make, run  # noqa: E402
 
 LONG, SHORT = 80, 12
 
@@ -119,31 +113,12 @@ def over(town, end):
              lambda: sum(town.agreements()) <= before - 5)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", default=nodes.BIN)
-    parser.add_argument("--keep", action="store_true")
-    args = parser.parse_args()
-    nodes.BIN = os.path.abspath(args.bin)
-    addresses, _ = stage.enter_namespace(
-        ["10.78.%d.1" % n for n in range(HOSTS + 1)])
-    directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-term-"))
-    try:
-        with stage.Stage(os.path.join(directory, "log")) as st:
-            chain = stage.Chain(st, addresses[0], "--block-time", "1")
-            town = Town(st, chain, directory, addresses, 90)
-            town.begin()
-            end = shorter(town)
-            end = renewed(town, end)
-            over(town, end)
-            comes_back(town, "later", 1)
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
-    return checks.result()
+def play(town):
+    end = shorter(town)
+    end = renewed(town, end)
+    over(town, end)
+    comes_back(town, "later", 1)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("term", 78, 90, play))

@@ -6,21 +6,17 @@ lose what they keep or are not paid, a daemon, and a restore.
 usage: cli_unopened.py --bin DIR [--keep]
 """
 
-import argparse
 import decimal
 import os
-import shutil
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
-import checks  # noqa: E402
 import nodes  # noqa: E402
 import stage  # noqa: E402
 from checks import check  # noqa: E402
 from stage import wait_for  # noqa: E402
-from town import CODING, HOSTS, KILLS, Town, is_there, make  # noqa: E402
+from town import CODING, KILLS, is_there, make, run  # noqa: E402
 
 D = decimal.Decimal
 TERM = ("--unopened", "--periods", "60")
@@ -326,40 +322,21 @@ def unpaid(town):
         a for a in unopened(town) if a["state"] != "over"], status)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", default=nodes.BIN)
-    parser.add_argument("--keep", action="store_true")
-    args = parser.parse_args()
-    nodes.BIN = os.path.abspath(args.bin)
-    addresses, _ = stage.enter_namespace(
-        ["10.79.%d.1" % n for n in range(HOSTS + 1)])
-    directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-unopened-"))
-    try:
-        with stage.Stage(os.path.join(directory, "log")) as st:
-            chain = stage.Chain(st, addresses[0], "--block-time", "1")
-            town = Town(st, chain, directory, addresses, 120)
-            town.begin()
-            rows = stored(town)
-            restorable(town, "one put", 1)
-            paid(town, rows)
-            settled_ahead(town)
-            killed(town)
-            silent(town)
-            lost(town)
-            restorable(town, "repaired", 1, 2)
-            removed(town)
-            by_itself(town)
-            renewed(town)
-            restored(town)
-            unpaid(town)
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
-    return checks.result()
+def play(town):
+    rows = stored(town)
+    restorable(town, "one put", 1)
+    paid(town, rows)
+    settled_ahead(town)
+    killed(town)
+    silent(town)
+    lost(town)
+    restorable(town, "repaired", 1, 2)
+    removed(town)
+    by_itself(town)
+    renewed(town)
+    restored(town)
+    unpaid(town)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("unopened", 79, 120, play))

@@ -1,11 +1,16 @@
 """town.py - a renter and some hosts on a chain, for tests of what is kept."""
 
+import argparse
 import concurrent.futures
 import os
+import shutil
 import signal
+import tempfile
 import time
 
+import checks
 import nodes
+import stage
 from checks import check
 from nodes import Node
 from stage import wait_for
@@ -163,3 +168,32 @@ def is_there(town, n):
     with open(os.path.join(out, "file%d" % n), "rb") as f:
         good = f.read() == content(n)
     check("file%d comes back" % n, good)
+
+
+def run(name, network, blocks, play, leave=None):
+    """A test's main(): play(town) in a network namespace of its own. `leave`, when
+    given, is told the directory before that goes."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", default=nodes.BIN)
+    parser.add_argument("--keep", action="store_true",
+                        help="leave files and logs where they are")
+    args = parser.parse_args()
+    nodes.BIN = os.path.abspath(args.bin)
+    addresses, _ = stage.enter_namespace(
+        ["10.%d.%d.1" % (network, n) for n in range(HOSTS + 1)])
+    directory = os.path.realpath(
+        tempfile.mkdtemp(prefix="seedbank-%s-" % name))
+    try:
+        with stage.Stage(os.path.join(directory, "log")) as st:
+            chain = stage.Chain(st, addresses[0], "--block-time", "1")
+            town = Town(st, chain, directory, addresses, blocks)
+            town.begin()
+            play(town)
+    finally:
+        if args.keep:
+            print("kept: " + directory)
+        else:
+            if leave:
+                leave(directory)
+            shutil.rmtree(directory, ignore_errors=True)
+    return checks.result()
