@@ -15,6 +15,12 @@ const char *ext_name(enum ext_id id)
 		return "sb_store";
 	case EXT_UT_METADATA:
 		return "ut_metadata";
+	case EXT_UT_PEX:
+		return "ut_pex";
+	case EXT_UT_HOLEPUNCH:
+		return "ut_holepunch";
+	case EXT_LT_DONTHAVE:
+		return "lt_donthave";
 	case EXT_HANDSHAKE:
 	case EXT_COUNT:
 		break;
@@ -33,6 +39,11 @@ size_t ext_max(enum ext_id id)
 		return EXT_STORE_MAX;
 	case EXT_UT_METADATA:
 		return EXT_METADATA_MAX;
+	case EXT_UT_PEX:
+		return EXT_PEX_MAX;
+	case EXT_UT_HOLEPUNCH:
+	case EXT_LT_DONTHAVE:
+		return EXT_SMALL_MAX;
 	case EXT_COUNT:
 		break;
 	}
@@ -56,6 +67,10 @@ static void put_value(struct wr *w, const char *key, const uint8_t *p,
 
 /* Keys in BEP 3's order: m metadata_size p reqq sb_pay sb_store upload_only v
  * yourip. */
+static const enum ext_id by_name[] = {EXT_LT_DONTHAVE, EXT_SB_PAY,
+				      EXT_SB_STORE,    EXT_UT_HOLEPUNCH,
+				      EXT_UT_METADATA, EXT_UT_PEX};
+
 size_t ext_encode(const struct ext_handshake *in, uint8_t *buf, size_t cap)
 {
 	struct wr w =
@@ -64,9 +79,9 @@ size_t ext_encode(const struct ext_handshake *in, uint8_t *buf, size_t cap)
 	ben_w_dict(&w);
 	ben_w_str(&w, "m");
 	ben_w_dict(&w);
-	for (unsigned i = EXT_SB_PAY; i < EXT_COUNT; i++)
-		if (in->id[i])
-			put_int(&w, ext_name((enum ext_id)i), i);
+	for (size_t i = 0; i < sizeof(by_name) / sizeof(by_name[0]); i++)
+		if (in->id[by_name[i]])
+			put_int(&w, ext_name(by_name[i]), by_name[i]);
 	ben_w_end(&w);
 	if (in->metadata_size)
 		put_int(&w, "metadata_size", in->metadata_size);

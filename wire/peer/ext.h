@@ -20,7 +20,10 @@ enum ext_id {
 	EXT_HANDSHAKE,
 	EXT_SB_PAY,
 	EXT_SB_STORE,
-	EXT_UT_METADATA, /* BEP 9 */
+	EXT_UT_METADATA,  /* BEP 9 */
+	EXT_UT_PEX,	  /* BEP 11 */
+	EXT_UT_HOLEPUNCH, /* BEP 55 */
+	EXT_LT_DONTHAVE,  /* BEP 54 */
 	EXT_COUNT
 };
 
@@ -28,6 +31,8 @@ enum ext_id {
 #define EXT_PAY_MAX (16U * 1024U)
 #define EXT_STORE_MAX (80U * 1024U)
 #define EXT_METADATA_MAX (20U * 1024U)
+#define EXT_PEX_MAX (16U * 1024U)
+#define EXT_SMALL_MAX 64U		/* those of a fixed form */
 #define EXT_HANDSHAKE_MAX (16U * 1024U) /* bencoded bytes */
 #define EXT_CLIENT_MAX 32
 

@@ -183,6 +183,11 @@ void picker_peer_has(struct picker *p, uint32_t piece)
 	change_availability(p, piece, true);
 }
 
+void picker_peer_lost(struct picker *p, uint32_t piece)
+{
+	change_availability(p, piece, false);
+}
+
 void picker_peer_bits(struct picker *p, const uint8_t *bits, bool gone)
 {
 	for (uint32_t i = 0; i < p->pieces; i++)

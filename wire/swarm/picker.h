@@ -62,6 +62,7 @@ void picker_free(struct picker *p);
 
 /* Availability. Peers that have everything need not be counted. */
 void picker_peer_has(struct picker *p, uint32_t piece);
+void picker_peer_lost(struct picker *p, uint32_t piece);
 void picker_peer_bits(struct picker *p, const uint8_t *bits, bool gone);
 uint32_t picker_availability(const struct picker *p, uint32_t piece);
 

@@ -144,6 +144,7 @@ void swarm_free(struct swarm *s)
 	cbuf_pool_free(s->bulk);
 	blame_free(s->blame);
 	picker_free(s->picker);
+	pex_clear(s);
 	cbuf_pool_free(s->own_blocks);
 	free((void *)(uintptr_t)s->cfg.sb_pay);
 	free((void *)(uintptr_t)s->cfg.sb_store);
@@ -339,6 +340,7 @@ void swarm_piece_lost(struct swarm *s, int64_t now_ms, uint32_t piece)
 	if (bits_get(s->have, piece)) {
 		bits_clear(s->have, piece);
 		s->n_have--;
+		lost_say(s, piece);
 		for (uint32_t i = 0; i < s->n_links; i++)
 			s->links[i]->wanted += link_has(s->links[i], piece);
 		if (s->picker)
@@ -526,6 +528,8 @@ static void link_second(struct link *l, int64_t dt_ms)
 		meta_link_second(l);
 	if (!p->closed)
 		check_useless(l);
+	if (!p->closed)
+		pex_second(l);
 }
 
 /* When all peers have been told of all pieces the log starts again. */

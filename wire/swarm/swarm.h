@@ -92,6 +92,13 @@ struct swarm_ops {
 	void (*peer_choked)(void *ctx, struct peer *p, bool choked);
 	/* We gave the peer another slot, or none. */
 	void (*peer_slot)(void *ctx, struct peer *p, enum peer_slot slot);
+	/* `from` says that somebody of this torrent is there (BEP 11; flags of
+	 * pex.h). May be NULL. */
+	void (*pex_peer)(void *ctx, struct peer *from,
+			 const struct wire_addr *addr, uint8_t flags);
+	/* Somebody tries to connect to us over uTP and wants us to do the same,
+	 * so that both ways open (BEP 55). May be NULL: we never do. */
+	void (*holepunch)(void *ctx, const struct wire_addr *to);
 	/* A block of this peer is proved false: it must not be paid, nor be
 	 * connected again. `p` is NULL when it has left already. */
 	void (*peer_banned)(void *ctx, struct peer *p, uint64_t serial,
@@ -118,6 +125,7 @@ struct swarm_cfg {
 	uint32_t slots;	      /* upload slots; 0: 8 */
 	uint32_t free_slots;  /* of them never by rank; 0: a quarter, >= 1 */
 	uint16_t listen_port; /* told in the BEP 10 handshake; 0: not told */
+	bool pex; /* peers tell each other of others; not of private torrents */
 	/* Our BEP 10 handshake's value of "sb_pay" (bencoded, copied, borrowed
 	 * for the call), or NULL: then sb_pay is not offered; likewise
 	 * "sb_store". */
@@ -241,6 +249,11 @@ void swarm_set_slots(struct swarm *s, int64_t now_ms, uint32_t slots,
  * they were told. ERR_NOMEM: the old one stands. */
 enum err_code swarm_set_pay_offer(struct swarm *s, const uint8_t *sb_pay,
 				  size_t len, struct err *e);
+
+/* Asks the peer that told us of `target` to let us and it connect to each other
+ * (ops->holepunch follows when it does). False: nobody can be asked. */
+bool swarm_holepunch(struct swarm *s, int64_t now_ms,
+		     const struct wire_addr *target);
 
 struct swarm_stats {
 	/* bytes not verified yet; announce this. 1 while the metadata is

@@ -247,6 +247,18 @@ void down_choked(struct link *l, bool choked)
 	l->s->refill_soon = true;
 }
 
+void down_lost(struct link *l, uint32_t piece)
+{
+	for (uint32_t i = 0; i < l->down.n; i++) {
+		struct ask *a = ask_at(&l->down, i);
+
+		/* with BEP 6 each request is still answered */
+		if (a->b.piece == piece && !l->peer.fast)
+			make_late(l, a);
+	}
+	l->s->refill_soon = true;
+}
+
 /* It has the piece, did not choke us, and refuses: it is asked too much, so
  * less; and when it goes on refusing, not before the next second. */
 static void refused(struct link *l)

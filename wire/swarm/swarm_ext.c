@@ -29,6 +29,8 @@ void ext_say(struct link *l)
 	hs.id[EXT_SB_PAY] = c->sb_pay != NULL;
 	hs.id[EXT_SB_STORE] = c->sb_store != NULL;
 	meta_say(l, &hs);
+	hs.id[EXT_UT_PEX] = hs.id[EXT_UT_HOLEPUNCH] = c->pex;
+	hs.id[EXT_LT_DONTHAVE] = c->pieces > 0 || c->waits_for_metadata;
 	hs.yourip_len = v4 ? 4 : 16;
 	memcpy(hs.yourip, l->peer.cfg.addr.ip + (v4 ? 12 : 0), hs.yourip_len);
 	len = ext_encode(&hs, buf, sizeof(buf));
@@ -74,10 +76,36 @@ static void on_ext_handshake(struct link *l, const struct msg *m)
 	link_become_ready(l, &hs);
 }
 
+static void take_by_name(struct link *l, const struct msg *m)
+{
+	const struct swarm_cfg *c = &l->s->cfg;
+
+	switch ((enum ext_id)m->ext) {
+	case EXT_UT_PEX:
+		pex_take(l, m->body, m->body_len);
+		break;
+	case EXT_UT_HOLEPUNCH:
+		punch_take(l, m->body, m->body_len);
+		break;
+	case EXT_LT_DONTHAVE:
+		lost_take(l, m->body, m->body_len);
+		break;
+	case EXT_UT_METADATA:
+		meta_take(l, m);
+		break;
+	case EXT_SB_PAY:
+	case EXT_SB_STORE:
+		c->ops->ext_message(c->ctx, &l->peer, (enum ext_id)m->ext,
+				    m->body, m->body_len);
+		break;
+	case EXT_HANDSHAKE:
+	case EXT_COUNT:
+		break;
+	}
+}
+
 void ext_take(struct link *l, const struct msg *m)
 {
-	struct swarm *s = l->s;
-
 	if (m->ext == EXT_HANDSHAKE) {
 		on_ext_handshake(l, m);
 		return;
@@ -93,12 +121,7 @@ void ext_take(struct link *l, const struct msg *m)
 			  ext_name((enum ext_id)m->ext), m->body_len);
 		return;
 	}
-	if (m->ext == EXT_UT_METADATA)
-		meta_take(l, m);
-	else
-		s->cfg.ops->ext_message(s->cfg.ctx, &l->peer,
-					(enum ext_id)m->ext, m->body,
-					m->body_len);
+	take_by_name(l, m);
 }
 
 enum err_code swarm_set_pay_offer(struct swarm *s, const uint8_t *sb_pay,

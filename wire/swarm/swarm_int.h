@@ -9,6 +9,9 @@
  * swarm_up.c     what is asked of us: queue, reads, charging
  * swarm_check.c  verdicts on pieces, and who lied
  * swarm_choke.c  slots
+ * swarm_lost.c   lt_donthave: pieces that are no longer there
+ * swarm_pex.c    ut_pex: peers tell of peers
+ * swarm_holepunch.c  ut_holepunch: peers let others connect
  */
 #ifndef WIRE_SWARM_INT_H
 #define WIRE_SWARM_INT_H
@@ -40,6 +43,17 @@
 #define READY_WAIT_MS 10000 /* for a promised BEP 10 handshake */
 #define USELESS_MS 60000    /* both have all: grace before closing */
 #define SECOND_MS 1000
+#define PEX_EVERY_MS 60000
+#define PEX_LEAST_MS 45000 /* theirs may be so early */
+#define PEX_EARLY_MAX 5U   /* ignored; more in a row: closed */
+#define PEX_KNOWN_MAX 1024U
+#define PEX_TAKE_FIRST 200U
+#define PEX_TAKE_LATER 100U
+#define PEX_SAME_IP 2U
+#define PEX_SAME_NET 8U
+#define PUNCH_BURST 5
+#define PUNCH_EVERY_MS 10000
+#define PUNCH_KNOWN 32U
 /* An extension message this long is queued as a span. */
 #define BULK_FROM 8192U
 #define BULK_BUFFERS_MAX 65536U
@@ -146,6 +160,14 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	uint8_t *ext_sent, *ext_received;
 	size_t ext_sent_len, ext_received_len;
 
+	uint64_t pex_told; /* events up to this one */
+	int64_t pex_next_ms;
+	bool pex_heard;
+	int64_t pex_heard_ms;
+	uint32_t pex_early;
+	/* BEP 55: when each may be done so often again */
+	int64_t punch_from_ms, punch_to_ms;
+
 	struct down down;
 	struct up up;
 	struct meta_up *meta_up; /* NULL: nothing was asked for */
@@ -179,6 +201,13 @@ struct job { /* reads a piece back to fingerprint its blocks */
 struct gone {
 	uint64_t serial;
 	struct wire_addr addr;
+};
+
+struct pex_known;
+
+struct punch { /* who told us of a peer that can be reached so */
+	struct wire_addr addr;
+	uint64_t teller; /* serial */
 };
 
 struct swarm {
@@ -219,6 +248,13 @@ struct swarm {
 	struct job jobs[JOBS_MAX];
 	struct gone *gone; /* GONE_MAX of them; NULL: nobody has left yet */
 	uint32_t n_gone;
+
+	struct pex_known *pex; /* who came, and who left; in order of coming */
+	uint32_t n_pex, cap_pex;
+	uint64_t pex_seq;    /* of comings and goings */
+	struct punch *punch; /* PUNCH_KNOWN of them; NULL: none yet */
+	uint32_t n_punch;
+	int64_t punch_ms;
 
 	struct meter in, out;
 	uint64_t wasted;
@@ -280,8 +316,26 @@ void early_have_all(struct link *l);
 /* The torrent is known: checks and applies what was kept. */
 void early_apply(struct link *l);
 void early_clear(struct link *l);
+/* swarm_pex.c */
+/* Where others reach the peer; false: not known. */
+bool link_endpoint(const struct link *l, struct wire_addr *out);
+void pex_joined(struct link *l);
+void pex_left(struct link *l);
+void pex_second(struct link *l);
+void pex_take(struct link *l, const uint8_t *bytes, size_t len);
+void pex_clear(struct swarm *s);
+
+/* swarm_holepunch.c */
+void punch_take(struct link *l, const uint8_t *bytes, size_t len);
+void punch_note(const struct link *l, const struct wire_addr *addr);
+
+/* swarm_lost.c */
+void lost_say(struct swarm *s, uint32_t piece);
+void lost_take(struct link *l, const uint8_t *bytes, size_t len);
 
 /* swarm_down.c */
+/* The piece is not had by the peer any more. */
+void down_lost(struct link *l, uint32_t piece);
 void down_init(struct link *l);
 void down_fill(struct link *l);
 void down_fill_all(struct swarm *s);
@@ -303,7 +357,8 @@ void up_fill(struct link *l);
 void up_read_done(struct link *l, uint32_t read, const struct span *data);
 void up_choke(struct link *l); /* answer or forget what waits */
 void up_clear(struct link *l);
-bool up_wants(const struct link *l); /* something to fill */
+void up_lost(struct link *l, uint32_t piece); /* rejects what waits for it */
+bool up_wants(const struct link *l);	      /* something to fill */
 
 /* swarm_check.c */
 void check_read_done(struct swarm *s, uint32_t job, const struct span *data);

@@ -169,6 +169,7 @@ static void on_closed(struct peer *p)
 		return;
 	enter(l);
 	remember_gone(s, l);
+	pex_left(l);
 	down_release_all(l);
 	meta_gone(l);
 	if (s->picker && l->bits && !l->early_bytes)
@@ -235,6 +236,7 @@ void link_become_ready(struct link *l, const struct ext_handshake *ext)
 		return;
 	l->ready = true;
 	s->choke_soon = true;
+	pex_joined(l);
 	s->cfg.ops->peer_ready(s->cfg.ctx, &l->peer, ext);
 }
 
@@ -577,7 +579,8 @@ static void tell_haves(struct link *l)
 	       !l->peer.closed) {
 		uint32_t piece = s->have_log[l->haves++];
 
-		if (!link_has(l, piece)) /* it could not use it */
+		/* it could not use it, or it is lost again */
+		if (!link_has(l, piece) && bits_get(s->have, piece))
 			(void)peer_send(
 				&l->peer,
 				&(struct msg){.id = MSG_HAVE, .piece = piece});

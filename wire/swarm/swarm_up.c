@@ -65,6 +65,23 @@ void up_request(struct link *l, const struct msg *m)
 	peer_want_write(&l->peer);
 }
 
+void up_lost(struct link *l, uint32_t piece)
+{
+	struct up *u = &l->up;
+	uint32_t kept = 0, n = u->n;
+
+	for (uint32_t i = 0; i < n && !l->peer.closed; i++) {
+		struct up_req r = *req_at(u, i);
+
+		if (r.piece != piece)
+			*req_at(u, kept++) = r;
+		else
+			reject(l, &r);
+	}
+	if (!l->peer.closed)
+		u->n = kept;
+}
+
 static bool same(const struct up_req *r, const struct msg *m)
 {
 	return r->piece == m->piece && r->begin == m->begin && r->len == m->len;
