@@ -11,6 +11,7 @@
 #include "node/renter/renter.h"
 #include "node/renter/tenure.h"
 #include "node/renter/watch.h"
+#include "node/swarm/locals.h"
 #include "node/swarm/torrent.h"
 #include "node/swarm/trade.h"
 #include "node/swarm/udp.h"
@@ -175,7 +176,7 @@ static enum err_code build(struct engine *en, struct err *e)
 		links_set_encryption(en->links, policy);
 	en->rent = rent_links_new(en, e);
 	if (!en->rate_timer || !en->work || !en->udp || !en->links ||
-	    !en->rent ||
+	    !en->rent || locals_new(&en->locals, en, e) != ERR_NONE ||
 	    udp_trackers_new(&en->udp_trackers, en, e) != ERR_NONE ||
 	    renting_new(&en->renting, en, e) != ERR_NONE ||
 	    host_new(&en->host, en, e) != ERR_NONE ||
@@ -299,6 +300,7 @@ void engine_free(struct engine *en)
 	rent_links_free(en->rent);
 	rent_pay_free_all(en);
 	renting_free(en->renting);
+	locals_free(en->locals);
 	links_free(en->links);
 	udp_trackers_free(en->udp_trackers);
 	udp_free(en->udp);

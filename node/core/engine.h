@@ -44,6 +44,7 @@ struct money;
 struct trade;
 struct udp;
 struct udp_trackers;
+struct locals;
 struct watch;
 
 struct engine {
@@ -62,6 +63,7 @@ struct engine {
 	struct resume_db *resume;
 	int claims; /* torrents.lock, see home_claim(); -1: not open yet */
 	struct udp_trackers *udp_trackers;
+	struct locals *locals; /* local discovery */
 	struct udp *udp; /* DHT, uTP, UDP trackers; listens where links do */
 	struct links *links;
 	struct rent_links *rent;   /* renting connections */

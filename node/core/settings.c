@@ -28,6 +28,10 @@ const struct option settings_table[] = {
 	{"encryption", OPT_STRING, "allow", 0, 0, "HOW",
 	 "connections: off, allow (plain first), prefer (encrypted first) or "
 	 "require (never plain)"},
+	{"pex", OPT_FLAG, "yes", 0, 0, NULL,
+	 "peers tell each other of others (not of private torrents)"},
+	{"lsd", OPT_FLAG, "yes", 0, 0, NULL,
+	 "find peers in the local network (not of private torrents)"},
 	{"slots", OPT_INT, "8", 1, 10000, "N", "upload slots a torrent"},
 	{"free-share", OPT_INT, "25", 1, 100, "PERCENT",
 	 "share of slots and upload kept for peers who do not pay"},

@@ -47,6 +47,7 @@ struct net {
 	unsigned listener_count;
 	struct net_addr source[2]; /* of outgoing connections: IPv4, IPv6; len
 				    * 0: the kernel chooses */
+	bool listens[2];	   /* likewise */
 	struct conn *conns;
 	unsigned conn_count;
 	struct conn *dirty;
@@ -395,6 +396,19 @@ static void note_source(struct net *n, const struct net_addr *at)
 		(void)net_addr_from_bytes(source, ip, len, 0);
 }
 
+/* An IPv6 wildcard takes IPv4 too. */
+static void note_family(struct net *n, const struct net_addr *at)
+{
+	static const uint8_t any[16];
+	bool v6 = at->sa.ss_family == AF_INET6;
+	uint8_t ip[16];
+	size_t len = net_addr_ip(at, ip);
+
+	n->listens[v6] = true;
+	if (v6 && memcmp(ip, any, len) == 0)
+		n->listens[0] = true;
+}
+
 /* Best effort: without it the connection still works. From loopback there is
  * no way to anywhere else. */
 void net_bind_source(const struct net *n, int fd, const struct net_addr *to)
@@ -408,6 +422,18 @@ void net_bind_source(const struct net *n, int fd, const struct net_addr *to)
 	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one,
 			 sizeof(one));
 	(void)!bind(fd, (const struct sockaddr *)&from->sa, from->len);
+}
+
+const struct net_addr *net_source(const struct net *n, int family)
+{
+	const struct net_addr *at = &n->source[family == AF_INET6];
+
+	return at->len ? at : NULL;
+}
+
+bool net_listens(const struct net *n, int family)
+{
+	return n->listens[family == AF_INET6];
 }
 
 bool net_global_ip6(const struct net *n, char out[NET_IP_TEXT_MAX])
@@ -448,6 +474,7 @@ enum err_code net_listen(struct net *n, const char *host, uint16_t port,
 	*bound_port = net_addr_port(&bound);
 	n->listener_count++;
 	note_source(n, &at);
+	note_family(n, &at);
 	loop_watch_set(l->watch, LOOP_READ);
 	return ERR_NONE;
 }

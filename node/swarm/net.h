@@ -72,6 +72,13 @@ void net_close(struct conn *c);
  * its own, so that others see the same address. Best effort. */
 void net_bind_source(const struct net *n, int fd, const struct net_addr *to);
 
+/* The one address of a family that it connects from; NULL: the kernel chooses.
+ */
+const struct net_addr *net_source(const struct net *n, int family);
+/* Is there a listener that a peer of this family (AF_INET, AF_INET6) reaches?
+ */
+bool net_listens(const struct net *n, int family);
+
 /* The global IPv6 address that net_listen() made the source of connections, as
  * text: where others can reach us. False: there is none. */
 #define NET_IP_TEXT_MAX 46

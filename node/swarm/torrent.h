@@ -98,6 +98,10 @@ bool torrent_reached(const struct torrent *t);
  * those two kinds only. */
 void torrent_add_peer(struct torrent *t, const struct net_addr *addr, bool keep,
 		      const char *source);
+/* The same from others who may say anything (`source` "pex", "lsd"): they fill
+ * no more than half of the list, so that it has room for better ones. */
+void torrent_told_of(struct torrent *t, const struct net_addr *addr,
+		     const char *source);
 /* A host name or IP, and a port; a name is looked up without blocking. `keep`:
  * the user named it, not a link. */
 enum err_code torrent_add_peer_text(struct torrent *t, const char *endpoint,

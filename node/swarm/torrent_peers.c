@@ -3,6 +3,7 @@
 #include "node/swarm/torrent_impl.h"
 
 #include "node/swarm/announcer.h"
+#include "node/swarm/locals.h"
 
 #include <netdb.h>
 #include <stdio.h>
@@ -141,8 +142,18 @@ static void close_other(void *ctx, struct peer *p)
 void torrent_drop_others(struct torrent *t)
 {
 	candidates_drop_others(t->candidates);
-	if (t->swarm)
+	locals_remove(t->engine->locals, &t->meta.info_hash);
+	if (t->swarm) {
+		swarm_end_pex(t->swarm);
 		swarm_each_peer(t->swarm, close_other, t);
+	}
+}
+
+void torrent_told_of(struct torrent *t, const struct net_addr *addr,
+		     const char *source)
+{
+	if (candidates_count(t->candidates) < CANDIDATES_MAX / 2)
+		torrent_add_peer(t, addr, false, source);
 }
 
 struct sought {
@@ -249,6 +260,8 @@ enum err_code torrent_add_tracker(struct torrent *t, const char *url,
 
 void torrent_peers_start(struct torrent *t)
 {
+	if (!t->meta.is_private)
+		locals_add(t->engine->locals, &t->meta.info_hash);
 	announcer_start(t->announcer);
 }
 
@@ -259,11 +272,13 @@ void torrent_peers_completed(struct torrent *t)
 
 void torrent_peers_pause(struct torrent *t)
 {
+	locals_remove(t->engine->locals, &t->meta.info_hash);
 	announcer_pause(t->announcer);
 }
 
 void torrent_peers_goodbye(struct torrent *t)
 {
+	locals_remove(t->engine->locals, &t->meta.info_hash);
 	announcer_goodbye(t->announcer);
 }
 
@@ -271,6 +286,9 @@ void torrent_peers_free(struct torrent *t)
 {
 	for (struct lookup *k = t->lookups; k; k = k->next)
 		k->torrent = NULL; /* frees itself when the worker is done */
+	if (!engine_find(t->engine,
+			 &t->meta.info_hash)) /* not the same, again */
+		locals_remove(t->engine->locals, &t->meta.info_hash);
 	announcer_free(t->announcer);
 	candidates_free(t->candidates);
 }

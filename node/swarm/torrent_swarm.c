@@ -151,6 +151,18 @@ static void on_metadata(void *ctx, const uint8_t *info, size_t len)
 	torrent_take_metadata(ctx, info, len);
 }
 
+static void on_pex_peer(void *ctx, struct peer *from,
+			const struct wire_addr *at, uint8_t flags)
+{
+	struct torrent *t = ctx;
+	struct net_addr addr;
+
+	(void)from;
+	(void)flags;
+	net_addr_of_wire(&addr, at);
+	torrent_told_of(t, &addr, "pex");
+}
+
 static const struct swarm_ops swarm_callbacks = {
 	.read = on_read,
 	.write = on_write,
@@ -167,6 +179,7 @@ static const struct swarm_ops swarm_callbacks = {
 	.peer_slot = on_peer_slot,
 	.peer_banned = on_peer_banned,
 	.metadata = on_metadata,
+	.pex_peer = on_pex_peer,
 };
 
 /* BEP 27: who may know a private torrent is for its tracker to say. */
@@ -205,6 +218,7 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 		.slots =
 			t->slots ? t->slots : (uint32_t)engine_int(en, "slots"),
 		.listen_port = en->listen_port,
+		.pex = !t->meta.is_private && engine_flag(en, "pex"),
 		.rate = en->rate,
 		.rng = en->rng,
 		.log = en->log,

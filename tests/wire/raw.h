@@ -19,6 +19,11 @@ struct raw {
 	size_t len, at; /* what the node said, and how much was looked at */
 };
 
+static inline struct wire_addr raw_addr(void)
+{
+	return (struct wire_addr){.ip = {0x20, 2, [15] = 1}, .port = 1};
+}
+
 /* A connection accepted (or opened) by the node; nothing said yet. */
 static inline void raw_open(struct raw *r, struct sim *sim,
 			    struct sim_node *node, bool outgoing)
@@ -31,7 +36,7 @@ static inline void raw_open(struct raw *r, struct sim *sim,
 	r->len = r->at = 0;
 	r->end.sim = sim;
 	r->end.node = node;
-	cfg.addr.port = 1;
+	cfg.addr = raw_addr();
 	r->end.p = outgoing ? swarm_connect(node->s, &cfg, sim->now)
 			    : swarm_accept(sim_find, node, &cfg, sim->now);
 }
@@ -159,6 +164,43 @@ static inline unsigned raw_count(struct raw *r, enum msg_id id)
 	for (struct msg m = raw_next(r); m.id != MSG_UNKNOWN; m = raw_next(r))
 		n += m.id == id;
 	return n;
+}
+
+/* Takes the node's next message of this extension, under the id that the raw
+ * peer gave it; false: there is none. The bytes last until the next call. */
+static inline bool raw_next_ext(struct raw *r, uint8_t id,
+				const uint8_t **bytes, size_t *len)
+{
+	if (!r->end.closed)
+		raw_pull(r);
+	if (r->at == 0 && r->len >= HANDSHAKE_LEN)
+		r->at = HANDSHAKE_LEN;
+	while (r->len - r->at >= 4) {
+		struct rd rd = rd_from(r->out + r->at, 4);
+		uint32_t n = rd_u32(&rd);
+		const uint8_t *frame = r->out + r->at + 4;
+
+		r->at += 4 + n;
+		if (n < 2 || frame[0] != MSG_EXTENDED || frame[1] != id)
+			continue;
+		*bytes = frame + 2;
+		*len = n - 2;
+		return true;
+	}
+	return false;
+}
+
+static inline void raw_say_ext(struct raw *r, uint8_t id, const void *bytes,
+			       size_t len)
+{
+	uint8_t head[6];
+	struct wr w = wr_into(head, sizeof(head));
+
+	wr_u32(&w, (uint32_t)len + 2);
+	wr_u8(&w, MSG_EXTENDED);
+	wr_u8(&w, id);
+	raw_say(r, head, sizeof(head));
+	raw_say(r, bytes, len);
 }
 
 #endif

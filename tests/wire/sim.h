@@ -57,6 +57,11 @@ struct sim_node {
 	uint64_t ext_bytes, ext_hash; /* of all of them, in order */
 	uint64_t flood; /* bytes it still has to say by sb_store */
 	uint64_t flood_hash;
+	struct wire_addr pex[16]; /* whom it was told of */
+	uint8_t pex_flags[16];
+	unsigned n_pex;
+	struct wire_addr punch; /* where it was told to connect to */
+	unsigned n_punch;
 	unsigned drained;
 	unsigned most_slots;
 	bool knows_later;  /* does not act on metadata: see sim_know() */
@@ -92,6 +97,7 @@ struct sim {
 	bool chop;	 /* feed in random pieces, down to one byte */
 	bool no_owner;	 /* feed without a counted buffer */
 	bool store;	 /* sb_store is offered too */
+	bool pex;	 /* and ut_pex */
 	struct info_hash hash;
 	uint8_t *info; /* what it is the hash of; NULL: of nothing */
 	size_t info_len;
@@ -306,6 +312,27 @@ static inline void sim_slot(void *ctx, struct peer *p, enum peer_slot slot)
 	(void)slot;
 }
 
+static inline void sim_pex_peer(void *ctx, struct peer *from,
+				const struct wire_addr *addr, uint8_t flags)
+{
+	struct sim_node *n = ctx;
+
+	(void)from;
+	if (n->n_pex < 16) {
+		n->pex[n->n_pex] = *addr;
+		n->pex_flags[n->n_pex] = flags;
+	}
+	n->n_pex++;
+}
+
+static inline void sim_holepunch(void *ctx, const struct wire_addr *to)
+{
+	struct sim_node *n = ctx;
+
+	n->punch = *to;
+	n->n_punch++;
+}
+
 static inline void sim_banned(void *ctx, struct peer *p, uint64_t serial,
 			      const struct wire_addr *addr)
 {
@@ -361,6 +388,8 @@ static const struct swarm_ops sim_ops = {
 	.peer_choked = sim_choked,
 	.peer_slot = sim_slot,
 	.peer_banned = sim_banned,
+	.pex_peer = sim_pex_peer,
+	.holepunch = sim_holepunch,
 	.metadata = sim_metadata,
 };
 
@@ -438,6 +467,7 @@ static inline struct sim_node *sim_add(struct sim *sim, bool seed)
 	};
 	struct err e = {0};
 
+	cfg.pex = sim->pex;
 	if (sim->store) {
 		cfg.sb_store = (const uint8_t *)"de";
 		cfg.sb_store_len = 2;
@@ -476,6 +506,13 @@ static inline struct swarm *sim_find(void *ctx, const struct info_hash *hash)
 	return info_hash_eq(hash, swarm_info_hash(n->s)) ? n->s : NULL;
 }
 
+/* Where a node is. */
+static inline struct wire_addr sim_addr(unsigned index)
+{
+	return (struct wire_addr){
+		.ip = {0x20, 1, [5] = (uint8_t)index, [15] = 1}, .port = 6881};
+}
+
 /* a connects to b; returns the connection's number. */
 static inline unsigned sim_connect(struct sim *sim, struct sim_node *a,
 				   struct sim_node *b)
@@ -492,8 +529,7 @@ static inline unsigned sim_connect(struct sim *sim, struct sim_node *a,
 		end->conn = c;
 		end->side = side;
 		end->node = nodes[side];
-		cfg.addr.ip[15] = (uint8_t)(1 + nodes[1 - side]->index);
-		cfg.addr.port = 6881;
+		cfg.addr = sim_addr(nodes[1 - side]->index);
 		end->p = side == 0 ? swarm_connect(a->s, &cfg, sim->now)
 				   : swarm_accept(sim_find, b, &cfg, sim->now);
 		CHECK(end->p != NULL, "no peer");

@@ -250,10 +250,24 @@ void swarm_set_slots(struct swarm *s, int64_t now_ms, uint32_t slots,
 enum err_code swarm_set_pay_offer(struct swarm *s, const uint8_t *sb_pay,
 				  size_t len, struct err *e);
 
+/* The torrent turns out to be private: peers are neither told of others nor
+ * believed from now on, nor let meet. */
+void swarm_end_pex(struct swarm *s);
 /* Asks the peer that told us of `target` to let us and it connect to each other
  * (ops->holepunch follows when it does). False: nobody can be asked. */
 bool swarm_holepunch(struct swarm *s, int64_t now_ms,
 		     const struct wire_addr *target);
+
+/* Bounds of ut_pex and ut_holepunch, also in DESIGN.md. */
+#define PEX_EVERY_MS 60000
+#define PEX_LEAST_MS 45000 /* theirs may be so early */
+#define PEX_EARLY_MAX 5U   /* ignored; more in a row: closed */
+#define PEX_TAKE_FIRST 200U
+#define PEX_TAKE_LATER 100U
+#define PEX_SAME_IP 2U
+#define PEX_SAME_NET 8U
+#define PUNCH_BURST 5
+#define PUNCH_EVERY_MS 10000
 
 struct swarm_stats {
 	/* bytes not verified yet; announce this. 1 while the metadata is

@@ -78,7 +78,7 @@ void punch_take(struct link *l, const uint8_t *bytes, size_t len)
 
 	/* also what the others call an error needs no answer */
 	peer_nuisance(&l->peer, "ut_holepunch");
-	if (l->peer.closed || !l->ext_id[EXT_UT_HOLEPUNCH] ||
+	if (l->peer.closed || !l->s->cfg.pex || !l->ext_id[EXT_UT_HOLEPUNCH] ||
 	    holepunch_decode(&m, bytes, len, NULL) != ERR_NONE ||
 	    !may(&l->punch_from_ms, l->s->now_ms))
 		return;

@@ -43,16 +43,7 @@
 #define READY_WAIT_MS 10000 /* for a promised BEP 10 handshake */
 #define USELESS_MS 60000    /* both have all: grace before closing */
 #define SECOND_MS 1000
-#define PEX_EVERY_MS 60000
-#define PEX_LEAST_MS 45000 /* theirs may be so early */
-#define PEX_EARLY_MAX 5U   /* ignored; more in a row: closed */
 #define PEX_KNOWN_MAX 1024U
-#define PEX_TAKE_FIRST 200U
-#define PEX_TAKE_LATER 100U
-#define PEX_SAME_IP 2U
-#define PEX_SAME_NET 8U
-#define PUNCH_BURST 5
-#define PUNCH_EVERY_MS 10000
 #define PUNCH_KNOWN 32U
 /* An extension message this long is queued as a span. */
 #define BULK_FROM 8192U

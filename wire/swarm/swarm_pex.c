@@ -104,6 +104,12 @@ void pex_clear(struct swarm *s)
 	s->punch = NULL;
 }
 
+void swarm_end_pex(struct swarm *s)
+{
+	s->cfg.pex = false;
+	s->n_pex = s->n_punch = 0;
+}
+
 /* ---- what we tell ---- */
 
 static uint8_t flags_of(const struct link *l)
@@ -224,6 +230,10 @@ void pex_take(struct link *l, const uint8_t *bytes, size_t len)
 	struct err e = {0};
 	uint32_t most;
 
+	if (!s->cfg.pex) {
+		peer_nuisance(&l->peer, "ut_pex of a private torrent");
+		return;
+	}
 	if (!in_time(l))
 		return;
 	if (pex_decode(&m, bytes, len, &e) != ERR_NONE) {
