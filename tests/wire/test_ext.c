@@ -145,8 +145,29 @@ static void too_long_is_refused(void)
 	      "taken");
 }
 
+static void all_names_are_said_in_order(void)
+{
+	static const char want[] =
+		"d1:md11:lt_donthavei6e6:sb_payi1e8:sb_storei2e"
+		"12:ut_holepunchi5e11:ut_metadatai3e6:ut_pexi4eee";
+	struct ext_handshake in = {0};
+	uint8_t buf[EXT_HANDSHAKE_MAX];
+	size_t len;
+
+	for (int i = EXT_HANDSHAKE + 1; i < EXT_COUNT; i++)
+		in.id[i] = 1;
+	len = ext_encode(&in, buf, sizeof(buf));
+	CHECK(len == sizeof(want) - 1 && memcmp(buf, want, len) == 0, "%.*s",
+	      (int)len, buf);
+	CHECK(ext_decode(&in, buf, len, NULL) == ERR_NONE &&
+		      in.id[EXT_LT_DONTHAVE] == EXT_LT_DONTHAVE &&
+		      in.id[EXT_UT_PEX] == EXT_UT_PEX,
+	      "read");
+}
+
 int main(void)
 {
+	all_names_are_said_in_order();
 	handshakes_are_read_or_refused();
 	metadata_is_told();
 	what_is_said_is_read_back();

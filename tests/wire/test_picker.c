@@ -125,6 +125,10 @@ static void availability_follows_the_peers(void)
 	      "%u", picker_availability(p, 0));
 	picker_peer_bits(p, bits, true); /* more than there were: no wrap */
 	CHECK(picker_availability(p, 7) == 0, "wrapped");
+	picker_peer_has(p, 7);
+	picker_peer_has(p, 7);
+	picker_peer_lost(p, 7);
+	CHECK(picker_availability(p, 7) == 1, "%u", picker_availability(p, 7));
 	picker_free(p);
 }
 
