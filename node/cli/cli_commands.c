@@ -6,6 +6,7 @@ const struct command *const commands[] = {
 	&cmd_create,
 	&cmd_magnet,
 	&cmd_verify,
+	&cmd_scrape,
 	&cmd_list,
 	&cmd_pause,
 	&cmd_resume,

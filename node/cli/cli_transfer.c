@@ -331,6 +331,48 @@ static enum err_code run_verify(struct cli *cli, json_t **result, struct err *e)
 	return ERR_NONE;
 }
 
+static void print_tracker(const struct cli *cli, const json_t *t)
+{
+	static const char *const names[] = {"seeds", "leechers", "completed"};
+	const char *error = json_string_value(json_object_get(t, "error"));
+
+	cli_print(cli, "%s", json_string_value(json_object_get(t, "tracker")));
+	for (size_t i = 0; i < COUNT(names); i++) {
+		const json_t *n = json_object_get(t, names[i]);
+
+		if (n)
+			cli_print(cli, "  %s %lld", names[i],
+				  json_integer_value(n));
+	}
+	cli_print(cli, "%s%s\n", error ? "  " : "", error ? error : "");
+}
+
+/* A name that is no file may be the beginning of an info hash. */
+static enum err_code run_scrape(struct cli *cli, json_t **result, struct err *e)
+{
+	json_t *params = json_object(), *t;
+	enum err_code code = ERR_NONE;
+	size_t i;
+
+	if (access(cli->args[0], F_OK) == 0)
+		code = read_torrent(cli->args[0], params, e);
+	else
+		(void)json_object_set_new(params, "info_hash",
+					  json_string(cli->args[0]));
+	if (code != ERR_NONE) {
+		json_decref(params);
+		return code;
+	}
+	code = cli_call(cli, "scrape", params, NULL, NULL, result, e);
+	if (code != ERR_NONE)
+		return code;
+	params = json_object_get(*result, "trackers");
+	if (json_array_size(params) == 0)
+		cli_print(cli, "no trackers\n");
+	json_array_foreach(params, i, t) print_tracker(cli, t);
+	return ERR_NONE;
+}
+
 static void print_torrent(const struct cli *cli, const json_t *t)
 {
 	char size[16], up[16], down[16];
@@ -477,6 +519,16 @@ const struct command cmd_verify = {
 	1,
 	MONEY_NONE,
 	run_verify};
+const struct command cmd_scrape = {
+	"scrape",
+	"TORRENT | INFO-HASH",
+	"Asks a torrent's trackers how many have it, without joining them.",
+	NULL,
+	0,
+	1,
+	1,
+	MONEY_NONE,
+	run_scrape};
 const struct command cmd_list = {
 	"list",	    "",	     "Lists the torrents of the daemon.", NULL, 0, 0, 0,
 	MONEY_NONE, run_list};

@@ -12,6 +12,7 @@ const struct method methods[] = {
 	{"resume", false, true, method_resume},
 	{"remove", false, true, method_remove},
 	{"verify", false, false, method_verify},
+	{"scrape", false, false, method_scrape},
 	{"status", false, false, method_status},
 	{"stop", false, true, method_stop},
 	{"deploy", true, false, method_deploy},

@@ -20,13 +20,21 @@ struct method {
 /* A parameter of text; NULL: there is none. */
 const char *method_text(const json_t *params, const char *key);
 
-/* transfer: methods_transfer.c */
+/* The torrent that "info_hash" begins the hash of; NULL: none, or several. */
+struct torrent *method_torrent_named(struct engine *en, const json_t *params,
+				     struct err *e);
+/* The bytes of "torrent" (base64); the caller frees them. */
+enum err_code method_torrent_file(const json_t *params, uint8_t **out,
+				  size_t *len, struct err *e);
+
+/* transfer: methods_transfer.c, methods_scrape.c */
 void method_add(struct engine *en, const json_t *params, struct call *c);
 void method_list(struct engine *en, const json_t *params, struct call *c);
 void method_pause(struct engine *en, const json_t *params, struct call *c);
 void method_resume(struct engine *en, const json_t *params, struct call *c);
 void method_remove(struct engine *en, const json_t *params, struct call *c);
 void method_verify(struct engine *en, const json_t *params, struct call *c);
+void method_scrape(struct engine *en, const json_t *params, struct call *c);
 void method_status(struct engine *en, const json_t *params, struct call *c);
 void method_stop(struct engine *en, const json_t *params, struct call *c);
 

@@ -3,7 +3,6 @@
 #include "base/http.h"
 #include "node/swarm/udp_tracker.h"
 #include "wire/find/announce.h"
-#include "wire/find/tracker.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -315,6 +314,15 @@ void announcer_goodbye(struct announcer *a)
 		loop_timer_set(a->patience, GOODBYE_MS);
 	tracker_stop(a->tracker, loop_now_ms(a->engine->loop));
 	advance(a);
+}
+
+bool announcer_status(const struct announcer *a, uint32_t i,
+		      struct tracker_status *out)
+{
+	if (i >= tracker_count(a->tracker))
+		return false;
+	tracker_status(a->tracker, i, out);
+	return true;
 }
 
 void announcer_free(struct announcer *a)

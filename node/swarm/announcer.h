@@ -7,6 +7,7 @@
 
 #include "node/core/engine.h"
 #include "node/swarm/net.h"
+#include "wire/find/tracker.h"
 #include "wire/torrent/metainfo.h"
 
 struct announcer;
@@ -35,6 +36,9 @@ void announcer_completed(struct announcer *a);
 void announcer_pause(struct announcer *a);
 /* `stopped`, when `started` was told; ops.goodbye comes at once or later. */
 void announcer_goodbye(struct announcer *a);
+/* URL i of its trackers and what the tracker said; false: there are no more. */
+bool announcer_status(const struct announcer *a, uint32_t i,
+		      struct tracker_status *out);
 void announcer_free(struct announcer *a);
 
 #endif

@@ -176,14 +176,14 @@ static enum err_code read_cfg(struct engine *en, const json_t *params,
 	return code;
 }
 
-static enum err_code decode_torrent(const json_t *params, uint8_t **out,
-				    size_t *len, struct err *e)
+enum err_code method_torrent_file(const json_t *params, uint8_t **out,
+				  size_t *len, struct err *e)
 {
 	const char *text = method_text(params, "torrent");
 	size_t text_len = text ? strlen(text) : 0;
 
 	if (!text || text_len > TORRENT_MAX * 2)
-		return err_fail(e, ERR_PARSE, "add: want the torrent's bytes");
+		return err_fail(e, ERR_PARSE, "want the torrent's bytes");
 	*out = malloc(text_len + 1);
 	if (!*out)
 		return err_fail(e, ERR_NOMEM, "torrent");
@@ -192,7 +192,7 @@ static enum err_code decode_torrent(const json_t *params, uint8_t **out,
 		return ERR_NONE;
 	free(*out);
 	*out = NULL;
-	return err_fail(e, ERR_PARSE, "add: the torrent is no base64");
+	return err_fail(e, ERR_PARSE, "the torrent is no base64");
 }
 
 /* A download that was interrupted goes on with what is left of its budget. */
@@ -248,7 +248,7 @@ static enum err_code add_start(struct add *a, const json_t *params,
 	enum err_code code = read_cfg(a->engine, params, &cfg, e);
 
 	if (code == ERR_NONE && !cfg.magnet)
-		code = decode_torrent(params, &file, &cfg.file_len, e);
+		code = method_torrent_file(params, &file, &cfg.file_len, e);
 	if (code == ERR_NONE)
 		code = engine_listen(a->engine, cfg.read_only, e);
 	if (code != ERR_NONE) {
@@ -311,8 +311,8 @@ void method_list(struct engine *en, const json_t *params, struct call *c)
 	call_result(c, json_pack("{so}", "torrents", list));
 }
 
-static struct torrent *named(struct engine *en, const json_t *params,
-			     struct err *e)
+struct torrent *method_torrent_named(struct engine *en, const json_t *params,
+				     struct err *e)
 {
 	const char *text = method_text(params, "info_hash");
 	struct torrent *found = NULL;
@@ -345,7 +345,7 @@ static void on_one(struct engine *en, const json_t *params, struct call *c,
 				  struct err *e))
 {
 	struct err e = {0};
-	struct torrent *t = named(en, params, &e);
+	struct torrent *t = method_torrent_named(en, params, &e);
 	json_t *result = t ? act(t, params, &e) : NULL;
 
 	if (e.code != ERR_NONE)
@@ -482,12 +482,12 @@ static enum err_code verify_start(struct verify *v, const json_t *params,
 	enum err_code code;
 
 	if (!method_text(params, "torrent")) {
-		v->torrent = named(v->engine, params, e);
+		v->torrent = method_torrent_named(v->engine, params, e);
 		return v->torrent ? torrent_recheck(v->torrent, e) : ERR_STATE;
 	}
 	if (!cfg.dir || cfg.dir[0] != '/')
 		return err_fail(e, ERR_PARSE, "verify: want dir");
-	code = decode_torrent(params, &file, &cfg.file_len, e);
+	code = method_torrent_file(params, &file, &cfg.file_len, e);
 	if (code != ERR_NONE)
 		return code;
 	cfg.file = file;

@@ -109,6 +109,15 @@ enum err_code torrent_add_peer_text(struct torrent *t, const char *endpoint,
 enum err_code torrent_add_tracker(struct torrent *t, const char *url,
 				  struct err *e);
 
+/* URL i of its trackers; NULL: there are no more. */
+const char *torrent_tracker(const struct torrent *t, uint32_t i);
+/* Whether its trackers may be scraped: not within `least_ms` of the last time.
+ * True counts as such a time. */
+bool torrent_may_scrape(struct torrent *t, int64_t least_ms);
+/* The most that one of its trackers counts; -1: none has told. */
+void torrent_tracker_counts(const struct torrent *t, int64_t *seeds,
+			    int64_t *leechers);
+
 /* {"info_hash","name","state","total","have","percent","rate_down",...} */
 json_t *torrent_json(const struct torrent *t);
 

@@ -56,6 +56,7 @@ struct torrent {
 
 	struct candidates *candidates;
 	struct announcer *announcer;
+	int64_t scraped_ms; /* 0: never */
 	struct lookup *lookups;
 
 	torrent_event_fn *watcher;

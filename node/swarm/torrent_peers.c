@@ -258,6 +258,35 @@ enum err_code torrent_add_tracker(struct torrent *t, const char *url,
 	return announcer_add(t->announcer, url, e);
 }
 
+const char *torrent_tracker(const struct torrent *t, uint32_t i)
+{
+	struct tracker_status st;
+
+	return announcer_status(t->announcer, i, &st) ? st.url : NULL;
+}
+
+bool torrent_may_scrape(struct torrent *t, int64_t least_ms)
+{
+	int64_t now = torrent_now(t);
+
+	if (t->scraped_ms && now - t->scraped_ms < least_ms)
+		return false;
+	t->scraped_ms = now;
+	return true;
+}
+
+void torrent_tracker_counts(const struct torrent *t, int64_t *seeds,
+			    int64_t *leechers)
+{
+	struct tracker_status st;
+
+	*seeds = *leechers = -1;
+	for (uint32_t i = 0; announcer_status(t->announcer, i, &st); i++) {
+		*seeds = st.seeds > *seeds ? st.seeds : *seeds;
+		*leechers = st.leechers > *leechers ? st.leechers : *leechers;
+	}
+}
+
 void torrent_peers_start(struct torrent *t)
 {
 	if (!t->meta.is_private)

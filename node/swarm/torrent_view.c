@@ -32,7 +32,7 @@ static void add_rates(const struct torrent *t, json_t *o)
 {
 	struct swarm_stats stats = {0};
 	struct store_stats stored = {0};
-	int64_t eta = -1;
+	int64_t eta = -1, seeds, leechers;
 
 	if (t->store && store_is_ready(t->store))
 		store_stats_get(t->store, &stored);
@@ -60,6 +60,13 @@ static void add_rates(const struct torrent *t, json_t *o)
 	(void)json_object_set_new(o, "rate_up", json_integer(stats.rate_out));
 	(void)json_object_set_new(o, "peers", json_integer(stats.peers));
 	(void)json_object_set_new(o, "seeds", json_integer(stats.seeds));
+	torrent_tracker_counts(t, &seeds, &leechers);
+	if (seeds >= 0)
+		(void)json_object_set_new(o, "swarm_seeds",
+					  json_integer(seeds));
+	if (leechers >= 0)
+		(void)json_object_set_new(o, "swarm_leechers",
+					  json_integer(leechers));
 	if (eta >= 0)
 		(void)json_object_set_new(o, "eta_s", json_integer(eta));
 }

@@ -5,6 +5,7 @@ pex: three nodes. A seeder and a leecher each know the hub alone, which has noth
 is held to 1 KiB/s; so the leecher gets the file in time only if the hub tells it of the
 seeder (BEP 11). Each of the three is once somebody else's program.
 lsd: two nodes that know nobody, on one network interface (BEP 14), both ways.
+scrape: opentracker counts one seeder, asked over HTTP and over UDP (BEP 48, 15).
 
 All is in a network namespace; without one it is left out.
 
@@ -12,6 +13,7 @@ usage: find.py [--seedbank PROGRAM] [--runs RUN,...]
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -19,8 +21,9 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "scripts")]
 import stage  # noqa: E402
+import swap  # noqa: E402
 from stage import Failed, wait_for  # noqa: E402
 
 LT_PYTHON = "/usr/bin/python3"  # libtorrent comes from the distribution
@@ -139,6 +142,30 @@ def play(run, parts, addresses, lsd):
         run.stage.forget(p)
 
 
+def scrape(st, program, directory, source):
+    tracker = swap.Opentracker(LAN[1])
+    file = os.path.join(source, "file.bin")
+    torrents = [os.path.join(directory, scheme + ".torrent")
+                for scheme in ("http", "udp")]
+    urls = [tracker.url, tracker.url.replace("http", "udp", 1)]
+    for torrent, url in zip(torrents, urls):
+        info_hash = stage.make_torrent(file, torrent, 65536, url)
+    tracker.start(st, [info_hash])
+    seeder = st.spawn("scrape-seed", [
+        program, "--home", os.path.join(directory, "scraped"), "seed", source,
+        "--torrent", torrents[0], "--listen", LAN[0] + ":0"])
+    for torrent in torrents:
+        def seeds():
+            said = subprocess.run([
+                program, "--json", "--home", os.path.join(
+                    directory, "scraper"), "scrape", torrent],
+                capture_output=True, text=True, check=True).stdout
+            return [t.get("seeds") for t in json.loads(said)["trackers"]]
+        wait_for("a seeder in " + torrent, WAIT_S, lambda: seeds() == [1],
+                 seeder)
+    st.forget(seeder)
+
+
 def make_lan():
     """A device of its own: local discovery does not speak on loopback."""
     def ip(*words):
@@ -176,6 +203,10 @@ def main():
             "pex-of-libtorrent": (ours, theirs, ours)})
     else:
         print("missing: libtorrent of " + LT_PYTHON)
+    if not shutil.which("opentracker"):
+        print("missing: opentracker")
+    elif swap.can_be_nobody():
+        runs["scrape"] = None
     directory = tempfile.mkdtemp(prefix="seedbank-find.")
     try:
         source = os.path.join(directory, "source")
@@ -186,6 +217,10 @@ def main():
         stage.make_torrent(os.path.join(source, "file.bin"), torrent, 65536)
         with stage.Stage(os.path.join(directory, "log")) as st:
             for name in args.runs.split(",") if args.runs else runs:
+                if name == "scrape":
+                    scrape(st, args.seedbank, directory, source)
+                    print("%-20s ok" % name, flush=True)
+                    continue
                 roles = ("hub", "seed", "leech")[-len(runs[name]):]
                 parts = {r: make() for r, make in zip(roles, runs[name])}
                 play(Run(st, name, directory, source, torrent), parts, LAN,
