@@ -57,6 +57,21 @@
 		 "RATE", \
 		 "download limit in bytes a second"}, \
 		{"slots", OPT_INT, NULL, 1, 10000, "N", "upload slots"}, \
+		{"dht", \
+		 OPT_FLAG, \
+		 NULL, \
+		 0, \
+		 0, \
+		 NULL, \
+		 "find peers in the DHT (--no-dht: only as the torrent " \
+		 "says)"}, \
+		{"dht-node", \
+		 OPT_LIST, \
+		 NULL, \
+		 0, \
+		 0, \
+		 "HOST:PORT", \
+		 "a node of the DHT to begin with; may be given again"}, \
 		OPTION_LOG_LEVEL, OPTION_PASSPHRASE_FILE
 
 static const struct option seed_options[] = {
@@ -136,8 +151,8 @@ static void print_outcome(const struct cli *cli, const json_t *r)
 /* A daemon has limits, addresses and a price of its own. */
 static void note_daemon_settings(const struct cli *cli)
 {
-	static const char *const names[] = {"limit-up", "limit-down", "listen",
-					    "price"};
+	static const char *const names[] = {
+		"limit-up", "limit-down", "listen", "price", "dht", "dht-node"};
 	char path[HOME_PATH_MAX];
 	json_t *result;
 	bool connected = false;
@@ -153,7 +168,7 @@ static void note_daemon_settings(const struct cli *cli)
 	json_decref(result);
 	if (connected)
 		(void)fprintf(stderr,
-			      "the daemon's own --listen, limits and "
+			      "the daemon's own --listen, limits, DHT and "
 			      "price stay in force; `seedbank config` sets "
 			      "them for its next start\n");
 }

@@ -12,6 +12,7 @@
 #include "node/renter/tenure.h"
 #include "node/renter/watch.h"
 #include "node/swarm/locals.h"
+#include "node/swarm/dht_node.h"
 #include "node/swarm/torrent.h"
 #include "node/swarm/trade.h"
 #include "node/swarm/udp.h"
@@ -178,6 +179,7 @@ static enum err_code build(struct engine *en, struct err *e)
 	if (!en->rate_timer || !en->work || !en->udp || !en->links ||
 	    !en->rent || locals_new(&en->locals, en, e) != ERR_NONE ||
 	    udp_trackers_new(&en->udp_trackers, en, e) != ERR_NONE ||
+	    dht_node_new(&en->dht, en, e) != ERR_NONE ||
 	    renting_new(&en->renting, en, e) != ERR_NONE ||
 	    host_new(&en->host, en, e) != ERR_NONE ||
 	    watch_new(&en->watch, en, e) != ERR_NONE ||
@@ -303,6 +305,7 @@ void engine_free(struct engine *en)
 	locals_free(en->locals);
 	links_free(en->links);
 	udp_trackers_free(en->udp_trackers);
+	dht_node_free(en->dht);
 	udp_free(en->udp);
 	money_free(en->money);
 	http_free(en->http);
@@ -365,13 +368,11 @@ static enum err_code listen_default(struct engine *en, bool default_port,
 	return listen_at(en, "0.0.0.0", 0, e);
 }
 
-enum err_code engine_listen(struct engine *en, bool prefer_default_port,
-			    struct err *e)
+static enum err_code listen_all(struct engine *en, bool prefer_default_port,
+				struct err *e)
 {
 	const char *endpoint;
 
-	if (en->listen_port)
-		return ERR_NONE;
 	if (!engine_list_at(en, "listen", 0))
 		return listen_default(en, prefer_default_port, e);
 	for (size_t i = 0; (endpoint = engine_list_at(en, "listen", i)); i++) {
@@ -386,6 +387,19 @@ enum err_code engine_listen(struct engine *en, bool prefer_default_port,
 			return code;
 	}
 	return ERR_NONE;
+}
+
+enum err_code engine_listen(struct engine *en, bool prefer_default_port,
+			    struct err *e)
+{
+	enum err_code code = ERR_NONE;
+
+	if (en->listen_port)
+		return ERR_NONE;
+	code = listen_all(en, prefer_default_port, e);
+	if (code == ERR_NONE)
+		dht_node_start(en->dht);
+	return code;
 }
 
 void engine_dispatch(struct engine *en, const char *method,

@@ -31,6 +31,7 @@ enum money_need {
 	MONEY_MUST,   /* the command is about money: ask on the terminal */
 };
 
+struct dht_node;
 struct host;
 struct http;
 struct rent_links;
@@ -65,6 +66,7 @@ struct engine {
 	struct udp_trackers *udp_trackers;
 	struct locals *locals; /* local discovery */
 	struct udp *udp; /* DHT, uTP, UDP trackers; listens where links do */
+	struct dht_node *dht; /* asleep until the node listens */
 	struct links *links;
 	struct rent_links *rent;   /* renting connections */
 	struct rent_pay *rent_pay; /* NULL: nothing is rented yet */

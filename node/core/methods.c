@@ -3,6 +3,7 @@
 #include "base/address.h"
 #include "node/money/money.h"
 #include "node/renter/tenure.h"
+#include "node/swarm/dht_node.h"
 #include "node/swarm/torrent.h"
 
 const struct method methods[] = {
@@ -197,6 +198,8 @@ void method_status(struct engine *en, const json_t *params, struct call *c)
 		(void)json_object_set_new(o, "connections",
 					  json_integer(links_count(en->links)));
 	}
+	if (en->daemon)
+		(void)json_object_set_new(o, "dht", dht_node_json(en->dht));
 	add_wallet(en, o);
 	add_tenure(en, o);
 	call_result(c, o);

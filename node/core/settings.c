@@ -23,6 +23,18 @@ const struct option settings_table[] = {
 	 "upload limit in bytes a second"},
 	{"limit-down", OPT_RATE, "none", 0, 0, "RATE",
 	 "download limit in bytes a second"},
+	{"dht", OPT_FLAG, "yes", 0, 0, NULL,
+	 "find peers without a tracker, in the Mainline DHT"},
+	{"dht-node", OPT_LIST, NULL, 0, 0, "HOST:PORT",
+	 "a node of the DHT to begin with; may be given again"},
+	{"dht-bootstrap", OPT_STRING,
+	 "dht.transmissionbt.com:6881,router.bittorrent.com:6881,"
+	 "dht.libtorrent.org:25401",
+	 0, 0, "HOST:PORT,..",
+	 "who is asked for nodes when nobody else answers; `none`"},
+	{"dht-read-only", OPT_FLAG, "no", 0, 0, NULL,
+	 "ask in the DHT, and answer nobody: for a line where each byte "
+	 "counts"},
 	{"max-peers", OPT_INT, "200", 1, 100000, "N",
 	 "connections in all torrents together"},
 	{"encryption", OPT_STRING, "allow", 0, 0, "HOW",

@@ -12,6 +12,7 @@
 
 struct lookup;
 struct announcer;
+struct dht_topic;
 
 struct torrent {
 	struct engine *engine;
@@ -57,6 +58,7 @@ struct torrent {
 	struct candidates *candidates;
 	struct announcer *announcer;
 	int64_t scraped_ms; /* 0: never */
+	struct dht_topic *dht; /* NULL: private, or not running */
 	struct lookup *lookups;
 
 	torrent_event_fn *watcher;

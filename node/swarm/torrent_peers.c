@@ -4,6 +4,7 @@
 
 #include "node/swarm/announcer.h"
 #include "node/swarm/locals.h"
+#include "node/swarm/dht_node.h"
 
 #include <netdb.h>
 #include <stdio.h>
@@ -287,28 +288,63 @@ void torrent_tracker_counts(const struct torrent *t, int64_t *seeds,
 	}
 }
 
+static void on_dht_peer(void *ctx, const struct net_addr *addr)
+{
+	torrent_add_peer(ctx, addr, false, "dht");
+}
+
+/* (!) BEP 27: a private torrent's peers are for its tracker to name. */
+static void dht_start(struct torrent *t)
+{
+	const bool seed = t->state == TORRENT_SEEDING;
+	struct dht_topic_cfg cfg = {
+		.announce = true,
+		.seed = seed,
+		.hungry = !seed && !t->read_only,
+		.on_peer = on_dht_peer,
+		.ctx = t,
+	};
+
+	if (t->meta.is_private || t->dht)
+		return;
+	memcpy(cfg.target.bytes, t->meta.info_hash.bytes,
+	       sizeof(cfg.target.bytes));
+	(void)dht_topic_new(&t->dht, t->engine->dht, &cfg, NULL);
+}
+
+static void dht_stop(struct torrent *t)
+{
+	dht_topic_free(t->dht);
+	t->dht = NULL;
+}
+
 void torrent_peers_start(struct torrent *t)
 {
 	if (!t->meta.is_private)
 		locals_add(t->engine->locals, &t->meta.info_hash);
 	announcer_start(t->announcer);
+	dht_start(t);
 }
 
 void torrent_peers_completed(struct torrent *t)
 {
 	announcer_completed(t->announcer);
+	if (t->dht)
+		dht_topic_set(t->dht, true, false);
 }
 
 void torrent_peers_pause(struct torrent *t)
 {
 	locals_remove(t->engine->locals, &t->meta.info_hash);
 	announcer_pause(t->announcer);
+	dht_stop(t);
 }
 
 void torrent_peers_goodbye(struct torrent *t)
 {
 	locals_remove(t->engine->locals, &t->meta.info_hash);
 	announcer_goodbye(t->announcer);
+	dht_stop(t);
 }
 
 void torrent_peers_free(struct torrent *t)
@@ -319,5 +355,6 @@ void torrent_peers_free(struct torrent *t)
 			 &t->meta.info_hash)) /* not the same, again */
 		locals_remove(t->engine->locals, &t->meta.info_hash);
 	announcer_free(t->announcer);
+	dht_stop(t);
 	candidates_free(t->candidates);
 }

@@ -1,5 +1,6 @@
 /* torrent_swarm.c - between wire, storage and trade: what the swarm asks of the
  * rest of the node, and what the store answers. */
+#include "node/swarm/dht_node.h"
 #include "node/swarm/torrent_impl.h"
 
 #include "node/swarm/trade.h"
@@ -163,6 +164,17 @@ static void on_pex_peer(void *ctx, struct peer *from,
 	torrent_told_of(t, &addr, "pex");
 }
 
+static void on_dht_port(void *ctx, struct peer *p, uint16_t port)
+{
+	struct torrent *t = ctx;
+	struct wire_addr at = peer_addr(p);
+	struct net_addr addr;
+
+	at.port = port;
+	net_addr_of_wire(&addr, &at);
+	dht_node_contact(t->engine->dht, &addr);
+}
+
 static const struct swarm_ops swarm_callbacks = {
 	.read = on_read,
 	.write = on_write,
@@ -174,6 +186,7 @@ static const struct swarm_ops swarm_callbacks = {
 	.block_received = on_block_received,
 	.ext_message = on_ext_message,
 	.peer_ready = on_peer_ready,
+	.dht_port = on_dht_port,
 	.peer_gone = on_peer_gone,
 	.peer_choked = on_peer_choked,
 	.peer_slot = on_peer_slot,
@@ -219,6 +232,7 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 			t->slots ? t->slots : (uint32_t)engine_int(en, "slots"),
 		.listen_port = en->listen_port,
 		.pex = !t->meta.is_private && engine_flag(en, "pex"),
+		.dht_port = t->meta.is_private ? 0 : dht_node_port(en->dht),
 		.rate = en->rate,
 		.rng = en->rng,
 		.log = en->log,

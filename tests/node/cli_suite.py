@@ -47,6 +47,7 @@ class Suite:
         self.env = {k: v for k, v in os.environ.items()
                     if not k.startswith(("SEEDBANK", "XDG_"))}
         self.env["HOME"] = self.path("user")
+        self.env["SEEDBANK_DHT_BOOTSTRAP"] = "none"
         os.mkdir(self.path("user"))
         self.source = self.path("source")
         os.makedirs(self.source + "/pair/deep")

@@ -87,7 +87,7 @@ static inline void raw_say_block(struct raw *r, uint32_t piece, uint32_t begin,
 				 uint32_t len)
 {
 	uint8_t head[MSG_FIXED_MAX];
-	struct msg m = {MSG_PIECE, piece, begin, len, 0, NULL, 0};
+	struct msg m = {MSG_PIECE, piece, begin, len, .ext = 0};
 	size_t n = msg_encode(head, &m);
 
 	raw_say(r, head, n);

@@ -50,6 +50,7 @@ struct sim_node {
 	unsigned banned, ready, gone, completed, failed, verified;
 	uint64_t banned_serial;
 	unsigned closes, bad_closes;
+	uint16_t dht_heard; /* a port that a peer told */
 	enum peer_close last_close;
 	uint8_t ext_got[64];
 	size_t ext_got_len;
@@ -101,7 +102,8 @@ struct sim {
 	struct info_hash hash;
 	uint8_t *info; /* what it is the hash of; NULL: of nothing */
 	size_t info_len;
-	bool waiting; /* the nodes that are added know the hash alone */
+	uint16_t dht_port; /* of the nodes that are added; 0: no DHT */
+	bool waiting;	   /* the nodes that are added know the hash alone */
 };
 
 static inline uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)
@@ -372,6 +374,15 @@ static inline void sim_metadata(void *ctx, const uint8_t *info, size_t len)
 		sim_know(n, NULL);
 }
 
+static void sim_dht_port(void *ctx, struct peer *p, uint16_t port)
+{
+	struct sim_node *n = ctx;
+
+	(void)p;
+	CHECK(n->dht_heard == 0, "told twice");
+	n->dht_heard = port;
+}
+
 static const struct swarm_ops sim_ops = {
 	.read = sim_read,
 	.write = sim_write,
@@ -384,6 +395,7 @@ static const struct swarm_ops sim_ops = {
 	.ext_message = sim_ext_message,
 	.ext_drained = sim_ext_drained,
 	.peer_ready = sim_ready,
+	.dht_port = sim_dht_port,
 	.peer_gone = sim_gone,
 	.peer_choked = sim_choked,
 	.peer_slot = sim_slot,
@@ -460,6 +472,7 @@ static inline struct sim_node *sim_add(struct sim *sim, bool seed)
 		.have = have,
 		.rng = rng_seeded(100 + sim->n_nodes),
 		.listen_port = 6881,
+		.dht_port = sim->dht_port,
 		.sb_pay = (const uint8_t *)"de",
 		.sb_pay_len = 2,
 		.ops = &sim_ops,

@@ -28,7 +28,7 @@ static void frames_are_decoded_or_refused(void)
 		 "\6\0\0\0\1\0\0\100\0\0\0\100\0",
 		 13,
 		 ERR_NONE,
-		 {MSG_REQUEST, 1, 16384, 16384, 0, NULL, 0}},
+		 {MSG_REQUEST, 1, 16384, 16384, .ext = 0}},
 		{"request past the piece's end",
 		 "\6\0\0\0\1\0\0\100\1\0\0\100\0",
 		 13,
@@ -73,14 +73,18 @@ static void frames_are_decoded_or_refused(void)
 		 "\20\0\0\0\1\0\0\0\0\0\0\100\0",
 		 13,
 		 ERR_NONE,
-		 {MSG_REJECT, 1, 0, 16384, 0, NULL, 0}},
+		 {MSG_REJECT, 1, 0, 16384, .ext = 0}},
 		{"extended",
 		 "\24\3de",
 		 4,
 		 ERR_NONE,
 		 {MSG_EXTENDED, .ext = 3, .body_len = 2}},
 		{"extended without an id", "\24", 1, ERR_PARSE, {0}},
-		{"port", "\11\32\341", 3, ERR_NONE, {.id = MSG_PORT}},
+		{"port",
+		 "\11\32\341",
+		 3,
+		 ERR_NONE,
+		 {.id = MSG_PORT, .port = 6881}},
 		{"an id that nobody knows",
 		 "\77abc",
 		 4,
@@ -105,6 +109,7 @@ static void frames_are_decoded_or_refused(void)
 			      m.begin == rows[i].msg.begin &&
 			      m.len == rows[i].msg.len &&
 			      m.ext == rows[i].msg.ext &&
+			      m.port == rows[i].msg.port &&
 			      m.body_len == rows[i].msg.body_len,
 		      "%s: other values", rows[i].name);
 	}
@@ -144,18 +149,22 @@ static void encoding_gives_the_bytes_of_bep_3(void)
 		{"interested", {.id = MSG_INTERESTED}, "\0\0\0\1\2", 5},
 		{"have", {MSG_HAVE, .piece = 258}, "\0\0\0\5\4\0\0\1\2", 9},
 		{"request",
-		 {MSG_REQUEST, 1, 2, 3, 0, NULL, 0},
+		 {MSG_REQUEST, 1, 2, 3, .ext = 0},
 		 "\0\0\0\15\6\0\0\0\1\0\0\0\2\0\0\0\3",
 		 17},
 		{"before a block of 16384",
-		 {MSG_PIECE, 1, 2, 16384, 0, NULL, 0},
+		 {MSG_PIECE, 1, 2, 16384, .ext = 0},
 		 "\0\0\100\11\7\0\0\0\1\0\0\0\2",
 		 13},
 		{"before a block of 4, no longer than others",
-		 {MSG_PIECE, 1, 2, 4, 0, NULL, 0},
+		 {MSG_PIECE, 1, 2, 4, .ext = 0},
 		 "\0\0\0\15\7\0\0\0\1\0\0\0\2",
 		 13},
 		{"have none", {.id = MSG_HAVE_NONE}, "\0\0\0\1\17", 5},
+		{"port",
+		 {.id = MSG_PORT, .port = 6881},
+		 "\0\0\0\3\11\32\341",
+		 7},
 	};
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
@@ -176,12 +185,14 @@ static void handshakes_come_back(void)
 	handshake_make_id(&in.id, &rng);
 	rng_fill(&rng, &in.hash, sizeof(in.hash));
 	CHECK(memcmp(in.id.bytes, "-SE0100-", 8) == 0, "peer id");
-	for (unsigned bits = 0; bits < 4; bits++) {
+	for (unsigned bits = 0; bits < 8; bits++) {
 		in.fast = bits & 1;
 		in.extended = (bits & 2) != 0;
+		in.dht = (bits & 4) != 0;
 		handshake_encode(buf, &in);
 		CHECK(handshake_decode(&out, buf) && out.fast == in.fast &&
 			      out.extended == in.extended &&
+			      out.dht == in.dht &&
 			      info_hash_eq(&in.hash, &out.hash) &&
 			      memcmp(&in.id, &out.id, sizeof(in.id)) == 0,
 		      "bits %u", bits);

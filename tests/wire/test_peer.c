@@ -32,7 +32,7 @@ static void finish(void)
 static struct msg block_msg(enum msg_id id, uint32_t piece, uint32_t begin,
 			    uint32_t len)
 {
-	return (struct msg){id, piece, begin, len, 0, NULL, 0};
+	return (struct msg){id, piece, begin, len, .ext = 0};
 }
 
 static void what_is_malformed_closes(void)
@@ -394,13 +394,13 @@ static void floods_end_the_connection(void)
 		{"interest again and again", {.id = MSG_INTERESTED}, false},
 		{"chokes", {.id = MSG_CHOKE}, false},
 		{"cancels of nothing",
-		 {MSG_CANCEL, 1, 0, BLOCK, 0, NULL, 0},
+		 {MSG_CANCEL, 1, 0, BLOCK, .ext = 0},
 		 false},
 		{"rejects of nothing",
-		 {MSG_REJECT, 1, 0, BLOCK, 0, NULL, 0},
+		 {MSG_REJECT, 1, 0, BLOCK, .ext = 0},
 		 false},
 		{"requests while choked",
-		 {MSG_REQUEST, 1, 0, BLOCK, 0, NULL, 0},
+		 {MSG_REQUEST, 1, 0, BLOCK, .ext = 0},
 		 false},
 		{"suggestions", {MSG_SUGGEST, .piece = 1}, false},
 	};
@@ -549,7 +549,7 @@ static void a_refusal_is_answered_by_patience(void)
 	unsigned asked = 0;
 
 	raw_say_msg(&raw, &(struct msg){MSG_REJECT, first.piece, 0, first.len,
-					0, NULL, 0});
+					.ext = 0});
 	for (int round = 0; round < 100; round++)
 		while ((again = raw_next(&raw)).id == MSG_REQUEST) {
 			asked++;

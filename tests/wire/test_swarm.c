@@ -526,6 +526,32 @@ static void where_a_peer_listens_is_known(void)
 	sim_free(&sim);
 }
 
+/* BEP 5: told to those who have a DHT, by those who have one. */
+static void dht_ports_are_told(void)
+{
+	static const struct {
+		uint16_t a, b; /* 0: no DHT */
+		bool told;
+	} rows[] = {{7001, 7002, true}, {7001, 0, false}, {0, 0, false}};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct sim_node *a, *b;
+
+		sim_init(&sim, 10, 4, 65536, 65536);
+		sim.dht_port = rows[i].a;
+		a = sim_add(&sim, false);
+		sim.dht_port = rows[i].b;
+		b = sim_add(&sim, true);
+		(void)sim_connect(&sim, a, b);
+		sim_run(&sim, 100);
+		CHECK(a->dht_heard == (rows[i].told ? rows[i].b : 0),
+		      "row %zu: a hears %u", i, a->dht_heard);
+		CHECK(b->dht_heard == (rows[i].told ? rows[i].a : 0),
+		      "row %zu: b hears %u", i, b->dht_heard);
+		sim_free(&sim);
+	}
+}
+
 static void who_may_not_connect_is_refused(void)
 {
 	struct sim_node *a, *b;
@@ -745,6 +771,7 @@ int main(void)
 	a_blocked_peer_is_not_read();
 	both_sides_see_the_same_transcript();
 	where_a_peer_listens_is_known();
+	dht_ports_are_told();
 	who_may_not_connect_is_refused();
 	the_upload_limit_is_kept();
 	the_download_limit_is_kept();

@@ -11,6 +11,8 @@ void handshake_encode(uint8_t out[HANDSHAKE_LEN], const struct handshake *hs)
 	memset(out + 20, 0, 8);
 	if (hs->extended)
 		out[20 + 5] |= 0x10;
+	if (hs->dht)
+		out[20 + 7] |= 0x01;
 	if (hs->fast)
 		out[20 + 7] |= 0x04;
 	memcpy(out + 28, hs->hash.bytes, 20);
@@ -29,6 +31,7 @@ bool handshake_decode(struct handshake *out, const uint8_t in[HANDSHAKE_LEN])
 	if (!handshake_starts(in, HANDSHAKE_FIXED))
 		return false;
 	out->extended = (in[20 + 5] & 0x10) != 0;
+	out->dht = (in[20 + 7] & 0x01) != 0;
 	out->fast = (in[20 + 7] & 0x04) != 0;
 	memcpy(out->hash.bytes, in + 28, 20);
 	memcpy(out->id.bytes, in + 48, 20);

@@ -1,5 +1,5 @@
 /* handshake.h - the 68 bytes that open a connection (BEP 3), with the reserved
- * bits of BEP 6 (fast) and BEP 10 (extensions).
+ * bits of BEP 5 (DHT), BEP 6 (fast) and BEP 10 (extensions).
  *
  * Thread: any.
  */
@@ -18,6 +18,7 @@
 #define HANDSHAKE_ID "-SE0100-" /* BEP 20; why SE: DESIGN.md */
 
 struct handshake {
+	bool dht;      /* reserved[7] & 0x01, BEP 5 */
 	bool fast;     /* reserved[7] & 0x04 */
 	bool extended; /* reserved[5] & 0x10 */
 	struct info_hash hash;

@@ -142,11 +142,13 @@ enum err_code msg_decode(struct msg *out, const uint8_t *frame,
 		out->body = r.p;
 		out->body_len = r.left;
 		return ERR_NONE;
+	case MSG_PORT:
+		out->port = rd_u16(&r);
+		return ERR_NONE;
 	case MSG_CHOKE:
 	case MSG_UNCHOKE:
 	case MSG_INTERESTED:
 	case MSG_NOT_INTERESTED:
-	case MSG_PORT:
 	case MSG_HAVE_ALL:
 	case MSG_HAVE_NONE:
 	case MSG_UNKNOWN:
@@ -164,6 +166,8 @@ size_t msg_encode(uint8_t buf[MSG_FIXED_MAX], const struct msg *m)
 
 	wr_u32(&w, frame);
 	wr_u8(&w, (uint8_t)m->id);
+	if (m->id == MSG_PORT)
+		wr_u16(&w, m->port);
 	if (m->id == MSG_PIECE || frame >= 5)
 		wr_u32(&w, m->piece);
 	if (m->id == MSG_PIECE || frame >= 13)

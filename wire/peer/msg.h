@@ -25,7 +25,7 @@ enum msg_id {
 	MSG_REQUEST = 6,
 	MSG_PIECE = 7,
 	MSG_CANCEL = 8,
-	MSG_PORT = 9, /* BEP 5; ignored */
+	MSG_PORT = 9, /* BEP 5: where its DHT node is */
 	MSG_SUGGEST = 13,
 	MSG_HAVE_ALL = 14,
 	MSG_HAVE_NONE = 15,
@@ -51,6 +51,7 @@ struct msg {
 	uint8_t ext;	     /* EXTENDED */
 	const uint8_t *body; /* BITFIELD, EXTENDED: borrowed */
 	size_t body_len;
+	uint16_t port; /* PORT */
 };
 
 /* What the torrent allows; pieces 0: none (renting): nothing with a piece's

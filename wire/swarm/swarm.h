@@ -86,6 +86,8 @@ struct swarm_ops {
 	 */
 	void (*peer_ready)(void *ctx, struct peer *p,
 			   const struct ext_handshake *ext);
+	/* Its DHT node is at its address and this port (BEP 5). May be NULL. */
+	void (*dht_port)(void *ctx, struct peer *p, uint16_t port);
 	/* A peer that was ready leaves; the last call about it. */
 	void (*peer_gone)(void *ctx, struct peer *p);
 	/* The remote side choked or unchoked us. */
@@ -126,6 +128,7 @@ struct swarm_cfg {
 	uint32_t free_slots;  /* of them never by rank; 0: a quarter, >= 1 */
 	uint16_t listen_port; /* told in the BEP 10 handshake; 0: not told */
 	bool pex; /* peers tell each other of others; not of private torrents */
+	uint16_t dht_port;    /* told to peers with a DHT (BEP 5); 0: no DHT */
 	/* Our BEP 10 handshake's value of "sb_pay" (bencoded, copied, borrowed
 	 * for the call), or NULL: then sb_pay is not offered; likewise
 	 * "sb_store". */

@@ -123,6 +123,7 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	bool greeted; /* handshake is through, both ways */
 	bool heard;   /* and a message came after it */
 	bool ready;
+	bool dht_told; /* they said where their DHT node is */
 	bool ext_got;
 	bool they_choke, they_interested, am_interested;
 	bool upload_only;

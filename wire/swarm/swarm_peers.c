@@ -88,6 +88,7 @@ static struct link *link_new(const struct peer_cfg *cfg, bool outgoing,
 static void say_handshake(struct link *l)
 {
 	struct handshake hs = {
+		.dht = l->s->cfg.dht_port != 0,
 		.fast = true,
 		.extended = true,
 		.hash = l->s->cfg.info_hash,
@@ -228,6 +229,27 @@ static void say_pieces(struct link *l)
 					 bits_bytes(s->cfg.pieces));
 }
 
+static void say_dht_port(struct link *l)
+{
+	struct msg m = {.id = MSG_PORT, .port = l->s->cfg.dht_port};
+
+	if (m.port)
+		(void)peer_send(&l->peer, &m);
+}
+
+/* Once is enough: a peer that names many ports has others asked for it. */
+static void on_dht_port(struct link *l, const struct msg *m)
+{
+	const struct swarm_cfg *c = &l->s->cfg;
+
+	if (l->dht_told || !c->dht_port || !c->ops->dht_port || m->port == 0) {
+		peer_nuisance(&l->peer, "port");
+		return;
+	}
+	l->dht_told = true;
+	c->ops->dht_port(c->ctx, &l->peer, m->port);
+}
+
 void link_become_ready(struct link *l, const struct ext_handshake *ext)
 {
 	struct swarm *s = l->s;
@@ -315,6 +337,8 @@ static enum peer_close on_handshake(struct peer *p, const struct handshake *hs,
 		if (p->extended)
 			ext_say(l);
 		say_pieces(l);
+		if (hs->dht)
+			say_dht_port(l);
 		if (!p->extended)
 			link_become_ready(l, NULL);
 	}
@@ -530,7 +554,7 @@ static void on_message(struct peer *p, const struct msg *m)
 		ext_take(l, m);
 		break;
 	case MSG_PORT:
-		peer_nuisance(p, "port");
+		on_dht_port(l, m);
 		break;
 	case MSG_PIECE:
 	case MSG_UNKNOWN:

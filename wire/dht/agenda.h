@@ -1,0 +1,57 @@
+/* agenda.h - when which info hash is looked up and announced in the DHT, so
+ * that thousands of them are spread over time.
+ *
+ * A topic is announced again after 20 minutes or so (others forget after 30 to
+ * 45); one that looks for peers and has found few is looked up after 5 minutes.
+ * At most AGENDA_AT_ONCE run at a time, and one begins every 200 ms. When there
+ * are more topics than that carries, those that waited longest come first.
+ *
+ * No clock. Topics are embedded in the caller's objects. Thread: the loop.
+ */
+#ifndef WIRE_DHT_AGENDA_H
+#define WIRE_DHT_AGENDA_H
+
+#include "base/rng.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define AGENDA_AT_ONCE 12U
+#define AGENDA_STEP_MS 200
+#define AGENDA_AGAIN_MS (20 * 60 * 1000) /* and up to a quarter more */
+#define AGENDA_HUNGRY_MS (5 * 60 * 1000) /* likewise */
+#define AGENDA_RETRY_MS (60 * 1000)	 /* nobody answered; likewise */
+#define AGENDA_FEW 20U			 /* peers */
+
+struct agenda_topic {
+	struct agenda_topic *next, *prev;
+	int64_t due_ms;
+	bool listed, running, hungry;
+};
+
+struct agenda {
+	struct rng rng;
+	struct agenda_topic *topics;
+	uint32_t running;
+	int64_t next_ms; /* when another may begin */
+};
+
+void agenda_init(struct agenda *a, const struct rng *rng);
+/* Due at once. A topic that is listed already becomes due. */
+void agenda_add(struct agenda *a, struct agenda_topic *t, int64_t now_ms);
+/* Also one that runs; no-op for one that is not listed. */
+void agenda_remove(struct agenda *a, struct agenda_topic *t);
+/* Does it look for peers? */
+void agenda_set_hungry(struct agenda_topic *t, bool hungry);
+
+/* One to begin with now; it runs from then on. NULL: none, see
+ * agenda_wake_ms(). */
+struct agenda_topic *agenda_next(struct agenda *a, int64_t now_ms);
+/* It ran: so many nodes answered, and so many peers were found. */
+void agenda_done(struct agenda *a, struct agenda_topic *t, uint32_t answered,
+		 size_t peers, int64_t now_ms);
+/* INT64_MAX: when one is done, or added. */
+int64_t agenda_wake_ms(const struct agenda *a);
+
+#endif
