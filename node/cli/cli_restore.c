@@ -79,7 +79,8 @@ static enum err_code run_restore(struct cli *cli, json_t **result,
 
 static const struct option restore_options[] = {
 	{"host", OPT_LIST, NULL, 0, 0, "IP:PORT",
-	 "a host that is up, which tells of others; may be given again"},
+	 "a host that is up, which tells of others; may be given again "
+	 "(default: the DHT finds them)"},
 	{"out", OPT_STRING, NULL, 0, 0, "DIR", "fetch all files to there, too"},
 	OPTION_PASSPHRASE_FILE,
 	OPTION_RPC,
@@ -88,7 +89,7 @@ static const struct option restore_options[] = {
 
 const struct command cmd_restore = {
 	"restore",
-	"--host IP:PORT [--out DIR]",
+	"[--host IP:PORT] [--out DIR]",
 	"Finds all that was stored again, from the phrase alone; the old home "
 	"must not be used any more.",
 	restore_options,

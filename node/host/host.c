@@ -539,6 +539,7 @@ void host_maybe_up(struct host *h)
 	h->phase = HOST_UP;
 	if (!h->gossip && gossip_start(&h->gossip, h->en, &e) != ERR_NONE)
 		host_alarm(h, false, "%s", e.msg);
+	find_start(h);
 	rent_host_set_closed(h->machine, host_is_closed(h));
 	me = renting_me(h->en->renting);
 	log_line(h->en->log, LOG_INFO, "host",
@@ -693,6 +694,7 @@ void host_free(struct host *h)
 	if (h->phase != HOST_ASLEEP)
 		forget_others(h);
 	duty_end(h);
+	find_stop(h);
 	gossip_free(h->gossip);
 	rent_door_free(h->door);
 	sectors_close(h->sectors);

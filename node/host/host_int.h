@@ -1,6 +1,7 @@
 /* host_int.h - the inside of struct host, for host*.c only.
  *
  * host.c         waking up, the clock, sessions, what the machine is lent
+ * host_find.c    the DHT: what it announces there
  * host_offer.c   the sheet and the endpoint record: signed, renewed, kept
  * host_lease.c   the agreements in memory, and what the chain says of them
  * host_duty.c    the prover's questions and events; posting, ending
@@ -94,6 +95,7 @@ struct host_post { /* a revision on its way to the chain */
 	struct list_key key;
 };
 
+struct dht_topic;
 struct gossip;
 
 struct host_alarm {
@@ -118,7 +120,8 @@ struct host {
 	int64_t swept_ms; /* sectors_tick() */
 	struct sectors *sectors;
 	struct rent_store *store;
-	struct gossip *gossip; /* NULL: not up yet */
+	struct gossip *gossip;	     /* NULL: not up yet */
+	struct dht_topic *topics[2]; /* the bank's name and ours; likewise */
 	struct rent_door *door;
 	struct rent_host *machine; /* NULL until it is up */
 	struct rent_pay *pay;	   /* the engine's; NULL until it is up */
@@ -172,6 +175,10 @@ void host_trouble(struct host *h, const char *text);
 bool host_is_closed(const struct host *h);
 /* Runs what must not be answered from inside, soon. */
 void host_soon(struct host *h);
+
+/* ---- host_find.c ---- */
+void find_start(struct host *h); /* once it is up and gossips */
+void find_stop(struct host *h);	 /* before gossip ends */
 
 /* ---- host_offer.c ---- */
 void offer_begin(struct host *h);

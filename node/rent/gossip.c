@@ -95,6 +95,23 @@ static void ask_named(struct gossip *g)
 			ask(g, rent_peers_at(g->peers, &at));
 }
 
+static bool is_asked(const struct gossip *g, const struct rent_peer *p)
+{
+	for (unsigned i = 0; i < g->n; i++)
+		if (g->asking[i].peer == p)
+			return true;
+	return false;
+}
+
+void gossip_meet(struct gossip *g, const struct net_addr *at)
+{
+	struct rent_peer *p =
+		g->n < ASK_MAX ? rent_peers_at(g->peers, at) : NULL;
+
+	if (p && !is_asked(g, p))
+		ask(g, p);
+}
+
 static void ask_random(struct gossip *g)
 {
 	uint8_t nodes[(ASK_RANDOM + 1) * RENT_NODE_LEN];

@@ -9,6 +9,7 @@
 #define NODE_GOSSIP_H
 
 #include "base/err.h"
+#include "node/swarm/net.h"
 
 struct engine;
 struct gossip;
@@ -22,6 +23,10 @@ enum err_code gossip_start(struct gossip **out, struct engine *en,
 			   struct err *e) __attribute__((warn_unused_result));
 /* Before rent_links_free(). NULL is a no-op. */
 void gossip_free(struct gossip *g);
+
+/* Somebody says that a host is there: it is asked in this round, when few are.
+ */
+void gossip_meet(struct gossip *g, const struct net_addr *at);
 
 /* Tells a host that is connected of some that we know: renters do, too. */
 void gossip_tell(struct engine *en, struct rent_client *c);

@@ -518,8 +518,16 @@ static void on_scouted(void *ctx)
 
 static void begin_scout(struct restore *x)
 {
-	const struct scout_cfg cfg = {.named = x->named, .named_n = x->named_n};
+	struct address wanted[SCOUT_WANTED_MAX];
+	struct scout_cfg cfg = {
+		.named = x->named, .named_n = x->named_n, .wanted = wanted};
 	struct err e = {0};
+
+	for (size_t i = 0; i < x->found_n && cfg.wanted_n < SCOUT_WANTED_MAX;
+	     i++) /* by host: the same stand together */
+		if (i == 0 ||
+		    !address_eq(&x->found[i].host, &x->found[i - 1].host))
+			wanted[cfg.wanted_n++] = x->found[i].host;
 
 	x->phase = RESTORE_SCOUT;
 	x->ops->step(x->ctx, "looking for hosts");

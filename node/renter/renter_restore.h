@@ -1,8 +1,9 @@
-/* renter_restore.h - `restore`: from a phrase and one host's endpoint to all
- * that is stored.
+/* renter_restore.h - `restore`: from a phrase alone (or with one host's
+ * endpoint) to all that is stored.
  *
  *   leases     our agreements, as the chain lists them (renter_leases.h)
- *   scout      who is there: the named host tells of others
+ *   scout      who is there: the named host tells of others, or the DHT
+ *              finds them
  *   recall     heads, revisions and lists, from each host (renter_recall.h)
  *   catalogue  the record and the bytes of the object that the newest head
  *              names

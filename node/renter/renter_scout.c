@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "node/rent/gossip.h"
+#include "node/rent/rent_find.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +15,27 @@ struct asked {
 	bool named;
 };
 
+/* A name that is looked up in the DHT. */
+struct search {
+	struct scout *scout;
+	struct dht_topic *topic;
+	bool open; /* it is waited for */
+};
+
 struct scout {
 	struct renter *renter;
 	scout_fn *fn;
 	void *ctx;
 	struct rent_listener listener;
 	struct loop_timer *timer;
-	struct asked asked[SCOUT_NAMED_MAX + SCOUT_ASK_MAX];
-	unsigned n, open, offers, enough;
+	struct asked asked[SCOUT_NAMED_MAX + SCOUT_FOUND_MAX + SCOUT_ASK_MAX];
+	unsigned n, open, offers, enough, found;
+	struct search searches[1 + SCOUT_WANTED_MAX];
+	unsigned searches_n;
+	struct address wanted[SCOUT_WANTED_MAX];
+	size_t wanted_n;
+	bool finding; /* the DHT is asked */
+	bool wanting; /* and for the wanted ones */
 	bool listing; /* named hosts are done, records are asked */
 	bool ended, lingers;
 };
@@ -72,13 +86,18 @@ static void take_nodes(struct scout *s, const struct rent_result *r)
 	}
 }
 
+static bool has_room(const struct scout *s)
+{
+	return s->n < sizeof(s->asked) / sizeof(s->asked[0]);
+}
+
 /* Those with the best experience first, then whom we only heard of. */
 static bool ask_host(void *ctx, const struct renter_host *h)
 {
 	struct scout *s = ctx;
 
-	if (h->shunned || s->n >= SCOUT_ASK_MAX)
-		return s->n < SCOUT_ASK_MAX;
+	if (h->shunned || !has_room(s))
+		return has_room(s);
 	if (h->has_endpoint)
 		ask(s, rent_peers_get(s->renter->peers, &h->address, true),
 		    false);
@@ -90,11 +109,113 @@ static void ask_record(void *ctx, const struct endpoint_record *rec)
 	struct scout *s = ctx;
 	struct renter_host h;
 
-	if (s->n >= SCOUT_ASK_MAX ||
+	if (!has_room(s) ||
 	    renter_db_host(s->renter->db, &h, &rec->p.host, NULL) != ERR_NONE ||
 	    h.shunned || h.has_endpoint) /* asked already */
 		return;
 	ask(s, rent_peers_get(s->renter->peers, &rec->p.host, true), false);
+}
+
+/* ---- the DHT ---- */
+
+static void go_on(struct scout *s);
+
+static bool is_asked(const struct scout *s, const struct rent_peer *p)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->asked[i].peer == p)
+			return true;
+	return false;
+}
+
+static void on_found(void *ctx, const struct net_addr *addr)
+{
+	struct search *k = ctx;
+	struct scout *s = k->scout;
+	struct rent_peer *p;
+
+	if (s->ended || s->listing || s->found == SCOUT_FOUND_MAX)
+		return;
+	p = rent_peers_at(s->renter->peers, addr);
+	if (!p || is_asked(s, p))
+		return;
+	s->found++;
+	ask(s, p, true);
+}
+
+static void on_round(void *ctx, uint32_t answered, size_t peers)
+{
+	struct search *k = ctx;
+
+	(void)answered;
+	(void)peers;
+	if (!k->open)
+		return;
+	k->open = false;
+	k->scout->open--;
+	go_on(k->scout);
+}
+
+static void look_up(struct scout *s, const struct address *host)
+{
+	struct search *k = &s->searches[s->searches_n];
+	const struct dht_topic_cfg cfg = {
+		.on_peer = on_found, .on_round = on_round, .ctx = k};
+
+	*k = (struct search){.scout = s, .open = true};
+	if (rent_find_new(&k->topic, s->renter->engine, host, &cfg, NULL) !=
+	    ERR_NONE)
+		return;
+	s->searches_n++;
+	s->open++;
+}
+
+/* Of those that are wanted whom nobody told of. */
+static void look_up_wanted(struct scout *s)
+{
+	struct endpoints *known = renting_peers(s->renter->renting);
+	struct endpoint_record rec;
+
+	s->wanting = true;
+	for (size_t i = 0; s->finding && i < s->wanted_n; i++)
+		if (!endpoints_find(known, &s->wanted[i], clock_unix_s(), &rec))
+			look_up(s, &s->wanted[i]);
+}
+
+/* It takes too long: what was found is used. */
+static void stop_finding(struct scout *s)
+{
+	s->finding = false;
+	for (unsigned i = 0; i < s->searches_n; i++) {
+		s->open -= s->searches[i].open;
+		s->searches[i].open = false;
+	}
+	loop_timer_set(s->timer, SCOUT_LIMIT_MS);
+	go_on(s);
+}
+
+static bool count_host(void *ctx, const struct renter_host *h)
+{
+	unsigned *n = ctx;
+
+	*n += h->has_endpoint && !h->shunned;
+	return true;
+}
+
+static void begin_finding(struct scout *s)
+{
+	struct dht_node *dht = s->renter->engine->dht;
+	unsigned known = 0;
+
+	(void)!renter_db_hosts(s->renter->db, count_host, &known, NULL);
+	if (s->enough && known >= s->enough)
+		return;
+	dht_node_wake(dht);
+	if (!dht_node_may_find(dht))
+		return;
+	s->finding = true;
+	loop_timer_set(s->timer, SCOUT_FIND_MS);
+	look_up(s, NULL);
 }
 
 static void go_on(struct scout *s)
@@ -103,7 +224,12 @@ static void go_on(struct scout *s)
 
 	if (s->ended)
 		return;
+	if (s->open == 0 && !s->wanting)
+		look_up_wanted(s);
 	if (s->open == 0 && !s->listing) {
+		if (s->finding)
+			loop_timer_set(s->timer, SCOUT_LIMIT_MS);
+		s->finding = false;
 		s->listing = true;
 		if (renter_db_hosts(s->renter->db, ask_host, s, &e) != ERR_NONE)
 			log_line(s->renter->engine->log, LOG_ERROR, "rent",
@@ -163,6 +289,8 @@ static void on_timer(void *ctx)
 
 	if (s->ended)
 		s->fn(s->ctx);
+	else if (s->finding)
+		stop_finding(s);
 	else
 		end(s);
 }
@@ -187,12 +315,19 @@ enum err_code scout_start(struct scout **out, struct renter *r,
 	s->fn = fn;
 	s->ctx = ctx;
 	s->enough = cfg->enough;
+	s->wanted_n = cfg->wanted_n < SCOUT_WANTED_MAX ? cfg->wanted_n
+						       : SCOUT_WANTED_MAX;
+	if (s->wanted_n)
+		memcpy(s->wanted, cfg->wanted,
+		       s->wanted_n * sizeof(s->wanted[0]));
 	s->listener = (struct rent_listener){.ctx = s, .event = on_peer};
 	rent_peers_listen(r->peers, &s->listener);
 	loop_timer_set(s->timer, SCOUT_LIMIT_MS);
 	*out = s;
 	for (size_t i = 0; i < cfg->named_n; i++)
 		ask(s, rent_peers_at(r->peers, &cfg->named[i]), true);
+	if (cfg->named_n == 0)
+		begin_finding(s);
 	go_on(s);
 	return ERR_NONE;
 }
@@ -205,6 +340,8 @@ void scout_free(struct scout *s)
 	for (unsigned i = 0; i < s->n; i++)
 		if (s->asked[i].call)
 			rent_call_cancel(s->asked[i].call);
+	for (unsigned i = 0; i < s->searches_n; i++)
+		dht_topic_free(s->searches[i].topic);
 	loop_timer_free(s->timer);
 	free(s);
 }

@@ -45,6 +45,7 @@ struct dht_node {
 	struct resolving *resolving;
 	uint32_t resolving_count;
 	bool read_only;
+	bool family[DHT_FAMILIES]; /* that there are sockets for */
 	int64_t bootstrap_ms, bootstrap_wait_ms;
 	int64_t save_ms;
 	uint64_t announced; /* rounds of topics that announce */
@@ -382,9 +383,9 @@ static void begin_round(struct dht_node *n, struct dht_topic *t)
 		.announce = t->cfg.announce && !n->read_only,
 		/* behind a NAT only the far side knows our port; without one
 		 * TCP and UDP have the same */
-		.implied_port = true,
+		.implied_port = t->cfg.port == 0,
 		.seed = t->cfg.seed,
-		.port = n->engine->listen_port,
+		.port = t->cfg.port ? t->cfg.port : n->engine->listen_port,
 		.on_peers = on_peers,
 		.ctx = t,
 	};
@@ -503,6 +504,7 @@ static void begin(struct dht_node *n, bool read_only)
 	}
 	if (dht_new(&n->dht, &cfg, now, NULL) == ERR_NONE) {
 		n->read_only = read_only;
+		memcpy(n->family, cfg.family, sizeof(n->family));
 		n->save_ms = now + SAVE_EVERY_MS;
 		n->bootstrap_wait_ms = BOOTSTRAP_FIRST_MS;
 		n->bootstrap_ms = now;
@@ -513,6 +515,7 @@ static void begin(struct dht_node *n, bool read_only)
 					&saved->nodes[f][i].id, now);
 		udp_on(en->udp, UDP_DHT, on_datagram, n);
 		ask_named_nodes(n);
+		look_for_company(n);
 		loop_timer_set(n->timer, 0);
 	}
 	free(saved);
@@ -561,6 +564,15 @@ void dht_node_free(struct dht_node *n)
 	dht_free(n->dht);
 	loop_timer_free(n->timer);
 	free(n);
+}
+
+bool dht_node_may_find(const struct dht_node *n)
+{
+	if (!n->dht)
+		return false;
+	return n->resolving ||
+	       (n->family[DHT_V4] && !dht_lost(n->dht, DHT_V4)) ||
+	       (n->family[DHT_V6] && !dht_lost(n->dht, DHT_V6));
 }
 
 uint16_t dht_node_port(const struct dht_node *n)

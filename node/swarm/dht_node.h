@@ -32,6 +32,9 @@ void dht_node_free(struct dht_node *n);
 void dht_node_start(struct dht_node *n);
 /* The same without a port to listen at, on a socket of its own. */
 void dht_node_wake(struct dht_node *n);
+/* It runs, and somebody is known or being asked; else no topic finds anything
+ * for now. */
+bool dht_node_may_find(const struct dht_node *n);
 /* What a PORT message tells of us; 0: nothing, no DHT. */
 uint16_t dht_node_port(const struct dht_node *n);
 
@@ -45,7 +48,8 @@ enum err_code dht_node_contact_text(struct dht_node *n, const char *endpoint,
  */
 struct dht_topic_cfg {
 	struct dht_id target;
-	bool announce; /* that we are there, at the port where we listen */
+	bool announce; /* that we are there */
+	uint16_t port; /* at this port; 0: where we listen */
 	bool seed;
 	bool hungry; /* looks for peers */
 	void (*on_peer)(void *ctx, const struct net_addr *addr);

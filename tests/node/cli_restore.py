@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """cli_restore.py - a machine is lost, and a third of the hosts with it: all
-that was stored comes back from the phrase and one host's endpoint.
+that was stored comes back from the phrase alone. The hosts are found in the DHT,
+of which one node is known that neither rents nor stores.
 
 usage: cli_restore.py --bin DIR [--keep]
 """
@@ -72,8 +73,6 @@ def set_up(chain, owner, hosts):
             return
         disk = host.home + ".disk"
         os.mkdir(disk)
-        if host is not hosts[0]:
-            host.configure(host_peer=at(hosts[0]))
         host.run("host", "enable", "--path", disk, "--space", "64MiB",
                  "--price", "100", "--ingress", "3", "--egress", "5",
                  "--span", "1", "--min-term", "1",
@@ -194,10 +193,26 @@ def cut_off(new, live):
           not ls["objects"], (line, ls))
 
 
-def first_time(new, source, listed, live, directory):
+def begin_dht(st, directory, address):
+    """The one node that everybody begins with."""
+    os.environ["SEEDBANK_DHT_BOOTSTRAP"] = endpoint = address + ":6999"
+    return st.spawn("dht", [
+        os.path.join(nodes.BIN, "seedbankd"), "--home",
+        os.path.join(directory, "dht"), "--listen", endpoint])
+
+
+def found_hosts(owner, hosts):
+    """They have announced themselves; each tells of those that it met."""
+    found = lambda: owner.run("store", "hosts")["hosts"]
+    wait_for("all hosts in the DHT", 60, lambda: len(found()) == len(hosts))
+    check("the DHT finds the hosts", {h["endpoint"] for h in found()} ==
+          {at(h) for h in hosts}, found())
+
+
+def first_time(new, source, listed, directory):
     out = os.path.join(directory, "out")
-    code, text, steps = typed(new, "restore", "--host", at(live))
-    check("it is restored", code == 0, (text, steps))
+    code, text, steps = typed(new, "restore")
+    check("it is restored, and no host was named", code == 0, (text, steps))
     check("it says that the old home must not be used", "must not be\nused any "
           "more" in text and "takes over the account" in steps, (text, steps))
     check("hosts that are gone are counted", "%d hosts could not be reached" %
@@ -274,11 +289,12 @@ def play(st, chain, addresses, directory):
     settings = set_up(chain, owner, hosts)
     stranger.make_wallet()
     stranger.configure(**settings)
+    begin_dht(st, directory, addresses[0])
     start(st, hosts)
     check("the hosts are up", True)
+    found_hosts(owner, hosts)
     source = tree(directory)
-    named = [w for h in hosts for w in ("--host", at(h))]
-    put = owner.run("store", "put", source, *CODING, "--periods", "8", *named)
+    put = owner.run("store", "put", source, *CODING, "--periods", "8")
     check("the tree is stored", put["agreements"] >= N, put)
     listed = owner.run("store", "ls")
     refused(owner, stranger, hosts[0])
@@ -292,7 +308,7 @@ def play(st, chain, addresses, directory):
     new = move_in(chain, directory, "new", addresses[0], owner.phrase,
                   settings)
     cut_off(new, live)
-    first_time(new, source, listed, live, directory)
+    first_time(new, source, listed, directory)
     proved(new, "restored")
     more = go_on(new, live, directory)
 
