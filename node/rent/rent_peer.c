@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "node/core/engine.h"
 #include "node/money/money.h"
+#include "node/rent/rent_find.h"
 #include "node/rent/rent_link.h"
 #include "node/rent/rent_pay.h"
 #include "node/rent/renting.h"
@@ -18,6 +19,7 @@
 #define RETRY_LAST_MS 60000
 #define AWAY_MS 30000
 #define WHY_MAX 120
+#define LOOK_MS 20000 /* for the DHT to say where a host is */
 #define DIALS_MAX 64U /* connections being made at a time */
 
 struct rent_peer {
@@ -36,6 +38,9 @@ struct rent_peer {
 	int64_t away_ms;
 	bool gone;
 	bool lost;		   /* gone since nobody knew where it is */
+	struct dht_topic *topic;   /* its name in the DHT; NULL: not asked */
+	bool looking, found;	   /* that is under way; at is from there */
+	int64_t looking_ms;	   /* since then */
 	int64_t retry_ms, wait_ms; /* not before; what the next failure adds */
 	int64_t idle_ms;	   /* without calls since */
 	bool noted[RENT_PEER_GONE + 1];
@@ -50,6 +55,7 @@ struct rent_peers {
 	struct loop_timer *timer;
 	struct rent_listener *listeners;
 	bool telling;
+	bool use_dht;
 };
 
 static int64_t now_of(const struct rent_peers *s)
@@ -383,9 +389,62 @@ static bool find(struct rent_peer *p)
 	if (p->fixed)
 		return true;
 	if (!endpoints_find(renting_peers(r), &host, clock_unix_s(), &rec))
-		return false;
+		return p->found;
 	net_addr_from_ip16(&p->at, rec.p.ip, rec.p.port);
 	return true;
+}
+
+/* ---- the DHT ---- */
+
+static void on_found(void *ctx, const struct net_addr *addr)
+{
+	struct rent_peer *p = ctx;
+
+	if (!p->looking || p->found)
+		return;
+	p->at = *addr;
+	p->found = true;
+}
+
+static void on_round(void *ctx, uint32_t answered, size_t peers)
+{
+	struct rent_peer *p = ctx;
+
+	(void)answered;
+	(void)peers;
+	p->looking = false;
+	loop_timer_set(p->all->timer, 0);
+}
+
+/* False: there is no sense in it. */
+static bool begin_looking(struct rent_peer *p)
+{
+	struct engine *en = p->all->engine;
+	struct address host = rent_client_host(p->client);
+	const struct dht_topic_cfg cfg = {
+		.on_peer = on_found, .on_round = on_round, .ctx = p};
+
+	if (!p->all->use_dht || p->topic || address_is_zero(&host))
+		return false;
+	dht_node_wake(en->dht);
+	if (!dht_node_may_find(en->dht) ||
+	    rent_find_new(&p->topic, en, &host, &cfg, NULL) != ERR_NONE)
+		return false;
+	p->looking = true;
+	p->looking_ms = now_of(p->all);
+	return true;
+}
+
+static void stop_looking(struct rent_peer *p)
+{
+	dht_topic_free(p->topic);
+	p->topic = NULL;
+	p->looking = false;
+}
+
+void rent_peers_use_dht(struct rent_peers *s, bool on)
+{
+	s->use_dht = on;
 }
 
 static void dial(struct rent_peer *p)
@@ -400,6 +459,9 @@ static void dial(struct rent_peer *p)
 	struct err e = {0};
 
 	if (!find(p)) {
+		if (begin_looking(p))
+			return;
+		stop_looking(p);
 		p->lost = true;
 		give_up(p, "nobody has told where it listens; --host IP:PORT "
 			   "names a host that may know");
@@ -428,6 +490,9 @@ static void tend(struct rent_peer *p)
 		p->idle_ms = now;
 	if (p->gone)
 		return;
+	if (p->looking && now - p->looking_ms < LOOK_MS)
+		return;
+	p->looking = false;
 	if (!p->link && rent_client_calls(p->client) > 0 &&
 	    now >= p->retry_ms && s->dialling < DIALS_MAX)
 		dial(p);
@@ -478,6 +543,7 @@ enum err_code rent_peers_new(struct rent_peers **out, struct engine *en,
 
 static void free_one(struct rent_peer *p)
 {
+	stop_looking(p);
 	rent_client_free(p->client);
 	free(p);
 }
@@ -547,7 +613,7 @@ static struct rent_peer *add(struct rent_peers *s, const struct address *host,
 /* Somebody has told by now where it listens. */
 static struct rent_peer *look_again(struct rent_peer *p)
 {
-	if (p->lost && find(p))
+	if (p->lost && (find(p) || p->all->use_dht))
 		p->lost = p->gone = false;
 	return p;
 }

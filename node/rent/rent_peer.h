@@ -50,6 +50,9 @@ enum err_code rent_peers_new(struct rent_peers **out, struct engine *en,
 			     struct err *e) __attribute__((warn_unused_result));
 /* Calls that have not ended are dropped. NULL is a no-op. */
 void rent_peers_free(struct rent_peers *s);
+/* Shall the DHT be asked where a host listens that nobody told of (true), or is
+ * that in vain, because the user named hosts (the start)? */
+void rent_peers_use_dht(struct rent_peers *s, bool on);
 void rent_peers_listen(struct rent_peers *s, struct rent_listener *l);
 void rent_peers_unlisten(struct rent_peers *s, struct rent_listener *l);
 

@@ -136,12 +136,13 @@ static void on_leases(void *ctx, struct renter_lease *take_leases, size_t n,
 	if (error)
 		e = *error;
 	else if (open)
-		(void)err_fail(&e, ERR_STATE,
-			       "the chain has %zu agreements of this account, "
-			       "and this home knows of none: `seedbank restore "
-			       "--host IP:PORT` brings them back, another "
-			       "wallet-index begins anew",
-			       open);
+		(void)err_fail(
+			&e, ERR_STATE,
+			"the chain has %zu agreements of this account, "
+			"and this home knows of none: `seedbank restore` "
+			"brings them back, another "
+			"wallet-index begins anew",
+			open);
 	leases_free(s->leases);
 	s->leases = NULL;
 	if (e.code != ERR_NONE)
@@ -186,6 +187,7 @@ static void on_renter(void *ctx, struct renter *r, const struct err *error)
 		return;
 	}
 	s->renter = r;
+	rent_peers_use_dht(r->peers, s->n_hosts == 0);
 	if (s->claim && renter_begin(r, s->claim, &e) != ERR_NONE) {
 		store_call_error(s, &e);
 		return;

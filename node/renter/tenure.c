@@ -133,6 +133,7 @@ static void begin_renewal(struct tenure *t, const struct err *error)
 		e = *error;
 	code = e.code;
 	read_named(t);
+	rent_peers_use_dht(t->renter->peers, t->named_n == 0);
 	cfg.scout =
 		(struct scout_cfg){.named = t->named, .named_n = t->named_n};
 	if (code == ERR_NONE)

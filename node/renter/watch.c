@@ -244,6 +244,7 @@ static void begin_round(struct watch *w)
 		return;
 	}
 	read_named(w);
+	rent_peers_use_dht(w->renter->peers, w->named_n == 0);
 	if (engine_flag(w->engine, "store-watch") &&
 	    clock_unix_s() - w->own_s >= every_s(w))
 		w->turns[w->n++] = (struct turn){.own = true};

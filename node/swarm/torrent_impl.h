@@ -58,7 +58,8 @@ struct torrent {
 	struct candidates *candidates;
 	struct announcer *announcer;
 	int64_t scraped_ms; /* 0: never */
-	struct dht_topic *dht; /* NULL: private, or not running */
+	struct dht_topic *dht[2]; /* of each info hash; NULL: private, or not
+				   * running */
 	struct lookup *lookups;
 
 	torrent_event_fn *watcher;

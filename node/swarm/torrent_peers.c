@@ -140,16 +140,6 @@ static void close_other(void *ctx, struct peer *p)
 				 "private: no tracker told of it");
 }
 
-void torrent_drop_others(struct torrent *t)
-{
-	candidates_drop_others(t->candidates);
-	locals_remove(t->engine->locals, &t->meta.info_hash);
-	if (t->swarm) {
-		swarm_end_pex(t->swarm);
-		swarm_each_peer(t->swarm, close_other, t);
-	}
-}
-
 void torrent_told_of(struct torrent *t, const struct net_addr *addr,
 		     const char *source)
 {
@@ -293,8 +283,8 @@ static void on_dht_peer(void *ctx, const struct net_addr *addr)
 	torrent_add_peer(ctx, addr, false, "dht");
 }
 
-/* (!) BEP 27: a private torrent's peers are for its tracker to name. */
-static void dht_start(struct torrent *t)
+/* A hybrid has two names (BEP 52): peers of either kind are of use. */
+static void dht_begin(struct torrent *t, int which, const uint8_t *hash)
 {
 	const bool seed = t->state == TORRENT_SEEDING;
 	struct dht_topic_cfg cfg = {
@@ -305,17 +295,46 @@ static void dht_start(struct torrent *t)
 		.ctx = t,
 	};
 
-	if (t->meta.is_private || t->dht)
+	if (t->dht[which])
 		return;
-	memcpy(cfg.target.bytes, t->meta.info_hash.bytes,
-	       sizeof(cfg.target.bytes));
-	(void)dht_topic_new(&t->dht, t->engine->dht, &cfg, NULL);
+	memcpy(cfg.target.bytes, hash, sizeof(cfg.target.bytes));
+	(void)dht_topic_new(&t->dht[which], t->engine->dht, &cfg, NULL);
+}
+
+/* (!) BEP 27: a private torrent's peers are for its tracker to name. */
+static void dht_start(struct torrent *t)
+{
+	if (t->meta.is_private)
+		return;
+	dht_begin(t, 0, t->meta.info_hash.bytes);
+	if (t->meta.v1 && t->meta.v2)
+		dht_begin(t, 1, t->meta.info_hash_v2.bytes);
 }
 
 static void dht_stop(struct torrent *t)
 {
-	dht_topic_free(t->dht);
-	t->dht = NULL;
+	for (int i = 0; i < 2; i++) {
+		dht_topic_free(t->dht[i]);
+		t->dht[i] = NULL;
+	}
+}
+
+static void dht_completed(struct torrent *t)
+{
+	for (int i = 0; i < 2; i++)
+		if (t->dht[i])
+			dht_topic_set(t->dht[i], true, false);
+}
+
+void torrent_drop_others(struct torrent *t)
+{
+	dht_stop(t);
+	candidates_drop_others(t->candidates);
+	locals_remove(t->engine->locals, &t->meta.info_hash);
+	if (t->swarm) {
+		swarm_end_pex(t->swarm);
+		swarm_each_peer(t->swarm, close_other, t);
+	}
 }
 
 void torrent_peers_start(struct torrent *t)
@@ -329,8 +348,7 @@ void torrent_peers_start(struct torrent *t)
 void torrent_peers_completed(struct torrent *t)
 {
 	announcer_completed(t->announcer);
-	if (t->dht)
-		dht_topic_set(t->dht, true, false);
+	dht_completed(t);
 }
 
 void torrent_peers_pause(struct torrent *t)

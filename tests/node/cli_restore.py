@@ -231,6 +231,18 @@ def first_time(new, source, listed, directory):
           diff.returncode == 0, (got, diff.stdout))
 
 
+def long_away(new, source, directory):
+    """For a fortnight: what was known of where hosts listen is no good."""
+    with sqlite3.connect(os.path.join(new.home, "renter.db")) as db:
+        db.execute("UPDATE host SET endpoint = NULL, endpoint_sig = NULL")
+        check("endpoints to forget", db.total_changes >= HOSTS - GONE,
+              db.total_changes)
+    db.close()
+    got = new.run("store", "get", "files", "--out", directory + "/found")
+    check("hosts are found by their own names", got["files"] == FILES and same(
+        source, directory + "/found/files").returncode == 0, got)
+
+
 def go_on(new, live, directory):
     """The home is whole: it stores and reads as the old one did."""
     more = os.path.join(directory, "more.bin")
@@ -310,6 +322,7 @@ def play(st, chain, addresses, directory):
     cut_off(new, live)
     first_time(new, source, listed, directory)
     proved(new, "restored")
+    long_away(new, source, directory)
     more = go_on(new, live, directory)
 
     others = [h for h in hosts if h not in (*gone, live)]
