@@ -319,21 +319,21 @@ enum err_code hash_files_align(struct hash_files_list *l, uint32_t piece_len,
 {
 	struct hash_files_entry *all =
 		calloc((size_t)l->file_count * 2 + 1, sizeof(*all));
-	uint32_t n = 0;
+	uint32_t n = 0, last = l->file_count;
 	uint64_t at = 0;
 
 	if (!all)
 		return err_fail(e, ERR_NOMEM, "a list of files");
+	while (last > 0 && l->files[last - 1].length == 0)
+		last--;
 	for (uint32_t i = 0; i < l->file_count; i++) {
-		uint64_t over = at % piece_len;
-
-		if (l->files[i].length > 0 && over > 0) {
-			if (!make_pad(&all[n], piece_len - over))
-				return no_room(all, n, e);
-			at += all[n++].length;
-		}
 		all[n++] = l->files[i];
 		at += l->files[i].length;
+		if (at % piece_len == 0 || i + 1 >= last)
+			continue;
+		if (!make_pad(&all[n], piece_len - at % piece_len))
+			return no_room(all, n, e);
+		at += all[n++].length;
 	}
 	free(l->files);
 	l->files = all;

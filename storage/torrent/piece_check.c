@@ -225,7 +225,7 @@ static uint32_t data_part(const struct slot *slot, const struct lane *lane)
 
 static void hash_roots(struct slot *slot, uint32_t n)
 {
-	const uint8_t *blocks[BLOCKS];
+	const uint8_t *blocks[BLOCKS] = {NULL};
 	struct hash32 leaves[BLOCKS];
 	uint32_t count = 0, at = 0;
 

@@ -119,30 +119,20 @@ def without_pads(lines):
     return out
 
 
-def differences_v2(program, path):
-    status, lines, error = dump(program, path)
-    if status != 0:
-        return [error]
-    ours, theirs = without_pads(lines), without_pads(as_libtorrent_reads(path))
-    return ["ours " + x for x in ours if x not in theirs] + \
-        ["theirs " + x for x in theirs if x not in ours]
-
-
 def differences(program, name, path):
-    if name == "libtorrent v2":
-        return differences_v2(program, path)
-    status, lines, error = dump(program, path, path + ".again")
+    """What we read of it, and what libtorrent reads of what we build again."""
+    status, ours, error = dump(program, path, path + ".again")
     if status != 0:
         return [error]
-    out = ["ours %s" % x for x in lines if x not in as_libtorrent_reads(path)]
-    out += ["theirs %s" % x for x in as_libtorrent_reads(path)
-            if x not in lines]
+    theirs = as_libtorrent_reads(path)
     again = as_libtorrent_reads(path + ".again")
-    # only a hybrid's v1 half is built again; transmission writes private=0
-    if name in ("libtorrent v1 and v2", "transmission-create"):
-        again[0] = as_libtorrent_reads(path)[0]
-    lines = [x for x in lines if not x.startswith("info_hash_v2")]
-    return out + ["built %s" % x for x in again if x not in lines]
+    if name == "transmission-create":  # it writes private=0
+        again[0] = theirs[0]
+    if name == "libtorrent v2":
+        ours, theirs, again = map(without_pads, (ours, theirs, again))
+    return ["ours " + x for x in ours if x not in theirs] + \
+        ["theirs " + x for x in theirs if x not in ours] + \
+        ["built " + x for x in again if x not in ours]
 
 
 def main():

@@ -167,7 +167,7 @@ def part_config(s):
 def part_create(s):
     home, one, pair = s.home(), s.path("c1.torrent"), s.path("c2.torrent")
     got = s.run("create", s.source + "/one.bin", "--out", one, "--home", home,
-                "--piece-size", "64KiB", "--json")
+                "--piece-length", "64KiB", "--json")
     s.check("create a file's torrent", got.status == 0 and
             got.json().get("info_hash") == s.hash, got)
     got = s.run("create", s.source + "/pair", "--out", pair, "--home", home,
@@ -182,7 +182,24 @@ def part_create(s):
     s.refused("create with a tracker that is none", "create",
               s.source + "/pair", "--out", s.path("c3.torrent"), "--tracker",
               "nonsense", "--home", home, says=("nonsense",))
+    for what, options, says in (
+            ("of two kinds", ["--v2", "--hybrid"], "take one of them"),
+            ("of v2 with odd pieces", ["--v2", "--piece-length", "48KiB"],
+             "power of two"),
+            ("with a web seed that is none", ["--web-seed", "ftp://x"], "ftp"),
+            ("with a web seed twice", ["--web-seed", "http://x/"] * 2, "twice"),
+            ("with a node that is none", ["--node", "x"], "HOST:PORT")):
+        got = s.run("create", s.source + "/pair", "--out",
+                    s.path("c3.torrent"), "--home", home, *options)
+        s.check("create " + what + " is refused", got.status in (1, 2) and
+                one_line(got.err, "seedbank: ") and says in got.err, got)
     s.check("and leaves no file", not os.path.exists(s.path("c3.torrent")))
+    for kind in ("v1", "v2", "hybrid"):
+        got = s.run("create", s.source + "/pair", "--out", s.path(kind), "--"
+                    + kind, "--home", home, "--json")
+        s.check("create --" + kind, got.status == 0 and
+                got.json().get("version") == kind and
+                ("info_hash_v2" in got.json()) == (kind != "v1"), got)
     got = s.run("verify", s.source, "--torrent", pair, "--home", home)
     s.check("verify good files", got.status == 0 and
             "pieces are good" in got.out, got)

@@ -256,24 +256,19 @@ static struct hash32 plain_root(const uint8_t *p, uint64_t len, uint32_t levels)
 /* What a torrent of these files has, with its pads where they are to be. */
 static void aligned(struct rig_torrent *t, uint32_t piece_len)
 {
-	static const uint64_t lengths[] = {1,	   70000, 0,	  65536,
-					   200000, 0,	  100000, 16384};
+	static const uint64_t lengths[] = {1, 70000,  0,     65536, 200000,
+					   0, 100000, 16385, 0};
 
 	memset(t, 0, sizeof(*t));
 	t->piece_len = piece_len;
 	for (unsigned i = 0; i < ROWS(lengths); i++) {
 		char name[16];
 
-		if (i > 0 && lengths[i] && lengths[i - 1] % piece_len)
-			rig_add_file(t, ".pad/x",
-				     piece_len - lengths[i - 1] % piece_len,
-				     true);
-		else if (i > 1 && !lengths[i - 1] && lengths[i - 2] % piece_len)
-			rig_add_file(t, ".pad/x",
-				     piece_len - lengths[i - 2] % piece_len,
-				     true);
 		(void)snprintf(name, sizeof(name), "%c", 'a' + (int)i);
 		rig_add_file(t, name, lengths[i], false);
+		if (i + 2 < ROWS(lengths) && lengths[i] % piece_len)
+			rig_add_file(t, ".pad/x",
+				     piece_len - lengths[i] % piece_len, true);
 	}
 	rig_torrent_finish(t, piece_len);
 }

@@ -131,6 +131,12 @@ bool metainfo_has_attr(struct ben file, char c)
 	       memchr(v.p, c, v.len);
 }
 
+void metainfo_read_attr(struct metainfo_file *f, struct ben file)
+{
+	f->executable = !f->pad && metainfo_has_attr(file, 'x');
+	f->hidden = !f->pad && metainfo_has_attr(file, 'h');
+}
+
 enum err_code metainfo_add_file(struct reader *r, const char *path,
 				int64_t length, bool pad, const char *what)
 {
@@ -168,8 +174,11 @@ static enum err_code read_file(struct reader *r, struct ben file,
 	code = read_path(r, file, index, &path);
 	if (code != ERR_NONE)
 		return code;
-	return metainfo_add_file(r, path, length, metainfo_has_attr(file, 'p'),
+	code = metainfo_add_file(r, path, length, metainfo_has_attr(file, 'p'),
 				 what);
+	if (code == ERR_NONE)
+		metainfo_read_attr(&r->m->files[r->m->file_count - 1], file);
+	return code;
 }
 
 static enum err_code read_files(struct reader *r)
@@ -201,6 +210,7 @@ static enum err_code read_files(struct reader *r)
 
 static enum err_code read_content(struct reader *r)
 {
+	enum err_code code;
 	int64_t length;
 
 	if (!ben_int(ben_get(r->info, "length"), &length))
@@ -208,7 +218,9 @@ static enum err_code read_content(struct reader *r)
 	r->m->files = calloc(1, sizeof(*r->m->files));
 	if (!r->m->files)
 		return err_fail(r->e, ERR_NOMEM, "torrent");
-	return metainfo_add_file(r, r->m->name, length, false, "info.length");
+	code = metainfo_add_file(r, r->m->name, length, false, "info.length");
+	metainfo_read_attr(&r->m->files[0], r->info);
+	return code;
 }
 
 /* '/' sorts before all else, so a directory's files follow its name. */
@@ -425,6 +437,37 @@ static enum err_code read_web_seeds(struct reader *r)
 	return ERR_NONE;
 }
 
+/* ["host", port] */
+static void add_node(struct reader *r, struct ben pair)
+{
+	struct ben host = ben_first(pair);
+	struct metainfo *m = r->m;
+	struct ben_view v;
+	int64_t port;
+
+	if (m->node_count == METAINFO_MAX_NODES || ben_type(pair) != BEN_LIST ||
+	    !ben_str(host, &v) || !usable_url(v) ||
+	    !ben_int(ben_next(host), &port) || port < 1 || port > UINT16_MAX)
+		return;
+	m->nodes[m->node_count++] = (struct metainfo_node){
+		.host = text_copy(&r->text, v), .port = (uint16_t)port};
+}
+
+static enum err_code read_nodes(struct reader *r)
+{
+	struct ben nodes = ben_get(r->root, "nodes");
+	struct ben it;
+
+	if (ben_type(nodes) != BEN_LIST)
+		return ERR_NONE;
+	r->m->nodes = calloc(METAINFO_MAX_NODES, sizeof(*r->m->nodes));
+	if (!r->m->nodes)
+		return err_fail(r->e, ERR_NOMEM, "torrent");
+	for (it = ben_first(nodes); ben_type(it); it = ben_next(it))
+		add_node(r, it);
+	return ERR_NONE;
+}
+
 static const char *read_text(struct reader *r, struct ben dict, const char *key)
 {
 	struct ben_view v;
@@ -545,6 +588,8 @@ static enum err_code read_all(struct reader *r, const uint8_t *buf, size_t len)
 		code = read_trackers(r);
 	if (code == ERR_NONE)
 		code = read_web_seeds(r);
+	if (code == ERR_NONE)
+		code = read_nodes(r);
 	if (code == ERR_NONE) {
 		read_extras(r);
 		give_back_unused(r);
@@ -578,6 +623,7 @@ enum err_code metainfo_parse(struct metainfo *out, const uint8_t *buf,
 
 void metainfo_clear(struct metainfo *m)
 {
+	free(m->nodes);
 	free((void *)m->web_seeds);
 	free(m->trackers);
 	free(m->shorts);

@@ -37,6 +37,7 @@
 #define METAINFO_MAX_FILES 100000U
 #define METAINFO_MAX_TRACKERS 64U  /* more are ignored */
 #define METAINFO_MAX_WEB_SEEDS 64U /* likewise */
+#define METAINFO_MAX_NODES 64U	   /* likewise */
 #define METAINFO_MAX_URL 2048U	   /* longer ones are ignored */
 #define METAINFO_MAX_COMPONENT 255U
 #define METAINFO_MAX_PATH 2048U
@@ -53,6 +54,8 @@ struct metainfo_file {
 	uint64_t length;
 	uint64_t offset; /* of its first byte in the torrent's bytes */
 	bool pad;	 /* BEP 47: zeroes, never on the disk */
+	bool executable; /* BEP 47 "x" */
+	bool hidden;	 /* BEP 47 "h" */
 	/* v2: "pieces root", METAINFO_ROOT_LEN bytes; NULL: none (v1, empty,
 	 * pad) */
 	const uint8_t *root;
@@ -64,6 +67,11 @@ struct metainfo_file {
 struct metainfo_tracker {
 	const char *url;
 	uint32_t tier; /* 0 first, counting up; equal: one tier (BEP 12) */
+};
+
+struct metainfo_node {	  /* BEP 5: where the DHT can be entered */
+	const char *host; /* a name or an address */
+	uint16_t port;	  /* not 0 */
 };
 
 struct metainfo {
@@ -94,6 +102,8 @@ struct metainfo {
 	/* BEP 19 url-list, each URL once: sources that speak HTTP */
 	const char **web_seeds;
 	uint32_t web_seed_count;
+	uint32_t node_count;
+	struct metainfo_node *nodes;
 	const char *comment;	/* NULL: none */
 	const char *created_by; /* NULL: none */
 	const char *source;	/* in info; NULL: none */
@@ -127,10 +137,15 @@ uint32_t metainfo_file_pieces(const struct metainfo *m, uint32_t file);
 enum err_code metainfo_set_layer(struct metainfo *m, uint32_t file,
 				 const uint8_t *layer, struct err *e);
 
-/* Writes a canonical .torrent from the open fields of `m` but info_hash, total,
- * offsets, file, info and owned, and reads it back, so that nothing is written
- * that would not be read: errors are metainfo_parse()'s, and ERR_PARSE for a
- * path that would come back changed (no UTF-8). *out is malloc'ed. */
+/* Writes a canonical .torrent from the open fields of `m` but v1, v2, hashes of
+ * info, total, offsets, file, info and owned: with `pieces` one of v1, with
+ * `roots` one of v2, with both a hybrid. For v2 files are in the order of the
+ * tree (the bytes of one component after another); a hybrid's have their pads
+ * between them, of v2 alone pads are left out. It is read back, so that nothing
+ * is written that would not be read: errors are metainfo_parse()'s, ERR_PARSE
+ * for a path or URL that would come back changed, ERR_STATE for a v2 torrent of
+ * a directory with one file in it, which would come back as that file. *out is
+ * malloc'ed. */
 enum err_code metainfo_build(uint8_t **out, size_t *out_len,
 			     const struct metainfo *m, struct err *e);
 

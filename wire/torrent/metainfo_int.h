@@ -31,6 +31,8 @@ void metainfo_put(struct text_block *t, char c);
 enum err_code metainfo_put_component(struct text_block *t, struct ben_view v,
 				     const char *what, struct err *e);
 bool metainfo_has_attr(struct ben file, char c);
+/* What BEP 47 says of a file, but that it is padding. */
+void metainfo_read_attr(struct metainfo_file *f, struct ben file);
 /* Appends to m->files, which has room. */
 enum err_code metainfo_add_file(struct reader *r, const char *path,
 				int64_t length, bool pad, const char *what);

@@ -17,6 +17,7 @@ struct leaf {
 	size_t path_len;
 	uint64_t length;
 	const uint8_t *root; /* NULL: empty */
+	struct ben file;     /* its dictionary */
 };
 
 /* A walk through the tree, depth first, which is the order of the files. */
@@ -57,7 +58,8 @@ static enum err_code walk_bad(const struct walk *w, enum err_code code,
 
 static enum err_code walk_leaf(struct walk *w, struct ben file)
 {
-	struct leaf f = {.path = w->path.p, .path_len = w->path.len};
+	struct leaf f = {
+		.path = w->path.p, .path_len = w->path.len, .file = file};
 	struct ben_view root;
 	int64_t length;
 
@@ -193,8 +195,10 @@ static enum err_code take_leaf(struct walk *w, const struct leaf *f)
 	path[f->path_len] = '\0';
 	code = metainfo_add_file(r, path, (int64_t)f->length, false,
 				 "a file's length");
-	if (code == ERR_NONE)
+	if (code == ERR_NONE) {
 		m->files[m->file_count - 1].root = f->root;
+		metainfo_read_attr(&m->files[m->file_count - 1], f->file);
+	}
 	return code;
 }
 
