@@ -504,10 +504,11 @@ static enum err_code open_store(struct torrent *t, struct err *e)
 	if (!files)
 		return err_fail(e, ERR_NOMEM, "%.80s", t->meta.name);
 	for (uint32_t i = 0; i < t->meta.file_count; i++)
-		files[i] =
-			(struct store_file){.path = t->meta.files[i].path,
-					    .length = t->meta.files[i].length,
-					    .pad = t->meta.files[i].pad};
+		files[i] = (struct store_file){
+			.path = t->meta.files[i].path,
+			.length = t->meta.files[i].length,
+			.pad = t->meta.files[i].pad,
+			.executable = t->meta.files[i].executable};
 	code = store_open(&t->store, t->engine->store_env, &cfg,
 			  &torrent_store_callbacks, t, e);
 	free(files);

@@ -318,7 +318,8 @@ static int open_below(struct files *f, uint32_t file, bool write)
 		return -1;
 	fd = openat(at, name, flags | (write ? O_RDWR : O_RDONLY));
 	if (fd < 0 && errno == ENOENT && write) {
-		fd = openat(at, name, flags | O_RDWR | O_CREAT | O_EXCL, 0666);
+		fd = openat(at, name, flags | O_RDWR | O_CREAT | O_EXCL,
+			    f->layout->files[file].executable ? 0777 : 0666);
 		if (fd >= 0)
 			mark_fresh(f, file, true);
 		else if (errno == EEXIST) /* another worker was faster */

@@ -59,6 +59,7 @@ static enum err_code add_file(struct layout *l, char **at, size_t left,
 	out->offset = l->total;
 	out->length = f->length;
 	out->pad = f->pad;
+	out->executable = f->executable;
 	l->total += f->length;
 	l->file_count++;
 	*at += n + 1;

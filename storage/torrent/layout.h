@@ -23,6 +23,7 @@ struct layout_file {
 	uint64_t offset;
 	uint64_t length;
 	bool pad;
+	bool executable;
 };
 
 struct layout {

@@ -71,7 +71,8 @@ void store_env_free(struct store_env *env);
 struct store_file {
 	const char *path;
 	uint64_t length;
-	bool pad; /* BEP 47: zeroes, never on the disk */
+	bool pad;	 /* BEP 47: zeroes, never on the disk */
+	bool executable; /* BEP 47: for all who may read it, when we make it */
 };
 
 struct store_ops {

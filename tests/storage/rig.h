@@ -101,7 +101,8 @@ RIG_UNUSED static void rig_add_file(struct rig_torrent *t, const char *path,
 	uint32_t i = t->file_count++;
 
 	(void)snprintf(t->paths[i], sizeof(t->paths[i]), "%.63s", path);
-	t->files[i] = (struct store_file){t->paths[i], length, pad};
+	t->files[i] = (struct store_file){
+		.path = t->paths[i], .length = length, .pad = pad};
 }
 
 /* Many shapes: tiny, empty and pad files, pieces over several files. */

@@ -100,7 +100,7 @@ static enum outcome outcome_of(const struct store_scan *s)
 
 static void every_cell_of_the_table(struct rig *r, const uint8_t *hash)
 {
-	static const struct store_file file = {"f", 32768, false};
+	static const struct store_file file = {.path = "f", .length = 32768};
 	struct file_pool *pool = file_pool_new(4);
 	struct layout l;
 
@@ -147,7 +147,7 @@ static void every_cell_of_the_table(struct rig *r, const uint8_t *hash)
 static void a_hole_may_be_zeroes_that_were_written(struct rig *r)
 {
 	static const uint8_t zeroes[32768];
-	static const struct store_file file = {"f", 32768, false};
+	static const struct store_file file = {.path = "f", .length = 32768};
 	const struct resume_state none = {.pieces = 1};
 	struct file_pool *pool = file_pool_new(4);
 	uint8_t hash[SHA1_LEN];

@@ -633,6 +633,59 @@ static void a_file_that_goes_away_is_noticed_by_reads(void)
 	rig_torrent_clear(&t);
 }
 
+/* BEP 47: those that we make, and only those. */
+static void files_are_executable_where_the_torrent_says_so(void)
+{
+	static const struct {
+		const char *name;
+		bool executable, there;
+		mode_t want;
+	} files[] = {
+		{"run", true, false, 0750},
+		{"text", false, false, 0640},
+		{"kept", true, true, 0600},
+	};
+	struct rng rng = rng_seeded(1);
+	mode_t mask = umask(0027);
+	struct rig_torrent t = {.piece_len = 65536};
+	struct rig r;
+	char path[300];
+
+	rig_home(&r);
+	CHECK(mkdir(r.root, 0700) == 0, "%s", r.root);
+	for (uint32_t i = 0; i < ROWS(files); i++) {
+		rig_add_file(&t, files[i].name, 65536, false);
+		t.files[i].executable = files[i].executable;
+		(void)snprintf(path, sizeof(path), "%s/%s", r.root,
+			       files[i].name);
+		if (files[i].there)
+			(void)close(open(path, O_WRONLY | O_CREAT, 0600));
+	}
+	rig_add_file(&t, ".pad/5", 5, true);
+	t.files[3].executable = true;
+	rig_torrent_finish(&t, 5);
+	rig_start(&r, NULL);
+	rig_open(&r, &t);
+	for (uint32_t p = 0; p < ROWS(files); p++)
+		rig_write_piece(&r, p, &rng, false);
+	rig_until(&r, rig_have(&r) == t.pieces);
+	for (uint32_t i = 0; i < ROWS(files); i++) {
+		struct stat st = {0};
+
+		(void)snprintf(path, sizeof(path), "%s/%s", r.root,
+			       files[i].name);
+		CHECK(stat(path, &st) == 0 &&
+			      (st.st_mode & 0777) == files[i].want,
+		      "%s: %o", path, st.st_mode);
+	}
+	(void)snprintf(path, sizeof(path), "%s/.pad", r.root);
+	CHECK(access(path, F_OK) != 0, "pads are never on the disk");
+	rig_stop(&r);
+	rig_remove(&r);
+	rig_torrent_clear(&t);
+	(void)umask(mask);
+}
+
 /* Bytes that were read while they were bad are not served when they are good.
  */
 static void a_bad_piece_leaves_the_cache(struct rig *r, const char *path)
@@ -960,6 +1013,7 @@ int main(void)
 	a_full_tmpfs_pauses_and_goes_on();
 	closing_while_paused_gives_up_and_forgets_nothing_good();
 	a_file_that_goes_away_is_noticed_by_reads();
+	files_are_executable_where_the_torrent_says_so();
 	verify_finds_what_changed();
 	many_readers_wait_for_one_read();
 	held_spans_keep_their_bytes();
