@@ -1,6 +1,7 @@
 #include "storage/torrent/files.h"
 
 #include "base/file.h"
+#include "storage/torrent/stamps.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +47,7 @@ struct files {
 	pthread_mutex_t lock; /* guards root_fd and fresh */
 	int root_fd;	      /* -1: not open */
 	uint8_t *fresh; /* bit per file: made by us, directory not flushed */
+	struct stamps *stamps;
 };
 
 /* --- the pool --- */
@@ -417,7 +419,8 @@ struct files *files_new(const struct files_cfg *cfg)
 	f->root = strdup(cfg->root[0] ? cfg->root : ".");
 	f->fresh = calloc(1, (size_t)cfg->layout->file_count / 8 + 1);
 	(void)pthread_mutex_init(&f->lock, NULL);
-	if (!f->root || !f->fresh) {
+	f->stamps = stamps_new(cfg->layout->file_count);
+	if (!f->root || !f->fresh || !f->stamps) {
 		files_free(f);
 		return NULL;
 	}
@@ -450,15 +453,54 @@ void files_free(struct files *f)
 	if (f->root_fd >= 0)
 		(void)close(f->root_fd);
 	(void)pthread_mutex_destroy(&f->lock);
+	stamps_free(f->stamps);
 	free(f->fresh);
 	free(f->root);
 	free(f);
 }
 
+/* --- changed by others --- */
+
+void files_expect(struct files *f, uint32_t file, const struct files_stat *st)
+{
+	if (st->exists)
+		stamps_set(f->stamps, file, st->size, st->mtime_ns);
+}
+
+/* Asked after a read, so that what was read is from before any change. A
+ * descriptor's file is asked, which costs a fraction of a microsecond. */
+static bool unchanged(struct files *f, const struct open_file *o)
+{
+	struct stat st;
+
+	return fstat(o->fd, &st) != 0 || stamps_same(f->stamps, o->file, &st);
+}
+
+bool files_take_changed(struct files *f, uint32_t file)
+{
+	struct open_file *o = NULL;
+
+	if (!stamps_take_changed(f->stamps, file))
+		return false;
+	/* another file may have its name now */
+	(void)pthread_mutex_lock(&f->pool->lock);
+	o = find(f->pool, f, file);
+	if (o) {
+		list_out(f->pool, o);
+		if (o->users > 0)
+			o = NULL; /* its last user closes it */
+	}
+	(void)pthread_mutex_unlock(&f->pool->lock);
+	close_file(o);
+	return true;
+}
+
 /* --- reading --- */
 
+/* as_expected: refuses what looks otherwise than files_expect() said. */
 static enum err_code read_part(struct files *f, uint8_t *buf,
-			       const struct layout_part *part, struct err *e)
+			       const struct layout_part *part, bool as_expected,
+			       struct err *e)
 {
 	struct open_file *o;
 	uint64_t done = 0;
@@ -479,25 +521,40 @@ static enum err_code read_part(struct files *f, uint8_t *buf,
 		else if (errno != EINTR)
 			code = path_fail(f, part->file, errno, e);
 	}
+	if (as_expected && !unchanged(f, o) && code == ERR_NONE)
+		code = err_fail(e, ERR_STATE,
+				"%.100s: was changed by another program",
+				f->layout->files[part->file].path);
 	done_with(f->pool, o);
 	return code;
 }
 
-enum err_code files_read(struct files *f, void *buf, uint64_t offset,
-			 size_t len, struct err *e)
+static enum err_code read_range(struct files *f, uint8_t *to, uint64_t offset,
+				size_t len, bool as_expected, struct err *e)
 {
 	struct layout_part part = {0};
-	uint8_t *to = buf;
 	enum err_code code = ERR_NONE;
 
 	while (code == ERR_NONE && layout_next(f->layout, offset, len, &part)) {
 		if (f->layout->files[part.file].pad)
 			memset(to, 0, part.len);
 		else
-			code = read_part(f, to, &part, e);
+			code = read_part(f, to, &part, as_expected, e);
 		to += part.len;
 	}
 	return code;
+}
+
+enum err_code files_read(struct files *f, void *buf, uint64_t offset,
+			 size_t len, struct err *e)
+{
+	return read_range(f, buf, offset, len, false, e);
+}
+
+enum err_code files_read_expected(struct files *f, void *buf, uint64_t offset,
+				  size_t len, struct err *e)
+{
+	return read_range(f, buf, offset, len, true, e);
 }
 
 static bool read_part_now(struct files *f, uint8_t *buf,
@@ -505,14 +562,16 @@ static bool read_part_now(struct files *f, uint8_t *buf,
 {
 	struct open_file *o = use_open(f->pool, f, part->file, false);
 	struct iovec iov = {buf, part->len};
+	bool same;
 	ssize_t n;
 
 	if (!o)
 		return false;
 	n = preadv2(o->fd, &iov, 1, (off_t)part->offset,
 		    o->in_memory ? 0 : RWF_NOWAIT);
+	same = unchanged(f, o);
 	done_with(f->pool, o);
-	return n == (ssize_t)part->len;
+	return same && n == (ssize_t)part->len;
 }
 
 bool files_read_now(struct files *f, void *buf, uint64_t offset, size_t len)
@@ -580,8 +639,10 @@ static enum err_code write_part(struct files *f, struct cursor *c,
 	struct iovec iov[FILES_IOV_MAX];
 	struct open_file *o;
 	uint64_t done = 0;
-	enum err_code code = open_file(&o, f, part->file, true, e);
+	enum err_code code;
 
+	stamps_clear(f->stamps, part->file);
+	code = open_file(&o, f, part->file, true, e);
 	if (code != ERR_NONE)
 		return code;
 	while (done < part->len && code == ERR_NONE) {

@@ -47,6 +47,10 @@ void files_free(struct files *f);
 __attribute__((warn_unused_result)) enum err_code
 files_read(struct files *f, void *buf, uint64_t offset, size_t len,
 	   struct err *e);
+/* The same of files that look as files_expect() said; ERR_STATE if not. */
+__attribute__((warn_unused_result)) enum err_code
+files_read_expected(struct files *f, void *buf, uint64_t offset, size_t len,
+		    struct err *e);
 /* The same without waiting for a disk or opening a file: false when anything
  * of it is not at hand (buf is then undefined). */
 bool files_read_now(struct files *f, void *buf, uint64_t offset, size_t len);
@@ -76,6 +80,14 @@ struct files_stat {
 
 /* Not there is no error, whatever the reason. */
 void files_stat_one(struct files *f, uint32_t file, struct files_stat *out);
+
+/* From now on the file is to look so until we write to it: with another length
+ * or time of change, or removed, it is not read by files_read_expected() and
+ * files_read_now(). Of a file that is not there nothing is expected. */
+void files_expect(struct files *f, uint32_t file, const struct files_stat *st);
+/* True when one of them found the file changed: nothing is expected of it any
+ * more, and what has its name now is what is read next. */
+bool files_take_changed(struct files *f, uint32_t file);
 
 /* What is known of a range without reading it. Some file systems turn zeroes
  * that were written into holes, so a hole proves nothing but zeroes. */

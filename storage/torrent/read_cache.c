@@ -321,8 +321,8 @@ static void run_read(struct work_job *job)
 {
 	struct block *b = (struct block *)(void *)job;
 
-	b->code = files_read(b->client->files, b->buf->data, b->from,
-			     (size_t)(b->to - b->from), &b->err);
+	b->code = files_read_expected(b->client->files, b->buf->data, b->from,
+				      (size_t)(b->to - b->from), &b->err);
 }
 
 static void answer_all(struct block *b, bool ok)

@@ -75,6 +75,21 @@ static enum err_code flush_files(struct record_job *j)
 	return ERR_NONE;
 }
 
+/* Nobody will write to it any more. */
+static bool file_complete(const struct record *rec, uint32_t file)
+{
+	const struct layout *l = rec->layout;
+	const struct layout_file *f = &l->files[file];
+	uint64_t end = f->offset + f->length;
+
+	if (!rec->have || f->length == 0)
+		return false;
+	for (uint64_t i = f->offset / l->piece_len; i * l->piece_len < end; i++)
+		if (!bits_get(rec->have, (uint32_t)i))
+			return false;
+	return true;
+}
+
 static enum err_code stamp_files(struct record_job *j, struct resume_state *s)
 {
 	uint32_t files = j->rec.layout->file_count;
@@ -89,6 +104,8 @@ static enum err_code stamp_files(struct record_job *j, struct resume_state *s)
 		if (!bits_get(j->rec.dirty, i))
 			continue;
 		files_stat_one(j->rec.files, i, &st);
+		if (file_complete(&j->rec, i))
+			files_expect(j->rec.files, i, &st);
 		s->stamps[s->stamp_count++] = (struct resume_stamp){
 			i, st.exists ? st.size : RESUME_NO_FILE, st.mtime_ns};
 	}

@@ -64,7 +64,8 @@ struct store {
 	enum check_kind checking;
 	void (*verify_done)(void *ctx, bool whole);
 	void *verify_ctx;
-	uint8_t *suspect; /* to be hashed when no other check runs, or NULL */
+	uint8_t *suspect;   /* to be hashed when no other check runs, or NULL */
+	uint8_t *suspected; /* being hashed by CHECK_SUSPECT, or NULL */
 
 	/* what of it is recorded */
 	uint8_t *saved; /* verified pieces that the record has */
@@ -117,6 +118,8 @@ void store_have_lost(struct store *t, uint32_t piece);
 void store_mark_dirty(struct store *t, uint32_t piece);
 /* Bytes of verified pieces cannot be read: hash those pieces. */
 void store_suspect(struct store *t, uint64_t from, uint64_t to);
+/* It is to be hashed again, or is just being: not served meanwhile. */
+bool store_in_doubt(const struct store *t, uint32_t piece);
 /* The first write of this run. */
 void store_wrote(struct store *t);
 /* Records in delay_ms at the latest. */

@@ -31,6 +31,7 @@ static enum verdict judge_file(const struct store_scan *s, uint32_t file,
 	files_stat_one(s->files, file, &st);
 	if (!st.exists)
 		return MISSING;
+	files_expect(s->files, file, &st); /* what follows rests on it */
 	if (!stamp)
 		return CHANGED;
 	if (st.size == stamp->size && st.mtime_ns == stamp->mtime_ns)

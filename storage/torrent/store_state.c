@@ -110,6 +110,8 @@ static void check_done(void *ctx, bool whole)
 
 	t->check = NULL;
 	t->checking = CHECK_NONE;
+	free(t->suspected);
+	t->suspected = NULL;
 	t->verify_done = NULL;
 	if (t->phase != PHASE_CLOSING)
 		switch (kind) {
@@ -153,10 +155,34 @@ void store_check_cancel(struct store *t)
 	piece_check_cancel(t->check);
 }
 
-void store_suspect(struct store *t, uint64_t from, uint64_t to)
+static void suspect_pieces(struct store *t, uint64_t from, uint64_t to)
 {
 	uint32_t first = (uint32_t)(from / t->layout.piece_len);
 	uint32_t last = (uint32_t)((to - 1) / t->layout.piece_len);
+
+	for (uint32_t i = first; i <= last; i++)
+		if (bits_get(t->have, i))
+			bits_set(t->suspect, i);
+}
+
+/* Another program wrote to a file: all of it is in doubt. It is to stay from
+ * now on as it is, so that a change during the check is seen, too. */
+static void suspect_file(struct store *t, uint32_t file)
+{
+	const struct layout_file *f = &t->layout.files[file];
+	struct files_stat st;
+
+	files_stat_one(t->files, file, &st);
+	files_expect(t->files, file, &st);
+	suspect_pieces(t, f->offset, f->offset + f->length);
+	bits_set(t->dirty, file); /* for the new stamp */
+	t->changed = true;
+	store_save_in(t, t->env->cfg.save_ms);
+}
+
+void store_suspect(struct store *t, uint64_t from, uint64_t to)
+{
+	struct layout_part part = {0};
 
 	if (t->phase != PHASE_READY)
 		return;
@@ -164,10 +190,17 @@ void store_suspect(struct store *t, uint64_t from, uint64_t to)
 		t->suspect = calloc(1, bits_bytes(t->layout.piece_count));
 	if (!t->suspect)
 		return; /* the next failing read tries again */
-	for (uint32_t i = first; i <= last; i++)
-		if (bits_get(t->have, i))
-			bits_set(t->suspect, i);
+	suspect_pieces(t, from, to);
+	while (layout_next(&t->layout, from, to - from, &part))
+		if (files_take_changed(t->files, part.file))
+			suspect_file(t, part.file);
 	start_suspects(t);
+}
+
+bool store_in_doubt(const struct store *t, uint32_t piece)
+{
+	return (t->suspect && bits_get(t->suspect, piece)) ||
+	       (t->suspected && bits_get(t->suspected, piece));
 }
 
 static void start_suspects(struct store *t)
@@ -176,7 +209,8 @@ static void start_suspects(struct store *t)
 		return;
 	if (start_check(t, CHECK_SUSPECT, t->suspect, NULL) != ERR_NONE)
 		return;
-	free(t->suspect);
+	free(t->suspected);
+	t->suspected = t->suspect;
 	t->suspect = NULL;
 }
 
@@ -338,6 +372,7 @@ void store_state_clear(struct store *t)
 	free(t->saved);
 	free(t->dirty);
 	free(t->suspect);
+	free(t->suspected);
 }
 
 /* --- the record --- */

@@ -453,6 +453,8 @@ enum store_read store_read(struct store *t, uint32_t piece, uint32_t offset,
 	size = layout_piece_size(&t->layout, piece);
 	if (len == 0 || len > STORE_CHUNK || len > size || offset > size - len)
 		return STORE_FAILED;
+	if (store_in_doubt(t, piece))
+		return STORE_FAILED;
 	w.offset = layout_piece_offset(&t->layout, piece) + offset;
 	w.block = store_block_of(t, piece, offset);
 	/* only verified bytes are kept: the others will be written again */

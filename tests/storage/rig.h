@@ -54,6 +54,7 @@ struct rig {
 	uint8_t verdicts[4096]; /* 1 good, 2 bad, by piece */
 	int report_fd;		/* good pieces are written here; -1 */
 	bool corrupt_reads_allowed;
+	void (*on_read_failed)(struct rig *r); /* may be NULL */
 };
 
 /* --- torrents --- */
@@ -191,6 +192,8 @@ RIG_UNUSED static void rig_read_done(void *ctx, uint64_t cookie,
 		span_unref(data);
 	} else {
 		r->read_failed++;
+		if (r->on_read_failed)
+			r->on_read_failed(r);
 	}
 	loop_stop(r->loop);
 }
