@@ -294,8 +294,10 @@ static void version_2_alone_as_libtorrent_makes_it(void)
 		      m.info_hash_v2.bytes[31] == 0xda,
 	      "info hash");
 	CHECK(info_hash_eq(&cut, &m.info_hash), "cut to 20 bytes");
-	CHECK(m.file_count == 7 && m.total == 171073, "%u files, %llu bytes",
-	      m.file_count, (unsigned long long)m.total);
+	CHECK(m.file_count == 8 && m.total == 180224 &&
+		      m.wanted == 4 * 16384 + 4464 + 5 + 4 * 16384 + 7233,
+	      "%u files, %llu bytes", m.file_count,
+	      (unsigned long long)m.total);
 	check_file(&m, 0, "a.bin", 0, 70000);
 	check_file(&m, 1, ".pad", 70000, 11920);
 	check_file(&m, 2, "b.txt", 81920, 5);
@@ -303,6 +305,7 @@ static void version_2_alone_as_libtorrent_makes_it(void)
 	check_file(&m, 4, ".pad", 81925, 16379);
 	check_file(&m, 5, "sub/c.bin", 98304, 32768);
 	check_file(&m, 6, "sub/deep/d.bin", 131072, 40001);
+	check_file(&m, 7, ".pad", 171073, 9151);
 	check_sizes(&m, "v2", sizes, ROWS(sizes));
 	CHECK(m.layers_missing == 0, "layers");
 	CHECK(memcmp(m.roots + 5 * 32, m.files[2].root, 32) == 0,

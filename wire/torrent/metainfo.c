@@ -584,6 +584,11 @@ static enum err_code read_all(struct reader *r, const uint8_t *buf, size_t len)
 		code = check_paths(r);
 	if (code == ERR_NONE)
 		code = find_shorts(r);
+	if (code == ERR_NONE) {
+		struct pieces p = metainfo_pieces(r->m);
+
+		r->m->wanted = pieces_bytes(&p);
+	}
 	if (code == ERR_NONE)
 		code = read_trackers(r);
 	if (code == ERR_NONE)

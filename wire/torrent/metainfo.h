@@ -16,9 +16,9 @@
  *   - lengths: their sum is over 0 and needs exactly piece_count pieces.
  *   - links (attr "l") are left out: they could lead out of the directory.
  *   - v2: the piece length is a power of two from 16 KiB on, each file but
- *     empty ones begins with a piece of its own and has a root. Of v2 alone,
- * too, `files` has pads up to that piece, so that one arithmetic of offsets and
- *     pieces goes for all torrents; they are in no list that a peer sees.
+ *     empty ones begins with a piece of its own and has a root. Of v2 alone
+ *     `files` has pads to the end of each last piece too, so that one
+ *     arithmetic of offsets and pieces goes for all torrents.
  *
  * Thread: any; a metainfo is a plain value that metainfo_clear() empties.
  */
@@ -88,6 +88,8 @@ struct metainfo {
 	uint32_t file_count;
 	uint32_t tracker_count;
 	uint64_t total;	       /* sum of the files' lengths, pads too */
+	uint64_t wanted;       /* what a download takes: less where padding need
+				* not be sent */
 	int64_t creation_date; /* Unix seconds; 0: not stated */
 	const uint8_t *pieces; /* v1: piece_count * METAINFO_HASH_LEN */
 	/* v2: piece_count * METAINFO_ROOT_LEN: what each piece is checked

@@ -177,6 +177,13 @@ static enum err_code count_leaf(struct walk *w, const struct leaf *f)
 	return ERR_NONE;
 }
 
+static enum err_code take_pad(struct reader *r, uint64_t len)
+{
+	return len ? metainfo_add_file(r, PAD_PATH, (int64_t)len, true,
+				       "padding")
+		   : ERR_NONE;
+}
+
 static enum err_code take_leaf(struct walk *w, const struct leaf *f)
 {
 	struct reader *r = w->r;
@@ -185,12 +192,9 @@ static enum err_code take_leaf(struct walk *w, const struct leaf *f)
 	char *path = (char *)m->owned_paths + w->text - f->path_len - 1;
 	enum err_code code;
 
-	if (gap) {
-		code = metainfo_add_file(r, PAD_PATH, (int64_t)gap, true,
-					 "padding");
-		if (code != ERR_NONE)
-			return code;
-	}
+	code = take_pad(r, gap);
+	if (code != ERR_NONE)
+		return code;
 	memcpy(path, f->path, f->path_len);
 	path[f->path_len] = '\0';
 	code = metainfo_add_file(r, path, (int64_t)f->length, false,
@@ -221,11 +225,15 @@ static enum err_code read_tree(struct reader *r)
 		return err_fail(r->e, ERR_PARSE, "torrent: holds no data");
 	m->multi = !is_single(ben_get(r->info, "file tree"));
 	m->piece_count = (uint32_t)w.pieces;
-	m->files = calloc((size_t)w.files + w.pads, sizeof(*m->files));
+	m->files = calloc((size_t)w.files + w.pads + 1, sizeof(*m->files));
 	m->owned_paths = malloc(w.text);
 	if (!m->files || !m->owned_paths)
 		return err_fail(r->e, ERR_NOMEM, "torrent");
-	return walk_tree(&w, r, take_leaf);
+	code = walk_tree(&w, r, take_leaf);
+	if (code != ERR_NONE)
+		return code;
+	/* libtorrent 2.0 asks for whole blocks of the last piece too */
+	return take_pad(r, align_up(m->total, m->piece_length) - m->total);
 }
 
 /* --- of a hybrid: the tree is what the list is --- */
