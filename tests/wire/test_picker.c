@@ -15,10 +15,12 @@ static struct picker *make(uint32_t pieces)
 	struct picker *p = NULL;
 	struct err e = {0};
 
+	const struct pieces shape = {.count = pieces,
+				     .len = PIECE,
+				     .total = (uint64_t)pieces * PIECE};
+
 	rng = rng_seeded(pieces);
-	CHECK(picker_new(&p, pieces, PIECE, (uint64_t)pieces * PIECE, NULL,
-			 &rng, &e) == ERR_NONE,
-	      "%s", e.msg);
+	CHECK(picker_new(&p, &shape, NULL, &rng, &e) == ERR_NONE, "%s", e.msg);
 	return p;
 }
 
@@ -64,10 +66,14 @@ static void sizes_have_bounds(void)
 		 PICKER_PIECES_MAX + 1, ERR_LIMIT},
 	};
 
-	for (size_t i = 0; i < ROWS(rows); i++)
-		CHECK(picker_check_sizes(rows[i].pieces, rows[i].piece_len,
-					 rows[i].total, NULL) == rows[i].want,
-		      "%s", rows[i].name);
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		const struct pieces shape = {.count = rows[i].pieces,
+					     .len = rows[i].piece_len,
+					     .total = rows[i].total};
+
+		CHECK(picker_check_sizes(&shape, NULL) == rows[i].want, "%s",
+		      rows[i].name);
+	}
 }
 
 static void a_peer_gets_whole_pieces_in_order(void)
@@ -340,13 +346,14 @@ static void random_play_loses_nothing(void)
 static void what_is_missing_is_counted(void)
 {
 	const uint64_t all = 9 * 65536 + 20000, much = UINT64_MAX;
+	const struct pieces shape = {.count = 10, .len = 65536, .total = all};
 	uint8_t none[2] = {0}, last[2] = {0, 0x40};
 	struct picker *p = NULL;
 	struct picker_peer a = peer(1, NULL);
 	struct picker_block got[4];
 
 	rng = rng_seeded(1);
-	if (picker_new(&p, 10, 65536, all, NULL, &rng, NULL) != ERR_NONE)
+	if (picker_new(&p, &shape, NULL, &rng, NULL) != ERR_NONE)
 		abort();
 	CHECK(picker_missing(p, NULL, much) == all, "all of it");
 	CHECK(picker_missing(p, NULL, 70000) == 70000, "enough");
@@ -370,8 +377,38 @@ static void what_is_missing_is_counted(void)
 	picker_free(p);
 }
 
+/* Three pieces of four blocks; of the second two blocks and 100 bytes. */
+static void of_a_short_piece_no_more_is_asked_than_it_has(void)
+{
+	static const struct piece_short shorts[] = {
+		{1, 2 * PICKER_BLOCK + 100}};
+	const struct pieces shape = {.count = 3,
+				     .len = PIECE,
+				     .total = 3ULL * PIECE,
+				     .shorts = shorts,
+				     .short_count = 1};
+	struct picker *p = NULL;
+	struct picker_peer a = peer(1, NULL);
+	struct picker_block got[16];
+	uint64_t bytes = 0;
+	size_t n;
+
+	rng = rng_seeded(1);
+	if (picker_new(&p, &shape, NULL, &rng, NULL) != ERR_NONE)
+		abort();
+	CHECK(picker_blocks(p, 0) == 4 && picker_blocks(p, 1) == 3, "blocks");
+	n = pick(p, &a, got, 16);
+	CHECK(n == 11, "%zu blocks", n);
+	for (size_t i = 0; i < n; i++)
+		bytes += picker_block_len(p, got[i]);
+	CHECK(bytes == pieces_bytes(&shape), "%llu bytes",
+	      (unsigned long long)bytes);
+	picker_free(p);
+}
+
 int main(void)
 {
+	of_a_short_piece_no_more_is_asked_than_it_has();
 	sizes_have_bounds();
 	a_peer_gets_whole_pieces_in_order();
 	the_rarest_comes_first();

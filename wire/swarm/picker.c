@@ -47,8 +47,7 @@ struct bucket {
 };
 
 struct picker {
-	uint32_t pieces, piece_len;
-	uint64_t total_len;
+	struct pieces shape;
 	struct rng *rng;
 	uint32_t *pos;
 	uint16_t *avail;
@@ -62,37 +61,30 @@ struct picker {
 
 /* ---- sizes ---- */
 
-enum err_code picker_check_sizes(uint32_t pieces, uint32_t piece_len,
-				 uint64_t total_len, struct err *e)
+enum err_code picker_check_sizes(const struct pieces *p, struct err *e)
 {
-	if (pieces == 0 || pieces > PICKER_PIECES_MAX)
-		return err_fail(e, ERR_LIMIT, "torrent of %u pieces", pieces);
-	if (piece_len == 0 || piece_len > PICKER_PIECE_MAX)
-		return err_fail(e, ERR_LIMIT, "pieces of %u bytes", piece_len);
-	if (total_len > (uint64_t)pieces * piece_len ||
-	    total_len <= (uint64_t)(pieces - 1) * piece_len)
-		return err_fail(
-			e, ERR_LIMIT, "%llu bytes in %u pieces of %u bytes",
-			(unsigned long long)total_len, pieces, piece_len);
+	if (p->count == 0 || p->count > PICKER_PIECES_MAX)
+		return err_fail(e, ERR_LIMIT, "torrent of %u pieces", p->count);
+	if (p->len == 0 || p->len > PICKER_PIECE_MAX)
+		return err_fail(e, ERR_LIMIT, "pieces of %u bytes", p->len);
+	if (p->total > (uint64_t)p->count * p->len ||
+	    p->total <= (uint64_t)(p->count - 1) * p->len)
+		return err_fail(e, ERR_LIMIT,
+				"%llu bytes in %u pieces of %u bytes",
+				(unsigned long long)p->total, p->count, p->len);
 	return ERR_NONE;
-}
-
-static uint32_t piece_bytes(const struct picker *p, uint32_t piece)
-{
-	if (piece + 1 < p->pieces)
-		return p->piece_len;
-	return (uint32_t)(p->total_len -
-			  (uint64_t)p->piece_len * (p->pieces - 1));
 }
 
 uint32_t picker_blocks(const struct picker *p, uint32_t piece)
 {
-	return (piece_bytes(p, piece) + PICKER_BLOCK - 1) / PICKER_BLOCK;
+	return (pieces_size(&p->shape, piece) + PICKER_BLOCK - 1) /
+	       PICKER_BLOCK;
 }
 
 uint32_t picker_block_len(const struct picker *p, struct picker_block b)
 {
-	uint32_t rest = piece_bytes(p, b.piece) - b.block * PICKER_BLOCK;
+	uint32_t rest =
+		pieces_size(&p->shape, b.piece) - b.block * PICKER_BLOCK;
 
 	return rest < PICKER_BLOCK ? rest : PICKER_BLOCK;
 }
@@ -190,7 +182,7 @@ void picker_peer_lost(struct picker *p, uint32_t piece)
 
 void picker_peer_bits(struct picker *p, const uint8_t *bits, bool gone)
 {
-	for (uint32_t i = 0; i < p->pieces; i++)
+	for (uint32_t i = 0; i < p->shape.count; i++)
 		if (bits_get(bits, i))
 			change_availability(p, i, !gone);
 }
@@ -200,28 +192,26 @@ uint32_t picker_availability(const struct picker *p, uint32_t piece)
 	return p->avail[piece];
 }
 
-enum err_code picker_new(struct picker **out, uint32_t pieces,
-			 uint32_t piece_len, uint64_t total_len,
+enum err_code picker_new(struct picker **out, const struct pieces *pieces,
 			 const uint8_t *have, struct rng *rng, struct err *e)
 {
+	uint32_t n = pieces->count;
 	struct picker *p;
 
-	if (picker_check_sizes(pieces, piece_len, total_len, e) != ERR_NONE)
+	if (picker_check_sizes(pieces, e) != ERR_NONE)
 		return ERR_LIMIT;
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return err_fail(e, ERR_NOMEM, "picker");
-	p->pieces = pieces;
-	p->piece_len = piece_len;
-	p->total_len = total_len;
+	p->shape = *pieces;
 	p->rng = rng;
-	p->pos = calloc(pieces, sizeof(*p->pos));
-	p->avail = calloc(pieces, sizeof(*p->avail));
+	p->pos = calloc(n, sizeof(*p->pos));
+	p->avail = calloc(n, sizeof(*p->avail));
 	if (!p->pos || !p->avail) {
 		picker_free(p);
-		return err_fail(e, ERR_NOMEM, "picker of %u pieces", pieces);
+		return err_fail(e, ERR_NOMEM, "picker of %u pieces", n);
 	}
-	for (uint32_t i = 0; i < pieces; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		p->pos[i] = POS_HAVE;
 		if (!have || !bits_get(have, i))
 			open_piece(p, i);
@@ -441,7 +431,7 @@ static void go_on(struct pick *k)
 {
 	struct part *part;
 
-	if (k->who->last < k->p->pieces) {
+	if (k->who->last < k->p->shape.count) {
 		part = part_of(k->p, k->who->last);
 		if (part && may_claim(part, k, CLAIM_OWN))
 			claim_part(k, part, CLAIM_OWN);
@@ -457,7 +447,7 @@ static void go_on(struct pick *k)
 static uint32_t scan_bits(struct pick *k)
 {
 	struct picker *p = k->p;
-	size_t bytes = bits_bytes(p->pieces);
+	size_t bytes = bits_bytes(p->shape.count);
 	size_t at = rng_below(p->rng, (uint32_t)bytes);
 	uint32_t best = UINT32_MAX, found = 0;
 
@@ -712,7 +702,7 @@ static uint64_t open_missing(const struct picker *p, const uint8_t *bits,
 			if (looked++ == MISSING_LOOKS)
 				return enough;
 			if (!bits || bits_get(bits, piece))
-				sum += piece_bytes(p, piece);
+				sum += pieces_size(&p->shape, piece);
 		}
 	return sum;
 }

@@ -20,6 +20,7 @@
 #define WIRE_PICKER_H
 
 #include "base/err.h"
+#include "base/pieces.h"
 #include "base/rng.h"
 
 #include <stdbool.h>
@@ -51,12 +52,11 @@ struct picker_peer {
 	size_t n_suggested;
 };
 
-/* `have`: BEP 3 bitfield of verified pieces. ERR_LIMIT: no piece, or sizes over
- * the maxima above, or total_len that is not within the last piece. */
-enum err_code picker_check_sizes(uint32_t pieces, uint32_t piece_len,
-				 uint64_t total_len, struct err *e);
-enum err_code picker_new(struct picker **out, uint32_t pieces,
-			 uint32_t piece_len, uint64_t total_len,
+/* `have`: BEP 3 bitfield of verified pieces. The short pieces are borrowed as
+ * long as the picker is there. ERR_LIMIT: no piece, or sizes over the maxima
+ * above, or a total that is not within the last piece. */
+enum err_code picker_check_sizes(const struct pieces *pieces, struct err *e);
+enum err_code picker_new(struct picker **out, const struct pieces *pieces,
 			 const uint8_t *have, struct rng *rng, struct err *e);
 void picker_free(struct picker *p);
 

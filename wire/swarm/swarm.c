@@ -63,8 +63,14 @@ enum err_code swarm_init_pieces(struct swarm *s, struct err *e)
 	s->bounds.unknown = c->waits_for_metadata;
 	if (c->pieces == 0)
 		return ERR_NONE; /* a connection without content (yet) */
-	if (picker_check_sizes(c->pieces, c->piece_len, c->total_len, e) !=
-	    ERR_NONE)
+	s->shape = (struct pieces){
+		.count = c->pieces,
+		.len = c->piece_len,
+		.total = c->total_len,
+		.shorts = c->shorts,
+		.short_count = c->short_count,
+	};
+	if (picker_check_sizes(&s->shape, e) != ERR_NONE)
 		return ERR_LIMIT;
 	s->bounds.pieces = c->pieces;
 	s->bounds.piece_len = c->piece_len;
@@ -72,15 +78,16 @@ enum err_code swarm_init_pieces(struct swarm *s, struct err *e)
 	s->have = calloc(1, bits_bytes(c->pieces));
 	if (!s->have)
 		return err_fail(e, ERR_NOMEM, "swarm of %u pieces", c->pieces);
-	if (c->have)
-		for (uint32_t i = 0; i < c->pieces; i++)
-			if (bits_get(c->have, i))
-				bits_set(s->have, i);
-	s->n_have = bits_count(s->have, c->pieces);
+	for (uint32_t i = 0; c->have && i < c->pieces; i++) {
+		if (!bits_get(c->have, i))
+			continue;
+		bits_set(s->have, i);
+		s->n_have++;
+		s->have_bytes += pieces_size(&s->shape, i);
+	}
 	if (s->n_have == c->pieces)
 		return ERR_NONE;
-	return picker_new(&s->picker, c->pieces, c->piece_len, c->total_len,
-			  s->have, &s->cfg.rng, e);
+	return picker_new(&s->picker, &s->shape, s->have, &s->cfg.rng, e);
 }
 
 static enum err_code init_extensions(struct swarm *s, struct err *e)
@@ -170,7 +177,7 @@ const struct info_hash *swarm_info_hash(const struct swarm *s)
 
 uint32_t swarm_piece_bytes(const struct swarm *s, uint32_t piece)
 {
-	return msg_piece_bytes(&s->bounds, piece);
+	return pieces_size(&s->shape, piece);
 }
 
 struct link *swarm_find_serial(const struct swarm *s, uint64_t serial)
@@ -257,8 +264,7 @@ enum err_code swarm_need_picker(struct swarm *s)
 
 	if (s->picker)
 		return ERR_NONE;
-	rc = picker_new(&s->picker, s->cfg.pieces, s->cfg.piece_len,
-			s->cfg.total_len, s->have, &s->cfg.rng, NULL);
+	rc = picker_new(&s->picker, &s->shape, s->have, &s->cfg.rng, NULL);
 	if (rc != ERR_NONE)
 		return rc;
 	for (uint32_t i = 0; i < s->n_links; i++)
@@ -285,6 +291,7 @@ static void piece_is_had(struct swarm *s, uint32_t piece)
 {
 	bits_set(s->have, piece);
 	s->n_have++;
+	s->have_bytes += swarm_piece_bytes(s, piece);
 	swarm_log_have(s, piece);
 	for (uint32_t i = 0; i < s->n_links; i++) {
 		struct link *l = s->links[i];
@@ -341,6 +348,7 @@ void swarm_piece_lost(struct swarm *s, int64_t now_ms, uint32_t piece)
 		bits_clear(s->have, piece);
 		s->n_have--;
 		lost_say(s, piece);
+		s->have_bytes -= swarm_piece_bytes(s, piece);
 		for (uint32_t i = 0; i < s->n_links; i++)
 			s->links[i]->wanted += link_has(s->links[i], piece);
 		if (s->picker)
@@ -582,14 +590,9 @@ int64_t swarm_tick(struct swarm *s, int64_t now_ms)
 
 static uint64_t bytes_left(const struct swarm *s)
 {
-	uint32_t last = s->cfg.pieces - 1;
-	uint64_t have = (uint64_t)s->n_have * s->cfg.piece_len;
-
 	if (s->cfg.pieces == 0)
 		return s->cfg.waits_for_metadata;
-	if (bits_get(s->have, last))
-		have -= s->cfg.piece_len - swarm_piece_bytes(s, last);
-	return s->cfg.total_len - have;
+	return pieces_bytes(&s->shape) - s->have_bytes;
 }
 
 void swarm_stats_get(const struct swarm *s, struct swarm_stats *out)

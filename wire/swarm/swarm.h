@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/pieces.h"
 #include "base/rng.h"
 #include "wire/peer/ext.h"
 #include "wire/peer/peer.h"
@@ -120,8 +121,12 @@ struct swarm_cfg {
 	size_t info_len;
 	uint32_t pieces;    /* 0: a connection without content (renting), or
 			     * waits_for_metadata */
-	uint32_t piece_len; /* bytes, of all pieces but the last */
+	uint32_t piece_len; /* bytes, of all pieces' places but the last */
 	uint64_t total_len;
+	/* Pieces that end before their place does (base/pieces.h): what is
+	 * behind that is not asked for. Borrowed as long as the swarm lives. */
+	const struct piece_short *shorts;
+	uint32_t short_count;
 	const uint8_t *have;  /* BEP 3 bitfield, copied; NULL: nothing */
 	uint32_t max_peers;   /* 0: 200 */
 	uint32_t slots;	      /* upload slots; 0: 8 */
@@ -231,6 +236,8 @@ struct swarm_content {
 	uint32_t pieces;
 	uint32_t piece_len;
 	uint64_t total_len;
+	const struct piece_short *shorts;
+	uint32_t short_count;
 	const uint8_t *have;
 };
 enum err_code swarm_set_metadata(struct swarm *s, int64_t now_ms,

@@ -205,8 +205,10 @@ struct punch { /* who told us of a peer that can be reached so */
 struct swarm {
 	struct swarm_cfg cfg;
 	struct msg_bounds bounds;
+	struct pieces shape;
 	uint8_t *have;
 	uint32_t n_have;
+	uint64_t have_bytes;
 	struct picker *picker; /* NULL when complete, and while it waits */
 	struct meta_get *meta; /* NULL: not waiting, or it is all here */
 	uint32_t meta_size;    /* then its bytes */
@@ -268,6 +270,7 @@ static inline struct link *link_of(struct peer *p)
 uint8_t *swarm_copy_bytes(const uint8_t *p, size_t len);
 void swarm_enter(struct swarm *s, int64_t now_ms);
 void swarm_leave(struct swarm *s);
+/* Bytes of it that are asked for. */
 uint32_t swarm_piece_bytes(const struct swarm *s, uint32_t piece);
 struct link *swarm_find_serial(const struct swarm *s, uint64_t serial);
 /* Pending reads: UINT32_MAX when there are too many. */

@@ -238,6 +238,8 @@ static enum err_code take_content(struct swarm *s,
 	c->pieces = content->pieces;
 	c->piece_len = content->piece_len;
 	c->total_len = content->total_len;
+	c->shorts = content->shorts;
+	c->short_count = content->short_count;
 	c->have = content->have;
 	c->waits_for_metadata = false;
 	code = swarm_init_pieces(s, e);
@@ -246,6 +248,7 @@ static enum err_code take_content(struct swarm *s,
 		free(s->have);
 		s->have = NULL;
 		s->n_have = 0;
+		s->have_bytes = 0;
 		s->bounds.pieces = 0;
 		s->bounds.unknown = true;
 		c->pieces = 0;
