@@ -226,7 +226,7 @@ static void tell_cost(struct add *a)
 
 	if (!t->paying || !torrent_knows(t))
 		return;
-	if (!amount_mul_div(&cost, NULL, t->bid, m->total, 0, 1ULL << 30) ||
+	if (!amount_mul_div(&cost, NULL, t->bid, m->wanted, 0, 1ULL << 30) ||
 	    amount_cmp(cost, t->budget) > 0)
 		cost = t->budget;
 	(void)snprintf(

@@ -104,7 +104,7 @@ static bool time_reached(const struct torrent *t)
 static bool ratio_reached(const struct torrent *t)
 {
 	return t->ratio_permille &&
-	       seeded_up(t) >= t->meta.total / 1000 * t->ratio_permille;
+	       seeded_up(t) >= t->meta.wanted / 1000 * t->ratio_permille;
 }
 
 static void save_settings(struct torrent *t)
@@ -494,6 +494,9 @@ static enum err_code open_store(struct torrent *t, struct err *e)
 		.piece_len = t->meta.piece_length,
 		.piece_count = t->meta.piece_count,
 		.hashes = t->meta.pieces,
+		.roots = t->meta.roots,
+		.shorts = t->meta.shorts,
+		.short_count = t->meta.short_count,
 		.read_only = t->read_only,
 		.preallocate = t->preallocate,
 		.recheck = t->verify_only,

@@ -210,7 +210,7 @@ static void on_tracker_peer(void *ctx, const struct net_addr *addr)
 static void figures(void *ctx, uint64_t *up, uint64_t *down, uint64_t *left)
 {
 	const struct torrent *t = ctx;
-	struct swarm_stats stats = {.left = torrent_knows(t) ? t->meta.total
+	struct swarm_stats stats = {.left = torrent_knows(t) ? t->meta.wanted
 							     : 1};
 
 	if (t->swarm)

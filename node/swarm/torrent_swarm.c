@@ -227,6 +227,8 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 		.piece_len = t->meta.piece_length,
 		.total_len = t->meta.total,
 		.waits_for_metadata = !torrent_knows(t),
+		.shorts = t->meta.shorts,
+		.short_count = t->meta.short_count,
 		.max_peers = (uint32_t)engine_int(en, "max-peers"),
 		.slots =
 			t->slots ? t->slots : (uint32_t)engine_int(en, "slots"),

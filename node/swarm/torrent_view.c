@@ -41,14 +41,14 @@ static void add_rates(const struct torrent *t, json_t *o)
 	if (t->state == TORRENT_DOWNLOADING && stats.rate_in > 0)
 		eta = (int64_t)(stats.left / stats.rate_in);
 	(void)json_object_set_new(o, "total",
-				  json_integer((json_int_t)t->meta.total));
+				  json_integer((json_int_t)t->meta.wanted));
 	(void)json_object_set_new(o, "have",
 				  json_integer((json_int_t)stored.have_bytes));
 	(void)json_object_set_new(
 		o, "percent",
-		json_integer((json_int_t)(t->meta.total
+		json_integer((json_int_t)(t->meta.wanted
 						  ? stored.have_bytes * 100 /
-							    t->meta.total
+							    t->meta.wanted
 						  : 0)));
 	(void)json_object_set_new(o, "downloaded",
 				  json_integer((json_int_t)stats.downloaded));

@@ -1,5 +1,7 @@
 #include "storage/torrent/layout.h"
 
+#include "base/merkle.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,8 +113,40 @@ enum err_code layout_init(struct layout *l, const char *name,
 	return code;
 }
 
+static struct pieces pieces_of(const struct layout *l)
+{
+	return (struct pieces){
+		.count = l->piece_count,
+		.len = l->piece_len,
+		.total = l->total,
+		.shorts = l->shorts,
+		.short_count = l->short_count,
+	};
+}
+
+enum err_code layout_set_shorts(struct layout *l,
+				const struct piece_short *shorts,
+				uint32_t count, struct err *e)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (shorts[i].piece >= l->piece_count || shorts[i].size == 0 ||
+		    shorts[i].size > layout_piece_size(l, shorts[i].piece) ||
+		    (i > 0 && shorts[i].piece <= shorts[i - 1].piece))
+			return err_fail(e, ERR_LIMIT, "short piece %u",
+					shorts[i].piece);
+	if (count == 0)
+		return ERR_NONE;
+	l->shorts = malloc(count * sizeof(*shorts));
+	if (!l->shorts)
+		return err_fail(e, ERR_NOMEM, "%u short pieces", count);
+	memcpy(l->shorts, shorts, count * sizeof(*shorts));
+	l->short_count = count;
+	return ERR_NONE;
+}
+
 void layout_clear(struct layout *l)
 {
+	free(l->shorts);
 	free(l->files);
 	free(l->paths);
 	memset(l, 0, sizeof(*l));
@@ -128,6 +162,32 @@ uint32_t layout_piece_size(const struct layout *l, uint32_t piece)
 	uint64_t left = l->total - layout_piece_offset(l, piece);
 
 	return left < l->piece_len ? (uint32_t)left : l->piece_len;
+}
+
+uint32_t layout_piece_wanted(const struct layout *l, uint32_t piece)
+{
+	const struct pieces p = pieces_of(l);
+
+	return pieces_size(&p, piece);
+}
+
+uint64_t layout_wanted(const struct layout *l)
+{
+	const struct pieces p = pieces_of(l);
+
+	return pieces_bytes(&p);
+}
+
+uint32_t layout_piece_data(const struct layout *l, uint32_t piece,
+			   unsigned *top)
+{
+	uint64_t offset = layout_piece_offset(l, piece);
+	const struct layout_file *f = &l->files[layout_file_at(l, offset)];
+	uint64_t left = f->offset + f->length - offset;
+	uint32_t size = layout_piece_size(l, piece);
+
+	*top = merkle_piece_top(f->length, l->piece_len);
+	return left < size ? (uint32_t)left : size;
 }
 
 uint32_t layout_file_at(const struct layout *l, uint64_t offset)

@@ -8,6 +8,7 @@
 #define STORAGE_LAYOUT_H
 
 #include "base/err.h"
+#include "base/pieces.h"
 #include "storage/torrent/torrent_store.h"
 
 #include <stdbool.h>
@@ -32,7 +33,9 @@ struct layout {
 	uint32_t piece_len;
 	uint32_t piece_count;
 	uint64_t total;
-	char *paths; /* memory of all paths */
+	char *paths;		    /* memory of all paths */
+	struct piece_short *shorts; /* copied */
+	uint32_t short_count;
 };
 
 /* A part of one file. */
@@ -46,16 +49,31 @@ struct layout_part {
  * is "." or "..". */
 bool layout_path_ok(const char *path);
 
-/* `name` (may be NULL) goes in front of every path. ERR_PARSE names a bad path,
+/* `name` (may be NULL) goes in front of every path. Without short pieces: see
+ * layout_set_shorts(). ERR_PARSE names a bad path,
  * ERR_LIMIT: sizes out of range or not fitting piece_count; ERR_NOMEM. */
 __attribute__((warn_unused_result)) enum err_code
 layout_init(struct layout *l, const char *name, const struct store_file *files,
 	    uint32_t file_count, uint32_t piece_len, uint32_t piece_count,
 	    struct err *e);
+/* Copies them. ERR_LIMIT: they do not rise, or do not fit their places. */
+__attribute__((warn_unused_result)) enum err_code
+layout_set_shorts(struct layout *l, const struct piece_short *shorts,
+		  uint32_t count, struct err *e);
 void layout_clear(struct layout *l);
 
 uint64_t layout_piece_offset(const struct layout *l, uint32_t piece);
+/* Bytes of the piece's place, with padding at its end. */
 uint32_t layout_piece_size(const struct layout *l, uint32_t piece);
+/* Bytes of it that peers are asked for (base/pieces.h). */
+uint32_t layout_piece_wanted(const struct layout *l, uint32_t piece);
+/* Sum of those of all pieces. */
+uint64_t layout_wanted(const struct layout *l);
+/* Bytes of it that lie in the file it begins with, and how high the root is
+ * that a piece of that file is checked against: of v2, where every file that is
+ * not empty begins with a piece of its own. */
+uint32_t layout_piece_data(const struct layout *l, uint32_t piece,
+			   unsigned *top);
 /* First file of non-zero length that holds byte `offset` (< total). */
 uint32_t layout_file_at(const struct layout *l, uint64_t offset);
 

@@ -65,25 +65,14 @@ static struct slot *slot_of(struct work_job *job)
 	return (struct slot *)(void *)job;
 }
 
-/* Bytes of the piece that lie in the file it begins with. */
-static uint32_t data_of(const struct layout *l, uint32_t piece, unsigned *top)
-{
-	uint64_t base = layout_piece_offset(l, piece);
-	const struct layout_file *f = &l->files[layout_file_at(l, base)];
-	uint64_t left = f->offset + f->length - base;
-	uint32_t size = layout_piece_size(l, piece);
-
-	*top = merkle_piece_top(f->length, l->piece_len);
-	return left < size ? (uint32_t)left : size;
-}
-
 /* Bytes of the piece that are read. */
 static uint32_t bytes_of(const struct piece_check *c, uint32_t piece)
 {
 	unsigned top;
 
-	return c->kinds & PIECE_SHA1 ? layout_piece_size(c->layout, piece)
-				     : data_of(c->layout, piece, &top);
+	return c->kinds & PIECE_SHA1
+		       ? layout_piece_size(c->layout, piece)
+		       : layout_piece_data(c->layout, piece, &top);
 }
 
 /* --- at a worker --- */
@@ -119,7 +108,8 @@ static void begin_group(struct slot *slot, uint32_t n)
 		if (c->kinds & PIECE_SHA1)
 			sha1_init(&lane->sha1);
 		if (c->kinds & PIECE_ROOT) {
-			lane->data = data_of(c->layout, piece, &lane->top);
+			lane->data =
+				layout_piece_data(c->layout, piece, &lane->top);
 			merkle_init(&lane->tree, 0);
 		}
 	}

@@ -180,8 +180,8 @@ static bool is_due(const struct piece_writer *w, const struct active *a,
 {
 	int64_t age = now - a->ready->since_ms;
 
-	return a->due || w->closing || w->held > w->hold_max ||
-	       age >= 5 * WRITER_HOLD_MS ||
+	return a->due || w->closing || !w->cfg.sums.sha1s ||
+	       w->held > w->hold_max || age >= 5 * WRITER_HOLD_MS ||
 	       (age >= WRITER_HOLD_MS && w->jobs < BUSY_JOBS);
 }
 
@@ -225,11 +225,12 @@ static unsigned ready_count(const struct active *a)
 }
 
 /* Someone to be hashed with. */
-static struct active *companion(const struct active *a)
+static struct active *companion(const struct piece_writer *w,
+				const struct active *a)
 {
 	struct active *b = a->q_next;
 
-	if (!in_order(a))
+	if (!in_order(a) || !w->cfg.sums.sha1s)
 		return NULL;
 	while (b && !in_order(b))
 		b = b->q_next;
@@ -243,7 +244,7 @@ static bool fill_job(struct piece_writer *w, struct write_job *j, int64_t now)
 
 	for (; a && j->count + 1 < JOB_PARTS && j->bytes < JOB_BYTES;
 	     a = next) {
-		struct active *b = companion(a);
+		struct active *b = companion(w, a);
 
 		next = a->q_next;
 		if (b) {
@@ -446,19 +447,23 @@ static void on_tick(void *ctx)
 static struct active *active_new(struct piece_writer *w, uint32_t piece,
 				 struct err *e)
 {
-	uint32_t size = layout_piece_size(w->cfg.layout, piece);
+	uint32_t size = layout_piece_wanted(w->cfg.layout, piece);
 	uint32_t blocks = (size + STORE_BLOCK - 1) / STORE_BLOCK;
 	struct active **at;
 	struct active *a;
+	size_t bytes;
 
 	if (w->actives >= STORE_MAX_ACTIVE) {
 		(void)err_fail(e, ERR_LIMIT, "more than %u pieces at once",
 			       STORE_MAX_ACTIVE);
 		return NULL;
 	}
+	bytes = sizeof(*a) + (blocks + 7) / 8;
+	if (w->cfg.sums.roots)
+		bytes += blocks * sizeof(*a->leaves);
 	if (!w->buckets)
 		w->buckets = calloc(BUCKETS, sizeof(struct active *));
-	a = w->buckets ? calloc(1, sizeof(*a) + (blocks + 7) / 8) : NULL;
+	a = w->buckets ? calloc(1, bytes) : NULL;
 	if (!a) {
 		(void)err_fail(e, ERR_NOMEM, "a piece");
 		return NULL;
@@ -467,6 +472,10 @@ static struct active *active_new(struct piece_writer *w, uint32_t piece,
 	a->size = size;
 	a->blocks = blocks;
 	sha1_init(&a->sha);
+	if (w->cfg.sums.roots) {
+		a->leaves = (void *)(a->have + (blocks + 7) / 8);
+		a->data = layout_piece_data(w->cfg.layout, piece, &a->top);
+	}
 	at = bucket(w, piece);
 	a->hash_next = *at;
 	*at = a;

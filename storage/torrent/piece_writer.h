@@ -8,6 +8,10 @@
  * the piece is complete, read back for the hash. A chunk that comes slowly is
  * written in part, so that it does not hold receive buffers.
  *
+ * Of v2 (BEP 52) each block is a message by itself: sixteen are hashed at once,
+ * in any order, and a chunk waits for nobody. Of a hybrid both are done while
+ * the chunk is in the cache.
+ *
  * Thread: the loop's. Callbacks come from worker completions, but for `level`,
  * which piece_writer_add() may call as well.
  */
@@ -20,6 +24,7 @@
 #include "base/work.h"
 #include "storage/torrent/files.h"
 #include "storage/torrent/layout.h"
+#include "storage/torrent/piece_sums.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,7 +53,7 @@ struct piece_writer_cfg {
 	struct work *work;
 	struct files *files; /* outlive the writer */
 	const struct layout *layout;
-	const uint8_t *hashes; /* SHA-1 of each piece */
+	struct piece_sums sums;
 	struct cbuf_pool
 		*copies; /* STORE_BLOCK each, for spans without owner */
 	/* Bytes that are full chunks and not on disk yet; several writers may

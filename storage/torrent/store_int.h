@@ -10,6 +10,7 @@
 #include "storage/torrent/files.h"
 #include "storage/torrent/layout.h"
 #include "storage/torrent/piece_check.h"
+#include "storage/torrent/piece_sums.h"
 #include "storage/torrent/piece_writer.h"
 #include "storage/torrent/read_cache.h"
 #include "storage/torrent/recorder.h"
@@ -46,7 +47,7 @@ struct store {
 	void *ctx;
 	struct info_hash info_hash;
 	char *root; /* absolute: the record's key */
-	const uint8_t *hashes;
+	struct piece_sums sums;
 	bool read_only, no_resume;
 	struct layout layout;
 	struct files *files;

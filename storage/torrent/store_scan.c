@@ -1,6 +1,5 @@
 #include "storage/torrent/store_scan.h"
 
-#include "base/hash.h"
 #include "storage/torrent/bits.h"
 
 #include <stdlib.h>
@@ -77,28 +76,13 @@ static enum verdict judge_piece(const struct store_scan *s, uint32_t piece,
 	return worst;
 }
 
-static void hash_zeroes(uint8_t digest[SHA1_LEN], uint32_t len)
-{
-	static const uint8_t zeroes[4096];
-	struct sha1 s;
-
-	sha1_init(&s);
-	for (; len > sizeof(zeroes); len -= (uint32_t)sizeof(zeroes))
-		sha1_update(&s, zeroes, sizeof(zeroes));
-	sha1_update(&s, zeroes, len);
-	sha1_final(&s, digest);
-}
-
-struct zero_hashes { /* of a full piece and of the last one */
-	uint8_t full[SHA1_LEN], last[SHA1_LEN];
-};
-
-/* Whether hashing it can find it good. */
+/* Whether hashing it can find it good. `zero`: what a whole piece of zeroes
+ * comes to; of a piece that is shorter we have to look. */
 static bool worth_hashing(const struct store_scan *s, uint32_t piece,
-			  const struct zero_hashes *zero)
+			  const struct piece_digest *zero)
 {
-	const uint8_t *want = s->hashes + (size_t)piece * SHA1_LEN;
-	bool last = piece + 1 == s->layout->piece_count;
+	unsigned kinds = piece_sums_kinds(s->sums), top;
+	struct piece_digest own;
 
 	switch (files_content(s->files, layout_piece_offset(s->layout, piece),
 			      layout_piece_size(s->layout, piece))) {
@@ -109,11 +93,34 @@ static bool worth_hashing(const struct store_scan *s, uint32_t piece,
 	case FILES_HOLE:
 		break;
 	}
-	return memcmp(want, last ? zero->last : zero->full, SHA1_LEN) == 0;
+	if (layout_piece_size(s->layout, piece) == s->layout->piece_len &&
+	    (!(kinds & PIECE_ROOT) ||
+	     layout_piece_data(s->layout, piece, &top) == s->layout->piece_len))
+		return piece_sums_fit(s->sums, piece, zero) == PIECE_FITS;
+	piece_sums_zero(&own, s->layout, piece, kinds);
+	return piece_sums_fit(s->sums, piece, &own) == PIECE_FITS;
+}
+
+/* A whole piece: of a v2 torrent perhaps none is whole, then it is not asked
+ * for. */
+static void whole_zero(const struct store_scan *s, struct piece_digest *zero)
+{
+	const struct layout *l = s->layout;
+	unsigned top;
+
+	memset(zero, 0, sizeof(*zero));
+	for (uint32_t i = 0; i < l->piece_count; i++) {
+		if (layout_piece_size(l, i) != l->piece_len ||
+		    (s->sums->roots &&
+		     layout_piece_data(l, i, &top) != l->piece_len))
+			continue;
+		piece_sums_zero(zero, l, i, piece_sums_kinds(s->sums));
+		return;
+	}
 }
 
 static void scan_piece(struct store_scan *s, uint32_t piece,
-		       const uint8_t *verdicts, const struct zero_hashes *zero)
+		       const uint8_t *verdicts, const struct piece_digest *zero)
 {
 	const struct resume_state *r = s->record;
 	bool recorded = r->have && bits_get(r->have, piece);
@@ -138,7 +145,7 @@ enum err_code store_scan_run(struct store_scan *s, struct err *e)
 {
 	const struct layout *l = s->layout;
 	uint8_t *verdicts = calloc(1, l->file_count);
-	struct zero_hashes zero;
+	struct piece_digest zero;
 
 	s->have = calloc(1, bits_bytes(l->piece_count));
 	s->todo = calloc(1, bits_bytes(l->piece_count));
@@ -149,8 +156,7 @@ enum err_code store_scan_run(struct store_scan *s, struct err *e)
 		return err_fail(e, ERR_NOMEM, "bitfields");
 	}
 	judge_files(s, verdicts);
-	hash_zeroes(zero.full, l->piece_len);
-	hash_zeroes(zero.last, layout_piece_size(l, l->piece_count - 1));
+	whole_zero(s, &zero);
 	for (uint32_t i = 0; i < l->piece_count; i++)
 		scan_piece(s, i, verdicts, &zero);
 	free(verdicts);

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "storage/torrent/files.h"
 #include "storage/torrent/layout.h"
+#include "storage/torrent/piece_sums.h"
 #include "storage/torrent/resume_db.h"
 
 #include <stdbool.h>
@@ -19,7 +20,7 @@ struct store_scan {
 	/* in */
 	struct files *files;
 	const struct layout *layout;
-	const uint8_t *hashes;
+	const struct piece_sums *sums;
 	const struct resume_state *record; /* have NULL: there is none */
 	/* out: bitfields of pieces, and of files whose stamp must be stored */
 	uint8_t *have; /* trusted as recorded */

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_LEN 20U
 #define RETRY_MS 30000
 
 /* --- bits --- */
@@ -24,7 +23,7 @@ void store_mark_dirty(struct store *t, uint32_t piece)
 
 void store_have_set(struct store *t, uint32_t piece)
 {
-	uint32_t size = layout_piece_size(&t->layout, piece);
+	uint32_t size = layout_piece_wanted(&t->layout, piece);
 
 	if (bits_get(t->have, piece))
 		return;
@@ -45,7 +44,7 @@ static void have_clear(struct store *t, uint32_t piece)
 {
 	bits_clear(t->have, piece);
 	t->have_count--;
-	t->have_bytes -= layout_piece_size(&t->layout, piece);
+	t->have_bytes -= layout_piece_wanted(&t->layout, piece);
 	if (bits_get(t->saved, piece)) {
 		bits_clear(t->saved, piece);
 		t->saved_count--;
@@ -75,14 +74,18 @@ static void check_piece(void *ctx, uint32_t piece,
 			const struct err *err)
 {
 	struct store *t = ctx;
-	const uint8_t *want = t->hashes + (size_t)piece * HASH_LEN;
-	bool ok = digest && memcmp(digest->sha1, want, HASH_LEN) == 0;
+	enum piece_fit fit =
+		digest ? piece_sums_fit(&t->sums, piece, digest) : PIECE_FALSE;
+	bool ok = fit == PIECE_FITS;
 	bool had = bits_get(t->have, piece);
 
 	if (t->phase == PHASE_CLOSING || piece_writer_has(t->writer, piece))
 		return;
 	if (!digest && err->code == ERR_IO)
 		store_note(t, "cannot read: %s", err->msg);
+	if (fit == PIECE_CONTRADICTS)
+		store_note(t, "piece %u fits one of its two hashes only",
+			   piece);
 	if (ok && !had) {
 		store_have_set(t, piece);
 		if (t->checking == CHECK_VERIFY)
@@ -139,7 +142,8 @@ static enum err_code start_check(struct store *t, enum check_kind kind,
 					    .files = t->files,
 					    .layout = &t->layout,
 					    .todo = todo,
-					    .kinds = PIECE_SHA1};
+					    .kinds =
+						    piece_sums_kinds(&t->sums)};
 	enum err_code code =
 		piece_check_start(&t->check, &cfg, &check_ops, t, e);
 
@@ -274,7 +278,7 @@ static void adopt_scan(struct store *t, struct scan_job *job)
 		bits_set(t->saved, i);
 		t->have_count++;
 		t->saved_count++;
-		t->have_bytes += layout_piece_size(&t->layout, i);
+		t->have_bytes += layout_piece_wanted(&t->layout, i);
 	}
 	/* A disk that is not mounted: keep what was known of it. */
 	t->absent = s->files_missing > 0 && s->files_there == 0;
@@ -356,7 +360,7 @@ enum err_code store_state_init(struct store *t, bool recheck, struct err *e)
 	t->scan.t = t;
 	t->scan.scan.files = t->files;
 	t->scan.scan.layout = &t->layout;
-	t->scan.scan.hashes = t->hashes;
+	t->scan.scan.sums = &t->sums;
 	t->scan.scan.record = &t->scan.record;
 	t->scan.job.run = run_scan;
 	t->scan.job.done = scan_done;

@@ -252,7 +252,7 @@ static enum err_code init_parts(struct store *t, const struct store_cfg *cfg,
 	struct piece_writer_cfg writer = {.loop = t->env->cfg.loop,
 					  .work = t->env->cfg.work,
 					  .layout = &t->layout,
-					  .hashes = t->hashes,
+					  .sums = t->sums,
 					  .copies = t->env->copies,
 					  .queued = &t->env->queued};
 
@@ -272,7 +272,7 @@ static enum err_code store_init(struct store *t, const struct store_cfg *cfg,
 	enum err_code code;
 
 	t->info_hash = cfg->info_hash;
-	t->hashes = cfg->hashes;
+	t->sums = (struct piece_sums){cfg->hashes, cfg->roots};
 	t->read_only = cfg->read_only;
 	t->no_resume = cfg->no_resume || !t->env->cfg.resume;
 	t->root = absolute(cfg->root);
@@ -280,6 +280,9 @@ static enum err_code store_init(struct store *t, const struct store_cfg *cfg,
 		return err_fail(e, ERR_IO, "where is %.100s?", cfg->root);
 	code = layout_init(&t->layout, cfg->name, cfg->files, cfg->file_count,
 			   cfg->piece_len, cfg->piece_count, e);
+	if (code == ERR_NONE)
+		code = layout_set_shorts(&t->layout, cfg->shorts,
+					 cfg->short_count, e);
 	if (code == ERR_NONE)
 		code = init_parts(t, cfg, e);
 	if (code == ERR_NONE)
@@ -375,7 +378,7 @@ bool store_is_paused(const struct store *t)
 void store_stats_get(const struct store *t, struct store_stats *out)
 {
 	*out = (struct store_stats){
-		.total = t->layout.total,
+		.total = layout_wanted(&t->layout),
 		.have_bytes = t->have_bytes,
 		.have = t->have_count,
 		.saved = t->saved_count,

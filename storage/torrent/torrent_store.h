@@ -3,7 +3,7 @@
  *
  * One `struct store_env` for the program (cache, open files, the bytes on their
  * way to disk), one `struct store` for each torrent. It knows files, pieces and
- * SHA-1; no peers and no money.
+ * hashes; no peers and no money.
  *
  * Data path. Reads are answered on the loop thread from 256 KiB cache blocks
  * that one non-blocking read fills from the page cache; what is not there is
@@ -22,6 +22,7 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/pieces.h"
 #include "base/work.h"
 #include "storage/torrent/resume_db.h"
 
@@ -35,6 +36,7 @@ struct store;
 #define STORE_BLOCK (16U * 1024U) /* what store_write() takes at a time */
 #define STORE_CHUNK (256U * 1024U)
 #define STORE_HASH_LEN 20U
+#define STORE_ROOT_LEN 32U /* SHA-256 */
 #define STORE_MAX_FILES 100000U
 #define STORE_MAX_PIECE (64U << 20)
 #define STORE_MAX_PIECES (4U << 20)
@@ -93,8 +95,9 @@ struct store_ops {
 	/* True: stop sending blocks (those already on their way are taken). */
 	void (*pressure)(void *ctx, bool blocked);
 	/* Writing or recording failed: full disk, I/O error, no permission.
-	 * Once per pause; nothing is lost, all that was taken waits in memory
-	 * for store_resume(). */
+	 * ERR_SIG: the torrent contradicts itself (a piece fits one of its two
+	 * hashes). Once per pause; nothing is lost, all that was taken waits in
+	 * memory for store_resume(). */
 	void (*error)(void *ctx, const struct err *err);
 	/* How far a check is: after store_open() (only if pieces must be
 	 * hashed) or store_verify(). May be NULL. */
@@ -112,14 +115,20 @@ struct store_cfg {
 			   * or NULL */
 	const struct store_file *files; /* copied, paths too */
 	uint32_t file_count;
-	uint32_t piece_len;    /* 1 KiB .. STORE_MAX_PIECE */
-	uint32_t piece_count;  /* must fit the files' lengths */
-	const uint8_t *hashes; /* SHA-1, STORE_HASH_LEN a piece; borrowed until
-				* the store is closed */
-	bool read_only;	       /* seeding: never creates or changes a file */
-	bool preallocate;      /* take the disk space when a file is made */
-	bool no_resume;	       /* neither reads nor leaves a record */
-	bool recheck;	       /* hash everything whatever the record says */
+	uint32_t piece_len;   /* 1 KiB .. STORE_MAX_PIECE */
+	uint32_t piece_count; /* must fit the files' lengths */
+	/* What the pieces must come to, one of them or both (a hybrid; then
+	 * both must fit); borrowed until the store is closed. */
+	const uint8_t *hashes; /* v1: SHA-1, STORE_HASH_LEN a piece */
+	const uint8_t *roots;  /* v2: STORE_ROOT_LEN a piece, as high as
+				* merkle_piece_top() says; every file that is
+				* not empty begins with a piece of its own */
+	const struct piece_short *shorts; /* base/pieces.h; copied */
+	uint32_t short_count;
+	bool read_only;	  /* seeding: never creates or changes a file */
+	bool preallocate; /* take the disk space when a file is made */
+	bool no_resume;	  /* neither reads nor leaves a record */
+	bool recheck;	  /* hash everything whatever the record says */
 };
 
 /* Starts a store; `ready` comes later. ERR_PARSE: a path that could leave the

@@ -79,6 +79,56 @@ static void hash_block(struct active *a, const uint8_t *p, uint32_t len)
 	a->hashed += len;
 }
 
+/* Bytes of the block that lie in its file; 0: padding. */
+static uint32_t block_data(const struct active *a, uint32_t block)
+{
+	uint32_t at = block * STORE_BLOCK;
+	uint32_t left = a->data > at ? a->data - at : 0;
+
+	return left < STORE_BLOCK ? left : STORE_BLOCK;
+}
+
+static void leaf_alone(struct hash32 *out, const struct slot *s, uint32_t len)
+{
+	struct sha256 sha;
+
+	sha256_init(&sha);
+	for (unsigned k = 0; k < s->n && len > 0; k++) {
+		size_t n = s->spans[k].len < len ? s->spans[k].len : len;
+
+		sha256_update(&sha, s->spans[k].p, n);
+		len -= (uint32_t)n;
+	}
+	sha256_final(&sha, out->bytes);
+}
+
+/* v2: the leaves of all blocks that it holds. Those that are whole and lie in
+ * one stretch of memory are done together. */
+static void hash_leaves(const struct gather *g)
+{
+	const struct active *a = g->active;
+	struct hash32 leaves[CHUNK_BLOCKS];
+	const uint8_t *in[CHUNK_BLOCKS];
+	uint32_t at[CHUNK_BLOCKS], n = 0;
+
+	for (uint32_t i = 0; i < CHUNK_BLOCKS; i++) {
+		uint32_t block = g->chunk * CHUNK_BLOCKS + i, len;
+
+		if (!(g->wrote >> i & 1))
+			continue;
+		len = block_data(a, block);
+		if (len == STORE_BLOCK && g->slots[i].n == 1) {
+			in[n] = g->slots[i].spans[0].p;
+			at[n++] = block;
+		} else if (len > 0) {
+			leaf_alone(&a->leaves[block], &g->slots[i], len);
+		}
+	}
+	sha256_each(leaves->bytes, in, STORE_BLOCK, n);
+	for (uint32_t i = 0; i < n; i++)
+		a->leaves[at[i]] = leaves[i];
+}
+
 /* Both may be NULL. */
 static void hash_gathers(struct gather *x, struct gather *y)
 {
@@ -127,11 +177,41 @@ static void hash_rest(const struct piece_writer_cfg *cfg, struct part *p)
 	free(buf);
 }
 
+/* The piece may be judged once more (see PIECE_CONTRADICTS), so what it was
+ * made of stays as it is. */
+static void end_root(struct part *p, struct hash32 *root)
+{
+	const struct active *a = p->a;
+	struct merkle tree;
+
+	merkle_init(&tree, 0);
+	merkle_add(&tree, a->leaves, merkle_blocks(a->data));
+	merkle_end(&tree, root, a->top);
+}
+
+/* v1 counts the padding that was not asked for. */
+static void end_sha1(const struct piece_writer_cfg *cfg, struct part *p,
+		     uint8_t digest[SHA1_LEN])
+{
+	static const uint8_t zeroes[STORE_BLOCK];
+	const struct active *a = p->a;
+	uint32_t left = layout_piece_size(cfg->layout, a->piece) - a->size;
+	struct sha1 sha = a->sha;
+
+	for (uint32_t n; left > 0; left -= n) {
+		n = left < STORE_BLOCK ? left : STORE_BLOCK;
+		sha1_update(&sha, zeroes, n);
+	}
+	sha1_final(&sha, digest);
+}
+
 static void judge(const struct piece_writer_cfg *cfg, struct part *p)
 {
-	uint8_t digest[SHA1_LEN];
+	struct piece_digest digest;
+	enum piece_fit fit;
 
-	hash_rest(cfg, p);
+	if (cfg->sums.sha1s)
+		hash_rest(cfg, p);
 	if (p->code == ERR_STATE) { /* cut under our hands: not good, then */
 		p->code = ERR_NONE;
 		p->ok = false;
@@ -139,9 +219,17 @@ static void judge(const struct piece_writer_cfg *cfg, struct part *p)
 	}
 	if (p->code != ERR_NONE)
 		return;
-	sha1_final(&p->a->sha, digest);
-	p->ok = memcmp(digest, cfg->hashes + (size_t)p->a->piece * SHA1_LEN,
-		       SHA1_LEN) == 0;
+	if (cfg->sums.sha1s)
+		end_sha1(cfg, p, digest.sha1);
+	if (cfg->sums.roots)
+		end_root(p, &digest.root);
+	fit = piece_sums_fit(&cfg->sums, p->a->piece, &digest);
+	p->ok = fit == PIECE_FITS;
+	if (fit == PIECE_CONTRADICTS)
+		p->code = err_fail(&p->err, ERR_SIG,
+				   "the torrent contradicts itself: piece %u "
+				   "fits one of its two hashes only",
+				   p->a->piece);
 }
 
 /* Two pieces (or one: y NULL) chunk by chunk: write both, hash both. */
@@ -155,7 +243,12 @@ static void run_parts(const struct piece_writer_cfg *cfg, struct part *x,
 			write_gather(cfg, x, gx);
 		if (gy)
 			write_gather(cfg, y, gy);
-		hash_gathers(gx, gy);
+		if (cfg->sums.roots && gx && x->code == ERR_NONE)
+			hash_leaves(gx);
+		if (cfg->sums.roots && gy && y->code == ERR_NONE)
+			hash_leaves(gy);
+		if (cfg->sums.sha1s)
+			hash_gathers(gx, gy);
 		gx = gx && x->code == ERR_NONE ? gx->next : NULL;
 		gy = gy && y->code == ERR_NONE ? gy->next : NULL;
 	}

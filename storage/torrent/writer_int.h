@@ -5,6 +5,7 @@
 #define STORAGE_WRITER_INT_H
 
 #include "base/hash.h"
+#include "base/merkle.h"
 #include "storage/torrent/piece_writer.h"
 #include "storage/torrent/torrent_store.h"
 
@@ -35,7 +36,8 @@ struct gather {
 	struct slot slots[CHUNK_BLOCKS];
 };
 
-/* A piece being written. hashed and sha belong to the worker while in_job. */
+/* A piece being written. hashed, sha and leaves belong to the worker while
+ * in_job. */
 struct active {
 	struct active *hash_next;
 	struct active *q_next, *q_prev; /* queue of those with ready chunks */
@@ -46,9 +48,12 @@ struct active {
 	bool due;	      /* do not wait for a companion */
 	struct gather *open;  /* collecting */
 	struct gather *ready; /* rising by chunk */
-	uint32_t hashed;      /* bytes */
+	uint32_t hashed;      /* bytes, for SHA-1 */
 	struct sha1 sha;
-	uint8_t have[]; /* bit per block: received */
+	uint32_t data;	       /* v2: bytes of its file in it */
+	unsigned top;	       /* v2: height of its root */
+	struct hash32 *leaves; /* v2: of its blocks; behind `have` */
+	uint8_t have[];	       /* bit per block: received */
 };
 
 struct part { /* what one job does for one piece */

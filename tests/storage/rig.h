@@ -28,7 +28,10 @@ struct rig_torrent { /* plain data; survives any store */
 	uint32_t piece_len, pieces;
 	uint64_t total;
 	uint8_t *data;
-	uint8_t *hashes;
+	uint8_t *hashes; /* NULL: not of v1 */
+	uint8_t *roots;	 /* NULL: not of v2 */
+	struct piece_short shorts[RIG_FILES];
+	uint32_t short_count;
 	struct info_hash hash;
 };
 
@@ -96,6 +99,19 @@ RIG_UNUSED static uint32_t rig_piece_size(const struct rig_torrent *t,
 	return left < t->piece_len ? (uint32_t)left : t->piece_len;
 }
 
+/* Bytes of it that are written. */
+RIG_UNUSED static uint32_t rig_piece_wanted(const struct rig_torrent *t,
+					    uint32_t piece)
+{
+	const struct pieces p = {.count = t->pieces,
+				 .len = t->piece_len,
+				 .total = t->total,
+				 .shorts = t->shorts,
+				 .short_count = t->short_count};
+
+	return pieces_size(&p, piece);
+}
+
 RIG_UNUSED static void rig_add_file(struct rig_torrent *t, const char *path,
 				    uint64_t length, bool pad)
 {
@@ -136,6 +152,7 @@ RIG_UNUSED static void rig_torrent_clear(struct rig_torrent *t)
 {
 	free(t->data);
 	free(t->hashes);
+	free(t->roots);
 }
 
 /* --- callbacks --- */
@@ -340,6 +357,9 @@ RIG_UNUSED static enum err_code rig_open_as(struct rig *r,
 	cfg.piece_len = t->piece_len;
 	cfg.piece_count = t->pieces;
 	cfg.hashes = t->hashes;
+	cfg.roots = t->roots;
+	cfg.shorts = t->shorts;
+	cfg.short_count = t->short_count;
 	r->torrent = t;
 	r->ready = r->closed = r->blocked = false;
 	r->good = r->bad = r->lost = r->found = r->errors = r->notes = 0;
@@ -421,7 +441,7 @@ RIG_UNUSED static enum err_code rig_write(struct rig *r, uint32_t piece,
 					  uint32_t offset, struct rng *rng,
 					  bool corrupt)
 {
-	uint32_t size = rig_piece_size(r->torrent, piece);
+	uint32_t size = rig_piece_wanted(r->torrent, piece);
 	uint32_t len =
 		size - offset < STORE_BLOCK ? size - offset : STORE_BLOCK;
 	uint64_t at = (uint64_t)piece * r->torrent->piece_len + offset;
@@ -441,7 +461,7 @@ RIG_UNUSED static enum err_code rig_write(struct rig *r, uint32_t piece,
 RIG_UNUSED static void rig_write_piece(struct rig *r, uint32_t piece,
 				       struct rng *rng, bool corrupt)
 {
-	uint32_t size = rig_piece_size(r->torrent, piece);
+	uint32_t size = rig_piece_wanted(r->torrent, piece);
 
 	for (uint32_t at = 0; at < size; at += STORE_BLOCK)
 		CHECK(rig_write(r, piece, at, rng, corrupt && at == 0) ==

@@ -94,8 +94,78 @@ static void lengths_are_bounded(void)
 	CHECK(layout_path_ok(path), "the longest");
 }
 
+static const struct store_file odd_files[] = {
+	{"a", 70000, false}, {"p", 61072, true}, {"none", 0, false},
+	{"b", 5, false},     {"p", 65531, true}, {"c", 32768, false},
+};
+
+static void short_pieces_must_fit(void)
+{
+	static const struct {
+		const char *name;
+		struct piece_short shorts[2];
+		enum err_code want;
+	} rows[] = {
+		{"good", {{1, 16384}, {2, 5}}, ERR_NONE},
+		{"the last, which is shorter anyway",
+		 {{1, 1}, {3, 32768}},
+		 ERR_NONE},
+		{"one that is not there", {{1, 1}, {4, 1}}, ERR_LIMIT},
+		{"more than its place", {{1, 65537}, {2, 1}}, ERR_LIMIT},
+		{"more than the last one's place",
+		 {{1, 1}, {3, 32769}},
+		 ERR_LIMIT},
+		{"of no size", {{1, 0}, {2, 1}}, ERR_LIMIT},
+		{"twice", {{1, 1}, {1, 1}}, ERR_LIMIT},
+		{"falling", {{2, 1}, {1, 1}}, ERR_LIMIT},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct layout l;
+
+		CHECK(layout_init(&l, NULL, odd_files, ROWS(odd_files), 65536,
+				  4, NULL) == ERR_NONE,
+		      "layout");
+		CHECK(layout_set_shorts(&l, rows[i].shorts, 2, NULL) ==
+			      rows[i].want,
+		      "%s", rows[i].name);
+		if (rows[i].want == ERR_NONE)
+			CHECK(layout_piece_wanted(&l, 0) == 65536 &&
+				      layout_piece_wanted(&l, 1) ==
+					      rows[i].shorts[0].size &&
+				      layout_piece_wanted(
+					      &l, rows[i].shorts[1].piece) ==
+					      rows[i].shorts[1].size,
+			      "%s: wanted", rows[i].name);
+		layout_clear(&l);
+	}
+}
+
+static void a_piece_has_the_bytes_of_its_file(void)
+{
+	static const struct {
+		uint32_t data;
+		unsigned top;
+	} want[] = {{65536, 2}, {4464, 2}, {5, 0}, {32768, 1}};
+	struct layout l;
+
+	CHECK(layout_init(&l, NULL, odd_files, ROWS(odd_files), 65536, 4,
+			  NULL) == ERR_NONE,
+	      "layout");
+	for (uint32_t i = 0; i < ROWS(want); i++) {
+		unsigned top;
+		uint32_t data = layout_piece_data(&l, i, &top);
+
+		CHECK(data == want[i].data && top == want[i].top,
+		      "piece %u: %u bytes, height %u", i, data, top);
+	}
+	layout_clear(&l);
+}
+
 int main(void)
 {
+	short_pieces_must_fit();
+	a_piece_has_the_bytes_of_its_file();
 	ranges_fall_into_parts();
 	names_of_pad_files_do_not_matter();
 	lengths_are_bounded();

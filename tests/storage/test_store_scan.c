@@ -101,6 +101,7 @@ static enum outcome outcome_of(const struct store_scan *s)
 static void every_cell_of_the_table(struct rig *r, const uint8_t *hash)
 {
 	static const struct store_file file = {.path = "f", .length = 32768};
+	const struct piece_sums sums = {.sha1s = hash};
 	struct file_pool *pool = file_pool_new(4);
 	struct layout l;
 
@@ -117,7 +118,7 @@ static void every_cell_of_the_table(struct rig *r, const uint8_t *hash)
 		struct resume_state rec = {.pieces = 1, .stamps = &stamp};
 		struct store_scan s = {.files = f,
 				       .layout = &l,
-				       .hashes = hash,
+				       .sums = &sums,
 				       .record = &rec};
 		struct files_stat st;
 		char path[300];
@@ -152,7 +153,8 @@ static void a_hole_may_be_zeroes_that_were_written(struct rig *r)
 	struct file_pool *pool = file_pool_new(4);
 	uint8_t hash[SHA1_LEN];
 	struct files_cfg cfg = {.pool = pool, .root = r->root};
-	struct store_scan s = {.hashes = hash, .record = &none};
+	const struct piece_sums sums = {.sha1s = hash};
+	struct store_scan s = {.sums = &sums, .record = &none};
 	struct layout l;
 	char path[300];
 
