@@ -15,6 +15,7 @@ static struct raw raw;
 #define CMD_RAW 16U /* no handshake said for the input */
 #define CMD_OUTGOING 32U
 #define CMD_WAITING 64U
+#define CMD_V2 128U /* of both versions; hashes missing unless it seeds */
 
 static bool waiting; /* for its metadata */
 
@@ -64,6 +65,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	flags = *data++;
 	size--;
 	sim_init(&sim, 1, 3, 2 * PICKER_BLOCK, 1000);
+	if (flags & CMD_V2)
+		sim_make_v2(&sim);
+	sim.layer_off = !(flags & CMD_SEED);
 	sim.waiting = waiting = (flags & CMD_WAITING) != 0;
 	n = sim_add(&sim, !waiting && (flags & CMD_SEED));
 	n->reads_later = (flags & CMD_LATER) != 0;

@@ -6,6 +6,7 @@
 #ifndef TESTS_WIRE_SIM_H
 #define TESTS_WIRE_SIM_H
 
+#include "base/merkle.h"
 #include "tests/check.h"
 #include "wire/peer/bits.h"
 #include "wire/swarm/picker.h"
@@ -68,6 +69,7 @@ struct sim_node {
 	bool knows_later;  /* does not act on metadata: see sim_know() */
 	bool private;	   /* does not serve its metadata */
 	unsigned metadata; /* how often it came */
+	unsigned layers;   /* how often a file's hashes came */
 };
 
 struct sim_end {
@@ -104,6 +106,13 @@ struct sim {
 	size_t info_len;
 	uint16_t dht_port; /* of the nodes that are added; 0: no DHT */
 	bool waiting;	   /* the nodes that are added know the hash alone */
+	/* BEP 52, see sim_make_v2(): one file, its pieces' hashes by chance */
+	uint8_t *layer;
+	struct hash32 root;
+	struct info_hash hash_v2;
+	bool v1_off, v2_off; /* the nodes that are added are not of it */
+	bool layer_off;	     /* they do not know `layer` */
+	bool by_v2;	     /* connections are opened by the v2 hash */
 };
 
 static inline uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)
@@ -383,7 +392,19 @@ static void sim_dht_port(void *ctx, struct peer *p, uint16_t port)
 	n->dht_heard = port;
 }
 
+static inline void sim_layer(void *ctx, uint32_t file, const uint8_t *pieces)
+{
+	struct sim_node *n = ctx;
+
+	n->layers++;
+	CHECK(file == 7 && memcmp(pieces, n->sim->layer,
+				  (size_t)n->sim->pieces * 32) == 0,
+	      "other hashes");
+	CHECK(n->received == 0 || !n->sim->v1_off, "blocks came before them");
+}
+
 static const struct swarm_ops sim_ops = {
+	.layer = sim_layer,
 	.read = sim_read,
 	.write = sim_write,
 	.piece_complete = sim_piece_complete,
@@ -461,9 +482,34 @@ static inline void sim_make_info(struct sim *sim, size_t len)
 	(void)SHA1(sim->info, len, sim->hash.bytes);
 }
 
+static inline void sim_make_v2(struct sim *sim)
+{
+	uint64_t length = sim->total;
+	struct merkle tree;
+
+	sim->layer = malloc((size_t)sim->pieces * 32);
+	rng_fill(&sim->rng, sim->layer, (size_t)sim->pieces * 32);
+	merkle_init(&tree, merkle_piece_top(length, sim->piece_len));
+	merkle_add(&tree, (const struct hash32 *)(const void *)sim->layer,
+		   sim->pieces);
+	merkle_end(&tree, &sim->root, merkle_file_top(length));
+	memset(&sim->hash_v2, 0x22, sizeof(sim->hash_v2));
+}
+
+static inline struct layers_file sim_layers_file(const struct sim *sim)
+{
+	return (struct layers_file){
+		.root = sim->root.bytes,
+		.length = sim->total,
+		.number = 7,
+		.pieces = sim->layer_off ? NULL : sim->layer,
+	};
+}
+
 static inline struct sim_node *sim_add(struct sim *sim, bool seed)
 {
 	struct sim_node *n = &sim->nodes[sim->n_nodes];
+	const struct layers_file file = sim_layers_file(sim);
 	uint8_t *have = calloc(1, bits_bytes(sim->pieces));
 	struct swarm_cfg cfg = {
 		.pieces = sim->pieces,
@@ -486,6 +532,14 @@ static inline struct sim_node *sim_add(struct sim *sim, bool seed)
 		cfg.sb_store_len = 2;
 	}
 	cfg.info_hash = sim->hash;
+	if (sim->layer && !sim->v2_off) {
+		cfg.v2 = true;
+		cfg.hash_v2 = sim->hash_v2;
+		cfg.layers = &file;
+		cfg.layer_count = 1;
+		if (sim->v1_off)
+			cfg.info_hash = sim->hash_v2;
+	}
 	cfg.info = sim->info;
 	cfg.info_len = sim->info_len;
 	if (sim->waiting) {
@@ -516,7 +570,7 @@ static inline struct swarm *sim_find(void *ctx, const struct info_hash *hash)
 {
 	struct sim_node *n = ctx;
 
-	return info_hash_eq(hash, swarm_info_hash(n->s)) ? n->s : NULL;
+	return swarm_goes_by(n->s, hash) ? n->s : NULL;
 }
 
 /* Where a node is. */
@@ -543,6 +597,7 @@ static inline unsigned sim_connect(struct sim *sim, struct sim_node *a,
 		end->side = side;
 		end->node = nodes[side];
 		cfg.addr = sim_addr(nodes[1 - side]->index);
+		cfg.by_v2 = sim->by_v2;
 		end->p = side == 0 ? swarm_connect(a->s, &cfg, sim->now)
 				   : swarm_accept(sim_find, b, &cfg, sim->now);
 		CHECK(end->p != NULL, "no peer");
@@ -750,6 +805,7 @@ static inline void sim_free(struct sim *sim)
 	cbuf_pool_free(sim->pool);
 	free(sim->truth);
 	free(sim->info);
+	free(sim->layer);
 }
 
 #endif

@@ -15,6 +15,8 @@ void handshake_encode(uint8_t out[HANDSHAKE_LEN], const struct handshake *hs)
 		out[20 + 7] |= 0x01;
 	if (hs->fast)
 		out[20 + 7] |= 0x04;
+	if (hs->v2)
+		out[20 + 7] |= 0x10;
 	memcpy(out + 28, hs->hash.bytes, 20);
 	memcpy(out + 48, hs->id.bytes, 20);
 }
@@ -33,6 +35,7 @@ bool handshake_decode(struct handshake *out, const uint8_t in[HANDSHAKE_LEN])
 	out->extended = (in[20 + 5] & 0x10) != 0;
 	out->dht = (in[20 + 7] & 0x01) != 0;
 	out->fast = (in[20 + 7] & 0x04) != 0;
+	out->v2 = (in[20 + 7] & 0x10) != 0;
 	memcpy(out->hash.bytes, in + 28, 20);
 	memcpy(out->id.bytes, in + 48, 20);
 	return true;

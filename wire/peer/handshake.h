@@ -21,6 +21,10 @@ struct handshake {
 	bool dht;      /* reserved[7] & 0x01, BEP 5 */
 	bool fast;     /* reserved[7] & 0x04 */
 	bool extended; /* reserved[5] & 0x10 */
+	/* reserved[7] & 0x10 (BEP 52): the torrent is known as one of v2 too;
+	 * who accepts a connection for the v1 hash may answer with the v2 hash,
+	 * and hash messages may be said then */
+	bool v2;
 	struct info_hash hash;
 	struct peer_id id;
 };

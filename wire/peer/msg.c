@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "wire/peer/bits.h"
+#include "wire/peer/hash_msg.h"
 
 #include <string.h>
 
@@ -28,6 +29,9 @@ static const struct msg_rule {
 	{MSG_REJECT, "reject", 13, 13},
 	{MSG_ALLOWED_FAST, "allowed fast", 5, 5},
 	{MSG_EXTENDED, "extended", 2, MSG_EXTENDED_MAX},
+	{MSG_HASH_REQUEST, "hash request", 1 + HASH_ASK_LEN, 1 + HASH_ASK_LEN},
+	{MSG_HASHES, "hashes", 1 + HASH_ASK_LEN + 32, 1 + HASH_MSG_MAX},
+	{MSG_HASH_REJECT, "hash reject", 1 + HASH_ASK_LEN, 1 + HASH_ASK_LEN},
 };
 
 static const struct msg_rule *find_rule(uint8_t id)
@@ -144,6 +148,12 @@ enum err_code msg_decode(struct msg *out, const uint8_t *frame,
 		return ERR_NONE;
 	case MSG_PORT:
 		out->port = rd_u16(&r);
+		return ERR_NONE;
+	case MSG_HASH_REQUEST:
+	case MSG_HASHES:
+	case MSG_HASH_REJECT:
+		out->body = r.p;
+		out->body_len = r.left;
 		return ERR_NONE;
 	case MSG_CHOKE:
 	case MSG_UNCHOKE:

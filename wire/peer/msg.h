@@ -1,4 +1,4 @@
-/* msg.h - the messages of BEP 3, 6 and 10 after the handshake, but for the
+/* msg.h - the messages of BEP 3, 6, 10 and 52 after the handshake, but for the
  * payload of "piece", which peer.c streams.
  *
  * On the wire: 4 bytes length, 1 byte id, payload. A "frame" here is id and
@@ -32,6 +32,9 @@ enum msg_id {
 	MSG_REJECT = 16,
 	MSG_ALLOWED_FAST = 17,
 	MSG_EXTENDED = 20,
+	MSG_HASH_REQUEST = 21, /* BEP 52: see hash_msg.h for the payloads */
+	MSG_HASHES = 22,
+	MSG_HASH_REJECT = 23,
 	MSG_UNKNOWN = 255, /* any other id: skipped */
 };
 
@@ -49,7 +52,7 @@ struct msg {
 	uint32_t begin;
 	uint32_t len;	     /* of the block asked for */
 	uint8_t ext;	     /* EXTENDED */
-	const uint8_t *body; /* BITFIELD, EXTENDED: borrowed */
+	const uint8_t *body; /* BITFIELD, EXTENDED, HASH*: borrowed */
 	size_t body_len;
 	uint16_t port; /* PORT */
 };

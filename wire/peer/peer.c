@@ -211,15 +211,16 @@ bool peer_send_extended(struct peer *p, uint8_t ext, const uint8_t *body,
 	       peer_put(p, body, (uint32_t)len);
 }
 
-bool peer_send_bitfield(struct peer *p, const uint8_t *bits, size_t len)
+bool peer_send_body(struct peer *p, enum msg_id id, const uint8_t *body,
+		    size_t len)
 {
 	uint8_t head[5];
 	struct wr w = wr_into(head, sizeof(head));
 
 	wr_u32(&w, (uint32_t)len + 1);
-	wr_u8(&w, MSG_BITFIELD);
+	wr_u8(&w, (uint8_t)id);
 	return peer_put(p, head, sizeof(head)) &&
-	       peer_put(p, bits, (uint32_t)len);
+	       peer_put(p, body, (uint32_t)len);
 }
 
 size_t peer_output(struct peer *p, int64_t now_ms, struct iovec *iov,

@@ -80,6 +80,9 @@ struct peer_cfg {
 	const struct peer_io *io;
 	void *user; /* handed back to io */
 	struct wire_addr addr;
+	/* Outgoing, to a hybrid torrent: by its v2 hash, for peers that do not
+	 * know the other. Those of both are found by either. */
+	bool by_v2;
 	struct log *log; /* may be NULL */
 };
 

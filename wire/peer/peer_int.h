@@ -87,7 +87,9 @@ void peer_send_handshake(struct peer *p, const struct handshake *hs);
 /* Length, 20, ext, body. */
 bool peer_send_extended(struct peer *p, uint8_t ext, const uint8_t *body,
 			size_t len);
-bool peer_send_bitfield(struct peer *p, const uint8_t *bits, size_t len);
+/* Length, id, body: of what msg_encode() does not make. */
+bool peer_send_body(struct peer *p, enum msg_id id, const uint8_t *body,
+		    size_t len);
 void peer_want_write(struct peer *p);
 void peer_want_read(struct peer *p);
 /* A message that is of no use; too many close the peer. */

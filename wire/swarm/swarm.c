@@ -85,6 +85,8 @@ enum err_code swarm_init_pieces(struct swarm *s, struct err *e)
 		s->n_have++;
 		s->have_bytes += pieces_size(&s->shape, i);
 	}
+	if (hash_init(s, e) != ERR_NONE)
+		return ERR_NOMEM;
 	if (s->n_have == c->pieces)
 		return ERR_NONE;
 	return picker_new(&s->picker, &s->shape, s->have, &s->cfg.rng, e);
@@ -148,6 +150,7 @@ void swarm_free(struct swarm *s)
 	assert(s->n_links == 0);
 	check_clear(s);
 	meta_get_free(s->meta);
+	layers_free(s->layers);
 	cbuf_pool_free(s->bulk);
 	blame_free(s->blame);
 	picker_free(s->picker);
@@ -173,6 +176,12 @@ void *swarm_ctx(const struct swarm *s)
 const struct info_hash *swarm_info_hash(const struct swarm *s)
 {
 	return &s->cfg.info_hash;
+}
+
+bool swarm_goes_by(const struct swarm *s, const struct info_hash *hash)
+{
+	return info_hash_eq(hash, &s->cfg.info_hash) ||
+	       (s->cfg.v2 && info_hash_eq(hash, &s->cfg.hash_v2));
 }
 
 uint32_t swarm_piece_bytes(const struct swarm *s, uint32_t piece)
@@ -568,6 +577,7 @@ static void second(struct swarm *s)
 	for (uint32_t i = 0; i < s->n_links; i++)
 		link_second(s->links[i], dt);
 	meta_second(s);
+	hash_ask_all(s);
 	shorten_log(s);
 }
 

@@ -20,6 +20,7 @@
 #include "base/rng.h"
 #include "wire/peer/ext.h"
 #include "wire/peer/peer.h"
+#include "wire/swarm/layers.h"
 #include "wire/swarm/rate.h"
 
 #include <stdbool.h>
@@ -79,6 +80,10 @@ struct swarm_ops {
 	 * Borrowed; once. The caller then calls swarm_set_metadata(), at once
 	 * or later. May be NULL in other swarms. */
 	void (*metadata)(void *ctx, const uint8_t *info, size_t len);
+	/* The hashes of a file's pieces that were missing, proved to lead to
+	 * its root, 32 bytes a piece; `file` is layers_file.number. Valid until
+	 * swarm_free(). May be NULL where no layer is missing. */
+	void (*layer)(void *ctx, uint32_t file, const uint8_t *pieces);
 	/* swarm_peer_ext_room() was 0 and there is room again. May be NULL. */
 	void (*ext_drained)(void *ctx, struct peer *p);
 	/* Handshakes are done. `ext` is NULL when the peer has no BEP 10; of
@@ -119,6 +124,16 @@ struct swarm_cfg {
 	 * swarm_free(). NULL: it is not (BEP 27: of a private torrent). */
 	const uint8_t *info;
 	size_t info_len;
+	/* BEP 52: the torrent is one of v2 and goes by this hash too (cut to 20
+	 * bytes); of v2 alone it is info_hash. */
+	bool v2;
+	struct info_hash hash_v2;
+	/* Its files of more than one piece, to tell others their hashes and to
+	 * ask for those that are missing; see layers.h. Of v2 alone no block
+	 * is asked for before all of them are known. Copied, but for what they
+	 * point to. */
+	const struct layers_file *layers;
+	uint32_t layer_count;
 	uint32_t pieces;    /* 0: a connection without content (renting), or
 			     * waits_for_metadata */
 	uint32_t piece_len; /* bytes, of all pieces' places but the last */
@@ -175,6 +190,8 @@ void peer_check_timeout(struct peer *p, int64_t now_ms);
 struct swarm *peer_swarm(const struct peer *p);
 void *swarm_ctx(const struct swarm *s);
 const struct info_hash *swarm_info_hash(const struct swarm *s);
+/* Does the torrent go by this hash? A hybrid has two. */
+bool swarm_goes_by(const struct swarm *s, const struct info_hash *hash);
 
 /* Closes the peer through io->close(). */
 void swarm_peer_close(struct peer *p, enum peer_close why, const char *text);
@@ -233,6 +250,8 @@ size_t swarm_peer_ext_room(struct peer *p, int64_t now_ms);
 struct swarm_content {
 	const uint8_t *info;
 	size_t info_len;
+	const struct layers_file *layers;
+	uint32_t layer_count;
 	uint32_t pieces;
 	uint32_t piece_len;
 	uint64_t total_len;

@@ -118,8 +118,8 @@ static bool may_ask(const struct link *l)
 {
 	const struct swarm *s = l->s;
 
-	return s->picker && !s->blocked && s->download_on && !l->peer.closed &&
-	       l->am_interested && !l->down.quiet &&
+	return s->picker && !s->blocked && s->download_on && !hash_holds(s) &&
+	       !l->peer.closed && l->am_interested && !l->down.quiet &&
 	       s->now_ms >= l->down.pause_until_ms &&
 	       (!l->they_choke || l->down.n_allowed > 0);
 }

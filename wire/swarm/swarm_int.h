@@ -4,6 +4,7 @@
  * swarm_peers.c  peers come and go, handshakes, messages
  * swarm_ext.c    BEP 10: our handshake, extension messages both ways
  * swarm_meta.c   BEP 9: the info dictionary, fetched and served
+ * swarm_hash.c   BEP 52: hashes of pieces, asked for and told
  * swarm_early.c  what peers say of pieces before we know the torrent
  * swarm_down.c   what we ask for: requests, timeouts, arriving blocks
  * swarm_up.c     what is asked of us: queue, reads, charging
@@ -121,6 +122,7 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	uint32_t index; /* in s->links */
 
 	bool greeted; /* handshake is through, both ways */
+	bool v2;      /* hash messages may be said (BEP 52) */
 	bool heard;   /* and a message came after it */
 	bool ready;
 	bool dht_told; /* they said where their DHT node is */
@@ -206,6 +208,7 @@ struct swarm {
 	struct swarm_cfg cfg;
 	struct msg_bounds bounds;
 	struct pieces shape;
+	struct layers *layers; /* NULL: not of v2 */
 	uint8_t *have;
 	uint32_t n_have;
 	uint64_t have_bytes;
@@ -303,6 +306,19 @@ bool meta_wants(const struct link *l); /* something to fill */
 void meta_gone(struct link *l);
 void meta_second(struct swarm *s);
 void meta_link_second(struct link *l);
+
+/* swarm_hash.c */
+enum err_code hash_init(struct swarm *s, struct err *e);
+void hash_request(struct link *l, const struct msg *m);
+void hash_hashes(struct link *l, const struct msg *m);
+void hash_reject(struct link *l, const struct msg *m);
+/* Asks this peer, or all, for what is missing. */
+void hash_ask_more(struct link *l);
+void hash_ask_all(struct swarm *s);
+void hash_gone(struct link *l);
+/* Hashes are missing and there are no others (of v1): no block can be checked
+ * yet. */
+bool hash_holds(const struct swarm *s);
 
 /* swarm_early.c */
 void early_have(struct link *l, uint32_t piece);

@@ -241,10 +241,14 @@ static enum err_code take_content(struct swarm *s,
 	c->shorts = content->shorts;
 	c->short_count = content->short_count;
 	c->have = content->have;
+	c->layers = content->layers;
+	c->layer_count = content->layer_count;
 	c->waits_for_metadata = false;
 	code = swarm_init_pieces(s, e);
 	c->have = NULL;
 	if (code != ERR_NONE) {
+		layers_free(s->layers);
+		s->layers = NULL;
 		free(s->have);
 		s->have = NULL;
 		s->n_have = 0;
@@ -291,6 +295,7 @@ enum err_code swarm_set_metadata(struct swarm *s, int64_t now_ms,
 			early_apply(s->links[i]);
 		for (uint32_t i = 0; i < s->n_links; i++)
 			say_again(s->links[i]);
+		hash_ask_all(s);
 		s->refill_soon = s->choke_soon = true;
 	}
 	swarm_leave(s);

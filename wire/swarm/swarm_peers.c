@@ -87,12 +87,14 @@ static struct link *link_new(const struct peer_cfg *cfg, bool outgoing,
 
 static void say_handshake(struct link *l)
 {
+	const struct swarm_cfg *c = &l->s->cfg;
 	struct handshake hs = {
 		.dht = l->s->cfg.dht_port != 0,
 		.fast = true,
 		.extended = true,
-		.hash = l->s->cfg.info_hash,
-		.id = l->s->cfg.self,
+		.v2 = c->v2,
+		.hash = l->v2 ? c->hash_v2 : c->info_hash,
+		.id = c->self,
 	};
 
 	peer_send_handshake(&l->peer, &hs);
@@ -111,6 +113,7 @@ struct peer *swarm_connect(struct swarm *s, const struct peer_cfg *cfg,
 		swarm_leave(s);
 		return NULL;
 	}
+	l->v2 = cfg->by_v2 && s->cfg.v2;
 	say_handshake(l);
 	swarm_leave(s);
 	return &l->peer;
@@ -173,6 +176,7 @@ static void on_closed(struct peer *p)
 	pex_left(l);
 	down_release_all(l);
 	meta_gone(l);
+	hash_gone(l);
 	if (s->picker && l->bits && !l->early_bytes)
 		picker_peer_bits(s->picker, l->bits, true);
 	early_clear(l);
@@ -225,8 +229,8 @@ static void say_pieces(struct link *l)
 	else if (l->peer.fast && s->n_have == s->cfg.pieces)
 		(void)peer_send_id(&l->peer, MSG_HAVE_ALL);
 	else if (s->n_have)
-		(void)peer_send_bitfield(&l->peer, s->have,
-					 bits_bytes(s->cfg.pieces));
+		(void)peer_send_body(&l->peer, MSG_BITFIELD, s->have,
+				     bits_bytes(s->cfg.pieces));
 }
 
 static void say_dht_port(struct link *l)
@@ -308,15 +312,20 @@ static enum peer_close find_swarm(struct link *l, const struct handshake *hs,
 	struct swarm *s;
 
 	if (l->s) {
+		const struct swarm_cfg *c = &l->s->cfg;
+
+		l->v2 = c->v2 && info_hash_eq(&c->hash_v2, &hs->hash);
 		*text = "another info hash than the one connected for";
-		return info_hash_eq(&l->s->cfg.info_hash, &hs->hash)
-			       ? PEER_CLOSE_NONE
-			       : PEER_CLOSE_HASH;
+		return swarm_goes_by(l->s, &hs->hash) ? PEER_CLOSE_NONE
+						      : PEER_CLOSE_HASH;
 	}
 	s = l->find(l->find_ctx, &hs->hash);
 	*text = "no such torrent here";
 	if (!s)
 		return PEER_CLOSE_NO_TORRENT;
+	/* what a peer says of v2 counts where the torrent is of v2 only */
+	l->v2 = s->cfg.v2 &&
+		(hs->v2 || info_hash_eq(&s->cfg.hash_v2, &hs->hash));
 	*text = "too many peers";
 	return attach(l, s) ? PEER_CLOSE_NONE : PEER_CLOSE_FULL;
 }
@@ -525,12 +534,15 @@ static void on_message(struct peer *p, const struct msg *m)
 		break;
 	case MSG_HAVE:
 		on_have(l, m->piece);
+		hash_ask_more(l);
 		break;
 	case MSG_BITFIELD:
 		on_bitfield(l, m);
+		hash_ask_more(l);
 		break;
 	case MSG_HAVE_ALL:
 		on_have_all(l);
+		hash_ask_more(l);
 		break;
 	case MSG_HAVE_NONE:
 		peer_nuisance(p, "have none");
@@ -552,6 +564,15 @@ static void on_message(struct peer *p, const struct msg *m)
 		break;
 	case MSG_EXTENDED:
 		ext_take(l, m);
+		break;
+	case MSG_HASH_REQUEST:
+		hash_request(l, m);
+		break;
+	case MSG_HASHES:
+		hash_hashes(l, m);
+		break;
+	case MSG_HASH_REJECT:
+		hash_reject(l, m);
 		break;
 	case MSG_PORT:
 		on_dht_port(l, m);

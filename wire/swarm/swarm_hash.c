@@ -1,0 +1,138 @@
+#include "wire/peer/hash_msg.h"
+#include "wire/swarm/swarm_int.h"
+
+#include <string.h>
+
+enum err_code hash_init(struct swarm *s, struct err *e)
+{
+	struct swarm_cfg *c = &s->cfg;
+	enum err_code code = ERR_NONE;
+
+	if (c->v2 && c->pieces)
+		code = layers_new(&s->layers, c->layers, c->layer_count,
+				  c->piece_len, e);
+	c->layers = NULL;
+	return code;
+}
+
+static bool hash_waits(const struct swarm *s)
+{
+	return s->layers && layers_missing(s->layers) > 0;
+}
+
+bool hash_holds(const struct swarm *s)
+{
+	return hash_waits(s) &&
+	       info_hash_eq(&s->cfg.hash_v2, &s->cfg.info_hash);
+}
+
+/* ---- what others ask ---- */
+
+static void say_reject(struct link *l, const struct msg *m)
+{
+	(void)peer_send_body(&l->peer, MSG_HASH_REJECT, m->body, HASH_ASK_LEN);
+	peer_nuisance(&l->peer, "hash request, rejected");
+}
+
+void hash_request(struct link *l, const struct msg *m)
+{
+	uint8_t body[HASH_MSG_MAX];
+	struct hash_ask ask;
+	size_t n;
+
+	if (!l->v2 || !l->s->layers) {
+		peer_nuisance(&l->peer, "hash request, without v2");
+		return;
+	}
+	/* what it does not read is not heaped up */
+	if (!hash_ask_decode(&ask, m->body, m->body_len) ||
+	    l->peer.out.used > PEER_ARENA_PAUSE ||
+	    !layers_answer(l->s->layers, &ask,
+			   (struct hash32 *)(void *)(body + HASH_ASK_LEN))) {
+		say_reject(l, m);
+		return;
+	}
+	hash_ask_encode(body, &ask);
+	n = ask.count + hash_ask_uncles(&ask);
+	(void)peer_send_body(&l->peer, MSG_HASHES, body, HASH_ASK_LEN + n * 32);
+}
+
+/* ---- what we ask ---- */
+
+void hash_ask_more(struct link *l)
+{
+	struct swarm *s = l->s;
+	uint8_t body[HASH_ASK_LEN];
+	struct hash_ask ask;
+
+	if (!l->v2 || !l->greeted || l->peer.closed || !hash_waits(s) ||
+	    l->n_pieces == 0)
+		return;
+	while (layers_pick(s->layers, &ask, l->peer.serial,
+			   l->seed ? NULL : l->bits, s->now_ms)) {
+		hash_ask_encode(body, &ask);
+		if (!peer_send_body(&l->peer, MSG_HASH_REQUEST, body,
+				    sizeof(body)))
+			return;
+	}
+}
+
+void hash_ask_all(struct swarm *s)
+{
+	for (uint32_t i = 0; i < s->n_links && hash_waits(s); i++)
+		hash_ask_more(s->links[i]);
+}
+
+void hash_gone(struct link *l)
+{
+	if (l->s->layers)
+		layers_gone(l->s->layers, l->peer.serial);
+}
+
+static void take(struct link *l, const struct hash_ask *ask,
+		 const struct hash32 *hashes, const struct hash32 *uncles)
+{
+	const struct layers_file *done;
+	struct swarm *s = l->s;
+
+	switch (layers_take(s->layers, ask, hashes, uncles, &done)) {
+	case LAYERS_UNASKED:
+		peer_nuisance(&l->peer, "hashes, not asked for");
+		return;
+	case LAYERS_FALSE:
+		check_ban(s, l->peer.serial, "false hashes");
+		s->refill_soon = true;
+		return;
+	case LAYERS_TAKEN:
+		break;
+	}
+	if (done)
+		s->cfg.ops->layer(s->cfg.ctx, done->number, done->pieces);
+	hash_ask_more(l);
+	s->refill_soon |= !hash_waits(s);
+}
+
+void hash_hashes(struct link *l, const struct msg *m)
+{
+	const struct hash32 *hashes, *uncles;
+	struct hash_ask ask;
+
+	if (!l->v2 || !l->s->layers)
+		peer_nuisance(&l->peer, "hashes, without v2");
+	else if (!hashes_decode(&ask, &hashes, &uncles, m->body, m->body_len))
+		peer_shut(&l->peer, PEER_CLOSE_PROTOCOL,
+			  "hashes that no question asks for");
+	else
+		take(l, &ask, hashes, uncles);
+}
+
+void hash_reject(struct link *l, const struct msg *m)
+{
+	struct hash_ask ask;
+
+	peer_nuisance(&l->peer, "hash reject");
+	if (l->v2 && l->s->layers &&
+	    hash_ask_decode(&ask, m->body, m->body_len))
+		layers_refused(l->s->layers, l->peer.serial, &ask,
+			       l->s->now_ms);
+}
