@@ -62,7 +62,7 @@ struct torrent *engine_find(const struct engine *en,
 {
 	struct torrent *t = en->torrents;
 
-	while (t && !info_hash_eq(torrent_hash(t), hash))
+	while (t && !torrent_goes_by(t, hash))
 		t = torrent_next(t);
 	return t;
 }

@@ -117,6 +117,7 @@ bool engine_flag(const struct engine *en, const char *name);
 /* Index runs over the command's list when it has one, else the config's. */
 const char *engine_list_at(const struct engine *en, const char *name, size_t i);
 
+/* By any of the hashes that it goes by. */
 struct torrent *engine_find(const struct engine *en,
 			    const struct info_hash *hash);
 

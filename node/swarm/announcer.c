@@ -238,10 +238,11 @@ static void on_patience(void *ctx)
 
 enum err_code announcer_new(struct announcer **out, struct engine *en,
 			    const struct metainfo *meta,
+			    const struct info_hash *hash,
 			    const struct announcer_ops *ops, void *ctx,
 			    struct err *e)
 {
-	struct tracker_cfg cfg = {.info_hash = meta->info_hash,
+	struct tracker_cfg cfg = {.info_hash = *hash,
 				  .peer_id = en->peer_id,
 				  .port = en->listen_port,
 				  .rng = rng_system()};

@@ -21,8 +21,10 @@ struct announcer_ops {
 	void (*goodbye)(void *ctx);
 };
 
+/* For one of the torrent's info hashes. */
 enum err_code announcer_new(struct announcer **out, struct engine *en,
 			    const struct metainfo *meta,
+			    const struct info_hash *hash,
 			    const struct announcer_ops *ops, void *ctx,
 			    struct err *e);
 /* Before announcer_start(). ERR_PARSE: no URL of http(s) or udp. */

@@ -168,6 +168,14 @@ void candidates_ended(struct candidates *c, const struct net_addr *addr,
 	k->next_ms = now_ms + (wait < last ? wait : last);
 }
 
+unsigned candidates_failures(const struct candidates *c,
+			     const struct net_addr *addr)
+{
+	const struct candidate *k = find(c, addr);
+
+	return k ? k->failures : 0;
+}
+
 bool candidates_is_banned(const struct candidates *c,
 			  const struct net_addr *addr)
 {

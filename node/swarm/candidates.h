@@ -49,6 +49,9 @@ enum candidate_end {
 enum candidate_end candidate_end_of(bool lasted, enum peer_close why);
 void candidates_ended(struct candidates *c, const struct net_addr *addr,
 		      int64_t now_ms, enum candidate_end how);
+/* How often in a row it was tried in vain; 0 for one that is not there. */
+unsigned candidates_failures(const struct candidates *c,
+			     const struct net_addr *addr);
 bool candidates_is_banned(const struct candidates *c,
 			  const struct net_addr *addr);
 /* Every connection is closed, and all may be tried at once (after a pause). */

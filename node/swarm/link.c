@@ -17,6 +17,7 @@ struct link {
 	struct veil *veil;    /* NULL: bytes pass as they are */
 	enum veil_kind kind;  /* once the veil is gone, or knows */
 	unsigned attempt;     /* outgoing: 1 in the policy's second way */
+	bool by_v2;	      /* outgoing: by a hybrid's other hash */
 	link_ended_fn *ended; /* outgoing: tells who opened it */
 	void *owner;
 	struct swarm *swarm; /* outgoing: where it goes */
@@ -158,7 +159,7 @@ static void end(struct link *k, enum peer_close why)
 
 static bool open_link(struct links *l, struct swarm *swarm,
 		      const struct net_addr *to, link_ended_fn *ended,
-		      void *owner, unsigned attempt);
+		      void *owner, unsigned attempt, bool by_v2);
 
 /* Did the other side turn our first way down, as far as we can tell: it was
  * there, and said nothing that we understood? */
@@ -186,7 +187,7 @@ static void free_dead(struct links *l)
 			peer_free(k->peer);
 		veil_free(k->veil);
 		again = again && open_link(l, k->swarm, &k->addr, k->ended,
-					   k->owner, k->attempt + 1);
+					   k->owner, k->attempt + 1, k->by_v2);
 		if (k->ended && !again)
 			k->ended(k->owner, &k->addr, k->lasted, k->why);
 		free(k);
@@ -237,6 +238,7 @@ static struct peer_cfg cfg_of(struct link *k)
 	return (struct peer_cfg){.io = &peer_callbacks,
 				 .user = k,
 				 .addr = wire_addr_of(&k->addr),
+				 .by_v2 = k->by_v2,
 				 .log = k->links->log};
 }
 
@@ -275,7 +277,7 @@ static bool put_on_veil(struct link *k, bool outgoing)
 				    .ctx = k};
 
 	k->veil = outgoing ? veil_open(l->veils, l->policy, &cfg,
-				       swarm_info_hash(k->swarm),
+				       swarm_hash_for(k->swarm, k->by_v2),
 				       &veil_callbacks, k)
 			   : veil_accept(l->veils, l->policy, &cfg,
 					 &veil_callbacks, k);
@@ -341,7 +343,7 @@ static void *on_accepted(void *net_ctx, struct conn *c,
 
 static bool open_link(struct links *l, struct swarm *swarm,
 		      const struct net_addr *to, link_ended_fn *ended,
-		      void *owner, unsigned attempt)
+		      void *owner, unsigned attempt, bool by_v2)
 {
 	struct link *k;
 
@@ -350,6 +352,7 @@ static bool open_link(struct links *l, struct swarm *swarm,
 		return false;
 	k->swarm = swarm;
 	k->attempt = attempt;
+	k->by_v2 = by_v2;
 	k->conn = net_connect(l->net, to, k);
 	if (!k->conn) {
 		end(k, PEER_CLOSE_LOCAL);
@@ -363,7 +366,13 @@ static bool open_link(struct links *l, struct swarm *swarm,
 bool links_open(struct links *l, struct swarm *swarm, const struct net_addr *to,
 		link_ended_fn *ended, void *owner)
 {
-	return open_link(l, swarm, to, ended, owner, 0);
+	return open_link(l, swarm, to, ended, owner, 0, false);
+}
+
+bool links_open_v2(struct links *l, struct swarm *swarm,
+		   const struct net_addr *to, link_ended_fn *ended, void *owner)
+{
+	return open_link(l, swarm, to, ended, owner, 0, true);
 }
 
 static void on_connected(void *conn_ctx)

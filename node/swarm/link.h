@@ -54,6 +54,10 @@ void links_unlist(struct links *l, const struct info_hash *hash);
 /* Opens a connection into a swarm. False: too many, or no socket. */
 bool links_open(struct links *l, struct swarm *swarm, const struct net_addr *to,
 		link_ended_fn *ended, void *owner);
+/* The same by the v2 hash of a hybrid torrent. */
+bool links_open_v2(struct links *l, struct swarm *swarm,
+		   const struct net_addr *to, link_ended_fn *ended,
+		   void *owner);
 /* Closes every connection of a swarm, and what its owner opened (who is told
  * nothing more), before swarm_free(). Not from inside a callback of a peer. */
 void links_close_swarm(struct links *l, const struct swarm *swarm, void *owner);

@@ -54,6 +54,16 @@ static void reached(struct torrent *t)
 		torrent_pause(t);
 }
 
+/* What was on the disk before its hashes were known. */
+static void check_now(struct torrent *t)
+{
+	struct err e = {0};
+
+	t->check_soon = false;
+	if (torrent_recheck(t, &e) != ERR_NONE)
+		torrent_tell(t, "note", "%s", e.msg);
+}
+
 static void on_tick(void *ctx)
 {
 	struct torrent *t = ctx;
@@ -77,6 +87,8 @@ static void on_tick(void *ctx)
 		torrent_save_count(t);
 	if (torrent_reached(t))
 		reached(t);
+	else if (t->check_soon)
+		check_now(t);
 }
 
 int64_t torrent_seeded_ms(const struct torrent *t)
@@ -494,7 +506,9 @@ static enum err_code open_store(struct torrent *t, struct err *e)
 		.piece_len = t->meta.piece_length,
 		.piece_count = t->meta.piece_count,
 		.hashes = t->meta.pieces,
-		.roots = t->meta.roots,
+		/* of a hybrid those of v1 do while some are missing */
+		.roots = t->meta.v1 && t->meta.layers_missing ? NULL
+							      : t->meta.roots,
 		.shorts = t->meta.shorts,
 		.short_count = t->meta.short_count,
 		.read_only = t->read_only,
@@ -570,6 +584,19 @@ static void link_in(struct torrent *t)
 	en->torrents = t;
 }
 
+/* One that goes by a hash of this torrent: it, or (as good as never) another
+ * that peers and trackers could not tell from it. */
+static struct torrent *namesake(const struct torrent *t)
+{
+	struct torrent *found = NULL;
+	struct info_hash hashes[2];
+	unsigned n = torrent_hashes(t, hashes);
+
+	for (unsigned i = 0; i < n && !found; i++)
+		found = engine_find(t->engine, &hashes[i]);
+	return found;
+}
+
 /* It stands once in the list, with its own directory and limits. */
 static enum err_code there_already(const struct torrent *t, struct err *e)
 {
@@ -597,16 +624,9 @@ enum err_code torrent_open_files(struct torrent *t, struct err *e)
 static enum err_code read_source(struct torrent *t,
 				 const struct torrent_cfg *cfg, struct err *e)
 {
-	enum err_code code =
-		cfg->file_len == 0 && t->magnet
-			? torrent_read_link(t, e)
-			: metainfo_parse(&t->meta, cfg->file, cfg->file_len, e);
-
-	if (code == ERR_NONE && !t->meta.v1)
-		code = err_fail(e, ERR_STATE,
-				"torrent: of version 2 only, which is not "
-				"supported yet");
-	return code;
+	return cfg->file_len == 0 && t->magnet
+		       ? torrent_read_link(t, e)
+		       : metainfo_parse(&t->meta, cfg->file, cfg->file_len, e);
 }
 
 enum err_code torrent_add(struct torrent **out, struct engine *en,
@@ -619,7 +639,7 @@ enum err_code torrent_add(struct torrent **out, struct engine *en,
 	if (!t)
 		return err_fail(e, ERR_NOMEM, "torrent");
 	code = read_source(t, cfg, e);
-	if (code == ERR_NONE && (*out = engine_find(en, &t->meta.info_hash)))
+	if (code == ERR_NONE && (*out = namesake(t)))
 		code = there_already(*out, e);
 	if (code == ERR_NONE &&
 	    !(t->dir = cfg->read_only ? pick_root(&t->meta, cfg->dir)

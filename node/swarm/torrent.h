@@ -122,6 +122,11 @@ void torrent_tracker_counts(const struct torrent *t, int64_t *seeds,
 json_t *torrent_json(const struct torrent *t);
 
 const struct info_hash *torrent_hash(const struct torrent *t);
+/* The info hashes that it goes by, to peers, trackers and the DHT: one, or the
+ * two of a hybrid (BEP 52). The first is torrent_hash(). */
+unsigned torrent_hashes(const struct torrent *t, struct info_hash out[2]);
+bool torrent_goes_by(const struct torrent *t, const struct info_hash *hash);
+const char *torrent_kind(const struct torrent *t); /* "v1", "v2", "hybrid" */
 struct swarm *torrent_swarm(const struct torrent *t);
 struct torrent *torrent_next(const struct torrent *t);
 /* While torrent_knows() is false: what the link tells, see magnet_metainfo().

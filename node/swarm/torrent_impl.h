@@ -1,8 +1,8 @@
 /* torrent_impl.h - the insides of struct torrent, for the torrent_*.c files
  * only: torrent.c (life), torrent_swarm.c (between wire, storage and trade),
  * torrent_peers.c (trackers, names, connections), torrent_list.c (restarts),
- * torrent_link.c (from a magnet link to a torrent), torrent_view.c (telling).
- */
+ * torrent_link.c (from a magnet link to a torrent), torrent_v2.c (what version
+ * 2 has besides), torrent_view.c (telling). */
 #ifndef NODE_TORRENT_IMPL_H
 #define NODE_TORRENT_IMPL_H
 
@@ -34,6 +34,7 @@ struct torrent {
 	struct swarm *swarm; /* NULL while checking, paused or stopped */
 	struct loop_timer *tick;
 	bool rechecking;
+	bool check_soon;	/* what its files hold can be told only now */
 	bool pause_after_check; /* it was paused when the check began */
 	uint64_t checked, check_total;
 
@@ -56,10 +57,11 @@ struct torrent {
 	uint64_t up_saved, down_saved; /* of the swarm, in the totals already */
 
 	struct candidates *candidates;
-	struct announcer *announcer;
 	int64_t scraped_ms; /* 0: never */
 	struct dht_topic *dht[2]; /* of each info hash; NULL: private, or not
 				   * running */
+	struct announcer *announcers[2]; /* one for each of its info hashes */
+	unsigned goodbyes;		 /* of them, said */
 	struct lookup *lookups;
 
 	torrent_event_fn *watcher;
@@ -105,6 +107,14 @@ void torrent_add_link_peers(struct torrent *t);
 void torrent_seek_metadata(struct torrent *t);
 /* From the swarm: the info dictionary is here. */
 void torrent_take_metadata(struct torrent *t, const uint8_t *info, size_t len);
+
+/* torrent_v2.c */
+/* Files of more than one piece, for the swarm; *out is malloc'ed. */
+enum err_code torrent_layers(const struct torrent *t, struct layers_file **out,
+			     uint32_t *count, struct err *e);
+/* Peers told the hashes of a file's pieces, and they are the right ones. */
+void torrent_layer_came(struct torrent *t, uint32_t file,
+			const uint8_t *pieces);
 
 /* torrent_peers.c */
 enum err_code torrent_peers_new(struct torrent *t, struct err *e);

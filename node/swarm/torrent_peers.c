@@ -172,6 +172,17 @@ static bool is_here(const struct torrent *t, const struct net_addr *addr)
 	return k.found;
 }
 
+/* A hybrid's peers may know it by one of its hashes alone: where one was in
+ * vain the other is tried. Who knows both takes either. */
+static bool open_peer(struct torrent *t, const struct net_addr *addr)
+{
+	bool by_v2 = t->meta.v1 && t->meta.v2 &&
+		     candidates_failures(t->candidates, addr) % 2 == 1;
+
+	return (by_v2 ? links_open_v2 : links_open)(
+		t->engine->links, t->swarm, addr, torrent_link_ended, t);
+}
+
 int64_t torrent_peers_tick(struct torrent *t, int64_t now_ms)
 {
 	struct net_addr addr;
@@ -183,8 +194,7 @@ int64_t torrent_peers_tick(struct torrent *t, int64_t now_ms)
 		if (is_here(t, &addr))
 			candidates_ended(t->candidates, &addr, now_ms,
 					 CANDIDATE_HERE);
-		else if (!links_open(t->engine->links, t->swarm, &addr,
-				     torrent_link_ended, t))
+		else if (!open_peer(t, &addr))
 			candidates_ended(t->candidates, &addr, now_ms,
 					 CANDIDATE_FAILED);
 	}
@@ -229,8 +239,10 @@ static void on_goodbye(void *ctx)
 {
 	struct torrent *t = ctx;
 
-	t->goodbye_said = true;
-	torrent_stop_step(t);
+	t->goodbyes++;
+	t->goodbye_said = !t->announcers[1] || t->goodbyes == 2;
+	if (t->goodbye_said)
+		torrent_stop_step(t);
 }
 
 enum err_code torrent_peers_new(struct torrent *t, struct err *e)
@@ -239,21 +251,38 @@ enum err_code torrent_peers_new(struct torrent *t, struct err *e)
 						 .figures = figures,
 						 .note = on_tracker_note,
 						 .goodbye = on_goodbye};
+	struct info_hash hashes[2];
+	unsigned n = torrent_hashes(t, hashes);
+	enum err_code code = ERR_NONE;
 
-	return announcer_new(&t->announcer, t->engine, &t->meta, &ops, t, e);
+	for (unsigned i = 0; i < n && code == ERR_NONE; i++)
+		code = announcer_new(&t->announcers[i], t->engine, &t->meta,
+				     &hashes[i], &ops, t, e);
+	return code;
 }
 
 enum err_code torrent_add_tracker(struct torrent *t, const char *url,
 				  struct err *e)
 {
-	return announcer_add(t->announcer, url, e);
+	enum err_code code = announcer_add(t->announcers[0], url, e);
+
+	if (code == ERR_NONE && t->announcers[1])
+		code = announcer_add(t->announcers[1], url, e);
+	return code;
+}
+
+static void each_announcer(struct torrent *t, void (*fn)(struct announcer *a))
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (t->announcers[i])
+			fn(t->announcers[i]);
 }
 
 const char *torrent_tracker(const struct torrent *t, uint32_t i)
 {
 	struct tracker_status st;
 
-	return announcer_status(t->announcer, i, &st) ? st.url : NULL;
+	return announcer_status(t->announcers[0], i, &st) ? st.url : NULL;
 }
 
 bool torrent_may_scrape(struct torrent *t, int64_t least_ms)
@@ -272,7 +301,7 @@ void torrent_tracker_counts(const struct torrent *t, int64_t *seeds,
 	struct tracker_status st;
 
 	*seeds = *leechers = -1;
-	for (uint32_t i = 0; announcer_status(t->announcer, i, &st); i++) {
+	for (uint32_t i = 0; announcer_status(t->announcers[0], i, &st); i++) {
 		*seeds = st.seeds > *seeds ? st.seeds : *seeds;
 		*leechers = st.leechers > *leechers ? st.leechers : *leechers;
 	}
@@ -341,27 +370,28 @@ void torrent_peers_start(struct torrent *t)
 {
 	if (!t->meta.is_private)
 		locals_add(t->engine->locals, &t->meta.info_hash);
-	announcer_start(t->announcer);
+	each_announcer(t, announcer_start);
 	dht_start(t);
 }
 
 void torrent_peers_completed(struct torrent *t)
 {
-	announcer_completed(t->announcer);
+	each_announcer(t, announcer_completed);
 	dht_completed(t);
 }
 
 void torrent_peers_pause(struct torrent *t)
 {
 	locals_remove(t->engine->locals, &t->meta.info_hash);
-	announcer_pause(t->announcer);
+	each_announcer(t, announcer_pause);
 	dht_stop(t);
 }
 
 void torrent_peers_goodbye(struct torrent *t)
 {
+	t->goodbyes = 0;
 	locals_remove(t->engine->locals, &t->meta.info_hash);
-	announcer_goodbye(t->announcer);
+	each_announcer(t, announcer_goodbye);
 	dht_stop(t);
 }
 
@@ -372,7 +402,7 @@ void torrent_peers_free(struct torrent *t)
 	if (!engine_find(t->engine,
 			 &t->meta.info_hash)) /* not the same, again */
 		locals_remove(t->engine->locals, &t->meta.info_hash);
-	announcer_free(t->announcer);
+	each_announcer(t, announcer_free);
 	dht_stop(t);
 	candidates_free(t->candidates);
 }

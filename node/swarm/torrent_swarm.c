@@ -5,6 +5,8 @@
 
 #include "node/swarm/trade.h"
 
+#include <stdlib.h>
+
 /* ---- the swarm asks ---- */
 
 static enum swarm_read on_read(void *ctx, uint32_t piece, uint32_t offset,
@@ -135,6 +137,11 @@ static void on_peer_slot(void *ctx, struct peer *p, enum peer_slot slot)
 		trade_slot(t->engine->trade, p, slot);
 }
 
+static void on_layer(void *ctx, uint32_t file, const uint8_t *pieces)
+{
+	torrent_layer_came(ctx, file, pieces);
+}
+
 static void on_peer_banned(void *ctx, struct peer *p, uint64_t serial,
 			   const struct wire_addr *addr)
 {
@@ -191,6 +198,7 @@ static const struct swarm_ops swarm_callbacks = {
 	.peer_choked = on_peer_choked,
 	.peer_slot = on_peer_slot,
 	.peer_banned = on_peer_banned,
+	.layer = on_layer,
 	.metadata = on_metadata,
 	.pex_peer = on_pex_peer,
 };
@@ -209,12 +217,33 @@ static enum err_code know(struct torrent *t, struct err *e)
 		.pieces = t->meta.piece_count,
 		.piece_len = t->meta.piece_length,
 		.total_len = t->meta.total,
+		.shorts = t->meta.shorts,
+		.short_count = t->meta.short_count,
 	};
+	struct layers_file *layers;
+	enum err_code code;
 	size_t len;
 
 	content.info = info_for_others(t, &content.info_len);
 	content.have = store_have(t->store, &len);
-	return swarm_set_metadata(t->swarm, torrent_now(t), &content, e);
+	code = torrent_layers(t, &layers, &content.layer_count, e);
+	content.layers = layers;
+	if (code == ERR_NONE)
+		code = swarm_set_metadata(t->swarm, torrent_now(t), &content,
+					  e);
+	free(layers);
+	return code;
+}
+
+/* Encrypted connections name one of them. */
+static void each_hash(const struct torrent *t,
+		      void (*fn)(struct links *l, const struct info_hash *hash))
+{
+	struct info_hash hashes[2];
+	unsigned n = torrent_hashes(t, hashes);
+
+	for (unsigned i = 0; i < n; i++)
+		fn(t->engine->links, &hashes[i]);
 }
 
 enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
@@ -222,6 +251,8 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 	struct engine *en = t->engine;
 	struct swarm_cfg cfg = {
 		.info_hash = t->meta.info_hash,
+		.v2 = t->meta.v2,
+		.hash_v2 = metainfo_hash_v2(&t->meta),
 		.self = en->peer_id,
 		.pieces = t->meta.piece_count,
 		.piece_len = t->meta.piece_length,
@@ -241,6 +272,7 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 		.ops = &swarm_callbacks,
 		.ctx = t,
 	};
+	struct layers_file *layers = NULL;
 	enum err_code code;
 	size_t len;
 
@@ -253,9 +285,13 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 		cfg.have = store_have(t->store, &len);
 	if (en->trade)
 		cfg.sb_pay = trade_offer(en->trade, &cfg.sb_pay_len);
-	code = swarm_new(&t->swarm, &cfg, torrent_now(t), e);
+	code = torrent_layers(t, &layers, &cfg.layer_count, e);
+	cfg.layers = layers;
 	if (code == ERR_NONE)
-		links_list(en->links, &cfg.info_hash);
+		code = swarm_new(&t->swarm, &cfg, torrent_now(t), e);
+	free(layers);
+	if (code == ERR_NONE)
+		each_hash(t, links_list);
 	return code;
 }
 
@@ -281,7 +317,7 @@ void torrent_swarm_stop(struct torrent *t)
 
 	if (!t->swarm)
 		return;
-	links_unlist(t->engine->links, swarm_info_hash(t->swarm));
+	each_hash(t, links_unlist);
 	links_close_swarm(t->engine->links, t->swarm, t);
 	torrent_save_totals(t);
 	swarm_stats_get(t->swarm, &stats);

@@ -120,12 +120,22 @@ static void add_money(const struct torrent *t, json_t *o)
 
 json_t *torrent_json(const struct torrent *t)
 {
-	char hex[41];
+	char hex[41], hex_v2[65];
 	json_t *o;
 
 	hex_encode(hex, t->meta.info_hash.bytes, 20);
-	o = json_pack("{ss ss ss ss}", "info_hash", hex, "name", t->meta.name,
-		      "state", torrent_state_name(t->state), "dir", t->dir);
+	o = json_pack("{ss ss ss ss ss}", "info_hash", hex, "name",
+		      t->meta.name, "kind", torrent_kind(t), "state",
+		      torrent_state_name(t->state), "dir", t->dir);
+	if (t->meta.v2)
+		(void)json_object_set_new(
+			o, "info_hash_v2",
+			json_string(hex_encode(
+				hex_v2, t->meta.info_hash_v2.bytes,
+				sizeof(t->meta.info_hash_v2.bytes))));
+	if (t->meta.layers_missing)
+		(void)json_object_set_new(o, "hashes_missing",
+					  json_integer(t->meta.layers_missing));
 	if (t->state == TORRENT_FAULT)
 		(void)json_object_set_new(o, "fault", json_string(t->fault));
 	if (t->state == TORRENT_CHECKING)

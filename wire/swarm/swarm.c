@@ -178,6 +178,11 @@ const struct info_hash *swarm_info_hash(const struct swarm *s)
 	return &s->cfg.info_hash;
 }
 
+const struct info_hash *swarm_hash_for(const struct swarm *s, bool v2)
+{
+	return v2 && s->cfg.v2 ? &s->cfg.hash_v2 : &s->cfg.info_hash;
+}
+
 bool swarm_goes_by(const struct swarm *s, const struct info_hash *hash)
 {
 	return info_hash_eq(hash, &s->cfg.info_hash) ||

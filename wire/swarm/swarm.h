@@ -190,6 +190,8 @@ void peer_check_timeout(struct peer *p, int64_t now_ms);
 struct swarm *peer_swarm(const struct peer *p);
 void *swarm_ctx(const struct swarm *s);
 const struct info_hash *swarm_info_hash(const struct swarm *s);
+/* The same, or the v2 hash of a torrent that has one. */
+const struct info_hash *swarm_hash_for(const struct swarm *s, bool v2);
 /* Does the torrent go by this hash? A hybrid has two. */
 bool swarm_goes_by(const struct swarm *s, const struct info_hash *hash);
 
