@@ -97,6 +97,8 @@ void torrent_stop_step(struct torrent *t);
 /* torrent_swarm.c */
 enum err_code torrent_swarm_start(struct torrent *t, struct err *e);
 void torrent_swarm_stop(struct torrent *t);
+/* Encrypted connections are to find it by its hashes, or not any more. */
+void torrent_list_hashes(const struct torrent *t, bool on);
 
 /* torrent_link.c */
 /* Reads the link into meta; the info dictionary comes later. */
@@ -121,6 +123,10 @@ enum err_code torrent_peers_new(struct torrent *t, struct err *e);
 /* BEP 27: connections and addresses that are not of its trackers or the user
  * end; it was not known before that the torrent is private. */
 void torrent_drop_others(struct torrent *t);
+/* Its metadata told a hash more: trackers hear of that too. */
+enum err_code torrent_peers_renamed(struct torrent *t,
+				    const struct info_hash *before,
+				    struct err *e);
 /* Trackers are told from here on. */
 void torrent_peers_start(struct torrent *t);
 /* Connects to who is due; returns when to be called next. */

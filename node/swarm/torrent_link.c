@@ -3,11 +3,13 @@
 #include "node/swarm/torrent_impl.h"
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "storage/torrent/resume_db.h"
 #include "wire/torrent/magnet.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum err_code torrent_read_link(struct torrent *t, struct err *e)
 {
@@ -64,17 +66,60 @@ static void save_torrent(struct torrent *t)
 	t->save_torrent = NULL;
 }
 
-/* The daemon's next run has it from the start. */
-static void remember(struct torrent *t)
+/* The daemon's next run has it from the start. A hybrid that came by its v2
+ * hash has another first name from now on. */
+static void remember(struct torrent *t, const struct info_hash *before)
 {
+	struct resume_db *db = t->engine->resume;
 	struct err e = {0};
+	enum err_code code;
+	json_t *settings = t->settings;
 
-	if (t->settings &&
-	    resume_set_torrent(t->engine->resume, &t->meta.info_hash,
-			       t->meta.file, t->meta.file_len, &e) != ERR_NONE)
+	if (!settings)
+		return;
+	if (info_hash_eq(before, &t->meta.info_hash)) {
+		code = resume_set_torrent(db, before, t->meta.file,
+					  t->meta.file_len, &e);
+	} else {
+		code = torrent_remember(t, settings, &e);
+		if (code == ERR_NONE) {
+			json_decref(settings);
+			code = resume_remove(db, before, &e);
+		}
+	}
+	if (code != ERR_NONE)
 		log_line(t->engine->log, LOG_WARN, "torrent",
 			 "metadata not saved name=\"%s\" text=\"%s\"",
 			 t->meta.name, e.msg);
+}
+
+/* One hash of the link was checked; where it had two, both must be this
+ * torrent's. */
+static enum err_code check_names(const struct metainfo *link,
+				 const struct metainfo *meta, struct err *e)
+{
+	bool v1 = !link->v1 || (meta->v1 && info_hash_eq(&link->info_hash,
+							 &meta->info_hash));
+	bool v2 = !link->v2 || (meta->v2 && memcmp(link->info_hash_v2.bytes,
+						   meta->info_hash_v2.bytes,
+						   SHA256_LEN) == 0);
+
+	return v1 && v2 ? ERR_NONE
+			: err_fail(e, ERR_PARSE,
+				   "the link's hashes are of two torrents");
+}
+
+/* By its other hash, which the link did not tell. */
+static bool is_there(const struct torrent *t, const struct metainfo *meta)
+{
+	const struct info_hash v2 = metainfo_hash_v2(meta);
+	const struct torrent *o = t->engine->torrents;
+
+	for (; o; o = o->next)
+		if (o != t && (torrent_goes_by(o, &meta->info_hash) ||
+			       (meta->v2 && torrent_goes_by(o, &v2))))
+			return true;
+	return false;
 }
 
 static enum err_code become(struct torrent *t, const uint8_t *info, size_t len,
@@ -92,6 +137,14 @@ static enum err_code become(struct torrent *t, const uint8_t *info, size_t len,
 	free(file);
 	if (code != ERR_NONE)
 		return code;
+	code = check_names(&t->meta, &meta, e);
+	if (code == ERR_NONE && is_there(t, &meta))
+		code = err_fail(e, ERR_STATE, "%.60s is there already",
+				meta.name);
+	if (code != ERR_NONE) {
+		metainfo_clear(&meta);
+		return code;
+	}
 	metainfo_clear(&t->meta);
 	t->meta = meta;
 	return ERR_NONE;
@@ -99,9 +152,16 @@ static enum err_code become(struct torrent *t, const uint8_t *info, size_t len,
 
 void torrent_take_metadata(struct torrent *t, const uint8_t *info, size_t len)
 {
+	const struct info_hash before = t->meta.info_hash;
 	struct err e = {0};
+	enum err_code code;
 
-	if (become(t, info, len, &e) != ERR_NONE) {
+	torrent_list_hashes(t, false);
+	code = become(t, info, len, &e);
+	torrent_list_hashes(t, true);
+	if (code == ERR_NONE)
+		code = torrent_peers_renamed(t, &before, &e);
+	if (code != ERR_NONE) {
 		(void)snprintf(t->fault, sizeof(t->fault), "%s", e.msg);
 		t->state = TORRENT_FAULT;
 		torrent_tell(t, "fault", "%s: its metadata is of no use: %s",
@@ -111,7 +171,7 @@ void torrent_take_metadata(struct torrent *t, const uint8_t *info, size_t len)
 	}
 	if (t->meta.is_private)
 		torrent_drop_others(t);
-	remember(t);
+	remember(t, &before);
 	save_torrent(t);
 	t->state = TORRENT_CHECKING;
 	t->check_total = t->meta.total;

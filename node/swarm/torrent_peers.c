@@ -245,19 +245,41 @@ static void on_goodbye(void *ctx)
 		torrent_stop_step(t);
 }
 
-enum err_code torrent_peers_new(struct torrent *t, struct err *e)
+static enum err_code add_announcer(struct torrent *t,
+				   const struct info_hash *hash, struct err *e)
 {
 	static const struct announcer_ops ops = {.peer = on_tracker_peer,
 						 .figures = figures,
 						 .note = on_tracker_note,
 						 .goodbye = on_goodbye};
+
+	return announcer_new(&t->announcers[t->announcers[0] != NULL],
+			     t->engine, &t->meta, hash, &ops, t, e);
+}
+
+enum err_code torrent_peers_new(struct torrent *t, struct err *e)
+{
 	struct info_hash hashes[2];
 	unsigned n = torrent_hashes(t, hashes);
 	enum err_code code = ERR_NONE;
 
 	for (unsigned i = 0; i < n && code == ERR_NONE; i++)
-		code = announcer_new(&t->announcers[i], t->engine, &t->meta,
-				     &hashes[i], &ops, t, e);
+		code = add_announcer(t, &hashes[i], e);
+	return code;
+}
+
+enum err_code torrent_peers_renamed(struct torrent *t,
+				    const struct info_hash *before,
+				    struct err *e)
+{
+	struct info_hash hashes[2];
+	enum err_code code;
+
+	if (t->announcers[1] || torrent_hashes(t, hashes) < 2)
+		return ERR_NONE;
+	code = add_announcer(t, &hashes[info_hash_eq(&hashes[0], before)], e);
+	if (code == ERR_NONE)
+		announcer_start(t->announcers[1]);
 	return code;
 }
 

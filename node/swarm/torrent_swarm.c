@@ -214,6 +214,9 @@ static const uint8_t *info_for_others(const struct torrent *t, size_t *len)
 static enum err_code know(struct torrent *t, struct err *e)
 {
 	struct swarm_content content = {
+		.info_hash = t->meta.info_hash,
+		.v2 = t->meta.v2,
+		.hash_v2 = t->meta.info_hash_v2,
 		.pieces = t->meta.piece_count,
 		.piece_len = t->meta.piece_length,
 		.total_len = t->meta.total,
@@ -235,15 +238,13 @@ static enum err_code know(struct torrent *t, struct err *e)
 	return code;
 }
 
-/* Encrypted connections name one of them. */
-static void each_hash(const struct torrent *t,
-		      void (*fn)(struct links *l, const struct info_hash *hash))
+void torrent_list_hashes(const struct torrent *t, bool on)
 {
 	struct info_hash hashes[2];
 	unsigned n = torrent_hashes(t, hashes);
 
 	for (unsigned i = 0; i < n; i++)
-		fn(t->engine->links, &hashes[i]);
+		(on ? links_list : links_unlist)(t->engine->links, &hashes[i]);
 }
 
 enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
@@ -252,7 +253,7 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 	struct swarm_cfg cfg = {
 		.info_hash = t->meta.info_hash,
 		.v2 = t->meta.v2,
-		.hash_v2 = metainfo_hash_v2(&t->meta),
+		.hash_v2 = t->meta.info_hash_v2,
 		.self = en->peer_id,
 		.pieces = t->meta.piece_count,
 		.piece_len = t->meta.piece_length,
@@ -291,7 +292,7 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 		code = swarm_new(&t->swarm, &cfg, torrent_now(t), e);
 	free(layers);
 	if (code == ERR_NONE)
-		each_hash(t, links_list);
+		torrent_list_hashes(t, true);
 	return code;
 }
 
@@ -317,7 +318,7 @@ void torrent_swarm_stop(struct torrent *t)
 
 	if (!t->swarm)
 		return;
-	each_hash(t, links_unlist);
+	torrent_list_hashes(t, false);
 	links_close_swarm(t->engine->links, t->swarm, t);
 	torrent_save_totals(t);
 	swarm_stats_get(t->swarm, &stats);

@@ -6,6 +6,7 @@
 #ifndef TESTS_WIRE_SIM_H
 #define TESTS_WIRE_SIM_H
 
+#include "base/hash.h"
 #include "base/merkle.h"
 #include "tests/check.h"
 #include "wire/peer/bits.h"
@@ -109,10 +110,11 @@ struct sim {
 	/* BEP 52, see sim_make_v2(): one file, its pieces' hashes by chance */
 	uint8_t *layer;
 	struct hash32 root;
-	struct info_hash hash_v2;
-	bool v1_off, v2_off; /* the nodes that are added are not of it */
-	bool layer_off;	     /* they do not know `layer` */
-	bool by_v2;	     /* connections are opened by the v2 hash */
+	struct hash32 whole_v2;
+	struct info_hash hash_v2; /* the same, cut */
+	bool v1_off, v2_off;	  /* the nodes that are added are not of it */
+	bool layer_off;		  /* they do not know `layer` */
+	bool by_v2;		  /* connections are opened by the v2 hash */
 };
 
 static inline uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)
@@ -355,11 +357,28 @@ static inline void sim_banned(void *ctx, struct peer *p, uint64_t serial,
 	CHECK(addr->port != 0, "banned without an address");
 }
 
+static inline struct layers_file sim_layers_file(const struct sim *sim)
+{
+	return (struct layers_file){
+		.root = sim->root.bytes,
+		.length = sim->total,
+		.number = 7,
+		.pieces = sim->layer_off ? NULL : sim->layer,
+	};
+}
+
 /* The node knows the torrent, of which it has `have` (NULL: nothing). */
 static inline void sim_know(struct sim_node *n, const uint8_t *have)
 {
 	const struct sim *sim = n->sim;
+	const struct layers_file file = sim_layers_file(sim);
+	const bool v2 = sim->layer && !sim->v2_off;
 	const struct swarm_content content = {
+		.info_hash = v2 && sim->v1_off ? sim->hash_v2 : sim->hash,
+		.v2 = v2,
+		.hash_v2 = sim->whole_v2,
+		.layers = v2 ? &file : NULL,
+		.layer_count = v2,
 		.info = n->private ? NULL : sim->info,
 		.info_len = n->private ? 0 : sim->info_len,
 		.pieces = sim->pieces,
@@ -493,17 +512,10 @@ static inline void sim_make_v2(struct sim *sim)
 	merkle_add(&tree, (const struct hash32 *)(const void *)sim->layer,
 		   sim->pieces);
 	merkle_end(&tree, &sim->root, merkle_file_top(length));
-	memset(&sim->hash_v2, 0x22, sizeof(sim->hash_v2));
-}
-
-static inline struct layers_file sim_layers_file(const struct sim *sim)
-{
-	return (struct layers_file){
-		.root = sim->root.bytes,
-		.length = sim->total,
-		.number = 7,
-		.pieces = sim->layer_off ? NULL : sim->layer,
-	};
+	memset(&sim->whole_v2, 0x22, sizeof(sim->whole_v2));
+	if (sim->info)
+		sha256_once(sim->whole_v2.bytes, sim->info, sim->info_len);
+	memcpy(&sim->hash_v2, &sim->whole_v2, sizeof(sim->hash_v2));
 }
 
 static inline struct sim_node *sim_add(struct sim *sim, bool seed)
@@ -534,7 +546,7 @@ static inline struct sim_node *sim_add(struct sim *sim, bool seed)
 	cfg.info_hash = sim->hash;
 	if (sim->layer && !sim->v2_off) {
 		cfg.v2 = true;
-		cfg.hash_v2 = sim->hash_v2;
+		cfg.hash_v2 = sim->whole_v2;
 		cfg.layers = &file;
 		cfg.layer_count = 1;
 		if (sim->v1_off)

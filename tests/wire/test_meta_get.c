@@ -173,7 +173,7 @@ static void begin(struct play *p, const struct row *row)
 	p->truth = malloc(row->size + UT_METADATA_PIECE);
 	rng_fill(&rng, p->truth, row->size + UT_METADATA_PIECE);
 	(void)SHA1(p->truth, row->size, hash.bytes);
-	CHECK(meta_get_new(&p->g, &hash, NULL) == ERR_NONE, "no memory");
+	CHECK(meta_get_new(&p->g, &hash, NULL, NULL) == ERR_NONE, "no memory");
 	for (unsigned i = 0; i < row->n; i++)
 		meta_get_peer(p->g, p->now, i + 1, told(row, i));
 }

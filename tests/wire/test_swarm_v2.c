@@ -91,6 +91,36 @@ static void many_hashes_come_from_several_peers(void)
 	sim_free(&sim);
 }
 
+/* Of a link with the v2 hash, the dictionary's SHA-256 counts; then hashes,
+ * then blocks, all over one connection. */
+static void all_comes_from_a_v2_hash_alone(void)
+{
+	for (enum kind kind = V2; kind <= BOTH; kind++)
+		for (int by_v1 = 0; by_v1 <= (kind == BOTH); by_v1++) {
+			struct sim_node *seed, *leech;
+
+			sim_init(&sim, 9, 40, 65536, 100);
+			sim_make_info(&sim, 40000);
+			sim_make_v2(&sim);
+			seed = add(kind, true);
+			sim.waiting = true;
+			/* a hybrid's link may have either hash */
+			leech = add(by_v1 ? V1 : V2, false);
+			sim.waiting = false;
+			sim.v1_off = kind == V2;
+			sim.v2_off = false;
+			(void)sim_connect(&sim, leech, seed);
+			CHECK(sim_until(&sim, leech, 60000) &&
+				      sim_data_right(leech),
+			      "kind %d by v1 %d: not complete", kind, by_v1);
+			CHECK(leech->metadata == 1 && leech->layers == !by_v1 &&
+				      seed->closes + leech->closes == 0,
+			      "kind %d by v1 %d: %u layers", kind, by_v1,
+			      leech->layers);
+			sim_free(&sim);
+		}
+}
+
 /* What a learner of hashes has, it tells: it has pieces of them. */
 static void hashes_are_handed_on(void)
 {
@@ -273,6 +303,7 @@ int main(void)
 {
 	whoever_shares_a_hash_shares_the_pieces();
 	many_hashes_come_from_several_peers();
+	all_comes_from_a_v2_hash_alone();
 	hashes_are_handed_on();
 	the_answer_names_the_version();
 	hash_messages_in_v1_are_of_no_purpose();

@@ -1,9 +1,10 @@
 #include "wire/swarm/meta_get.h"
 
+#include "base/hash.h"
+
 #include "wire/peer/ut_metadata.h"
 
 #include <limits.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,8 @@ struct piece {
 
 struct meta_get {
 	struct info_hash hash;
+	bool v2;
+	struct hash32 hash_v2; /* counts instead, when v2 */
 	struct source sources[META_PEERS_MAX];
 	uint32_t n_sources;
 
@@ -49,12 +52,15 @@ struct meta_get {
 };
 
 enum err_code meta_get_new(struct meta_get **out, const struct info_hash *hash,
-			   struct err *e)
+			   const struct hash32 *hash_v2, struct err *e)
 {
 	*out = calloc(1, sizeof(**out));
 	if (!*out)
 		return err_fail(e, ERR_NOMEM, "metadata");
 	(*out)->hash = *hash;
+	(*out)->v2 = hash_v2 != NULL;
+	if (hash_v2)
+		(*out)->hash_v2 = *hash_v2;
 	(*out)->round_ms = META_ROUND_MS;
 	return ERR_NONE;
 }
@@ -405,12 +411,23 @@ static void judge(struct meta_get *g)
 	forget_failed(g);
 }
 
-static enum meta_got finish(struct meta_get *g, int64_t now_ms)
+static bool is_right(const struct meta_get *g)
 {
 	struct info_hash hash;
+	struct hash32 hash_v2;
 
-	(void)SHA1(g->blob, g->size, hash.bytes);
-	if (info_hash_eq(&hash, &g->hash)) {
+	if (g->v2) {
+		sha256_once(hash_v2.bytes, g->blob, g->size);
+		return memcmp(hash_v2.bytes, g->hash_v2.bytes,
+			      sizeof(hash_v2.bytes)) == 0;
+	}
+	sha1_once(hash.bytes, g->blob, g->size);
+	return info_hash_eq(&hash, &g->hash);
+}
+
+static enum meta_got finish(struct meta_get *g, int64_t now_ms)
+{
+	if (is_right(g)) {
 		g->done = true;
 		judge(g);
 		return META_DONE;

@@ -38,8 +38,9 @@
 
 struct meta_get;
 
+/* Right is what has this hash; the v2 hash (BEP 52) where it is not NULL. */
 enum err_code meta_get_new(struct meta_get **out, const struct info_hash *hash,
-			   struct err *e);
+			   const struct hash32 *hash_v2, struct err *e);
 void meta_get_free(struct meta_get *g); /* NULL is a no-op */
 
 /* The peer has a dictionary of so many bytes; it may say so again. A size over

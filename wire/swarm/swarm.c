@@ -120,6 +120,7 @@ enum err_code swarm_new(struct swarm **out, const struct swarm_cfg *cfg,
 	s->upload_on = s->download_on = true;
 	s->free_read = UINT32_MAX;
 	set_defaults(&s->cfg);
+	hash_names(s, &cfg->info_hash, cfg->v2, &cfg->hash_v2);
 	rng_fill(&s->cfg.rng, &high, sizeof(high));
 	s->next_serial = ((uint64_t)high << 32) + 1;
 	rc = init_extensions(s, e);
@@ -127,7 +128,8 @@ enum err_code swarm_new(struct swarm **out, const struct swarm_cfg *cfg,
 		rc = swarm_init_pieces(s, e);
 	s->cfg.have = NULL;
 	if (rc == ERR_NONE && s->cfg.waits_for_metadata)
-		rc = meta_get_new(&s->meta, &s->cfg.info_hash, e);
+		rc = meta_get_new(&s->meta, &s->cfg.info_hash,
+				  s->cfg.v2 ? &s->cfg.hash_v2 : NULL, e);
 	if (rc == ERR_NONE && !s->cfg.blocks) {
 		s->own_blocks =
 			cbuf_pool_new(PICKER_BLOCK, BLOCK_BUFFERS_MAX, 4);
@@ -180,13 +182,13 @@ const struct info_hash *swarm_info_hash(const struct swarm *s)
 
 const struct info_hash *swarm_hash_for(const struct swarm *s, bool v2)
 {
-	return v2 && s->cfg.v2 ? &s->cfg.hash_v2 : &s->cfg.info_hash;
+	return v2 && s->cfg.v2 ? &s->hash_v2 : &s->cfg.info_hash;
 }
 
 bool swarm_goes_by(const struct swarm *s, const struct info_hash *hash)
 {
 	return info_hash_eq(hash, &s->cfg.info_hash) ||
-	       (s->cfg.v2 && info_hash_eq(hash, &s->cfg.hash_v2));
+	       (s->cfg.v2 && info_hash_eq(hash, &s->hash_v2));
 }
 
 uint32_t swarm_piece_bytes(const struct swarm *s, uint32_t piece)

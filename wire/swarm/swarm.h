@@ -124,10 +124,10 @@ struct swarm_cfg {
 	 * swarm_free(). NULL: it is not (BEP 27: of a private torrent). */
 	const uint8_t *info;
 	size_t info_len;
-	/* BEP 52: the torrent is one of v2 and goes by this hash too (cut to 20
-	 * bytes); of v2 alone it is info_hash. */
+	/* BEP 52: the torrent is one of v2 and goes by this hash too, cut to 20
+	 * bytes; of v2 alone those are info_hash. */
 	bool v2;
-	struct info_hash hash_v2;
+	struct hash32 hash_v2;
 	/* Its files of more than one piece, to tell others their hashes and to
 	 * ask for those that are missing; see layers.h. Of v2 alone no block
 	 * is asked for before all of them are known. Copied, but for what they
@@ -250,6 +250,10 @@ size_t swarm_peer_ext_room(struct peer *p, int64_t now_ms);
  * that said of pieces what cannot be are closed. ERR_LIMIT: sizes out of range;
  * ERR_NOMEM; it waits still. */
 struct swarm_content {
+	/* both hashes, though the link had one */
+	struct info_hash info_hash;
+	bool v2;
+	struct hash32 hash_v2;
 	const uint8_t *info;
 	size_t info_len;
 	const struct layers_file *layers;

@@ -3,6 +3,15 @@
 
 #include <string.h>
 
+void hash_names(struct swarm *s, const struct info_hash *v1, bool v2,
+		const struct hash32 *hash_v2)
+{
+	s->cfg.info_hash = *v1;
+	s->cfg.v2 = v2;
+	s->cfg.hash_v2 = *hash_v2;
+	memcpy(s->hash_v2.bytes, hash_v2->bytes, sizeof(s->hash_v2.bytes));
+}
+
 enum err_code hash_init(struct swarm *s, struct err *e)
 {
 	struct swarm_cfg *c = &s->cfg;
@@ -22,8 +31,7 @@ static bool hash_waits(const struct swarm *s)
 
 bool hash_holds(const struct swarm *s)
 {
-	return hash_waits(s) &&
-	       info_hash_eq(&s->cfg.hash_v2, &s->cfg.info_hash);
+	return hash_waits(s) && info_hash_eq(&s->hash_v2, &s->cfg.info_hash);
 }
 
 /* ---- what others ask ---- */

@@ -208,7 +208,8 @@ struct swarm {
 	struct swarm_cfg cfg;
 	struct msg_bounds bounds;
 	struct pieces shape;
-	struct layers *layers; /* NULL: not of v2 */
+	struct info_hash hash_v2; /* cfg.hash_v2, cut */
+	struct layers *layers;	  /* NULL: not of v2 */
 	uint8_t *have;
 	uint32_t n_have;
 	uint64_t have_bytes;
@@ -308,6 +309,8 @@ void meta_second(struct swarm *s);
 void meta_link_second(struct link *l);
 
 /* swarm_hash.c */
+void hash_names(struct swarm *s, const struct info_hash *v1, bool v2,
+		const struct hash32 *hash_v2);
 enum err_code hash_init(struct swarm *s, struct err *e);
 void hash_request(struct link *l, const struct msg *m);
 void hash_hashes(struct link *l, const struct msg *m);

@@ -233,6 +233,7 @@ static enum err_code take_content(struct swarm *s,
 				  struct err *e)
 {
 	struct swarm_cfg *c = &s->cfg;
+	const struct swarm_cfg before = *c;
 	enum err_code code;
 
 	c->pieces = content->pieces;
@@ -244,6 +245,7 @@ static enum err_code take_content(struct swarm *s,
 	c->layers = content->layers;
 	c->layer_count = content->layer_count;
 	c->waits_for_metadata = false;
+	hash_names(s, &content->info_hash, content->v2, &content->hash_v2);
 	code = swarm_init_pieces(s, e);
 	c->have = NULL;
 	if (code != ERR_NONE) {
@@ -257,6 +259,7 @@ static enum err_code take_content(struct swarm *s,
 		s->bounds.unknown = true;
 		c->pieces = 0;
 		c->waits_for_metadata = true;
+		hash_names(s, &before.info_hash, before.v2, &before.hash_v2);
 		return code;
 	}
 	c->info = content->info;

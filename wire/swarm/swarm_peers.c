@@ -93,7 +93,7 @@ static void say_handshake(struct link *l)
 		.fast = true,
 		.extended = true,
 		.v2 = c->v2,
-		.hash = l->v2 ? c->hash_v2 : c->info_hash,
+		.hash = *swarm_hash_for(l->s, l->v2),
 		.id = c->self,
 	};
 
@@ -312,9 +312,7 @@ static enum peer_close find_swarm(struct link *l, const struct handshake *hs,
 	struct swarm *s;
 
 	if (l->s) {
-		const struct swarm_cfg *c = &l->s->cfg;
-
-		l->v2 = c->v2 && info_hash_eq(&c->hash_v2, &hs->hash);
+		l->v2 = l->s->cfg.v2 && info_hash_eq(&l->s->hash_v2, &hs->hash);
 		*text = "another info hash than the one connected for";
 		return swarm_goes_by(l->s, &hs->hash) ? PEER_CLOSE_NONE
 						      : PEER_CLOSE_HASH;
@@ -324,8 +322,7 @@ static enum peer_close find_swarm(struct link *l, const struct handshake *hs,
 	if (!s)
 		return PEER_CLOSE_NO_TORRENT;
 	/* what a peer says of v2 counts where the torrent is of v2 only */
-	l->v2 = s->cfg.v2 &&
-		(hs->v2 || info_hash_eq(&s->cfg.hash_v2, &hs->hash));
+	l->v2 = s->cfg.v2 && (hs->v2 || info_hash_eq(&s->hash_v2, &hs->hash));
 	*text = "too many peers";
 	return attach(l, s) ? PEER_CLOSE_NONE : PEER_CLOSE_FULL;
 }
