@@ -13,6 +13,7 @@
  * swarm_lost.c   lt_donthave: pieces that are no longer there
  * swarm_pex.c    ut_pex: peers tell of peers
  * swarm_holepunch.c  ut_holepunch: peers let others connect
+ * swarm_source.c blocks that come from elsewhere than from peers
  */
 #ifndef WIRE_SWARM_INT_H
 #define WIRE_SWARM_INT_H
@@ -253,6 +254,7 @@ struct swarm {
 	struct punch *punch; /* PUNCH_KNOWN of them; NULL: none yet */
 	uint32_t n_punch;
 	int64_t punch_ms;
+	struct swarm_source *sources;
 
 	struct meter in, out;
 	uint64_t wasted;
@@ -285,6 +287,8 @@ void swarm_read_end(struct swarm *s, uint32_t index);
 enum err_code swarm_need_picker(struct swarm *s);
 enum err_code swarm_init_pieces(struct swarm *s, struct err *e);
 void swarm_log_have(struct swarm *s, uint32_t piece);
+
+void swarm_meter_second(struct meter *m, int64_t dt_ms);
 
 /* swarm_peers.c */
 void link_update_interest(struct link *l);
@@ -361,6 +365,13 @@ void down_suggest(struct link *l, uint32_t piece);
 bool down_block_begin(struct link *l, const struct msg *m);
 void down_block(struct link *l, const struct msg *m, const struct span *spans,
 		size_t n);
+/* A whole block that came, of a link or a source: written when it is wanted,
+ * and cancelled where else it was asked for. The last one of its piece: the
+ * caller says piece_complete. */
+enum down_taken { DOWN_UNWANTED, DOWN_TAKEN, DOWN_TAKEN_LAST };
+enum down_taken down_take(struct swarm *s, struct picker_block b,
+			  uint64_t serial, uint32_t len,
+			  const struct span *spans, size_t n);
 void down_second(struct link *l);
 void down_clear(struct link *l);
 
@@ -381,6 +392,12 @@ void check_verified(struct swarm *s, uint32_t piece);
 void check_clear(struct swarm *s);
 /* It is proved to have sent false data; `where` for the log. */
 void check_ban(struct swarm *s, uint64_t serial, const char *where);
+
+/* swarm_source.c */
+void sources_wake(struct swarm *s);
+void sources_second(struct swarm *s, int64_t dt_ms);
+/* False: none of them has this serial. */
+bool sources_ban(struct swarm *s, uint64_t serial);
 
 /* swarm_choke.c */
 void choke_run(struct swarm *s, enum choker_mode mode);
