@@ -8,6 +8,7 @@
 
 #include "node/swarm/candidates.h"
 #include "node/swarm/torrent.h"
+#include "node/swarm/webseed.h"
 #include "storage/torrent/torrent_store.h"
 
 struct lookup;
@@ -62,6 +63,7 @@ struct torrent {
 				   * running */
 	struct announcer *announcers[2]; /* one for each of its info hashes */
 	unsigned goodbyes;		 /* of them, said */
+	struct web_seeds *web;
 	struct lookup *lookups;
 
 	torrent_event_fn *watcher;

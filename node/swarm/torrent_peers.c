@@ -230,7 +230,7 @@ static void figures(void *ctx, uint64_t *up, uint64_t *down, uint64_t *left)
 	*left = stats.left;
 }
 
-static void on_tracker_note(void *ctx, const char *text)
+static void on_note(void *ctx, const char *text)
 {
 	torrent_tell(ctx, "note", "%s", text);
 }
@@ -250,7 +250,7 @@ static enum err_code add_announcer(struct torrent *t,
 {
 	static const struct announcer_ops ops = {.peer = on_tracker_peer,
 						 .figures = figures,
-						 .note = on_tracker_note,
+						 .note = on_note,
 						 .goodbye = on_goodbye};
 
 	return announcer_new(&t->announcers[t->announcers[0] != NULL],
@@ -265,6 +265,8 @@ enum err_code torrent_peers_new(struct torrent *t, struct err *e)
 
 	for (unsigned i = 0; i < n && code == ERR_NONE; i++)
 		code = add_announcer(t, &hashes[i], e);
+	if (code == ERR_NONE)
+		code = web_seeds_new(&t->web, t->engine, on_note, t, e);
 	return code;
 }
 
@@ -281,6 +283,12 @@ enum err_code torrent_peers_renamed(struct torrent *t,
 	if (code == ERR_NONE)
 		announcer_start(t->announcers[1]);
 	return code;
+}
+
+enum err_code torrent_add_web_seed(struct torrent *t, const char *url,
+				   struct err *e)
+{
+	return web_seeds_add(t->web, url, e);
 }
 
 enum err_code torrent_add_tracker(struct torrent *t, const char *url,
@@ -426,5 +434,6 @@ void torrent_peers_free(struct torrent *t)
 		locals_remove(t->engine->locals, &t->meta.info_hash);
 	each_announcer(t, announcer_free);
 	dht_stop(t);
+	web_seeds_free(t->web);
 	candidates_free(t->candidates);
 }

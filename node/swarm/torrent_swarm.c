@@ -210,6 +210,13 @@ static const uint8_t *info_for_others(const struct torrent *t, size_t *len)
 	return t->meta.is_private ? NULL : t->meta.info;
 }
 
+/* They have files, which a link does not know. */
+static void start_web_seeds(struct torrent *t)
+{
+	if (torrent_knows(t) && !t->read_only)
+		web_seeds_start(t->web, &t->meta, t->swarm);
+}
+
 /* The swarm that fetched the metadata becomes that of the torrent. */
 static enum err_code know(struct torrent *t, struct err *e)
 {
@@ -235,6 +242,8 @@ static enum err_code know(struct torrent *t, struct err *e)
 		code = swarm_set_metadata(t->swarm, torrent_now(t), &content,
 					  e);
 	free(layers);
+	if (code == ERR_NONE)
+		start_web_seeds(t);
 	return code;
 }
 
@@ -293,6 +302,8 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 	free(layers);
 	if (code == ERR_NONE)
 		torrent_list_hashes(t, true);
+	if (code == ERR_NONE)
+		start_web_seeds(t);
 	return code;
 }
 
@@ -319,6 +330,7 @@ void torrent_swarm_stop(struct torrent *t)
 	if (!t->swarm)
 		return;
 	torrent_list_hashes(t, false);
+	web_seeds_stop(t->web);
 	links_close_swarm(t->engine->links, t->swarm, t);
 	torrent_save_totals(t);
 	swarm_stats_get(t->swarm, &stats);
