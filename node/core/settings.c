@@ -5,6 +5,7 @@
 #include "ledger/chain/profile.h"
 #include "node/host/host_conf.h"
 #include "node/swarm/net.h"
+#include "wire/reach/proxy.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +20,10 @@ const struct option settings_table[] = {
 	 "address to listen on; may be given again (default every address, "
 	 "port "
 	 "6881)"},
+	{"proxy", OPT_STRING, NULL, 0, 0, "URL",
+	 "socks5://[USER:PASSWORD@]HOST[:PORT] or http://...: all that the "
+	 "node sends goes through it or not at all, and nothing listens but at "
+	 "`listen`"},
 	{"limit-up", OPT_RATE, "none", 0, 0, "RATE",
 	 "upload limit in bytes a second"},
 	{"limit-down", OPT_RATE, "none", 0, 0, "RATE",
@@ -254,11 +259,13 @@ static const struct check {
 		HOST_PATH,
 		SCHEDULE,
 		ENCRYPTION,
+		PROXY,
 	} meaning;
 } checks[] = {
 	{"encryption", ENCRYPTION},
 	{"log-level", LEVEL},
 	{"listen", ENDPOINT},
+	{"proxy", PROXY},
 	{"profile", PROFILE},
 	{"chain-id", FIELD},
 	{"bank", FIELD},
@@ -283,6 +290,7 @@ static enum err_code check_text(const struct profile *profile,
 	enum veil_policy policy;
 	struct address address;
 	struct host_path path;
+	struct proxy proxy;
 	struct err why = {0};
 	enum err_code code = ERR_NONE;
 
@@ -299,6 +307,10 @@ static enum err_code check_text(const struct profile *profile,
 		return host_schedule_check(text, e);
 	case ENCRYPTION:
 		return settings_encryption(&policy, text, e);
+	case PROXY: /* its text may hold a password */
+		if (proxy_parse(&proxy, text, &why) == ERR_NONE)
+			return ERR_NONE;
+		return err_fail(e, ERR_PARSE, "proxy: %s", why.msg);
 	case FIELD:
 		code = profile_set(&p, k->name, text, &why);
 		break;
