@@ -24,6 +24,9 @@ const struct option settings_table[] = {
 	 "socks5://[USER:PASSWORD@]HOST[:PORT] or http://...: all that the "
 	 "node sends goes through it or not at all, and nothing listens but at "
 	 "`listen`"},
+	{"port-mapping", OPT_FLAG, "yes", 0, 0, NULL,
+	 "a daemon on a private network asks the router to let others in (PCP, "
+	 "NAT-PMP or UPnP)"},
 	{"limit-up", OPT_RATE, "none", 0, 0, "RATE",
 	 "upload limit in bytes a second"},
 	{"limit-down", OPT_RATE, "none", 0, 0, "RATE",
