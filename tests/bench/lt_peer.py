@@ -1,4 +1,4 @@
-"""lt_peer.py seed|leech TORRENT DIR IP:PORT [PEER-IP:PORT] - libtorrent as a
+"""lt_peer.py seed|leech TORRENT|LINK DIR IP:PORT [PEER-IP:PORT] - libtorrent as a
 bare peer for the benches: plaintext TCP, no DHT, no PEX, no LSD, no uTP.
 
 Says "ready" on stdout: a seeder once everything is checked (so that no piece is
@@ -33,15 +33,18 @@ def main():
     role, torrent, directory, listen, *peer = sys.argv[1:]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     s = session(listen)
-    params = lt.add_torrent_params()
-    params.ti = lt.torrent_info(torrent)
+    if torrent.startswith("magnet:"):  # its peer is in the link
+        params = lt.parse_magnet_uri(torrent)
+    else:
+        params = lt.add_torrent_params()
+        params.ti = lt.torrent_info(torrent)
     params.save_path = directory
     params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
     if role == "leech":
         print("ready", flush=True)
         sys.stdin.readline()
     handle = s.add_torrent(params)
-    if role == "leech":
+    if peer:
         ip, port = peer[0].split(":")
         handle.connect_peer((ip, int(port)))
     said = False
