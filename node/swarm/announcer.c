@@ -49,6 +49,8 @@ static void drop(struct asked *k)
 
 static void take_peers(struct announcer *a, const struct announce_reply *reply)
 {
+	if (tracker_switched(a->tracker))
+		a->ops.switched(a->ctx);
 	for (uint32_t i = 0; i < reply->peer_count; i++) {
 		struct net_addr addr;
 
@@ -253,6 +255,7 @@ enum err_code announcer_new(struct announcer **out, struct engine *en,
 {
 	struct tracker_cfg cfg = {.info_hash = *hash,
 				  .peer_id = en->peer_id,
+				  .one_at_a_time = meta->is_private,
 				  .port = en->listen_port,
 				  .rng = rng_system()};
 	struct announcer *a = calloc(1, sizeof(*a));

@@ -14,6 +14,9 @@ struct announcer;
 
 struct announcer_ops {
 	void (*peer)(void *ctx, const struct net_addr *addr);
+	/* Of a private torrent: another tracker has answered, the peers of the
+	 * one before are not to be kept (BEP 27). */
+	void (*switched)(void *ctx);
 	void (*figures)(void *ctx, uint64_t *up, uint64_t *down,
 			uint64_t *left);
 	void (*note)(void *ctx, const char *text);

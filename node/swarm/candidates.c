@@ -97,6 +97,12 @@ void candidates_vouch(struct candidates *c, const struct net_addr *addr)
 		k->vouched = true;
 }
 
+void candidates_vouch_none(struct candidates *c)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		c->list[i].vouched = false;
+}
+
 void candidates_drop_others(struct candidates *c)
 {
 	unsigned kept = 0;

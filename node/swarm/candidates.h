@@ -28,6 +28,8 @@ bool candidates_add(struct candidates *c, const struct net_addr *addr,
 		    bool keep);
 /* The torrent's own trackers told of this one: see candidates_drop_others(). */
 void candidates_vouch(struct candidates *c, const struct net_addr *addr);
+/* Another tracker took their place: what they told counts no more. */
+void candidates_vouch_none(struct candidates *c);
 /* Forgets all but those that trackers or the user named (BEP 27: a private
  * torrent has no others). */
 void candidates_drop_others(struct candidates *c);

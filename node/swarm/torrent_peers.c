@@ -142,7 +142,7 @@ static void close_other(void *ctx, struct peer *p)
 	net_addr_of_wire(&addr, &at);
 	if (peer_outgoing(p) && !candidates_has(t->candidates, &addr))
 		swarm_peer_close(p, PEER_CLOSE_LOCAL,
-				 "private: no tracker told of it");
+				 "private: its tracker did not tell of it");
 }
 
 void torrent_told_of(struct torrent *t, const struct net_addr *addr,
@@ -150,6 +150,24 @@ void torrent_told_of(struct torrent *t, const struct net_addr *addr,
 {
 	if (candidates_count(t->candidates) < CANDIDATES_MAX / 2)
 		torrent_add_peer(t, addr, false, source);
+}
+
+static void close_incoming(void *ctx, struct peer *p)
+{
+	(void)ctx;
+	if (!peer_outgoing(p))
+		swarm_peer_close(p, PEER_CLOSE_LOCAL,
+				 "private: another tracker took over");
+}
+
+static void on_tracker_switched(void *ctx)
+{
+	struct torrent *t = ctx;
+
+	candidates_vouch_none(t->candidates);
+	torrent_drop_others(t);
+	if (t->swarm)
+		swarm_each_peer(t->swarm, close_incoming, t);
 }
 
 struct sought {
@@ -254,6 +272,8 @@ static enum err_code add_announcer(struct torrent *t,
 				   const struct info_hash *hash, struct err *e)
 {
 	static const struct announcer_ops ops = {.peer = on_tracker_peer,
+						 .switched =
+							 on_tracker_switched,
 						 .figures = figures,
 						 .note = on_note,
 						 .goodbye = on_goodbye};

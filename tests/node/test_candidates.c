@@ -208,6 +208,10 @@ static void others_are_dropped(void)
 	      "%u kept", candidates_count(c));
 	candidates_ended(c, &of[0], 0, CANDIDATE_WORKED);
 	CHECK(!candidates_has(c, &of[0]), "back again");
+	candidates_vouch_none(c);
+	candidates_drop_others(c);
+	CHECK(candidates_has(c, &of[1]) && candidates_count(c) == 1,
+	      "of another tracker: %u kept", candidates_count(c));
 	candidates_free(c);
 }
 

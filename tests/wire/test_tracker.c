@@ -11,17 +11,24 @@
 static const struct tracker_stats stats = {.left = 7};
 static struct announce_reply reply;
 
-static struct tracker *make(const char *const *urls, size_t count)
+static struct tracker *make_with(const struct tracker_cfg *cfg,
+				 const char *const *urls, size_t count)
 {
-	struct tracker_cfg cfg = {.port = 6881, .rng = rng_seeded(1)};
 	struct tracker *t;
 
-	CHECK(tracker_new(&t, &cfg, NULL) == ERR_NONE, "new");
+	CHECK(tracker_new(&t, cfg, NULL) == ERR_NONE, "new");
 	for (size_t i = 0; i < count; i++) /* "tier url" */
 		CHECK(tracker_add(t, urls[i] + 2, (uint32_t)(urls[i][0] - '0'),
 				  NULL) == ERR_NONE,
 		      "%s", urls[i]);
 	return t;
+}
+
+static struct tracker *make(const char *const *urls, size_t count)
+{
+	const struct tracker_cfg cfg = {.port = 6881, .rng = rng_seeded(1)};
+
+	return make_with(&cfg, urls, count);
 }
 
 static struct tracker *make_one(void)
@@ -100,6 +107,35 @@ static void a_life_is_told_in_order(void)
 	DUE(t, T0 + 9999 * S, "");
 	tracker_start(t, T0 + 9999 * S);
 	DUE(t, T0 + 9999 * S, "a started ");
+	tracker_free(t);
+}
+
+/* BEP 27: the next of them only when one fails, in the order of the tiers, and
+ * the caller hears of it. */
+static void a_private_torrent_has_one_tracker_at_a_time(void)
+{
+	static const char *const urls[] = {"0 http://a", "2 http://c",
+					   "1 http://b"};
+	const struct tracker_cfg cfg = {
+		.port = 6881, .rng = rng_seeded(1), .one_at_a_time = true};
+	struct tracker *t = make_with(&cfg, urls, 3);
+
+	tracker_start(t, T0);
+	DUE(t, T0, "a started ");
+	good(t, 0, T0);
+	CHECK(!tracker_switched(t), "the first is no other");
+	DUE(t, T0 + 599 * S, "");
+	DUE(t, T0 + 600 * S, "a regular ");
+	bad(t, 0, T0 + 600 * S);
+	DUE(t, T0 + 600 * S, "b started ");
+	CHECK(!tracker_switched(t), "not before it answers");
+	bad(t, 0, T0 + 600 * S);
+	DUE(t, T0 + 600 * S, "c started ");
+	good(t, 0, T0 + 600 * S);
+	CHECK(tracker_switched(t) && !tracker_switched(t), "told once");
+	DUE(t, T0 + 1200 * S, "c regular ");
+	good(t, 0, T0 + 1200 * S);
+	CHECK(!tracker_switched(t), "it goes on with that one");
 	tracker_free(t);
 }
 
@@ -512,6 +548,7 @@ int main(void)
 {
 	a_udp_tracker_is_asked_by_its_own_words();
 	a_life_is_told_in_order();
+	a_private_torrent_has_one_tracker_at_a_time();
 	events_wait_for_the_announce_under_way();
 	who_never_answered_hears_no_goodbye();
 	start_again_while_goodbye_is_said();

@@ -12,9 +12,10 @@
 struct url {
 	struct url *next; /* in its tier, the one to ask first in front */
 	char *text;
-	bool knows_us;	/* answered our `started`, not yet told `stopped` */
-	bool owes_done; /* is to be told `completed` */
-	bool dead;	/* told us never to come back */
+	uint32_t number; /* of the tier that it was added to */
+	bool knows_us;	 /* answered our `started`, not yet told `stopped` */
+	bool owes_done;	 /* is to be told `completed` */
+	bool dead;	 /* told us never to come back */
 	uint8_t id[ANNOUNCE_MAX_ID];
 	size_t id_len;
 	int64_t seeds, leechers;
@@ -40,6 +41,8 @@ struct tracker {
 	bool running;
 	bool stopping;
 	bool hungry;
+	bool switched;
+	const struct url *heard; /* the last that answered; NULL: none yet */
 	uint32_t url_count;
 	uint32_t tier_count;
 	struct tier **tiers; /* by number, ascending */
@@ -134,13 +137,17 @@ static struct url *make_url(const char *text)
 	return u;
 }
 
-/* At a place by chance: adding all so shuffles the tier, as BEP 12 wants. */
+/* Among those of its number at a place by chance: adding all so shuffles the
+ * tier, as BEP 12 wants. */
 static void insert_url(struct tracker *t, struct tier *tier, struct url *u)
 {
 	struct url **place = &tier->urls;
 	uint32_t count = 0;
 
-	for (struct url *other = tier->urls; other; other = other->next)
+	while (*place && (*place)->number < u->number)
+		place = &(*place)->next;
+	for (struct url *other = *place; other && other->number == u->number;
+	     other = other->next)
 		count++;
 	for (uint32_t at = rng_below(&t->cfg.rng, count + 1); at > 0; at--)
 		place = &(*place)->next;
@@ -168,13 +175,14 @@ enum err_code tracker_add(struct tracker *t, const char *url, uint32_t tier,
 		return err_fail(e, ERR_LIMIT, "more than %u trackers",
 				TRACKER_MAX_URLS);
 	u = make_url(url);
-	where = u ? find_tier(t, tier) : NULL;
+	where = u ? find_tier(t, t->cfg.one_at_a_time ? 0 : tier) : NULL;
 	if (!where) {
 		if (u)
 			free(u->text);
 		free(u);
 		return err_fail(e, ERR_NOMEM, "tracker");
 	}
+	u->number = tier;
 	insert_url(t, where, u);
 	if (!where->current) { /* new, or all its others are dead */
 		where->current = u;
@@ -385,6 +393,20 @@ static uint32_t bounded(uint32_t seconds, uint32_t fallback)
 	return seconds > TRACKER_MOST_S ? TRACKER_MOST_S : seconds;
 }
 
+static void note_heard(struct tracker *t, const struct url *u)
+{
+	t->switched |= t->cfg.one_at_a_time && t->heard && t->heard != u;
+	t->heard = u;
+}
+
+bool tracker_switched(struct tracker *t)
+{
+	bool switched = t->switched;
+
+	t->switched = false;
+	return switched;
+}
+
 static void take_reply(struct tier *tier, const struct announce_reply *reply,
 		       int64_t now_ms)
 {
@@ -483,6 +505,8 @@ static enum err_code take_result(struct tracker *t, struct tier *at,
 	if (why->code == ERR_NONE && reply->failed)
 		(void)err_fail(why, ERR_STATE, "tracker: refused: %s",
 			       reply->text);
+	if (why->code == ERR_NONE)
+		note_heard(t, at->current);
 	if (why->code == ERR_NONE)
 		take_reply(at, reply, now_ms);
 	else

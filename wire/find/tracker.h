@@ -13,6 +13,10 @@
  * the tier waits 15 s, doubled each time, 30 minutes at most, plus up to a
  * quarter by chance, so that a swarm does not come back in step.
  *
+ * A private torrent (BEP 27) has one tracker at a time: all its URLs are one
+ * tier, those of a lower number in front, and who answers after another one did
+ * is told of by tracker_switched().
+ *
  * No socket, no clock: the caller asks tracker_next() at tracker_wake_ms() and
  * after each input, carries the announce out and reports how it went.
  * Thread: the loop.
@@ -40,7 +44,8 @@ struct tracker_cfg {
 	struct info_hash info_hash;
 	struct peer_id peer_id;
 	uint16_t port;
-	const char *ipv6; /* see announce.h; copied; may be NULL */
+	const char *ipv6;   /* see announce.h; copied; may be NULL */
+	bool one_at_a_time; /* BEP 27 */
 	struct rng rng;
 };
 
@@ -102,6 +107,11 @@ enum err_code tracker_on_reply(struct tracker *t,
 /* No answer; `why` is kept for tracker_status(). */
 void tracker_on_error(struct tracker *t, uint32_t tier, const struct err *why,
 		      int64_t now_ms);
+
+/* Has another tracker answered than the one before, since the last call? Peers
+ * that the one before told of are not of this swarm. Only where there is one at
+ * a time. */
+bool tracker_switched(struct tracker *t);
 
 struct tracker_status {
 	const char *url; /* may hold the user's key: not for logs */
