@@ -14,6 +14,7 @@
 #include "node/swarm/locals.h"
 #include "node/swarm/dht_node.h"
 #include "node/swarm/portmap.h"
+#include "node/swarm/limiter.h"
 #include "node/swarm/torrent.h"
 #include "node/swarm/trade.h"
 #include "node/swarm/tunnel.h"
@@ -123,14 +124,12 @@ static void on_signal(void *ctx)
 		engine_stop(en);
 }
 
-static void set_limits(struct engine *en)
+static enum err_code set_limits(struct engine *en, struct err *e)
 {
-	rate_set_limit(en->rate, RATE_UP, (uint64_t)engine_int(en, "limit-up"));
-	rate_set_limit(en->rate, RATE_DOWN,
-		       (uint64_t)engine_int(en, "limit-down"));
 	rate_set_free_share(
 		en->rate, (unsigned)(engine_int(en, "free-share") * 256 / 100));
 	rate_on_want_tick(en->rate, on_want_rate_tick, en);
+	return limiter_new(&en->limiter, en, e);
 }
 
 bool engine_proxied(const struct engine *en)
@@ -235,10 +234,11 @@ static enum err_code build(struct engine *en, struct err *e)
 		code = open_proxy(en, e);
 	if (code != ERR_NONE)
 		return code;
-	set_limits(en);
 	loop_on_turn_end(en->loop, on_turn_end, en);
 	home_file(&en->home, "torrents.db", path);
-	code = resume_open(&en->resume, path, e);
+	code = set_limits(en, e);
+	if (code == ERR_NONE)
+		code = resume_open(&en->resume, path, e);
 	if (code == ERR_NONE)
 		code = home_claims_open(&en->home, &en->claims, e);
 	if (code == ERR_NONE)
@@ -375,6 +375,7 @@ void engine_free(struct engine *en)
 	resume_close(en->resume);
 	if (en->claims >= 0)
 		(void)close(en->claims);
+	limiter_free(en->limiter);
 	loop_timer_free(en->rate_timer);
 	rate_free(en->rate);
 	loop_free(en->loop);

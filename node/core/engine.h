@@ -35,6 +35,7 @@ struct dht_node;
 struct host;
 struct portmap;
 struct http;
+struct limiter;
 struct rent_links;
 struct rent_pay;
 struct renter;
@@ -61,6 +62,7 @@ struct engine {
 	struct peer_id peer_id;
 	struct rate *rate;
 	struct loop_timer *rate_timer;
+	struct limiter *limiter;
 	struct http *http; /* trackers and the chain */
 	struct http *web;  /* web seeds, which must not take their places */
 	struct store_env *store_env;

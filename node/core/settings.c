@@ -6,6 +6,7 @@
 #include "node/host/host_conf.h"
 #include "node/swarm/net.h"
 #include "wire/reach/proxy.h"
+#include "node/swarm/schedule.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -43,6 +44,18 @@ const struct option settings_table[] = {
 	{"dht-read-only", OPT_FLAG, "no", 0, 0, NULL,
 	 "ask in the DHT, and answer nobody: for a line where each byte "
 	 "counts"},
+	{"limit-up-free", OPT_RATE, "none", 0, 0, "RATE",
+	 "of it, for peers that do not pay"},
+	{"limit-up-paid", OPT_RATE, "none", 0, 0, "RATE",
+	 "of it, for peers that pay"},
+	{"limit-up-rent", OPT_RATE, "none", 0, 0, "RATE",
+	 "of it, for renting: sectors that are stored and read"},
+	{"limit-local", OPT_FLAG, "yes", 0, 0, NULL,
+	 "limits hold in one's own network, too"},
+	{"schedule", OPT_LIST, NULL, 0, 0, "RULE",
+	 "other limits at times of the week, as in `mon-fri 08:00-18:00 up=1M "
+	 "down=none` (also up-free, up-paid, up-rent; days: daily, sat,sun); "
+	 "may be given again, the first that fits counts"},
 	{"max-peers", OPT_INT, "200", 1, 100000, "N",
 	 "connections in all torrents together"},
 	{"encryption", OPT_STRING, "allow", 0, 0, "HOW",
@@ -263,9 +276,11 @@ static const struct check {
 		SCHEDULE,
 		ENCRYPTION,
 		PROXY,
+		WEEK,
 	} meaning;
 } checks[] = {
 	{"encryption", ENCRYPTION},
+	{"schedule", WEEK},
 	{"log-level", LEVEL},
 	{"listen", ENDPOINT},
 	{"proxy", PROXY},
@@ -291,6 +306,7 @@ static enum err_code check_text(const struct profile *profile,
 	struct profile p = *profile;
 	enum log_level level;
 	enum veil_policy policy;
+	struct schedule_rule rule;
 	struct address address;
 	struct host_path path;
 	struct proxy proxy;
@@ -308,6 +324,8 @@ static enum err_code check_text(const struct profile *profile,
 		return host_path_parse(&path, text, e);
 	case SCHEDULE:
 		return host_schedule_check(text, e);
+	case WEEK:
+		return schedule_parse(&rule, text, e);
 	case ENCRYPTION:
 		return settings_encryption(&policy, text, e);
 	case PROXY: /* its text may hold a password */

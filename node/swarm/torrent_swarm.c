@@ -277,6 +277,7 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 		.pex = !t->meta.is_private && engine_flag(en, "pex"),
 		.dht_port = t->meta.is_private ? 0 : dht_node_port(en->dht),
 		.rate = en->rate,
+		.local_unlimited = !engine_flag(en, "limit-local"),
 		.rng = en->rng,
 		.log = en->log,
 		.ops = &swarm_callbacks,

@@ -289,14 +289,20 @@ def part_transfer(s):
     s.check("the same get again has nothing to do", got.status == 0 and
             "complete, downloaded 0 B" in got.out, got)
 
-    slow = s.path("slow")
+    slow, home = s.path("slow"), s.home()
+    s.run("--home", home, "config", "schedule", "daily 00:00-24:00 down=2M")
+    get = ["get", s.torrent, "--home", home, "--listen", ADDRESS + ":0",
+           "--peer", at, "--json"]
     began = time.monotonic()
-    got = s.run("get", s.torrent, "--out", slow, "--home", s.home(),
-                "--listen", ADDRESS + ":0", "--peer", at, "--limit-down",
-                "2MiB", "--json")
+    got = s.run(*get, "--out", slow)
     took = time.monotonic() - began
-    s.check("--limit-down 2MiB: %.1f s for 6 MiB" % took, got.status == 0 and
-            1.5 <= took <= 8, got)
+    s.check("a schedule of 2 MiB/s: %.1f s for 6 MiB" % took,
+            got.status == 0 and 1.5 <= took <= 8, got)
+    began = time.monotonic()
+    got = s.run(*get, "--out", s.path("fast"), "--limit-down", "200MiB")
+    fast = time.monotonic() - began
+    s.check("what the command line says goes before it: %.1f s" % fast,
+            got.status == 0 and fast < took, got)
 
     again = s.path("again")
     get = ["get", s.torrent, "--out", again, "--home", s.home(), "--listen",

@@ -115,6 +115,7 @@ struct sim {
 	bool v1_off, v2_off;	  /* the nodes that are added are not of it */
 	bool layer_off;		  /* they do not know `layer` */
 	bool by_v2;		  /* connections are opened by the v2 hash */
+	bool local_unlimited; /* and addresses are of a private network */
 };
 
 static inline uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)
@@ -568,6 +569,7 @@ static inline struct sim_node *sim_add(struct sim *sim, bool seed)
 	n->data = calloc(1, sim->total);
 	n->rate = rate_new();
 	cfg.rate = n->rate;
+	cfg.local_unlimited = sim->local_unlimited;
 	if (seed) {
 		memcpy(n->data, sim->truth, sim->total);
 		for (uint32_t i = 0; i < sim->pieces; i++)
@@ -610,6 +612,8 @@ static inline unsigned sim_connect(struct sim *sim, struct sim_node *a,
 		end->node = nodes[side];
 		cfg.addr = sim_addr(nodes[1 - side]->index);
 		cfg.by_v2 = sim->by_v2;
+		if (sim->local_unlimited)
+			cfg.addr.ip[0] = 0xfd;
 		end->p = side == 0 ? swarm_connect(a->s, &cfg, sim->now)
 				   : swarm_accept(sim_find, b, &cfg, sim->now);
 		CHECK(end->p != NULL, "no peer");

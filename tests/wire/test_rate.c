@@ -129,6 +129,96 @@ static void limits_are_shared_as_promised(void)
 	}
 }
 
+/* 100 s of it; a class's own limit, 0: none. */
+static void classes_have_limits_of_their_own(void)
+{
+	static const struct {
+		const char *name;
+		uint64_t all, free, paid, rent;
+		/* KB/s: free, paid, rent; 0: all it wants */
+		uint64_t want[RATE_CLASSES];
+	} rows[] = {
+		{"none for all, one for who does not pay",
+		 0,
+		 200000,
+		 0,
+		 0,
+		 {200, 0, 0}},
+		{"a class under its share: the others have the rest",
+		 1000000,
+		 50000,
+		 0,
+		 0,
+		 {50, 825, 125}},
+		{"who pays under theirs",
+		 1000000,
+		 0,
+		 100000,
+		 0,
+		 {125, 100, 775}},
+		{"all of them under what there is",
+		 1000000,
+		 100000,
+		 200000,
+		 300000,
+		 {100, 200, 300}},
+		{"limits over what there is change nothing",
+		 1000000,
+		 5000000,
+		 5000000,
+		 5000000,
+		 {125, 750, 125}},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		const uint64_t limit[] = {rows[i].free, rows[i].paid,
+					  rows[i].rent};
+		struct world w;
+
+		begin(&w);
+		rate_set_limit(w.rate, RATE_UP, rows[i].all);
+		for (unsigned c = 0; c < RATE_CLASSES; c++) {
+			rate_set_class_limit(w.rate, RATE_UP,
+					     (enum rate_class)c, limit[c]);
+			rate_flow_set(w.rate, &w.users[c].flow,
+				      (enum rate_class)c, 1);
+			w.users[c].wants = true;
+		}
+		play(&w, 1000, 100000);
+		for (unsigned c = 0; c < RATE_CLASSES; c++) {
+			uint64_t want = rows[i].want[c] * 100000;
+			uint64_t got = w.users[c].got;
+
+			if (!want)
+				want = 1ULL << 40; /* where play() ends */
+			CHECK(got + want / 50 + BLOCK >= want &&
+				      got <= want + want / 50 + 2 * BLOCK,
+			      "%s: class %u got %llu", rows[i].name, c,
+			      (unsigned long long)got);
+		}
+		end(&w);
+	}
+}
+
+static void who_is_let_off_has_no_limit(void)
+{
+	struct world w;
+
+	begin(&w);
+	rate_set_limit(w.rate, RATE_UP, 1000);
+	CHECK(!rate_take(w.rate, &w.users[0].flow), "limited");
+	rate_flow_let_off(w.rate, &w.users[0].flow, true);
+	CHECK(rate_take(w.rate, &w.users[0].flow) &&
+		      rate_quota(w.rate, &w.users[0].flow) == SIZE_MAX,
+	      "not let off");
+	rate_spend(w.rate, &w.users[0].flow, 1000000);
+	rate_flow_let_off(w.rate, &w.users[0].flow, false);
+	CHECK(!rate_take(w.rate, &w.users[0].flow), "limited again");
+	(void)rate_tick(w.rate, 5);
+	CHECK(w.users[0].woken == 1, "no debt was made meanwhile");
+	end(&w);
+}
+
 static void no_limit_asks_nobody(void)
 {
 	struct world w;
@@ -200,6 +290,8 @@ static void a_flow_that_changes_class_keeps_waiting(void)
 int main(void)
 {
 	limits_are_shared_as_promised();
+	classes_have_limits_of_their_own();
+	who_is_let_off_has_no_limit();
 	no_limit_asks_nobody();
 	a_pause_makes_no_burst();
 	waiting_flows_are_woken();

@@ -599,6 +599,23 @@ static void the_upload_limit_is_kept(void)
 	sim_free(&sim);
 }
 
+static void limits_are_not_for_who_is_near(void)
+{
+	struct sim_node *leech, *seed;
+
+	sim_init(&sim, 12, 100, 65536, 65536);
+	sim.local_unlimited = true;
+	leech = sim_add(&sim, false);
+	seed = sim_add(&sim, true);
+	rate_set_limit(seed->rate, RATE_UP, 1000);
+	rate_set_limit(leech->rate, RATE_DOWN, 1000);
+	(void)sim_connect(&sim, leech, seed);
+	sim_run(&sim, 20000);
+	CHECK(leech->completed == 1, "%llu bytes",
+	      (unsigned long long)leech->received);
+	sim_free(&sim);
+}
+
 static void the_download_limit_is_kept(void)
 {
 	struct sim_node *leech, *seed;
@@ -775,6 +792,7 @@ int main(void)
 	who_may_not_connect_is_refused();
 	the_upload_limit_is_kept();
 	the_download_limit_is_kept();
+	limits_are_not_for_who_is_near();
 	rank_gives_rate_and_the_free_share_stays();
 	slots_are_given_at_once_and_never_too_many();
 	a_blocked_store_stops_the_flow();

@@ -7,18 +7,22 @@
  * flows makes no burst. */
 #define BURST_MS 100
 #define SHARE_ONE 256U
+#define NO_LIMIT UINT64_MAX
 #define RATE_LIMIT_MAX ((uint64_t)1 << 40) /* bytes/s; products fit */
 #define DIRS 2
-#define CLASSES 2
 /* Weights are scaled down to this, so that products stay in 64 bits. */
 #define WEIGHT_MAX ((uint64_t)1 << 20)
 
-struct lane {		/* one direction */
+struct tap {		/* one limit */
 	uint64_t limit; /* bytes/s; 0: none */
 	int64_t last_ms;
 	bool ticked;   /* last_ms is set */
 	uint64_t rest; /* thousandths of a byte */
-	struct rate_flow *head[CLASSES];
+};
+
+struct lane { /* one direction */
+	struct tap all, of[RATE_CLASSES];
+	struct rate_flow *head[RATE_CLASSES];
 };
 
 struct rate {
@@ -42,15 +46,23 @@ void rate_free(struct rate *r)
 	free(r);
 }
 
+static void set_tap(struct rate *r, struct tap *tap, uint64_t limit)
+{
+	tap->limit = limit < RATE_LIMIT_MAX ? limit : RATE_LIMIT_MAX;
+	if (r->want_tick) /* waiting flows may be free to go now */
+		r->want_tick(r->want_ctx);
+}
+
 void rate_set_limit(struct rate *r, enum rate_dir dir,
 		    uint64_t bytes_per_second)
 {
-	struct lane *lane = &r->lane[dir];
+	set_tap(r, &r->lane[dir].all, bytes_per_second);
+}
 
-	lane->limit = bytes_per_second < RATE_LIMIT_MAX ? bytes_per_second
-							: RATE_LIMIT_MAX;
-	if (r->want_tick) /* waiting flows may be free to go now */
-		r->want_tick(r->want_ctx);
+void rate_set_class_limit(struct rate *r, enum rate_dir dir,
+			  enum rate_class class, uint64_t bytes_per_second)
+{
+	set_tap(r, &r->lane[dir].of[class], bytes_per_second);
 }
 
 void rate_set_free_share(struct rate *r, unsigned of_256)
@@ -95,10 +107,16 @@ void rate_flow_clear(struct rate *r, struct rate_flow *f)
 		unlink_flow(r, f);
 }
 
+static bool anybody_waits(const struct lane *lane)
+{
+	return lane->head[RATE_FREE] || lane->head[RATE_PAID] ||
+	       lane->head[RATE_RENT];
+}
+
 static void link_flow(struct rate *r, struct rate_flow *f)
 {
 	struct lane *lane = &r->lane[f->dir];
-	bool first = !lane->head[0] && !lane->head[1];
+	bool first = !anybody_waits(lane);
 
 	if (f->waiting)
 		return;
@@ -127,9 +145,23 @@ void rate_flow_set(struct rate *r, struct rate_flow *f, enum rate_class class,
 		link_flow(r, f);
 }
 
+void rate_flow_let_off(struct rate *r, struct rate_flow *f, bool let_off)
+{
+	f->let_off = let_off;
+	if (r && let_off)
+		unlink_flow(r, f);
+}
+
+static bool is_limited(const struct rate *r, const struct rate_flow *f)
+{
+	return r && !f->let_off &&
+	       (r->lane[f->dir].all.limit ||
+		r->lane[f->dir].of[f->class].limit);
+}
+
 bool rate_take(struct rate *r, struct rate_flow *f)
 {
-	if (!r || r->lane[f->dir].limit == 0)
+	if (!is_limited(r, f))
 		return true;
 	if (f->credit > 0)
 		return true;
@@ -139,14 +171,14 @@ bool rate_take(struct rate *r, struct rate_flow *f)
 
 size_t rate_quota(struct rate *r, struct rate_flow *f)
 {
-	if (!r || r->lane[f->dir].limit == 0)
+	if (!is_limited(r, f))
 		return SIZE_MAX;
 	return rate_take(r, f) ? (size_t)f->credit : 0;
 }
 
 void rate_spend(struct rate *r, struct rate_flow *f, size_t bytes)
 {
-	if (r && r->lane[f->dir].limit != 0)
+	if (is_limited(r, f))
 		f->credit -= (int64_t)bytes;
 }
 
@@ -159,19 +191,21 @@ void rate_idle(struct rate *r, struct rate_flow *f)
 }
 
 /* Bytes that the time since the last tick is worth. */
-static uint64_t lane_income(struct lane *lane, int64_t now_ms)
+static uint64_t income_of(struct tap *tap, int64_t now_ms)
 {
-	int64_t dt = lane->ticked ? now_ms - lane->last_ms : RATE_TICK_MS;
+	int64_t dt = tap->ticked ? now_ms - tap->last_ms : RATE_TICK_MS;
 	uint64_t milli;
 
-	lane->ticked = true;
-	lane->last_ms = now_ms;
+	if (!tap->limit)
+		return NO_LIMIT;
+	tap->ticked = true;
+	tap->last_ms = now_ms;
 	if (dt < 0)
 		dt = 0;
 	if (dt > BURST_MS)
 		dt = BURST_MS;
-	milli = lane->limit * (uint64_t)dt + lane->rest;
-	lane->rest = milli % 1000;
+	milli = tap->limit * (uint64_t)dt + tap->rest;
+	tap->rest = milli % 1000;
 	return milli / 1000;
 }
 
@@ -228,29 +262,70 @@ static void wake_rich(struct rate *r, struct rate_flow **head, int64_t now_ms,
 	}
 }
 
+static uint64_t count(const struct rate_flow *head)
+{
+	uint64_t n = 0;
+
+	for (; head; head = head->next)
+		n++;
+	return n;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What each class gets of `income`, by who waits; no class over its cap. */
+static void divide(uint64_t out[RATE_CLASSES], const struct rate *r,
+		   const struct lane *lane, uint64_t income,
+		   const uint64_t cap[RATE_CLASSES])
+{
+	static const enum rate_class order[] = {RATE_PAID, RATE_RENT,
+						RATE_FREE};
+	uint64_t free_n = count(lane->head[RATE_FREE]);
+	uint64_t rent_n = count(lane->head[RATE_RENT]);
+	uint64_t part = income, left = income;
+
+	if (lane->head[RATE_PAID])
+		part = free_n + rent_n ? income * r->free_share / SHARE_ONE : 0;
+	out[RATE_PAID] = income - part;
+	out[RATE_RENT] = rent_n ? part * rent_n / (free_n + rent_n) : 0;
+	out[RATE_FREE] = part - out[RATE_RENT];
+	for (int c = 0; c < RATE_CLASSES; c++) {
+		out[c] = lane->head[c] ? least(out[c], cap[c]) : 0;
+		left -= out[c];
+	}
+	/* what a cap keeps one class from goes to the others */
+	for (int i = 0; i < RATE_CLASSES; i++) {
+		enum rate_class c = order[i];
+		uint64_t more = least(left, cap[c] - out[c]);
+
+		if (!lane->head[c])
+			continue;
+		out[c] += more;
+		left -= more;
+	}
+}
+
 static void lane_tick(struct rate *r, struct lane *lane, int64_t now_ms)
 {
-	struct rate_flow *free_head = lane->head[RATE_FREE];
-	struct rate_flow *paid_head = lane->head[RATE_PAID];
-	uint64_t income, for_free;
+	uint64_t income, cap[RATE_CLASSES], part[RATE_CLASSES];
 
-	if (lane->limit == 0) {
-		wake_rich(r, &lane->head[RATE_PAID], now_ms, true);
-		wake_rich(r, &lane->head[RATE_FREE], now_ms, true);
+	if (!anybody_waits(lane))
 		return;
+	income = income_of(&lane->all, now_ms);
+	for (int c = 0; c < RATE_CLASSES; c++)
+		part[c] = cap[c] = income_of(&lane->of[c], now_ms);
+	if (income != NO_LIMIT)
+		divide(part, r, lane, income, cap);
+	for (int c = RATE_CLASSES - 1; c >= 0; c--) {
+		bool none = income == NO_LIMIT && cap[c] == NO_LIMIT;
+
+		if (lane->head[c] && !none)
+			share_out(lane->head[c], part[c]);
+		wake_rich(r, &lane->head[c], now_ms, none);
 	}
-	if (!free_head && !paid_head)
-		return;
-	income = lane_income(lane, now_ms);
-	for_free = !paid_head ? income
-			      : (free_head ? income * r->free_share / SHARE_ONE
-					   : 0);
-	if (free_head)
-		share_out(free_head, for_free);
-	if (paid_head)
-		share_out(paid_head, income - for_free);
-	wake_rich(r, &lane->head[RATE_PAID], now_ms, false);
-	wake_rich(r, &lane->head[RATE_FREE], now_ms, false);
 }
 
 int64_t rate_tick(struct rate *r, int64_t now_ms)
@@ -259,7 +334,7 @@ int64_t rate_tick(struct rate *r, int64_t now_ms)
 
 	for (int d = 0; d < DIRS; d++) {
 		lane_tick(r, &r->lane[d], now_ms);
-		waiting |= r->lane[d].head[0] || r->lane[d].head[1];
+		waiting |= anybody_waits(&r->lane[d]);
 	}
 	return waiting ? now_ms + RATE_TICK_MS : INT64_MAX;
 }

@@ -2,12 +2,14 @@
  *
  * One struct rate for the whole node. Whoever wants to send or receive is a
  * flow; a flow with demand waits in the rate's list and is given credit at each
- * tick. Upload has two classes: of each tick's bytes the free class gets its
- * share (default a quarter) while any free flow waits, the paid class the rest;
- * within the paid class credit goes by weight, within the free class evenly.
- * What nobody of a class wants goes to the other. A flow may spend while its
- * credit is above 0 and may go below by one block, which it pays back.
- * No limit set: rate_take() always says yes and nothing is queued.
+ * tick. Upload has three classes: of each tick's bytes the paid class gets all
+ * but a share (default a quarter) that the others have while they wait, evenly;
+ * within the paid class credit goes by weight. What nobody of a class wants
+ * goes to the others. A class may have a limit of its own besides, which holds
+ * whether there is one for all or not. A flow may spend while its credit is
+ * above 0 and may go below by one block, which it pays back.
+ * No limit set, or a flow that was let off: rate_take() always says yes and
+ * nothing is queued.
  *
  * Times are monotonic milliseconds, bytes per second. Thread: the loop's.
  */
@@ -19,7 +21,12 @@
 #include <stdint.h>
 
 enum rate_dir { RATE_UP, RATE_DOWN };
-enum rate_class { RATE_FREE, RATE_PAID };
+enum rate_class {
+	RATE_FREE, /* pieces for nothing; all that comes in */
+	RATE_PAID, /* pieces that are paid for */
+	RATE_RENT, /* extension messages of renting connections */
+};
+#define RATE_CLASSES 3
 
 struct rate;
 
@@ -29,6 +36,7 @@ struct rate_flow { /* embedded in its owner; zero + rate_flow_init() */
 	enum rate_dir dir;
 	enum rate_class class;
 	uint64_t weight; /* paid class; at least 1 */
+	bool let_off;	 /* no limit holds for it */
 	int64_t credit;	 /* bytes */
 	bool waiting;
 	/* Credit came; called from rate_tick(). May call rate_take(), must not
@@ -45,8 +53,11 @@ void rate_free(struct rate *r);
 /* 0: no limit (the start). */
 void rate_set_limit(struct rate *r, enum rate_dir dir,
 		    uint64_t bytes_per_second);
-/* The free class's part of the upload limit in 1/256; 64 (a quarter) at the
- * start; at least 1. */
+/* The same of one class of a direction. */
+void rate_set_class_limit(struct rate *r, enum rate_dir dir,
+			  enum rate_class class, uint64_t bytes_per_second);
+/* The part of those who do not pay of the upload limit in 1/256; 64 (a
+ * quarter) at the start; at least 1. */
 void rate_set_free_share(struct rate *r, unsigned of_256);
 
 void rate_flow_init(struct rate_flow *f, enum rate_dir dir,
@@ -56,6 +67,9 @@ void rate_flow_clear(struct rate *r, struct rate_flow *f);
 /* weight 0 counts as 1. r may be NULL. */
 void rate_flow_set(struct rate *r, struct rate_flow *f, enum rate_class class,
 		   uint64_t weight);
+
+/* Limits hold for the flow, or not (they do at the start). */
+void rate_flow_let_off(struct rate *r, struct rate_flow *f, bool let_off);
 
 /* May the flow move bytes now? Yes: the caller moves them and then calls
  * rate_spend(). No: it waits and wake() comes. r NULL: always. */

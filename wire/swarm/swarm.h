@@ -161,8 +161,9 @@ struct swarm_cfg {
 	 * the store must be done with all spans before swarm_free(). */
 	struct cbuf_pool *blocks;
 	struct rate *rate; /* node-wide, outlives the swarm; NULL: no limits */
-	struct rng rng;	   /* for choices and fingerprints */
-	struct log *log;   /* may be NULL */
+	bool local_unlimited; /* limits are not for peers of our own network */
+	struct rng rng;	      /* for choices and fingerprints */
+	struct log *log;      /* may be NULL */
 	const struct swarm_ops *ops;
 	void *ctx;
 };

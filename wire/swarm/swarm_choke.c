@@ -18,8 +18,10 @@ static void set_slot(struct link *l, enum peer_slot slot)
 	struct swarm *s = l->s;
 	bool had = l->slot != PEER_SLOT_NONE, has = slot != PEER_SLOT_NONE;
 
-	rate_flow_set(s->cfg.rate, &l->flow_up,
-		      slot == PEER_SLOT_RANK ? RATE_PAID : RATE_FREE, l->rank);
+	if (s->cfg.pieces)
+		rate_flow_set(s->cfg.rate, &l->flow_up,
+			      slot == PEER_SLOT_RANK ? RATE_PAID : RATE_FREE,
+			      l->rank);
 	if (l->slot == slot)
 		return;
 	l->slot = slot;

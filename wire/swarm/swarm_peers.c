@@ -65,6 +65,12 @@ static bool attach(struct link *l, struct swarm *s)
 	s->links[s->n_links++] = l;
 	l->peer.serial = s->next_serial++;
 	l->peer.bounds = s->bounds;
+	if (s->cfg.pieces == 0)
+		rate_flow_set(s->cfg.rate, &l->flow_up, RATE_RENT, 1);
+	if (s->cfg.local_unlimited && wire_addr_is_private(&l->peer.cfg.addr)) {
+		rate_flow_let_off(s->cfg.rate, &l->flow_up, true);
+		rate_flow_let_off(s->cfg.rate, &l->flow_down, true);
+	}
 	return true;
 }
 
