@@ -4,9 +4,12 @@ bare peer for the benches: plaintext TCP, no DHT, no PEX, no LSD, no uTP.
 Says "ready" on stdout: a seeder once everything is checked (so that no piece is
 hashed again while it is measured, as seed_mode would), a leecher before it adds
 the torrent. A leecher then waits for one line on stdin, and ends when it has
-all and all is on disk. A seeder ends on SIGTERM.
+all and all is on disk. A seeder ends on SIGTERM. The environment's LT_SETTINGS,
+JSON, are settings besides.
 """
 
+import json
+import os
 import signal
 import sys
 
@@ -26,6 +29,7 @@ def session(listen):
         lt.alert.category_t.storage_notification |
         lt.alert.category_t.error_notification,
     })
+    settings.update(json.loads(os.environ.get("LT_SETTINGS", "{}")))
     return lt.session(settings)
 
 

@@ -2,7 +2,7 @@
 """wire.py - CPU seconds per GiB of one seeder and one leecher, side by side with
 other clients.
 
-Plaintext TCP over loopback in a network namespace, files on tmpfs, no DHT, PEX,
+TCP over loopback in a network namespace, files on tmpfs, no DHT, PEX,
 LSD or tracker but where a client can find its peer in no other way. The pairs
 run by turns, so that what else the machine does falls on all alike; the output
 is compared byte for byte each time. On loopback the kernel does the receiving
@@ -17,7 +17,9 @@ against the same seeder.
 
 usage: wire.py [--size MIB] [--runs N] [--pairs A:B,...] [--json]
 clients: sb (build/release), lt208 (python3-libtorrent), lt211 (libtorrent 2.1.1,
-fetched into build/bench/ when pip can), aria2
+fetched into build/bench/ when pip can), aria2: all of them plaintext; and
+sb-enc, lt208-rc4, lt211-rc4, which take nothing but encrypted connections: two
+sb-enc speak AES-256-GCM, all other pairs of them RC4
 """
 
 import argparse
@@ -62,13 +64,22 @@ class Client:
 
 
 class Seedbank(Client):
+    def __init__(self, config=""):
+        self.config = config
+
     def program(self):
         return SEEDBANK
 
+    def home(self, run, role):
+        home = os.path.join(run.directory, "home-" + role)
+        os.makedirs(home, 0o700)
+        with open(os.path.join(home, "config"), "w") as f:
+            f.write(self.config)
+        return home
+
     def seed(self, run, address, port):
         p = run.stage.spawn("sb-seed", [
-            SEEDBANK, "--home", os.path.join(run.directory, "home-seed"),
-            "seed", os.path.join(run.directory, "seed"), "--torrent",
+            SEEDBANK, "--home", self.home(run, "seed"), "seed", os.path.join(run.directory, "seed"), "--torrent",
             run.torrent, "--listen", "%s:%d" % (address, port)])
         wait_for("listening seedbank", 60,
                  lambda: stage.accepts(address, port), p)
@@ -76,14 +87,17 @@ class Seedbank(Client):
 
     def leech(self, run, address, port, peer):
         return run.stage.spawn("sb-leech", [
-            SEEDBANK, "--home", os.path.join(run.directory, "home-leech"),
-            "get", run.torrent, "--out", run.out, "--listen",
+            SEEDBANK, "--home", self.home(run, "leech"), "get", run.torrent, "--out", run.out, "--listen",
             "%s:%d" % (address, port), "--peer", peer])
 
 
+RC4_ONLY = {"in_enc_policy": 0, "out_enc_policy": 0, "allowed_enc_level": 2}
+
+
 class Libtorrent(Client):
-    def __init__(self, python):
+    def __init__(self, python, settings=None):
         self.python = python
+        self.settings = settings or {}
 
     def program(self):
         return self.python
@@ -98,7 +112,8 @@ class Libtorrent(Client):
         p = run.stage.spawn("lt-" + role, [
             self.python, os.path.join(HERE, "lt_peer.py"), role, run.torrent,
             directory, listen, *peer], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE)
+            stdout=subprocess.PIPE,
+            env=dict(os.environ, LT_SETTINGS=json.dumps(self.settings)))
         if p.popen.stdout.readline().strip() != b"ready":
             raise Failed("libtorrent did not get ready (%s)" % p.log)
         return p
@@ -214,10 +229,13 @@ def table(results, size, runs):
 def default_pairs(have):
     """Each with itself, each seeder against aria2, each leecher against
     libtorrent 2.0.8."""
-    names = list(have)
+    names = [n for n in have if "-" not in n]
     pairs = ["%s:%s" % (n, n) for n in names]
     pairs += ["%s:aria2" % n for n in names if n != "aria2" and "aria2" in have]
     pairs += ["lt208:%s" % n for n in names if n != "lt208" and "lt208" in have]
+    if "lt208" in have:
+        pairs += ["sb-enc:sb-enc", "sb-enc:lt208-rc4", "lt208-rc4:sb-enc",
+                  "lt208-rc4:lt208-rc4"]
     return list(dict.fromkeys(pairs))
 
 
@@ -236,7 +254,10 @@ def main():
     os.makedirs(WORK, exist_ok=True)
     clients = {"sb": Seedbank(), "lt208": Libtorrent("/usr/bin/python3"),
                "lt211": Libtorrent(os.path.join(VENV, "bin", "python")),
-               "aria2": Aria2()}
+               "aria2": Aria2(), "sb-enc": Seedbank("encryption = require\n"),
+               "lt208-rc4": Libtorrent("/usr/bin/python3", RC4_ONLY),
+               "lt211-rc4": Libtorrent(os.path.join(VENV, "bin", "python"),
+                                       RC4_ONLY)}
     if os.environ.get("SEEDBANK_STAGE") != "in" and (
             not args.pairs or "lt211" in args.pairs):
         lt211()
