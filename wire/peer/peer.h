@@ -50,7 +50,7 @@ enum peer_close {
 	PEER_CLOSE_SELF,       /* that is us */
 	PEER_CLOSE_DUPLICATE,  /* this peer id is connected already */
 	PEER_CLOSE_NO_TORRENT, /* nobody here has this info hash */
-	PEER_CLOSE_USELESS,    /* both sides have everything */
+	PEER_CLOSE_USELESS,    /* neither side downloads */
 	PEER_CLOSE_TIMEOUT,    /* handshake too slow, or silent for too long */
 	PEER_CLOSE_NOMEM,
 	PEER_CLOSE_BAD_FIRST,
@@ -142,6 +142,7 @@ struct peer_stats {
 	bool they_interested;
 	bool snubbed;	     /* owed us blocks for 60 s and sent none */
 	bool fast, extended; /* BEP 6, BEP 10 */
+	bool upload_only;    /* BEP 21: it says that it downloads nothing */
 	char client[33];     /* BEP 10 "v", printable ASCII, or "" */
 };
 

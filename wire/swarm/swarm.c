@@ -339,6 +339,7 @@ void swarm_piece_verified(struct swarm *s, int64_t now_ms, uint32_t piece)
 	check_verified(s, piece);
 	if (!s->picker) {
 		s->choke_soon = true;
+		swarm_tell_upload_only(s);
 		s->cfg.ops->complete(s->cfg.ctx);
 	}
 	swarm_leave(s);
@@ -378,6 +379,7 @@ void swarm_piece_lost(struct swarm *s, int64_t now_ms, uint32_t piece)
 	}
 	for (uint32_t i = 0; i < s->n_links; i++)
 		link_update_interest(s->links[i]);
+	swarm_tell_upload_only(s);
 	s->refill_soon = true;
 	swarm_leave(s);
 }
@@ -462,6 +464,7 @@ void swarm_set_download(struct swarm *s, int64_t now_ms, bool on)
 	s->download_on = on;
 	for (uint32_t i = 0; i < s->n_links; i++)
 		link_update_interest(s->links[i]);
+	swarm_tell_upload_only(s);
 	s->refill_soon = true;
 	swarm_leave(s);
 }
@@ -497,14 +500,15 @@ void swarm_meter_second(struct meter *m, int64_t dt_ms)
 
 static void check_useless(struct link *l)
 {
-	bool useless = l->s->cfg.pieces && !l->s->picker && link_has_all(l);
+	bool useless = swarm_uploads_only(l->s) &&
+		       (link_has_all(l) || l->upload_only);
 
 	if (!useless) {
 		l->useless_since_ms = INT64_MIN;
 	} else if (l->useless_since_ms == INT64_MIN) {
 		l->useless_since_ms = l->s->now_ms;
 	} else if (l->s->now_ms - l->useless_since_ms >= USELESS_MS) {
-		peer_shut(&l->peer, PEER_CLOSE_USELESS, "both have everything");
+		peer_shut(&l->peer, PEER_CLOSE_USELESS, "neither downloads");
 	}
 }
 
@@ -659,6 +663,7 @@ void peer_stats_get(const struct peer *p, struct peer_stats *out)
 		.snubbed = l->down.snubbed,
 		.fast = p->fast,
 		.extended = p->extended,
+		.upload_only = l->upload_only,
 	};
 	memcpy(out->client, l->client, sizeof(out->client));
 }

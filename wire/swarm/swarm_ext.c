@@ -16,7 +16,7 @@ void ext_say(struct link *l)
 		.reqq = PEER_REQQ,
 		.port = c->listen_port,
 		.client = "seedbank " SEEDBANK_VERSION,
-		.upload_only = c->pieces > 0 && !l->s->picker,
+		.upload_only = swarm_uploads_only(l->s),
 		.sb_pay = c->sb_pay,
 		.sb_pay_len = c->sb_pay_len,
 		.sb_store = c->sb_store,
@@ -43,7 +43,27 @@ void ext_say(struct link *l)
 		l->ext_sent = swarm_copy_bytes(buf, len);
 		l->ext_sent_len = l->ext_sent ? len : 0;
 	}
+	l->said_upload_only = hs.upload_only;
 	(void)peer_send_extended(&l->peer, EXT_HANDSHAKE, buf, len);
+}
+
+bool swarm_uploads_only(const struct swarm *s)
+{
+	return s->cfg.pieces > 0 && (!s->picker || !s->download_on);
+}
+
+/* By another handshake, which BEP 10 allows and all clients read. */
+void swarm_tell_upload_only(struct swarm *s)
+{
+	bool now = swarm_uploads_only(s);
+
+	for (uint32_t i = 0; i < s->n_links; i++) {
+		struct link *l = s->links[i];
+
+		if (l->greeted && l->peer.extended && !l->peer.closed &&
+		    l->said_upload_only != now)
+			ext_say(l);
+	}
 }
 
 static void on_ext_handshake(struct link *l, const struct msg *m)
@@ -60,6 +80,7 @@ static void on_ext_handshake(struct link *l, const struct msg *m)
 			hs.id[i] = 0;
 	memcpy(l->ext_id, hs.id, sizeof(l->ext_id));
 	meta_told(l, &hs);
+	l->upload_only = hs.upload_only;
 	if (l->ext_got) { /* BEP 10: it may come again, with changes */
 		peer_nuisance(&l->peer, "extension handshake again");
 		return;
@@ -67,7 +88,6 @@ static void on_ext_handshake(struct link *l, const struct msg *m)
 	l->ext_got = true;
 	l->reqq = hs.reqq;
 	l->listen_port = hs.port;
-	l->upload_only = hs.upload_only;
 	memcpy(l->client, hs.client, sizeof(l->client));
 	if (l->ext_sent) {
 		l->ext_received = swarm_copy_bytes(m->body, m->body_len);

@@ -43,7 +43,7 @@
 #define JOBS_MAX 4U
 #define GONE_MAX 256U
 #define READY_WAIT_MS 10000 /* for a promised BEP 10 handshake */
-#define USELESS_MS 60000    /* both have all: grace before closing */
+#define USELESS_MS 60000    /* neither downloads: grace before closing */
 #define SECOND_MS 1000
 #define PEX_KNOWN_MAX 1024U
 #define PUNCH_KNOWN 32U
@@ -129,7 +129,8 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	bool dht_told; /* they said where their DHT node is */
 	bool ext_got;
 	bool they_choke, they_interested, am_interested;
-	bool upload_only;
+	bool upload_only;      /* BEP 21: it downloads nothing (any more) */
+	bool said_upload_only; /* we told it so of ourselves */
 	enum peer_slot slot;
 	bool optimistic;
 	int64_t slot_since_ms;
@@ -289,6 +290,10 @@ enum err_code swarm_init_pieces(struct swarm *s, struct err *e);
 void swarm_log_have(struct swarm *s, uint32_t piece);
 
 void swarm_meter_second(struct meter *m, int64_t dt_ms);
+/* BEP 21: there is nothing that we (still) want of anybody. */
+bool swarm_uploads_only(const struct swarm *s);
+/* That may have changed: whoever was told otherwise is told. */
+void swarm_tell_upload_only(struct swarm *s);
 
 /* swarm_peers.c */
 void link_update_interest(struct link *l);
