@@ -82,6 +82,9 @@ static const struct option seed_options[] = {
 	{"seed-ratio", OPT_AMOUNT, NULL, 0, 0, "RATIO",
 	 "stop after uploading RATIO times the size"},
 	{"seed-time", OPT_DURATION, NULL, 0, 0, "TIME", "stop after TIME"},
+	{"super-seed", OPT_FLAG, "no", 0, 0, NULL,
+	 "as the first seed: show who does not pay a few pieces at a time, "
+	 "until there is another seed"},
 };
 
 static const struct option get_options[] = {
@@ -249,6 +252,7 @@ static enum err_code run_seed(struct cli *cli, json_t **result, struct err *e)
 		return code;
 	}
 	put_shared(cli, params);
+	cli_put_int(cli, params, "super-seed");
 	return run_transfer(cli, params, result, e);
 }
 

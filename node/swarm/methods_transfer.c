@@ -155,6 +155,8 @@ static enum err_code read_cfg(struct engine *en, const json_t *params,
 				"absolute path");
 	cfg->preallocate =
 		json_integer_value(json_object_get(params, "preallocate")) != 0;
+	cfg->super_seed =
+		json_integer_value(json_object_get(params, "super-seed")) != 0;
 	cfg->slots =
 		(uint32_t)json_integer_value(json_object_get(params, "slots"));
 	cfg->seed_time_s = time ? json_integer_value(time) : -1;

@@ -566,6 +566,7 @@ static struct torrent *torrent_new(struct engine *en,
 	t->seeded_ms = cfg->seeded_ms;
 	t->slots = cfg->slots;
 	t->preallocate = cfg->preallocate;
+	t->super_seed = cfg->super_seed;
 	t->stop_when_complete = cfg->stop_when_complete;
 	t->paying = cfg->paying;
 	t->bid = cfg->bid;

@@ -41,6 +41,7 @@ struct torrent_cfg {
 	const char *dir; /* absolute; the torrent's name goes below it */
 	bool read_only;	 /* seeding only: files are never created or changed */
 	bool preallocate;
+	bool super_seed; /* BEP 16: the first seed of what it seeds */
 	bool paused;
 	bool verify_only; /* hash everything, connect to nobody */
 	/* seeding ends at either, when given */

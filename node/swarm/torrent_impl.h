@@ -26,6 +26,7 @@ struct torrent {
 	char *claim;	/* what no other process may write; NULL: none */
 	bool verify_only;
 	bool preallocate;
+	bool super_seed;
 	uint32_t slots;	  /* 0: the node's setting */
 	json_t *settings; /* as in the resume database's list; NULL: not there
 			   */

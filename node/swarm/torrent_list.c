@@ -59,13 +59,14 @@ static json_t *settings_of(const struct torrent *t, const json_t *extras)
 
 	amount_to_be16(bid, t->bid);
 	amount_to_be16(budget, t->budget);
-	o = json_pack("{sb sI sI sb ss ss sb sI}", "read_only",
+	o = json_pack("{sb sI sI sb ss ss sb sb sI}", "read_only",
 		      (int)t->read_only, "ratio_permille",
 		      (json_int_t)t->ratio_permille, "seed_time_s",
 		      (json_int_t)t->seed_time_s, "paying", (int)t->paying,
 		      "bid", hex_encode(bid_hex, bid, 16), "budget",
 		      hex_encode(budget_hex, budget, 16), "preallocate",
-		      (int)t->preallocate, "slots", (json_int_t)t->slots);
+		      (int)t->preallocate, "super_seed",
+		      (int)t->super_seed, "slots", (json_int_t)t->slots);
 	for (size_t i = 0; o && i < EXTRA_KINDS; i++) {
 		json_t *list = json_object_get(extras, extra_kinds[i].key);
 
@@ -148,6 +149,7 @@ static bool restore_one(void *ctx, const struct resume_torrent *row)
 		.seeded_up = (uint64_t)int_of(o, "seeded_up"),
 		.seeded_ms = int_of(o, "seeded_ms"),
 		.preallocate = json_is_true(json_object_get(o, "preallocate")),
+		.super_seed = json_is_true(json_object_get(o, "super_seed")),
 		.slots = (uint32_t)int_of(o, "slots"),
 		.paying = json_is_true(json_object_get(o, "paying")),
 		.bid = amount_of(o, "bid"),

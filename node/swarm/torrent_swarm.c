@@ -270,6 +270,7 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 		.waits_for_metadata = !torrent_knows(t),
 		.shorts = t->meta.shorts,
 		.short_count = t->meta.short_count,
+		.super_seed = t->super_seed,
 		.max_peers = (uint32_t)engine_int(en, "max-peers"),
 		.slots =
 			t->slots ? t->slots : (uint32_t)engine_int(en, "slots"),

@@ -116,6 +116,7 @@ struct sim {
 	bool layer_off;		  /* they do not know `layer` */
 	bool by_v2;		  /* connections are opened by the v2 hash */
 	bool local_unlimited; /* and addresses are of a private network */
+	bool super_seed;      /* seeds are super seeds */
 };
 
 static inline uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)
@@ -570,6 +571,7 @@ static inline struct sim_node *sim_add(struct sim *sim, bool seed)
 	n->rate = rate_new();
 	cfg.rate = n->rate;
 	cfg.local_unlimited = sim->local_unlimited;
+	cfg.super_seed = sim->super_seed;
 	if (seed) {
 		memcpy(n->data, sim->truth, sim->total);
 		for (uint32_t i = 0; i < sim->pieces; i++)

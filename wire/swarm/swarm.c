@@ -142,6 +142,7 @@ enum err_code swarm_new(struct swarm **out, const struct swarm_cfg *cfg,
 		swarm_free(s);
 		return rc;
 	}
+	super_init(s);
 	*out = s;
 	return ERR_NONE;
 }
@@ -315,10 +316,10 @@ static void piece_is_had(struct swarm *s, uint32_t piece)
 
 		if (l->peer.closed || !l->greeted)
 			continue;
-		if (!link_has(l, piece)) {
+		if (!link_has_all(l))
 			peer_want_write(&l->peer);
+		if (!link_has(l, piece))
 			continue;
-		}
 		l->wanted--;
 		link_update_interest(l);
 	}
@@ -407,6 +408,8 @@ void swarm_peer_set_rank(struct peer *p, int64_t now_ms, uint64_t rank)
 	swarm_enter(l->s, now_ms);
 	l->rank = rank;
 	l->s->choke_soon = true;
+	if (rank)
+		super_show_all(l);
 	swarm_leave(l->s);
 }
 
@@ -500,8 +503,8 @@ void swarm_meter_second(struct meter *m, int64_t dt_ms)
 
 static void check_useless(struct link *l)
 {
-	bool useless = swarm_uploads_only(l->s) &&
-		       (link_has_all(l) || l->upload_only);
+	bool useless =
+		swarm_uploads_only(l->s) && (link_has_all(l) || l->upload_only);
 
 	if (!useless) {
 		l->useless_since_ms = INT64_MIN;
@@ -588,6 +591,7 @@ static void second(struct swarm *s)
 	swarm_meter_second(&s->out, dt);
 	for (uint32_t i = 0; i < s->n_links; i++)
 		link_second(s->links[i], dt);
+	super_second(s);
 	meta_second(s);
 	hash_ask_all(s);
 	sources_second(s, dt);

@@ -143,6 +143,9 @@ struct swarm_cfg {
 	const struct piece_short *shorts;
 	uint32_t short_count;
 	const uint8_t *have;  /* BEP 3 bitfield, copied; NULL: nothing */
+	/* Super seeding (BEP 16), when it has everything from the beginning,
+	 * and until it meets another seed: see swarm_super.c. */
+	bool super_seed;
 	uint32_t max_peers;   /* 0: 200 */
 	uint32_t slots;	      /* upload slots; 0: 8 */
 	uint32_t free_slots;  /* of them never by rank; 0: a quarter, >= 1 */

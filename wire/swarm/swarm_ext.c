@@ -16,7 +16,8 @@ void ext_say(struct link *l)
 		.reqq = PEER_REQQ,
 		.port = c->listen_port,
 		.client = "seedbank " SEEDBANK_VERSION,
-		.upload_only = swarm_uploads_only(l->s),
+		/* who shows nothing does not say that it has everything */
+		.upload_only = swarm_uploads_only(l->s) && !l->s->super,
 		.sb_pay = c->sb_pay,
 		.sb_pay_len = c->sb_pay_len,
 		.sb_store = c->sb_store,
@@ -61,7 +62,7 @@ void swarm_tell_upload_only(struct swarm *s)
 		struct link *l = s->links[i];
 
 		if (l->greeted && l->peer.extended && !l->peer.closed &&
-		    l->said_upload_only != now)
+		    !l->shown && l->said_upload_only != now)
 			ext_say(l);
 	}
 }

@@ -14,6 +14,7 @@
  * swarm_pex.c    ut_pex: peers tell of peers
  * swarm_holepunch.c  ut_holepunch: peers let others connect
  * swarm_source.c blocks that come from elsewhere than from peers
+ * swarm_super.c  super seeding
  */
 #ifndef WIRE_SWARM_INT_H
 #define WIRE_SWARM_INT_H
@@ -38,6 +39,8 @@
 #define DOWN_REFUSALS_MAX 8U   /* in a second */
 #define DOWN_SNUB_MS 60000
 #define DOWN_REQUEST_MS 120000 /* one request while others are answered */
+/* Pieces that a peer is shown and has not passed on. */
+#define SUPER_OFFERS 2U
 #define UP_SLOTS 32U
 #define READS_MAX 8192U
 #define JOBS_MAX 4U
@@ -146,6 +149,13 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	uint32_t wanted; /* pieces they have and we want */
 	uint32_t haves;	 /* how much of s->have_log they were told */
 
+	/* super seeding: what it was shown; NULL: everything */
+	uint8_t *shown;
+	uint32_t offered[SUPER_OFFERS];
+	unsigned n_offered;
+	bool showing_all; /* the rest is being told, from show_at on */
+	uint32_t show_at;
+
 	uint16_t listen_port; /* "p"; 0: not told */
 	uint8_t ext_id[EXT_COUNT];
 	bool ext_said[EXT_COUNT]; /* named in our handshake */
@@ -229,6 +239,8 @@ struct swarm {
 	int64_t optimistic_ms; /* next change */
 	bool blocked;	       /* the store takes no more */
 	bool upload_on, download_on;
+	bool super;	     /* super seeding, until there is another seed */
+	uint32_t super_next; /* where the round of pieces is */
 	/* What is to be done when the outermost call into the swarm ends, so
 	 * that no callback changes slots or requests under a loop's feet. */
 	unsigned depth;
@@ -403,6 +415,17 @@ void sources_wake(struct swarm *s);
 void sources_second(struct swarm *s, int64_t dt_ms);
 /* False: none of them has this serial. */
 bool sources_ban(struct swarm *s, uint64_t serial);
+
+/* swarm_super.c */
+void super_init(struct swarm *s);
+bool super_greet(struct link *l); /* true: it is shown nothing at first */
+bool super_hides(const struct link *l, uint32_t piece);
+void super_offer(struct link *l);
+void super_show_all(struct link *l);
+void super_fill(struct link *l); /* output is about to be taken */
+void super_has(struct link *l, uint32_t piece); /* it has got it */
+void super_second(struct swarm *s);
+void super_clear(struct link *l);
 
 /* swarm_choke.c */
 void choke_run(struct swarm *s, enum choker_mode mode);

@@ -65,7 +65,7 @@ static bool attach(struct link *l, struct swarm *s)
 	s->links[s->n_links++] = l;
 	l->peer.serial = s->next_serial++;
 	l->peer.bounds = s->bounds;
-	if (s->cfg.pieces == 0)
+	if (swarm_is_bare(s))
 		rate_flow_set(s->cfg.rate, &l->flow_up, RATE_RENT, 1);
 	if (s->cfg.local_unlimited && wire_addr_is_private(&l->peer.cfg.addr)) {
 		rate_flow_let_off(s->cfg.rate, &l->flow_up, true);
@@ -212,6 +212,7 @@ static void on_destroy(struct peer *p)
 	free(l->ext_received);
 	free(l->meta_up);
 	free(l->bits);
+	super_clear(l);
 	free(l);
 }
 
@@ -225,13 +226,17 @@ void swarm_peer_close(struct peer *p, enum peer_close why, const char *text)
 static void say_pieces(struct link *l)
 {
 	struct swarm *s = l->s;
+	bool hidden;
 
 	l->greeted = true;
 	l->haves = s->n_log;
 	if (swarm_is_bare(s))
 		return;
-	if (l->peer.fast && s->n_have == 0)
+	hidden = super_greet(l);
+	if (l->peer.fast && (hidden || s->n_have == 0))
 		(void)peer_send_id(&l->peer, MSG_HAVE_NONE);
+	else if (hidden)
+		return;
 	else if (l->peer.fast && s->n_have == s->cfg.pieces)
 		(void)peer_send_id(&l->peer, MSG_HAVE_ALL);
 	else if (s->n_have)
@@ -270,6 +275,7 @@ void link_become_ready(struct link *l, const struct ext_handshake *ext)
 	s->choke_soon = true;
 	pex_joined(l);
 	s->cfg.ops->peer_ready(s->cfg.ctx, &l->peer, ext);
+	super_offer(l);
 }
 
 /* Two sides that connect to each other at once must both keep the same one of
@@ -477,6 +483,7 @@ static void on_have(struct link *l, uint32_t piece)
 		return;
 	add_piece(l, piece);
 	link_update_interest(l);
+	super_has(l, piece);
 }
 
 /* ---- messages ---- */
@@ -627,8 +634,10 @@ static void tell_haves(struct link *l)
 	       !l->peer.closed) {
 		uint32_t piece = s->have_log[l->haves++];
 
-		/* it could not use it, or it is lost again */
-		if (!link_has(l, piece) && bits_get(s->have, piece))
+		/* a seed could not use it; who has this one too may be a super
+		 * seed that waits to hear it before it shows the next; or it is
+		 * lost again */
+		if (!link_has_all(l) && bits_get(s->have, piece))
 			(void)peer_send(
 				&l->peer,
 				&(struct msg){.id = MSG_HAVE, .piece = piece});
@@ -643,6 +652,7 @@ static void on_fill(struct peer *p)
 		return;
 	enter(l);
 	tell_haves(l);
+	super_fill(l);
 	if (!p->closed && l->s->cfg.pieces)
 		up_fill(l);
 	if (!p->closed)

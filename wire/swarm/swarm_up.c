@@ -53,7 +53,8 @@ void up_request(struct link *l, const struct msg *m)
 {
 	struct up_req r = {m->piece, m->begin, m->len};
 	struct up *u = &l->up;
-	bool have = l->s->have && bits_get(l->s->have, m->piece);
+	bool have = l->s->have && bits_get(l->s->have, m->piece) &&
+		    !super_hides(l, m->piece);
 
 	if (l->slot == PEER_SLOT_NONE || !have || m->len > PEER_SERVE_MAX ||
 	    u->n + u->n_slots >= PEER_REQUESTS_MAX || !grow(u)) {
