@@ -5,8 +5,8 @@
 #include "ledger/chain/profile.h"
 #include "node/host/host_conf.h"
 #include "node/swarm/net.h"
-#include "wire/reach/proxy.h"
 #include "node/swarm/schedule.h"
+#include "wire/reach/proxy.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -200,6 +200,7 @@ static void read_stats(struct announcer *a)
 {
 	a->ops.figures(a->ctx, &a->stats.uploaded, &a->stats.downloaded,
 		       &a->stats.left);
+	a->stats.partial = a->ops.partial(a->ctx);
 }
 
 static void advance(struct announcer *a)

@@ -19,6 +19,8 @@ struct announcer_ops {
 	void (*switched)(void *ctx);
 	void (*figures)(void *ctx, uint64_t *up, uint64_t *down,
 			uint64_t *left);
+	/* Is it a seed of a part alone, which fetches no more (BEP 21)? */
+	bool (*partial)(void *ctx);
 	void (*note)(void *ctx, const char *text);
 	/* announcer_goodbye() is over. */
 	void (*goodbye)(void *ctx);

@@ -302,8 +302,8 @@ void locals_free(struct locals *l)
 
 void locals_add(struct locals *l, const struct info_hash *hash)
 {
-	if (!engine_flag(l->engine, "lsd") || engine_proxied(l->engine) || !l->engine->listen_port ||
-	    lsd_add(l->lsd, hash, NULL) != ERR_NONE)
+	if (!engine_flag(l->engine, "lsd") || engine_proxied(l->engine) ||
+	    !l->engine->listen_port || lsd_add(l->lsd, hash, NULL) != ERR_NONE)
 		return;
 	for (int i = 0; i < FAMILIES && !l->awake; i++)
 		open_side(&l->sides[i]);

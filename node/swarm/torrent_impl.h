@@ -59,7 +59,7 @@ struct torrent {
 	uint64_t up_saved, down_saved; /* of the swarm, in the totals already */
 
 	struct candidates *candidates;
-	int64_t scraped_ms; /* 0: never */
+	int64_t scraped_ms;	  /* 0: never */
 	struct dht_topic *dht[2]; /* of each info hash; NULL: private, or not
 				   * running */
 	struct announcer *announcers[2]; /* one for each of its info hashes */

@@ -65,8 +65,8 @@ static json_t *settings_of(const struct torrent *t, const json_t *extras)
 		      (json_int_t)t->seed_time_s, "paying", (int)t->paying,
 		      "bid", hex_encode(bid_hex, bid, 16), "budget",
 		      hex_encode(budget_hex, budget, 16), "preallocate",
-		      (int)t->preallocate, "super_seed",
-		      (int)t->super_seed, "slots", (json_int_t)t->slots);
+		      (int)t->preallocate, "super_seed", (int)t->super_seed,
+		      "slots", (json_int_t)t->slots);
 	for (size_t i = 0; o && i < EXTRA_KINDS; i++) {
 		json_t *list = json_object_get(extras, extra_kinds[i].key);
 

@@ -3,8 +3,8 @@
 #include "node/swarm/torrent_impl.h"
 
 #include "node/swarm/announcer.h"
-#include "node/swarm/locals.h"
 #include "node/swarm/dht_node.h"
+#include "node/swarm/locals.h"
 
 #include <netdb.h>
 #include <stdio.h>
@@ -253,6 +253,16 @@ static void figures(void *ctx, uint64_t *up, uint64_t *down, uint64_t *left)
 	*left = stats.left;
 }
 
+static bool is_partial(void *ctx)
+{
+	const struct torrent *t = ctx;
+	struct swarm_stats stats = {0};
+
+	if (t->swarm)
+		swarm_stats_get(t->swarm, &stats);
+	return stats.upload_only && stats.left > 0;
+}
+
 static void on_note(void *ctx, const char *text)
 {
 	torrent_tell(ctx, "note", "%s", text);
@@ -275,6 +285,7 @@ static enum err_code add_announcer(struct torrent *t,
 						 .switched =
 							 on_tracker_switched,
 						 .figures = figures,
+						 .partial = is_partial,
 						 .note = on_note,
 						 .goodbye = on_goodbye};
 

@@ -31,7 +31,8 @@ static void add(struct world *w)
 
 static void ask(struct world *w)
 {
-	const struct tracker_stats stats = {1, 2, rd_u8(&w->in)};
+	uint8_t left = rd_u8(&w->in);
+	const struct tracker_stats stats = {1, 2, left, left & 1};
 	struct tracker_announce a;
 
 	while (tracker_next(w->t, &a, w->now, &stats)) {

@@ -115,8 +115,8 @@ struct sim {
 	bool v1_off, v2_off;	  /* the nodes that are added are not of it */
 	bool layer_off;		  /* they do not know `layer` */
 	bool by_v2;		  /* connections are opened by the v2 hash */
-	bool local_unlimited; /* and addresses are of a private network */
-	bool super_seed;      /* seeds are super seeds */
+	bool local_unlimited;	  /* and addresses are of a private network */
+	bool super_seed;	  /* seeds are super seeds */
 };
 
 static inline uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)

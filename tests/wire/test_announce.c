@@ -94,30 +94,48 @@ static void a_question_is_written(void)
 		enum announce_event event;
 		const char *id, *ipv6;
 		const char *want;
+		bool partial;
 	} rows[] = {
 		{"regular", "http://t/a", ANNOUNCE_REGULAR, "", NULL,
 		 "http://t/a?info_hash=%00%01Az09-._~%20%25%26%2B%2F%3F%FF%80ab"
 		 "&peer_id=-SE0001-abcdefghijkl&port=6881&uploaded="
 		 "18446744073709551615&downloaded=0&left=5&compact=1&no_peer_id"
-		 "=1&key=0000BEEF&numwant=80"},
+		 "=1&key=0000BEEF&numwant=80",
+		 false},
 		{"the base has a query", "http://t/a?k=1", ANNOUNCE_STARTED, "",
 		 NULL,
 		 "http://t/a?k=1&info_hash=%00%01Az09-._~%20%25%26%2B%2F%3F%FF"
 		 "%80ab&peer_id=-SE0001-abcdefghijkl&port=6881&uploaded="
 		 "18446744073709551615&downloaded=0&left=5&compact=1&no_peer_id"
-		 "=1&key=0000BEEF&numwant=80&event=started"},
+		 "=1&key=0000BEEF&numwant=80&event=started",
+		 false},
 		{"id and address", "http://t", ANNOUNCE_STOPPED, "i&d",
 		 "2001:db8::1",
 		 "http://t?info_hash=%00%01Az09-._~%20%25%26%2B%2F%3F%FF%80ab"
 		 "&peer_id=-SE0001-abcdefghijkl&port=6881&uploaded="
 		 "18446744073709551615&downloaded=0&left=5&compact=1&no_peer_id"
 		 "=1&key=0000BEEF&numwant=80&event=stopped&trackerid=i%26d"
-		 "&ipv6=2001%3Adb8%3A%3A1"},
+		 "&ipv6=2001%3Adb8%3A%3A1",
+		 false},
 		{"completed", "http://t", ANNOUNCE_COMPLETED, "", NULL,
 		 "http://t?info_hash=%00%01Az09-._~%20%25%26%2B%2F%3F%FF%80ab"
 		 "&peer_id=-SE0001-abcdefghijkl&port=6881&uploaded="
 		 "18446744073709551615&downloaded=0&left=5&compact=1&no_peer_id"
-		 "=1&key=0000BEEF&numwant=80&event=completed"},
+		 "=1&key=0000BEEF&numwant=80&event=completed",
+		 false},
+		{"a partial seed", "http://t", ANNOUNCE_REGULAR, "", NULL,
+		 "http://t?info_hash=%00%01Az09-._~%20%25%26%2B%2F%3F%FF%80ab"
+		 "&peer_id=-SE0001-abcdefghijkl&port=6881&uploaded="
+		 "18446744073709551615&downloaded=0&left=5&compact=1&no_peer_id"
+		 "=1&key=0000BEEF&numwant=80&event=paused",
+		 true},
+		{"a partial seed that goes", "http://t", ANNOUNCE_STOPPED, "",
+		 NULL,
+		 "http://t?info_hash=%00%01Az09-._~%20%25%26%2B%2F%3F%FF%80ab"
+		 "&peer_id=-SE0001-abcdefghijkl&port=6881&uploaded="
+		 "18446744073709551615&downloaded=0&left=5&compact=1&no_peer_id"
+		 "=1&key=0000BEEF&numwant=80&event=stopped",
+		 true},
 	};
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
@@ -125,6 +143,7 @@ static void a_question_is_written(void)
 			.port = 6881,
 			.uploaded = UINT64_MAX,
 			.left = 5,
+			.partial = rows[i].partial,
 			.event = rows[i].event,
 			.key = 0xbeef,
 			.numwant = 80,

@@ -144,11 +144,11 @@ static void add_bytes(struct text *t, const char *name, const void *bytes,
 		add(t, is_unreserved(p[i]) ? "%c" : "%%%02X", p[i]);
 }
 
-static const char *event_text(enum announce_event event)
+static const char *event_text(const struct announce_query *q)
 {
-	switch (event) {
+	switch (q->event) {
 	case ANNOUNCE_REGULAR:
-		break;
+		return q->partial ? "&event=paused" : "";
 	case ANNOUNCE_STARTED:
 		return "&event=started";
 	case ANNOUNCE_COMPLETED:
@@ -172,7 +172,7 @@ enum err_code announce_url(char out[ANNOUNCE_URL_CAP], const char *base,
 	    "&port=%u&uploaded=%" PRIu64 "&downloaded=%" PRIu64 "&left=%" PRIu64
 	    "&compact=1&no_peer_id=1&key=%08" PRIX32 "&numwant=%" PRIu32 "%s",
 	    q->port, q->uploaded, q->downloaded, q->left, q->key, q->numwant,
-	    event_text(q->event));
+	    event_text(q));
 	if (q->tracker_id_len)
 		add_bytes(&t, "&trackerid=", q->tracker_id, q->tracker_id_len);
 	if (q->ipv6)

@@ -38,6 +38,10 @@ struct announce_query {
 	uint64_t uploaded; /* payload bytes since `started` */
 	uint64_t downloaded;
 	uint64_t left; /* bytes that we do not have */
+	/* BEP 21: some of them will never be fetched; said as event=paused
+	 * when there is no other event, and over HTTP only: BEP 15 has no
+	 * number for it */
+	bool partial;
 	enum announce_event event;
 	uint32_t key;		   /* same for the life of the torrent */
 	uint32_t numwant;	   /* peers that we would like */

@@ -51,6 +51,7 @@ struct tracker_cfg {
 
 struct tracker_stats { /* see struct announce_query */
 	uint64_t uploaded, downloaded, left;
+	bool partial;
 };
 
 struct tracker_announce {

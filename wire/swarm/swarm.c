@@ -633,6 +633,7 @@ void swarm_stats_get(const struct swarm *s, struct swarm_stats *out)
 		.rate_out = s->out.rate,
 		.have = s->n_have,
 		.pieces = s->cfg.pieces,
+		.upload_only = swarm_uploads_only(s),
 		.failed = s->failed,
 	};
 	for (uint32_t i = 0; i < s->n_links; i++) {

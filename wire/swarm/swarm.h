@@ -142,7 +142,7 @@ struct swarm_cfg {
 	 * behind that is not asked for. Borrowed as long as the swarm lives. */
 	const struct piece_short *shorts;
 	uint32_t short_count;
-	const uint8_t *have;  /* BEP 3 bitfield, copied; NULL: nothing */
+	const uint8_t *have; /* BEP 3 bitfield, copied; NULL: nothing */
 	/* Super seeding (BEP 16), when it has everything from the beginning,
 	 * and until it meets another seed: see swarm_super.c. */
 	bool super_seed;
@@ -151,7 +151,7 @@ struct swarm_cfg {
 	uint32_t free_slots;  /* of them never by rank; 0: a quarter, >= 1 */
 	uint16_t listen_port; /* told in the BEP 10 handshake; 0: not told */
 	bool pex; /* peers tell each other of others; not of private torrents */
-	uint16_t dht_port;    /* told to peers with a DHT (BEP 5); 0: no DHT */
+	uint16_t dht_port; /* told to peers with a DHT (BEP 5); 0: no DHT */
 	/* Our BEP 10 handshake's value of "sb_pay" (bencoded, copied, borrowed
 	 * for the call), or NULL: then sb_pay is not offered; likewise
 	 * "sb_store". */
@@ -320,7 +320,8 @@ struct swarm_stats {
 	uint32_t seeds;		    /* of them */
 	uint32_t have;		    /* verified pieces */
 	uint32_t pieces;
-	uint32_t failed; /* pieces that did not verify, all told */
+	bool upload_only; /* BEP 21: nothing (more) is wanted */
+	uint32_t failed;  /* pieces that did not verify, all told */
 };
 
 void swarm_stats_get(const struct swarm *s, struct swarm_stats *out);
