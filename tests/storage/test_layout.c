@@ -5,9 +5,13 @@
 #include <string.h>
 
 static const struct store_file files[] = {
-	{"a", 10, false},   {"empty", 0, false}, {"b", 5000, false},
-	{"none", 0, false}, {"pad", 86, true},	 {"c", 1, false},
-	{"end", 0, false},
+	{.path = "a", .length = 10},
+	{.path = "empty", .length = 0},
+	{.path = "b", .length = 5000},
+	{.path = "none", .length = 0},
+	{.path = "pad", .length = 86, .pad = true},
+	{.path = "c", .length = 1},
+	{.path = "end", .length = 0},
 };
 
 /* Parts of a range, against the list above (5097 bytes). */
@@ -60,8 +64,9 @@ static void ranges_fall_into_parts(void)
 
 static void names_of_pad_files_do_not_matter(void)
 {
-	static const struct store_file odd[] = {{"f", 1024, false},
-						{"../pad", 1024, true}};
+	static const struct store_file odd[] = {
+		{.path = "f", .length = 1024},
+		{.path = "../pad", .length = 1024, .pad = true}};
 	struct layout l;
 
 	CHECK(layout_init(&l, NULL, odd, 2, 1024, 2, NULL) == ERR_NONE, "pad");
@@ -70,10 +75,11 @@ static void names_of_pad_files_do_not_matter(void)
 
 static void lengths_are_bounded(void)
 {
-	static const struct store_file huge[] = {{"f", UINT64_MAX, false},
-						 {"g", 2, false}};
+	static const struct store_file huge[] = {
+		{.path = "f", .length = UINT64_MAX},
+		{.path = "g", .length = 2}};
 	static const struct store_file sum[] = {{"f", 1ULL << 62, false},
-						{"g", 1, false}};
+						{.path = "g", .length = 1}};
 	char path[LAYOUT_MAX_PATH + 3];
 	struct layout l;
 
@@ -95,8 +101,12 @@ static void lengths_are_bounded(void)
 }
 
 static const struct store_file odd_files[] = {
-	{"a", 70000, false}, {"p", 61072, true}, {"none", 0, false},
-	{"b", 5, false},     {"p", 65531, true}, {"c", 32768, false},
+	{.path = "a", .length = 70000},
+	{.path = "p", .length = 61072, .pad = true},
+	{.path = "none", .length = 0},
+	{.path = "b", .length = 5},
+	{.path = "p", .length = 65531, .pad = true},
+	{.path = "c", .length = 32768},
 };
 
 static void short_pieces_must_fit(void)
