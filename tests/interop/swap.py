@@ -4,8 +4,8 @@ as leecher, and the files are compared byte for byte.
 
 Two torrents in every run: one file, and a directory with files of odd sizes, an
 empty one, a nested one and one with a name beyond ASCII. With libtorrent on the
-other side also a hybrid v1+v2 torrent with pad files. A tracker brings them
-together; it writes down what it was told: a seeder must have said left=0, a
+other side also a hybrid v1+v2 torrent with pad files, which is announced by both
+its hashes, and one of v2 alone. A tracker brings them together; it writes down what it was told: a seeder must have said left=0, a
 leecher `completed`, both `stopped`. Two seedbanks find each other by --peer alone,
 and where opentracker is installed, by it, over HTTP and UDP. With @udp the tracker
 speaks UDP (BEP 15; @udp6: over IPv6). With @magnet the leecher has a magnet link
@@ -73,26 +73,34 @@ CONTENTS = {
         "hybrid/two.bin": 70000,
         "hybrid/three.bin": 1 * stage.MIB,
     },
+    "v2": {
+        "v2/one.bin": 9 * stage.MIB + 7,  # over 512 pieces: layers in parts
+        "v2/empty": 0,
+        "v2/below/two.bin": 70000,
+    },
 }
+BY_V2 = ("hybrid", "v2")
 
 
-def make_hybrid(directory, out, announce):
-    """By libtorrent; v1 and v2 in one, with pad files between."""
+def make_by_libtorrent(directory, out, announce, kind):
+    """Version 2 alone, or v1 and v2 in one, with pad files between."""
     code = """if 1:
         import libtorrent as lt, os, sys
-        directory, out, announce = sys.argv[1:]
+        directory, out, announce, kind = sys.argv[1:]
         fs = lt.file_storage()
         lt.add_files(fs, directory)
-        t = lt.create_torrent(fs, 65536)
+        t = lt.create_torrent(fs, 16384 if kind == "v2" else 65536,
+                              lt.create_torrent.v2_only if kind == "v2" else 0)
         if announce:
             t.add_tracker(announce)
         lt.set_piece_hashes(t, os.path.dirname(directory))
         open(out, "wb").write(lt.bencode(t.generate()))
-        print(lt.torrent_info(out).info_hashes().v1)
+        h = lt.torrent_info(out).info_hashes()
+        print(h.v1 if h.has_v1() else str(h.v2)[:40], h.v2)
     """
-    return subprocess.run([LT_PYTHON, "-c", code, directory, out, announce],
-                          check=True, capture_output=True,
-                          text=True).stdout.strip()
+    return subprocess.run(
+        [LT_PYTHON, "-c", code, directory, out, announce, kind], check=True,
+        capture_output=True, text=True).stdout.split()
 
 
 def make_multi(source, names, out, announce, piece_length=32768):
@@ -116,23 +124,24 @@ def make_multi(source, names, out, announce, piece_length=32768):
 def make_contents(directory, announce):
     """Files below source/, a .torrent of each content, their info hashes."""
     source = os.path.join(directory, "source")
-    torrents, hashes = {}, []
+    torrents, hashes = {}, {}
     for content, files in CONTENTS.items():
         for name, size in files.items():
             write(os.path.join(source, name), size)
         out = torrents[content] = os.path.join(directory,
                                                content + ".torrent")
         if content == "single":
-            made = stage.make_torrent(os.path.join(source, "single.bin"), out,
-                                      65536, announce)
+            made = [stage.make_torrent(os.path.join(source, "single.bin"),
+                                       out, 65536, announce)]
         elif content == "multi":
-            made = make_multi(source, list(files), out, announce)
+            made = [make_multi(source, list(files), out, announce)]
         elif Libtorrent().missing() is None:
-            made = make_hybrid(os.path.join(source, "hybrid"), out, announce)
+            made = make_by_libtorrent(os.path.join(source, content), out,
+                                      announce, content)
         else:
             del torrents[content]
             continue
-        hashes.append(made)
+        hashes[content] = made
     return source, torrents, hashes
 
 
@@ -150,7 +159,7 @@ class Tracker(stage.Tracker):
     """Remembers what each port said."""
 
     def __init__(self, address):
-        self.said = {}  # port -> [(event, left)]
+        self.said = {}  # port -> {info hash: [(event, left)]}
         super().__init__(address)
 
     def start(self, st, info_hashes):
@@ -167,8 +176,9 @@ class Tracker(stage.Tracker):
         if "port" not in query:  # a scrape
             request.send_error(404)
             return
-        self.said.setdefault(int(query["port"][0]), []).append(
-            (query.get("event", [""])[0], int(query["left"][0])))
+        self.said.setdefault(int(query["port"][0]), {}).setdefault(
+            query["info_hash"][0], []).append(
+                (query.get("event", [""])[0], int(query["left"][0])))
         super()._answer(request)
 
 
@@ -178,7 +188,7 @@ class UdpTracker:
     EVENTS = ["", "completed", "started", "stopped"]
 
     def __init__(self, address):
-        self.said = {}  # port -> [(event, left)]
+        self.said = {}  # port -> {info hash: [(event, left)]}
         self.peers = {}  # info hash -> {(ip, port)}
         self.socket = socket.socket(stage.family(address), socket.SOCK_DGRAM)
         self.socket.bind((address, 0))
@@ -215,7 +225,8 @@ class UdpTracker:
             ">20s20sQQQIIIiH", datagram[16:98])
         swarm = self.peers.setdefault(hash_, set())
         me = (at[0], port)
-        self.said.setdefault(port, []).append((self.EVENTS[event], left))
+        self.said.setdefault(port, {}).setdefault(hash_, []).append(
+            (self.EVENTS[event], left))
         others = b"".join(
             socket.inet_pton(stage.family(ip), ip) + struct.pack(">H", p)
             for ip, p in swarm - {me})
@@ -278,7 +289,8 @@ class Client:
     start() returns when it listens; seeders have then checked their files.
     complete() is true when all is there and on disk."""
 
-    hybrid = False
+    hybrid = False  # takes torrents of both versions; `v2`: of v2 alone
+    v2 = False
     makes_empty_files = True
 
     def __init__(self, program=None):
@@ -303,7 +315,7 @@ class Client:
 
 
 class Seedbank(Client):
-    hybrid = True
+    hybrid = v2 = True
     settings = ""  # the home's config
     options = ()
 
@@ -326,7 +338,7 @@ class Seedbank(Client):
             p = self.spawn("seedbank-" + content, argv + [
                 *self.options,
                 "--listen", stage.endpoint(self.address, port)])
-            p.port, p.role = port, role
+            p.port, p.role, p.content = port, role, content
             self.run.peers[content] = stage.endpoint(self.address, port)
             if role == "seed":
                 self.listening(port, p)
@@ -350,21 +362,29 @@ class Seedbank(Client):
                 raise Failed("%s ended with %s (%s)" % (p.name, status, p.log))
             if self.run.tracker.said is None:
                 continue
-            said = self.run.tracker.said.get(p.port, [])
-            events = [event for event, _ in said]
-            want = ["started"] + ["completed"] * (p.role == "leech") + \
-                ["stopped"]
-            if [e for e in events if e] != want:
-                raise Failed("%s told the tracker %s, not %s" %
-                             (p.name, events, want))
-            if p.role == "seed" and any(left for _, left in said):
-                raise Failed("%s has all but said left=%s" % (p.name, said))
-            if p.role == "leech" and said[-1][1] != 0:
-                raise Failed("%s ended with left=%d" % (p.name, said[-1][1]))
+            by_hash = self.run.tracker.said.get(p.port, {})
+            if len(by_hash) != 1 + (p.content == "hybrid"):
+                raise Failed("%s announced %d hashes" % (p.name, len(by_hash)))
+            for said in by_hash.values():
+                self.check_said(p, said)
         super().stop()
 
 
+    @staticmethod
+    def check_said(p, said):
+        events = [event for event, _ in said if event]
+        want = ["started"] + ["completed"] * (p.role == "leech") + ["stopped"]
+        if events != want:
+            raise Failed("%s told the tracker %s, not %s" %
+                         (p.name, events, want))
+        if p.role == "seed" and any(left for _, left in said):
+            raise Failed("%s has all but said left=%s" % (p.name, said))
+        if p.role == "leech" and said[-1][1] != 0:
+            raise Failed("%s ended with left=%d" % (p.name, said[-1][1]))
+
+
 class Aria2(Client):
+    # no hybrid: it computes another info hash than that of the bytes
     options = ()
     OPTIONS = ["--enable-dht=false", "--enable-dht6=false",
                "--bt-enable-lpd=false", "--enable-peer-exchange=false",
@@ -392,7 +412,7 @@ class Aria2(Client):
 
 
 class Libtorrent(Client):
-    hybrid = True
+    hybrid = v2 = True
     settings = {}  # of its session
 
     def __init__(self, python=LT_PYTHON):
@@ -539,7 +559,7 @@ class Rtorrent(Client):
 
 
 class Qbittorrent(Client):
-    hybrid = True
+    hybrid = v2 = True
     CONF = """[LegalNotice]
 Accepted=true
 [BitTorrent]
@@ -654,10 +674,12 @@ def swap(run, seeder, leecher, source, addresses):
     return took
 
 
-def make_links(torrents, hashes, announce):
-    return {content: "magnet:?xt=urn:btih:%s&dn=%s&tr=%s" %
-            (made, content, urllib.parse.quote(announce, safe=""))
-            for (content, _), made in zip(torrents.items(), hashes)}
+def make_link(content, made, announce):
+    """Of v2 by its own hash, of a hybrid by both."""
+    topics = [] if content == "v2" else ["xt=urn:btih:" + made[0]]
+    topics += ["xt=urn:btmh:1220" + made[1]] if len(made) > 1 else []
+    return "magnet:?%s&dn=%s&tr=%s" % (
+        "&".join(topics), content, urllib.parse.quote(announce, safe=""))
 
 
 def default_pairs(clients):
@@ -709,16 +731,16 @@ def run_all(st, makers, pairs, directory, addresses):
                        "opentracker-udp": OpentrackerUdp}[by](own[0])
             sets[by] = (tracker, *make_contents(
                 os.path.join(directory, "by-" + by), tracker.url))
-            tracker.start(st, sets[by][3])
+            tracker.start(st, [h[:40] for made in sets[by][3].values()
+                               for h in made])
         tracker, source, torrents, hashes = sets[by]
         seeder, leecher = (makers[n]() for n in clients.split(":"))
-        fit = {c: t for c, t in torrents.items() if c != "hybrid" or
-               (seeder.hybrid and leecher.hybrid)}
+        fit = {c: t for c, t in torrents.items() if c not in BY_V2 or
+               (getattr(seeder, c) and getattr(leecher, c))}
         name = pair.replace(":", "-")
         run = Run(st, name, os.path.join(directory, name), fit, tracker)
         if by == "magnet":
-            run.links = {c: link for c, link in make_links(
-                torrents, hashes, tracker.url).items() if c in fit}
+            run.links = {c: make_link(c, hashes[c], tracker.url) for c in fit}
         took = swap(run, seeder, leecher, source, own)
         print("%-30s ok: %s in %.1f s" % (pair.replace(":", " -> "),
                                           ", ".join(fit), took), flush=True)
