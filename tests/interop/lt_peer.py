@@ -4,7 +4,8 @@ mapping or uTP: trackers alone bring it together with others.
 
 Says "ready" when all torrents are checked, "complete" when it has all bytes of
 all of them and they are on disk. Ends on SIGTERM, saying goodbye to trackers.
-The environment's LT_SETTINGS, JSON, are settings besides.
+The environment's LT_SETTINGS, JSON, are settings besides; LT_SUPER: it is a super
+seed.
 """
 
 import json
@@ -51,6 +52,8 @@ def add(s, torrent, directory):
         params.ti = lt.torrent_info(torrent)
     params.save_path = directory
     params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+    if os.environ.get("LT_SUPER"):
+        params.flags |= lt.torrent_flags.super_seeding
     return s.add_torrent(params)
 
 

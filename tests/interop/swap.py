@@ -414,6 +414,7 @@ class Aria2(Client):
 class Libtorrent(Client):
     hybrid = v2 = True
     settings = {}  # of its session
+    super_seed = False
 
     def __init__(self, python=LT_PYTHON):
         super().__init__(python)
@@ -432,7 +433,8 @@ class Libtorrent(Client):
                 self.program, os.path.join(HERE, "lt_peer.py"),
                 stage.endpoint(self.address, port), self.directory,
                 *self.run.torrents.values()], stdout=f,
-                env=dict(os.environ, LT_SETTINGS=json.dumps(self.settings)))
+                env=dict(os.environ, LT_SETTINGS=json.dumps(self.settings),
+                         **({"LT_SUPER": "1"} if self.super_seed else {})))
         self.said = said
         wait_for("ready libtorrent", START_S, lambda: self._says("ready"), p)
         if role == "seed":
