@@ -78,8 +78,9 @@ static void lengths_are_bounded(void)
 	static const struct store_file huge[] = {
 		{.path = "f", .length = UINT64_MAX},
 		{.path = "g", .length = 2}};
-	static const struct store_file sum[] = {{"f", 1ULL << 62, false},
-						{.path = "g", .length = 1}};
+	static const struct store_file sum[] = {
+		{.path = "f", .length = 1ULL << 62},
+		{.path = "g", .length = 1}};
 	char path[LAYOUT_MAX_PATH + 3];
 	struct layout l;
 

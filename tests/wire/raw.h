@@ -21,7 +21,7 @@ struct raw {
 
 static inline struct wire_addr raw_addr(void)
 {
-	return (struct wire_addr){.ip = {0x20, 2, [15] = 1}, .port = 1};
+	return (struct wire_addr){.ip = {0x20, 3, [15] = 1}, .port = 1};
 }
 
 /* A connection accepted (or opened) by the node; nothing said yet. */
