@@ -1,5 +1,7 @@
 #include "wire/addr.h"
 
+#include "wire/place.h"
+
 #include <string.h>
 
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -16,37 +18,19 @@ bool wire_addr_eq(const struct wire_addr *a, const struct wire_addr *b)
 
 bool wire_addr_possible(const struct wire_addr *a)
 {
-	static const uint8_t zero[16];
-
-	if (a->port == 0)
-		return false;
-	if (wire_addr_is_v4(a))
-		return a->ip[12] != 0 && a->ip[12] < 224;
-	return memcmp(a->ip, zero, sizeof(zero)) != 0 && a->ip[0] != 0xff;
+	return a->port != 0 && place_of(a->ip) != PLACE_NOBODY;
 }
 
 bool wire_addr_is_local(const struct wire_addr *a)
 {
-	static const uint8_t loopback[16] = {[15] = 1};
+	enum place place = place_of(a->ip);
 
-	if (wire_addr_is_v4(a))
-		return a->ip[12] == 127 ||
-		       (a->ip[12] == 169 && a->ip[13] == 254);
-	return memcmp(a->ip, loopback, sizeof(loopback)) == 0 ||
-	       (a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80);
+	return place == PLACE_LOOPBACK || place == PLACE_LINK;
 }
 
 bool wire_addr_is_private(const struct wire_addr *a)
 {
-	const uint8_t *ip = a->ip + 12;
-
-	if (wire_addr_is_local(a))
-		return true;
-	if (!wire_addr_is_v4(a))
-		return (a->ip[0] & 0xfe) == 0xfc;
-	return ip[0] == 10 || (ip[0] == 172 && (ip[1] & 0xf0) == 16) ||
-	       (ip[0] == 192 && ip[1] == 168) ||
-	       (ip[0] == 100 && (ip[1] & 0xc0) == 64);
+	return wire_addr_is_local(a) || place_of(a->ip) == PLACE_PRIVATE;
 }
 
 bool wire_addr_same_net(const struct wire_addr *a, const struct wire_addr *b)
