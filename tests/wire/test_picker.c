@@ -366,6 +366,110 @@ static void what_is_missing_is_counted(void)
 	picker_free(p);
 }
 
+/* Pieces 0..15; `open` says which are open, the others are begun by 9. */
+static void runs_are_long_and_go_on(void)
+{
+	static const struct {
+		const char *name;
+		const char
+			*state; /* '.': open, 'r': open, a peer has it,
+				   'b': begun by another, 'l': begun and left,
+				   'n': open, and the source has it not */
+		uint32_t last, max;
+		bool rare;
+		bool found;
+		uint32_t piece, pieces; /* UINT32_MAX: any */
+	} rows[] = {
+		{"from the start", "................", UINT32_MAX, 4, false,
+		 true, 0, 4},
+		{"behind the last one", "................", 5, 4, false, true,
+		 6, 4},
+		{"to the end", "................", 13, 4, false, true, 12, 4},
+		{"around what is open", "bbbbb....bbbbbbb", 0, 8, false, true,
+		 5, 4},
+		{"what was left comes first", "......l.........", 0, 8, false,
+		 true, 6, 1},
+		{"up to what it has not", "....n...........", 0, 8, false, true,
+		 0, 4},
+		{"nothing that it has", "nnnnnnnnnnnnnnnn", 0, 8, false, false,
+		 0, 0},
+		{"rare ones only", "rrrrrrr..rrrrrrr", 0, 8, true, true, 7, 2},
+		{"none is rare", "rrrrrrrrrrrrrrrr", 0, 8, true, false, 0, 0},
+		{"the rare ones before others", "rrrrrrr..rrrrrrr",
+		 UINT32_MAX - 1, 2, false, true, 7, 2},
+		{"what was left is not rare", "l.rrrrrrrrrrrrrr", 8, 8, true,
+		 true, 1, 1},
+		{"of no length", "................", 0, 0, false, false, 0, 0},
+		{"help when nothing else is left", "bbbbbbbbbbbbbbbb", 0, 8,
+		 false, true, UINT32_MAX, 1},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct picker *p = make(16);
+		struct picker_peer other = peer(9, NULL), who;
+		uint8_t has[2] = {0xff, 0xff};
+		struct picker_run run = {0};
+		struct picker_block b[4];
+		bool found;
+
+		for (uint32_t k = 0; k < 16; k++) {
+			char c = rows[i].state[k];
+
+			if (c == 'r')
+				picker_peer_has(p, k);
+			if (c == 'n')
+				bits_clear(has, k);
+			if (c == 'b' || c == 'l')
+				CHECK(picker_pick_in(p, &other, k, b, 4) == 4,
+				      "%s", rows[i].name);
+			for (unsigned j = 0; c == 'l' && j < 4; j++)
+				picker_release(p, b[j], 9);
+		}
+		if (strchr(rows[i].state, 'l'))
+			picker_disown(p, 9);
+		who = peer(1, has);
+		who.last = rows[i].last;
+		found = picker_pick_run(p, &who, rows[i].max, rows[i].rare,
+					&run, 1000);
+		CHECK(found == rows[i].found, "%s: found?", rows[i].name);
+		CHECK(!found || ((rows[i].piece == UINT32_MAX ||
+				  run.piece == rows[i].piece) &&
+				 run.pieces == rows[i].pieces &&
+				 run.first == 0 && run.end == 4),
+		      "%s: %u pieces from %u on, blocks %u to %u", rows[i].name,
+		      run.pieces, run.piece, run.first, run.end);
+		for (uint32_t k = 0; found && k < run.pieces; k++)
+			CHECK(picker_wants(
+				      p,
+				      (struct picker_block){run.piece + k, 3}),
+			      "%s: piece %u is begun", rows[i].name,
+			      run.piece + k);
+		picker_free(p);
+	}
+}
+
+static void a_run_of_a_left_piece_is_what_is_missing(void)
+{
+	struct picker *p = make(1);
+	struct picker_peer other = peer(9, NULL), who = peer(1, NULL);
+	struct picker_block b[4];
+	struct picker_run run;
+
+	CHECK(pick(p, &other, b, 4) == 4, "all of it");
+	CHECK(!receive(p, b[0], 9) && !receive(p, b[2], 9), "two of four");
+	picker_release(p, b[1], 9);
+	picker_release(p, b[3], 9);
+	picker_disown(p, 9);
+	CHECK(picker_pick_run(p, &who, 4, false, &run, 0) && run.first == 1 &&
+		      run.end == 4 && run.pieces == 1,
+	      "blocks %u to %u", run.first, run.end);
+	CHECK(!picker_pick_run(p, &who, 4, false, &run, 0), "no more of it");
+	CHECK(pick(p, &other, b, 4) == 2, "the endgame of the others");
+	CHECK(!receive(p, (struct picker_block){0, 1}, 1), "one is missing");
+	CHECK(receive(p, (struct picker_block){0, 3}, 1), "the last one");
+	picker_free(p);
+}
+
 int main(void)
 {
 	sizes_have_bounds();
@@ -381,6 +485,8 @@ int main(void)
 	slow_peers_share_pieces();
 	allowed_fast_pieces_only();
 	what_is_missing_is_counted();
+	runs_are_long_and_go_on();
+	a_run_of_a_left_piece_is_what_is_missing();
 	random_play_loses_nothing();
 	return CHECK_EXIT();
 }

@@ -5,18 +5,18 @@
 #include <string.h>
 
 static struct metainfo_file files[] = {
-	{"a b.bin", 10, 0, false},
-	{"empty", 0, 10, false},
-	{"d/\xc3\xa9+.txt", 5, 10, false},
-	{".pad/17", 17, 15, true},
-	{"last", 8, 32, false},
+	{.path = "a b.bin", .length = 10},
+	{.path = "empty", .offset = 10},
+	{.path = "d/\xc3\xa9+.txt", .length = 5, .offset = 10},
+	{.path = ".pad/17", .length = 17, .offset = 15, .pad = true},
+	{.path = "last", .length = 8, .offset = 32},
 };
 static const struct metainfo multi = {.name = "my dir",
 				      .multi = true,
 				      .files = files,
 				      .file_count = ROWS(files),
 				      .total = 40};
-static struct metainfo_file one[] = {{"x&y.iso", 40, 0, false}};
+static struct metainfo_file one[] = {{.path = "x&y.iso", .length = 40}};
 static const struct metainfo single = {
 	.name = "x&y.iso", .files = one, .file_count = 1, .total = 40};
 
@@ -58,7 +58,7 @@ static void a_file_has_its_url(void)
 static void a_url_that_is_too_long_is_refused(void)
 {
 	static char path[4000];
-	struct metainfo_file f = {path, 1, 0, false};
+	struct metainfo_file f = {.path = path, .length = 1};
 	struct metainfo m = {
 		.name = "n", .multi = true, .files = &f, .file_count = 1};
 	char url[WEB_SEED_URL_CAP];

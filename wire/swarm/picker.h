@@ -74,6 +74,21 @@ size_t picker_pick(struct picker *p, struct picker_peer *who,
 size_t picker_pick_in(struct picker *p, struct picker_peer *who, uint32_t piece,
 		      struct picker_block *out, size_t max);
 
+/* Blocks [first, end) of pieces that follow one another. */
+struct picker_run {
+	uint32_t piece, pieces; /* pieces: at least 1 */
+	uint32_t first, end;	/* within the piece, where it is one alone;
+				   else 0 and the last one's blocks */
+};
+/* For a source that sends long runs of bytes: what it is to fetch next, marked
+ * as asked of it. A piece that others began and left; else up to `max` open
+ * ones, behind who->last if those are open, else around a rare one; then what
+ * is free of a piece of another; last, what others were asked for. A run of one
+ * piece may hold blocks that are here already. `rare`: only open pieces of
+ * availability 0. False: nothing. */
+bool picker_pick_run(struct picker *p, struct picker_peer *who, uint32_t max,
+		     bool rare, struct picker_run *out, int64_t now_ms);
+
 /* The peer will not send it: choke, reject, timeout, gone. */
 void picker_release(struct picker *p, struct picker_block b, uint64_t serial);
 /* The peer leaves the pieces it had to itself to others. */

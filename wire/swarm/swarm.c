@@ -24,6 +24,7 @@ void swarm_leave(struct swarm *s)
 		if (s->refill_soon) {
 			s->refill_soon = false;
 			down_fill_all(s);
+			sources_wake(s);
 		}
 		if (s->choke_soon) {
 			s->choke_soon = false;
@@ -138,7 +139,7 @@ void swarm_free(struct swarm *s)
 {
 	if (!s)
 		return;
-	assert(s->n_links == 0);
+	assert(s->n_links == 0 && !s->sources);
 	check_clear(s);
 	meta_get_free(s->meta);
 	cbuf_pool_free(s->bulk);
@@ -452,7 +453,7 @@ void swarm_set_slots(struct swarm *s, int64_t now_ms, uint32_t slots,
 
 /* ---- time ---- */
 
-static void meter_second(struct meter *m, int64_t dt_ms)
+void swarm_meter_second(struct meter *m, int64_t dt_ms)
 {
 	uint64_t bytes = m->total - m->seen, sum = 0;
 	uint64_t per_s = bytes * 1000 / (uint64_t)(dt_ms > 0 ? dt_ms : 1);
@@ -517,8 +518,8 @@ static void link_second(struct link *l, int64_t dt_ms)
 	p->now_ms = l->s->now_ms;
 	p->nuisance -= p->nuisance < PEER_NUISANCE_PER_S ? p->nuisance
 							 : PEER_NUISANCE_PER_S;
-	meter_second(&l->in, dt_ms);
-	meter_second(&l->out, dt_ms);
+	swarm_meter_second(&l->in, dt_ms);
+	swarm_meter_second(&l->out, dt_ms);
 	check_times(l);
 	if (!p->closed && l->greeted)
 		down_second(l);
@@ -551,17 +552,18 @@ static void second(struct swarm *s)
 		s->second_ms ? s->now_ms - s->second_ms + SECOND_MS : SECOND_MS;
 
 	s->second_ms = s->now_ms + SECOND_MS;
-	meter_second(&s->in, dt);
-	meter_second(&s->out, dt);
+	swarm_meter_second(&s->in, dt);
+	swarm_meter_second(&s->out, dt);
 	for (uint32_t i = 0; i < s->n_links; i++)
 		link_second(s->links[i], dt);
 	meta_second(s);
+	sources_second(s, dt);
 	shorten_log(s);
 }
 
 int64_t swarm_tick(struct swarm *s, int64_t now_ms)
 {
-	if (s->n_links == 0)
+	if (s->n_links == 0 && !s->sources)
 		return INT64_MAX;
 	swarm_enter(s, now_ms);
 	if (now_ms >= s->second_ms)

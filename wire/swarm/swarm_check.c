@@ -24,7 +24,14 @@ void check_ban(struct swarm *s, uint64_t serial, const char *where)
 	const struct wire_addr *found = addr_of(s, serial, &l);
 	struct wire_addr addr;
 
-	if (!found || serial == 0)
+	if (serial == 0)
+		return;
+	if (sources_ban(s, serial)) {
+		log_line(s->cfg.log, LOG_INFO, "wire",
+			 "source-ban where=\"%s\"", where);
+		return;
+	}
+	if (!found)
 		return;
 	addr = *found;
 	log_line(s->cfg.log, LOG_INFO, "wire",

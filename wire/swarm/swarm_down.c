@@ -359,30 +359,41 @@ static void count_block(struct link *l, uint32_t len)
 		d->target++;
 }
 
+enum down_taken down_take(struct swarm *s, struct picker_block b,
+			  uint64_t serial, uint32_t len,
+			  const struct span *spans, size_t n)
+{
+	uint64_t others[PICKER_ASKERS];
+	size_t n_others = 0;
+	bool whole;
+
+	if (!s->picker || !picker_wants(s->picker, b)) {
+		s->wasted += len;
+		return DOWN_UNWANTED;
+	}
+	whole = picker_received(s->picker, b, serial, others, &n_others);
+	cancel_elsewhere(s, b, len, others, n_others);
+	s->cfg.ops->write(s->cfg.ctx, b.piece, b.block * PICKER_BLOCK, spans,
+			  n);
+	return whole ? DOWN_TAKEN_LAST : DOWN_TAKEN;
+}
+
 void down_block(struct link *l, const struct msg *m, const struct span *spans,
 		size_t n)
 {
 	struct picker_block b = {m->piece, m->begin / PICKER_BLOCK};
 	struct ask *a = find_ask(&l->down, b);
 	struct swarm *s = l->s;
-	uint64_t others[PICKER_ASKERS];
-	size_t n_others = 0;
-	bool wanted = s->picker && picker_wants(s->picker, b), whole = false;
+	enum down_taken taken;
 
 	if (a)
 		end_ask(&l->down, a);
 	trim(&l->down);
 	count_block(l, m->len);
-	if (wanted)
-		whole = picker_received(s->picker, b, l->peer.serial, others,
-					&n_others);
-	else
-		s->wasted += m->len;
-	cancel_elsewhere(s, b, m->len, others, n_others);
-	if (wanted)
-		s->cfg.ops->write(s->cfg.ctx, m->piece, m->begin, spans, n);
-	s->cfg.ops->block_received(s->cfg.ctx, &l->peer, m->len, wanted);
-	if (whole)
+	taken = down_take(s, b, l->peer.serial, m->len, spans, n);
+	s->cfg.ops->block_received(s->cfg.ctx, &l->peer, m->len,
+				   taken != DOWN_UNWANTED);
+	if (taken == DOWN_TAKEN_LAST)
 		s->cfg.ops->piece_complete(s->cfg.ctx, m->piece);
 }
 

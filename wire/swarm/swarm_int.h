@@ -9,6 +9,7 @@
  * swarm_up.c     what is asked of us: queue, reads, charging
  * swarm_check.c  verdicts on pieces, and who lied
  * swarm_choke.c  slots
+ * swarm_source.c blocks that come from elsewhere than from peers
  */
 #ifndef WIRE_SWARM_INT_H
 #define WIRE_SWARM_INT_H
@@ -220,6 +221,8 @@ struct swarm {
 	struct gone *gone; /* GONE_MAX of them; NULL: nobody has left yet */
 	uint32_t n_gone;
 
+	struct swarm_source *sources;
+
 	struct meter in, out;
 	uint64_t wasted;
 	uint32_t failed;
@@ -250,6 +253,8 @@ void swarm_read_end(struct swarm *s, uint32_t index);
 enum err_code swarm_need_picker(struct swarm *s);
 enum err_code swarm_init_pieces(struct swarm *s, struct err *e);
 void swarm_log_have(struct swarm *s, uint32_t piece);
+
+void swarm_meter_second(struct meter *m, int64_t dt_ms);
 
 /* swarm_peers.c */
 void link_update_interest(struct link *l);
@@ -293,6 +298,13 @@ void down_suggest(struct link *l, uint32_t piece);
 bool down_block_begin(struct link *l, const struct msg *m);
 void down_block(struct link *l, const struct msg *m, const struct span *spans,
 		size_t n);
+/* A whole block that came, of a link or a source: written when it is wanted,
+ * and cancelled where else it was asked for. The last one of its piece: the
+ * caller says piece_complete. */
+enum down_taken { DOWN_UNWANTED, DOWN_TAKEN, DOWN_TAKEN_LAST };
+enum down_taken down_take(struct swarm *s, struct picker_block b,
+			  uint64_t serial, uint32_t len,
+			  const struct span *spans, size_t n);
 void down_second(struct link *l);
 void down_clear(struct link *l);
 
@@ -312,6 +324,12 @@ void check_verified(struct swarm *s, uint32_t piece);
 void check_clear(struct swarm *s);
 /* It is proved to have sent false data; `where` for the log. */
 void check_ban(struct swarm *s, uint64_t serial, const char *where);
+
+/* swarm_source.c */
+void sources_wake(struct swarm *s);
+void sources_second(struct swarm *s, int64_t dt_ms);
+/* False: none of them has this serial. */
+bool sources_ban(struct swarm *s, uint64_t serial);
 
 /* swarm_choke.c */
 void choke_run(struct swarm *s, enum choker_mode mode);
