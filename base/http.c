@@ -1,14 +1,18 @@
 #include "base/http.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define FIRST_BODY 4096U
 #define CONNECT_TIMEOUT_MS 15000
 #define KEPT_CONNECTIONS 8L
 #define MAX_PER_HOST 8L
+#define STREAM_BUFFER (64L << 10)
+#define STALL_BYTES 1024L
 
 struct http_request {
 	struct http *http;
@@ -18,12 +22,17 @@ struct http_request {
 	struct curl_slist *headers;
 	http_done_fn *done;
 	void *ctx;
-	bool (*allow)(const char *ip, const char *url);
+	enum http_flow (*on_body)(void *ctx, struct http_request *r,
+				  const uint8_t *bytes, size_t len);
+	bool (*allow)(void *ctx, const char *ip, const char *url);
 	void (*on_socket)(void *ctx, int fd, const struct sockaddr *to,
 			  socklen_t to_len);
 	void *socket_ctx;
 	bool too_long;
 	bool refused;
+	bool enough;
+	bool waits;
+	bool proxied;
 	uint8_t *body;
 	size_t body_len;
 	size_t body_cap;
@@ -39,6 +48,7 @@ struct http {
 	struct http_request *requests;
 	unsigned count;
 	unsigned max_requests;
+	char *proxy; /* NULL: none */
 };
 
 static void finish_all(struct http *h);
@@ -142,15 +152,32 @@ static void on_timer(void *ctx)
 /* --- one request -----------------------------------------------------------
  */
 
+static size_t hand_on(struct http_request *r, const char *p, size_t n)
+{
+	switch (r->on_body(r->ctx, r, (const uint8_t *)p, n)) {
+	case HTTP_FLOW_ON:
+		return n;
+	case HTTP_FLOW_WAIT:
+		r->waits = true;
+		return CURL_WRITEFUNC_PAUSE;
+	case HTTP_FLOW_ENOUGH:
+		r->enough = true;
+		break;
+	}
+	return 0; /* anything but n ends the transfer */
+}
+
 static size_t on_body(char *p, size_t size, size_t count, void *ctx)
 {
 	struct http_request *r = ctx;
 	size_t n = size * count, cap = r->body_cap;
 	uint8_t *grown;
 
+	if (r->on_body)
+		return n ? hand_on(r, p, n) : 0;
 	if (n > r->max_body - r->body_len) {
 		r->too_long = true;
-		return 0; /* anything but n ends the transfer */
+		return 0;
 	}
 	while (cap - r->body_len <= n)
 		cap = cap ? cap * 2 : FIRST_BODY;
@@ -167,17 +194,50 @@ static size_t on_body(char *p, size_t size, size_t count, void *ctx)
 	return n;
 }
 
+/* The address that a URL itself names, or the loopback's for what is always
+ * this machine. False: a name. */
+static bool address_in(char out[64], const char *url)
+{
+	CURLU *parts = curl_url();
+	char *host = NULL;
+	size_t len, skip;
+	bool found = false;
+
+	if (parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK)
+		(void)curl_url_get(parts, CURLUPART_HOST, &host, 0);
+	len = host ? strlen(host) : 0;
+	skip = len && host[0] == '[';
+	if (len >= 9 && strcasecmp(host + len - 9, "localhost") == 0 &&
+	    (len == 9 || host[len - 10] == '.')) {
+		(void)snprintf(out, 64, "127.0.0.1");
+		found = true;
+	} else if (len) {
+		uint8_t ip[16];
+
+		(void)snprintf(out, 64, "%.*s", (int)(len - 2 * skip),
+			       host + skip);
+		found = inet_pton(AF_INET, out, ip) == 1 ||
+			inet_pton(AF_INET6, out, ip) == 1;
+	}
+	curl_free(host);
+	curl_url_cleanup(parts);
+	return found;
+}
+
 static int on_before_request(void *ctx, char *ip, char *local_ip, int port,
 			     int local_port)
 {
 	struct http_request *r = ctx;
-	char *url = NULL;
+	const char *at = ip;
+	char *url = NULL, named[64];
 
 	(void)local_ip;
 	(void)port;
 	(void)local_port;
 	(void)curl_easy_getinfo(r->easy, CURLINFO_EFFECTIVE_URL, &url);
-	r->refused = r->allow && !r->allow(ip, url ? url : "");
+	if (r->proxied) /* ip is the proxy's */
+		at = url && address_in(named, url) ? named : NULL;
+	r->refused = r->allow && !r->allow(r->ctx, at, url ? url : "");
 	return r->refused ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
@@ -219,16 +279,56 @@ static enum err_code to_error(const struct http_request *r, CURLcode result,
 	return err_fail(e, ERR_IO, "%s: %s", r->where, text);
 }
 
+int http_status(const struct http_request *r)
+{
+	long status = 0;
+
+	(void)curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
+	return (int)status;
+}
+
+const char *http_header(const struct http_request *r, const char *name)
+{
+	struct curl_header *header = NULL;
+
+	if (curl_easy_header(r->easy, name, 0, CURLH_HEADER, -1, &header) !=
+	    CURLHE_OK)
+		return NULL;
+	return header->value;
+}
+
+int64_t http_body_length(const struct http_request *r)
+{
+	curl_off_t length = -1;
+
+	(void)curl_easy_getinfo(r->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+				&length);
+	return length;
+}
+
+int64_t http_retry_after_s(const struct http_request *r)
+{
+	curl_off_t s = 0;
+
+	(void)curl_easy_getinfo(r->easy, CURLINFO_RETRY_AFTER, &s);
+	return s;
+}
+
+const char *http_final_url(const struct http_request *r)
+{
+	char *url = NULL;
+
+	(void)curl_easy_getinfo(r->easy, CURLINFO_EFFECTIVE_URL, &url);
+	return url ? url : "";
+}
+
 static void finish(struct http_request *r, CURLcode result)
 {
 	struct http_answer answer = {.body = (const uint8_t *)""};
 	struct err e = {0};
-	long status = 0;
 
-	if (result == CURLE_OK) {
-		(void)curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE,
-					&status);
-		answer.status = (int)status;
+	if (result == CURLE_OK || r->enough) {
+		answer.status = http_status(r);
 		if (r->body)
 			answer.body = r->body;
 		answer.body_len = r->body_len;
@@ -336,7 +436,6 @@ static bool set_limits(struct http_request *r, const struct http_ask *ask)
 
 	bad |= curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	bad |= curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	bad |= curl_easy_setopt(c, CURLOPT_PROXY, "");
 	bad |= curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION,
 				ask->max_redirects ? 1L : 0L);
 	bad |= curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)ask->max_redirects);
@@ -344,8 +443,34 @@ static bool set_limits(struct http_request *r, const struct http_ask *ask)
 	bad |= curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
 				(long)CONNECT_TIMEOUT_MS);
 	bad |= curl_easy_setopt(c, CURLOPT_IPRESOLVE, families[ask->family]);
+	bad |= curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT,
+				ask->stall_s ? STALL_BYTES : 0L);
+	bad |= curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)ask->stall_s);
 	/* a name still being looked up must not hold up a cancel */
 	bad |= curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
+	return bad == CURLE_OK;
+}
+
+static bool is_loopback(const char *url)
+{
+	char ip[64];
+
+	return address_in(ip, url) &&
+	       (strncmp(ip, "127.", 4) == 0 || strcmp(ip, "::1") == 0);
+}
+
+/* "" keeps the environment's away. */
+static bool set_proxy(struct http_request *r, const struct http_ask *ask)
+{
+	const char *proxy = r->http->proxy;
+	CURL *c = r->easy;
+	CURLcode bad = CURLE_OK;
+
+	if (!proxy || (ask->direct_to_loopback && is_loopback(ask->url)))
+		proxy = "";
+	r->proxied = *proxy != '\0';
+	bad |= curl_easy_setopt(c, CURLOPT_PROXY, proxy);
+	bad |= curl_easy_setopt(c, CURLOPT_NOPROXY, "");
 	return bad == CURLE_OK;
 }
 
@@ -396,6 +521,8 @@ static bool set_request(struct http_request *r, const struct http_ask *ask)
 	bad |= curl_easy_setopt(c, CURLOPT_WRITEDATA, r);
 	bad |= curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_before_request);
 	bad |= curl_easy_setopt(c, CURLOPT_PREREQDATA, r);
+	if (ask->on_body)
+		bad |= curl_easy_setopt(c, CURLOPT_BUFFERSIZE, STREAM_BUFFER);
 	if (ask->body) {
 		bad |= curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
 					(curl_off_t)ask->body_len);
@@ -413,7 +540,8 @@ static enum err_code prepare(struct http_request *r, const struct http_ask *ask,
 		return code;
 	r->easy = curl_easy_init();
 	if (!r->easy || !add_headers(r, ask) || !set_limits(r, ask) ||
-	    !set_request(r, ask) || !set_sockets(r, ask) ||
+	    !set_request(r, ask) || !set_proxy(r, ask) ||
+	    !set_sockets(r, ask) ||
 	    curl_multi_add_handle(r->http->multi, r->easy) != CURLM_OK)
 		return err_fail(e, ERR_NOMEM, "%s: cannot start a request",
 				r->where);
@@ -439,6 +567,7 @@ enum err_code http_start(struct http *h, struct http_request **out,
 	r->done = done;
 	r->ctx = ctx;
 	r->allow = ask->allow;
+	r->on_body = ask->on_body;
 	r->max_body = ask->max_body;
 	code = prepare(r, ask, e);
 	if (code != ERR_NONE) {
@@ -460,6 +589,25 @@ void http_cancel(struct http_request *r)
 {
 	if (r)
 		free_request(r);
+}
+
+void http_resume(struct http_request *r)
+{
+	if (!r->waits)
+		return;
+	r->waits = false;
+	(void)curl_easy_pause(r->easy, CURLPAUSE_CONT);
+}
+
+enum err_code http_set_proxy(struct http *h, const char *url, struct err *e)
+{
+	char *copy = strdup(url);
+
+	if (!copy)
+		return err_fail(e, ERR_NOMEM, "http");
+	free(h->proxy);
+	h->proxy = copy;
+	return ERR_NONE;
 }
 
 enum err_code http_new(struct http **out, struct loop *l, unsigned max_requests,
@@ -492,5 +640,6 @@ void http_free(struct http *h)
 		curl_global_cleanup();
 	}
 	loop_timer_free(h->timer);
+	free(h->proxy);
 	free(h);
 }

@@ -127,6 +127,13 @@ static void on_socket(void *ctx, int fd, const struct sockaddr *to,
 	net_bind_source(links_net(en->links), fd, &addr);
 }
 
+/* Of a name that a proxy looks up nobody here knows the address. */
+static bool may_ask(void *ctx, const char *ip, const char *url)
+{
+	(void)ctx;
+	return !ip || announce_allowed(ip, url);
+}
+
 static enum err_code start_http(struct announcer *a, struct asked *k,
 				const struct tracker_announce *due,
 				struct err *e)
@@ -138,7 +145,7 @@ static enum err_code start_http(struct announcer *a, struct asked *k,
 				.max_redirects = 3,
 				.on_socket = on_socket,
 				.socket_ctx = a->engine,
-				.allow = announce_allowed};
+				.allow = may_ask};
 
 	return http_start(a->engine->http, &k->request, &what, on_answer, k, e);
 }

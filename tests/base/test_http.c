@@ -84,7 +84,7 @@ static bool answer(struct server *s, int fd, const char *path, const char *in)
 
 	if (strcmp(path, "/hold") == 0)
 		return true;
-	if (strcmp(path, "/echo") == 0) {
+	if (strcmp(path, "/echo") == 0 || strncmp(path, "http://", 7) == 0) {
 		reply(fd, "200 OK", "", in, strlen(in));
 	} else if (strcmp(path, "/404") == 0) {
 		reply(fd, "404 Not Found", "", "no", 2);
@@ -93,6 +93,14 @@ static bool answer(struct server *s, int fd, const char *path, const char *in)
 	} else if (strcmp(path, "/100000") == 0) {
 		memset(big, 'b', sizeof(big));
 		reply(fd, "200 OK", "", big, sizeof(big));
+	} else if (strcmp(path, "/part") == 0) {
+		reply(fd, "206 Partial Content",
+		      "Content-Range: bytes 2-4/9\r\nRetry-After: 7\r\n", "cde",
+		      3);
+	} else if (strcmp(path, "/stuck") == 0) {
+		reply_raw(fd,
+			  "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
+		return true;
 	} else if (strcmp(path, "/chunked") == 0) {
 		reply_raw(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked"
 			      "\r\nConnection: close\r\n\r\n3\r\nabc\r\n"
@@ -227,9 +235,11 @@ static void ask_once(struct result *r, const struct http_ask *ask)
 	client_stop(r);
 }
 
-static bool only_echo(const char *ip, const char *url)
+static bool only_echo(void *ctx, const char *ip, const char *url)
 {
-	return strcmp(ip, "127.0.0.1") == 0 && strstr(url, "/echo") != NULL;
+	CHECK(((struct result *)ctx)->calls == 0, "whose request it is");
+	return ip && strcmp(ip, "127.0.0.1") == 0 &&
+	       strstr(url, "/echo") != NULL;
 }
 
 static const char *url_on(const struct server *s, const char *path)
@@ -250,7 +260,7 @@ static void answers_and_failures_are_told_apart(struct server *s)
 		const char *path; /* or a whole URL */
 		size_t max_body;
 		unsigned redirects;
-		bool (*allow)(const char *ip, const char *url);
+		bool (*allow)(void *ctx, const char *ip, const char *url);
 		enum err_code want;
 		int status;
 		const char *says; /* in the body or the error */
@@ -319,6 +329,201 @@ static void answers_and_failures_are_told_apart(struct server *s)
 		      "%s: %s%s", rows[i].name, r.body, r.e.msg);
 		CHECK(!strstr(r.e.msg, "secret"), "a path was told: %s",
 		      r.e.msg);
+	}
+}
+
+/* ---- bodies as they come ---- */
+
+struct stream {
+	struct result r; /* first: on_done's ctx */
+	struct http_request *request;
+	struct loop_timer *timer;
+	size_t enough; /* bytes after which it is; 0: never */
+	bool wait;     /* once */
+	size_t got;
+	unsigned waits;
+	char first, range[40];
+	int status;
+	int64_t length, retry_s;
+};
+
+static void on_later(void *ctx)
+{
+	struct stream *t = ctx;
+
+	http_resume(t->request);
+	http_resume(t->request); /* once is enough */
+}
+
+static enum http_flow on_body(void *ctx, struct http_request *q,
+			      const uint8_t *bytes, size_t len)
+{
+	struct stream *t = ctx;
+	const char *range = http_header(q, "content-range");
+
+	if (t->wait) {
+		t->wait = false;
+		t->waits++;
+		t->request = q;
+		loop_timer_set(t->timer, 0);
+		return HTTP_FLOW_WAIT;
+	}
+	if (t->got == 0) {
+		t->first = (char)bytes[0];
+		t->status = http_status(q);
+		t->length = http_body_length(q);
+		t->retry_s = http_retry_after_s(q);
+		(void)snprintf(t->range, sizeof(t->range), "%s",
+			       range ? range : "");
+	}
+	t->got += len;
+	return t->enough && t->got >= t->enough ? HTTP_FLOW_ENOUGH
+						: HTTP_FLOW_ON;
+}
+
+static void bodies_are_handed_on(struct server *s)
+{
+	static const struct {
+		const char *name, *path;
+		size_t enough;
+		bool wait;
+		unsigned redirects;
+		enum err_code want;
+		int status;
+		size_t least, most; /* bytes */
+		int64_t length;
+	} rows[] = {
+		{"all of it", "/100000", 0, false, 0, ERR_NONE, 200, 100000,
+		 100000, 100000},
+		{"after a pause", "/100000", 0, true, 0, ERR_NONE, 200, 100000,
+		 100000, 100000},
+		{"until it is enough", "/100000", 1, false, 0, ERR_NONE, 200, 1,
+		 65536, 100000},
+		{"of another status, too", "/404", 0, false, 0, ERR_NONE, 404,
+		 2, 2, 2},
+		{"not of a redirect", "/to-echo", 0, false, 1, ERR_NONE, 200,
+		 10, 1000, -2},
+		{"of no stated length", "/chunked", 0, false, 0, ERR_NONE, 200,
+		 7, 7, -1},
+		{"a part", "/part", 0, false, 0, ERR_NONE, 206, 3, 3, 3},
+		{"one that breaks off", "/short", 0, false, 0, ERR_IO, 0, 3, 3,
+		 9},
+		{"one that does not go on", "/stuck", 0, false, 0, ERR_IO, 0, 3,
+		 3, 9},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct http_ask ask = {.url = url_on(s, rows[i].path),
+				       .stall_s = 1,
+				       .max_redirects = rows[i].redirects,
+				       .on_body = on_body};
+		struct stream t = {.enough = rows[i].enough,
+				   .wait = rows[i].wait};
+		bool part = strcmp(rows[i].path, "/part") == 0;
+
+		client_start(&t.r, 1);
+		t.timer = loop_timer_new(t.r.loop, on_later, &t);
+		CHECK(http_start(t.r.http, NULL, &ask, on_done, &t, NULL) ==
+			      ERR_NONE,
+		      "%s", rows[i].name);
+		loop_run(t.r.loop);
+		CHECK(t.r.e.code == rows[i].want &&
+			      t.r.status == rows[i].status,
+		      "%s: %d, status %d, %s", rows[i].name, t.r.e.code,
+		      t.r.status, t.r.e.msg);
+		CHECK(t.got >= rows[i].least && t.got <= rows[i].most &&
+			      t.r.body_len == 0,
+		      "%s: %zu bytes", rows[i].name, t.got);
+		CHECK(t.waits == rows[i].wait, "%s: waits", rows[i].name);
+		CHECK(rows[i].length == -2 || t.length == rows[i].length,
+		      "%s: length %lld", rows[i].name, (long long)t.length);
+		CHECK(!part || (strcmp(t.range, "bytes 2-4/9") == 0 &&
+				t.retry_s == 7 && t.first == 'c'),
+		      "%s: '%s'", rows[i].name, t.range);
+		loop_timer_free(t.timer);
+		client_stop(&t.r);
+	}
+}
+
+/* ---- a proxy ---- */
+
+static const char *allowed_ip;
+
+static bool note_ip(void *ctx, const char *ip, const char *url)
+{
+	static char copy[64];
+
+	(void)ctx;
+	(void)url;
+	(void)snprintf(copy, sizeof(copy), "%s", ip ? ip : "none");
+	allowed_ip = copy;
+	return true;
+}
+
+static void a_proxy_is_asked_for_all(struct server *s)
+{
+	static const struct {
+		const char *name;
+		bool up;
+		const char *url;
+		bool direct;
+		enum err_code want;
+		const char *says;
+		const char *ip; /* that is told before the request */
+	} rows[] = {
+		{"a name", true, "http://tracker.example/echo", false, ERR_NONE,
+		 "GET http://tracker.example/echo HTTP", "none"},
+		{"an address", true, "http://203.0.113.7/echo", false, ERR_NONE,
+		 "GET http://203.0.113.7/echo HTTP", "203.0.113.7"},
+		{"an IPv6 address", true, "http://[2001:db8::1]/", false,
+		 ERR_NONE, "GET http://[2001:db8::1]/ HTTP", "2001:db8::1"},
+		{"this machine, by name", true, "http://a.localhost/", false,
+		 ERR_NONE, "GET http://a.localhost/ HTTP", "127.0.0.1"},
+		{"this machine", true, "/echo", false, ERR_NONE,
+		 "GET http://127.0.0.1:", "127.0.0.1"},
+		{"this machine, directly", true, "/echo", true, ERR_NONE,
+		 "GET /echo HTTP", "127.0.0.1"},
+		{"elsewhere is not direct", true, "http://h.example/", true,
+		 ERR_NONE, "GET http://h.example/ HTTP", "none"},
+		{"down", false, "/echo", false, ERR_IO, "", NULL},
+		{"down, with a name", false, "http://tracker.example/echo",
+		 false, ERR_IO, "", NULL},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		char proxy[64], url[256];
+		struct http_ask ask = {.url = url,
+				       .max_body = 10000,
+				       .timeout_ms = 10000,
+				       .direct_to_loopback = rows[i].direct,
+				       .allow = note_ip};
+		struct result r;
+
+		(void)snprintf(url, sizeof(url), "%s", url_on(s, rows[i].url));
+		(void)snprintf(proxy, sizeof(proxy),
+			       "http://me:secret@127.0.0.1:%u",
+			       rows[i].up ? s->port : 1);
+		allowed_ip = NULL;
+		client_start(&r, 4);
+		CHECK(http_set_proxy(r.http, proxy, NULL) == ERR_NONE, "set");
+		CHECK(http_start(r.http, NULL, &ask, on_done, &r, &r.e) ==
+			      ERR_NONE,
+		      "%s", r.e.msg);
+		loop_run(r.loop);
+		CHECK(r.e.code == rows[i].want &&
+			      strncmp(r.body, rows[i].says,
+				      strlen(rows[i].says)) == 0,
+		      "%s: %d %s%s", rows[i].name, r.e.code, r.body, r.e.msg);
+		CHECK(r.e.code || rows[i].direct ||
+			      strstr(r.body, "Proxy-Authorization: Basic "),
+		      "%s: %s", rows[i].name, r.body);
+		CHECK(!strstr(r.e.msg, "secret"), "told: %s", r.e.msg);
+		CHECK(rows[i].ip ? allowed_ip &&
+					   strcmp(allowed_ip, rows[i].ip) == 0
+				 : !allowed_ip,
+		      "%s: told %s", rows[i].name,
+		      allowed_ip ? allowed_ip : "nothing");
+		client_stop(&r);
 	}
 }
 
@@ -496,6 +701,8 @@ int main(void)
 
 	server_start(&s, NULL);
 	answers_and_failures_are_told_apart(&s);
+	bodies_are_handed_on(&s);
+	a_proxy_is_asked_for_all(&s);
 	posts_carry_body_and_headers(&s);
 	the_environment_names_no_proxy(&s);
 	the_source_address_is_chosen(&s);

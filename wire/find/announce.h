@@ -85,7 +85,7 @@ enum err_code announce_parse(struct announce_reply *out, const uint8_t *buf,
 /* May a tracker of this URL be at this address? A torrent's author chooses the
  * URL, and with it what is asked of services on this machine: on loopback and
  * link-local addresses only paths whose last part begins with "announce" are
- * asked. Fits http_ask.allow. */
+ * asked. */
 bool announce_allowed(const char *ip, const char *url);
 
 #endif
