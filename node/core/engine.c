@@ -248,14 +248,20 @@ static void stop_running(void *ctx)
 	loop_stop(en->loop);
 }
 
+static bool all_stopped(const struct engine *en)
+{
+	for (const struct torrent *t = en->torrents; t; t = torrent_next(t))
+		if (!torrent_stopped(t))
+			return false;
+	return true;
+}
+
 static void stopped_one(void *ctx)
 {
 	struct engine *en = ctx;
 
-	for (struct torrent *t = en->torrents; t; t = torrent_next(t))
-		if (!torrent_stopped(t))
-			return;
-	loop_stop(en->loop);
+	if (all_stopped(en))
+		loop_stop(en->loop);
 }
 
 /* Says goodbye to trackers and saves; gives up after STOP_MS. */
@@ -268,7 +274,8 @@ static void stop_torrents(struct engine *en)
 	limit = loop_timer_new(en->loop, stop_running, en);
 	for (struct torrent *t = en->torrents; t; t = torrent_next(t))
 		torrent_stop(t, stopped_one, en);
-	if (limit) {
+	/* where nobody is to be told, all of it was done at once */
+	if (limit && !all_stopped(en)) {
 		loop_timer_set(limit, STOP_MS);
 		loop_run(en->loop);
 	}
