@@ -74,6 +74,9 @@ static const struct option get_options[] = {
 	 "of a magnet link: where its .torrent goes, once it is known"},
 	{"out", OPT_STRING, ".", 0, 0, "DIR", "where the files go"},
 	TRANSFER_OPTIONS,
+	{"web-seed", OPT_LIST, NULL, 0, 0, "URL",
+	 "where the files lie on a web server, besides those of the torrent; "
+	 "may be given again"},
 	{"bid", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
 	 "the most to pay for a GiB; nothing is paid without it"},
 	{"budget", OPT_AMOUNT, NULL, 0, 0, "TOKENS",
@@ -291,6 +294,7 @@ static enum err_code run_get(struct cli *cli, json_t **result, struct err *e)
 		return code;
 	}
 	put_shared(cli, params);
+	cli_put_list(cli, params, "web-seed");
 	cli_put_text(cli, params, "bid");
 	cli_put_text(cli, params, "budget");
 	cli_put_int(cli, params, "preallocate");

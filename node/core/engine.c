@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #define HTTP_REQUESTS 64
+#define WEB_REQUESTS 64
 #define STOP_MS 3000
 #define MMAP_THRESHOLD (256 * 1024)
 
@@ -166,7 +167,8 @@ static enum err_code build(struct engine *en, struct err *e)
 		return err_fail(e, ERR_NOMEM, "node");
 	en->rate_timer = loop_timer_new(en->loop, on_rate_tick, en);
 	en->work = work_new(en->loop, 0, e);
-	if (http_new(&en->http, en->loop, HTTP_REQUESTS, e) != ERR_NONE)
+	if (http_new(&en->http, en->loop, HTTP_REQUESTS, e) != ERR_NONE ||
+	    http_new(&en->web, en->loop, WEB_REQUESTS, e) != ERR_NONE)
 		return ERR_NOMEM;
 	en->udp = udp_new(en->loop, en->log, e);
 	en->links = links_new(en->loop, en->log, &link_ops, en,
@@ -310,6 +312,7 @@ void engine_free(struct engine *en)
 	udp_trackers_free(en->udp_trackers);
 	udp_free(en->udp);
 	money_free(en->money);
+	http_free(en->web);
 	http_free(en->http);
 	work_free(en->work);
 	store_env_free(en->store_env);

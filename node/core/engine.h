@@ -57,7 +57,8 @@ struct engine {
 	struct peer_id peer_id;
 	struct rate *rate;
 	struct loop_timer *rate_timer;
-	struct http *http;
+	struct http *http; /* trackers and the chain */
+	struct http *web;  /* web seeds, which must not take their places */
 	struct store_env *store_env;
 	struct resume_db *resume;
 	int claims; /* torrents.lock, see home_claim(); -1: not open yet */

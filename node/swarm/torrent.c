@@ -66,6 +66,7 @@ static void on_tick(void *ctx)
 	if (!t->swarm)
 		return;
 	next = swarm_tick(t->swarm, now);
+	web_seeds_tick(t->web);
 	peers = torrent_peers_tick(t, now);
 	if (peers < next)
 		next = peers;

@@ -81,8 +81,8 @@ enum err_code torrent_remove(struct torrent *t, bool files, struct err *e);
 /* Puts it into the list that the daemon restores, with its extras (below). */
 enum err_code torrent_remember(struct torrent *t, const json_t *extras,
 			       struct err *e);
-/* The user's own trackers and peers: extras' lists of text "tracker" and
- * "peer"; either may be missing. */
+/* The user's own trackers, peers and web seeds: extras' lists of text
+ * "tracker", "peer" and "web-seed"; each may be missing. */
 enum err_code torrent_add_extras(struct torrent *t, const json_t *extras,
 				 struct err *e);
 /* Hashes every piece again; CHECKING until it is done. */
@@ -104,6 +104,8 @@ enum err_code torrent_add_peer_text(struct torrent *t, const char *endpoint,
 				    bool keep, struct err *e);
 enum err_code torrent_add_tracker(struct torrent *t, const char *url,
 				  struct err *e);
+enum err_code torrent_add_web_seed(struct torrent *t, const char *url,
+				   struct err *e);
 
 /* {"info_hash","name","state","total","have","percent","rate_down",...} */
 json_t *torrent_json(const struct torrent *t);

@@ -8,6 +8,7 @@
 
 #include "node/swarm/candidates.h"
 #include "node/swarm/torrent.h"
+#include "node/swarm/webseed.h"
 #include "storage/torrent/torrent_store.h"
 
 struct lookup;
@@ -56,6 +57,7 @@ struct torrent {
 
 	struct candidates *candidates;
 	struct announcer *announcer;
+	struct web_seeds *web;
 	struct lookup *lookups;
 
 	torrent_event_fn *watcher;

@@ -13,7 +13,23 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const extra_keys[2] = {"tracker", "peer"};
+static enum err_code add_users_peer(struct torrent *t, const char *text,
+				    struct err *e)
+{
+	return torrent_add_peer_text(t, text, true, e);
+}
+
+/* What the user named besides what stands in the torrent. */
+static const struct extra {
+	const char *key;
+	enum err_code (*add)(struct torrent *t, const char *text,
+			     struct err *e);
+} extra_kinds[] = {
+	{"tracker", torrent_add_tracker},
+	{"peer", add_users_peer},
+	{"web-seed", torrent_add_web_seed},
+};
+#define EXTRA_KINDS (sizeof(extra_kinds) / sizeof(extra_kinds[0]))
 
 enum err_code torrent_add_extras(struct torrent *t, const json_t *extras,
 				 struct err *e)
@@ -22,19 +38,14 @@ enum err_code torrent_add_extras(struct torrent *t, const json_t *extras,
 	json_t *list, *item;
 	size_t i;
 
-	list = json_object_get(extras, extra_keys[0]);
-	json_array_foreach(list, i, item)
-	{
-		if (code == ERR_NONE && json_is_string(item))
-			code = torrent_add_tracker(t, json_string_value(item),
-						   e);
-	}
-	list = json_object_get(extras, extra_keys[1]);
-	json_array_foreach(list, i, item)
-	{
-		if (code == ERR_NONE && json_is_string(item))
-			code = torrent_add_peer_text(t, json_string_value(item),
-						     true, e);
+	for (size_t k = 0; k < EXTRA_KINDS; k++) {
+		list = json_object_get(extras, extra_kinds[k].key);
+		json_array_foreach(list, i, item)
+		{
+			if (code == ERR_NONE && json_is_string(item))
+				code = extra_kinds[k].add(
+					t, json_string_value(item), e);
+		}
 	}
 	return code;
 }
@@ -55,11 +66,11 @@ static json_t *settings_of(const struct torrent *t, const json_t *extras)
 		      "bid", hex_encode(bid_hex, bid, 16), "budget",
 		      hex_encode(budget_hex, budget, 16), "preallocate",
 		      (int)t->preallocate, "slots", (json_int_t)t->slots);
-	for (size_t i = 0; o && i < 2; i++) {
-		json_t *list = json_object_get(extras, extra_keys[i]);
+	for (size_t i = 0; o && i < EXTRA_KINDS; i++) {
+		json_t *list = json_object_get(extras, extra_kinds[i].key);
 
 		if (list)
-			(void)json_object_set(o, extra_keys[i], list);
+			(void)json_object_set(o, extra_kinds[i].key, list);
 	}
 	if (o && t->magnet)
 		(void)json_object_set_new(o, "magnet", json_string(t->magnet));

@@ -218,7 +218,7 @@ static void figures(void *ctx, uint64_t *up, uint64_t *down, uint64_t *left)
 	*left = stats.left;
 }
 
-static void on_tracker_note(void *ctx, const char *text)
+static void on_note(void *ctx, const char *text)
 {
 	torrent_tell(ctx, "note", "%s", text);
 }
@@ -235,10 +235,21 @@ enum err_code torrent_peers_new(struct torrent *t, struct err *e)
 {
 	static const struct announcer_ops ops = {.peer = on_tracker_peer,
 						 .figures = figures,
-						 .note = on_tracker_note,
+						 .note = on_note,
 						 .goodbye = on_goodbye};
 
-	return announcer_new(&t->announcer, t->engine, &t->meta, &ops, t, e);
+	enum err_code code =
+		announcer_new(&t->announcer, t->engine, &t->meta, &ops, t, e);
+
+	if (code == ERR_NONE)
+		code = web_seeds_new(&t->web, t->engine, on_note, t, e);
+	return code;
+}
+
+enum err_code torrent_add_web_seed(struct torrent *t, const char *url,
+				   struct err *e)
+{
+	return web_seeds_add(t->web, url, e);
 }
 
 enum err_code torrent_add_tracker(struct torrent *t, const char *url,
@@ -271,6 +282,7 @@ void torrent_peers_free(struct torrent *t)
 {
 	for (struct lookup *k = t->lookups; k; k = k->next)
 		k->torrent = NULL; /* frees itself when the worker is done */
+	web_seeds_free(t->web);
 	announcer_free(t->announcer);
 	candidates_free(t->candidates);
 }

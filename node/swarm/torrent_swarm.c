@@ -176,6 +176,13 @@ static const uint8_t *info_for_others(const struct torrent *t, size_t *len)
 	return t->meta.is_private ? NULL : t->meta.info;
 }
 
+/* They have files, which a link does not know. */
+static void start_web_seeds(struct torrent *t)
+{
+	if (torrent_knows(t) && !t->read_only)
+		web_seeds_start(t->web, &t->meta, t->swarm);
+}
+
 /* The swarm that fetched the metadata becomes that of the torrent. */
 static enum err_code know(struct torrent *t, struct err *e)
 {
@@ -184,11 +191,15 @@ static enum err_code know(struct torrent *t, struct err *e)
 		.piece_len = t->meta.piece_length,
 		.total_len = t->meta.total,
 	};
+	enum err_code code;
 	size_t len;
 
 	content.info = info_for_others(t, &content.info_len);
 	content.have = store_have(t->store, &len);
-	return swarm_set_metadata(t->swarm, torrent_now(t), &content, e);
+	code = swarm_set_metadata(t->swarm, torrent_now(t), &content, e);
+	if (code == ERR_NONE)
+		start_web_seeds(t);
+	return code;
 }
 
 enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
@@ -224,8 +235,10 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 	if (en->trade)
 		cfg.sb_pay = trade_offer(en->trade, &cfg.sb_pay_len);
 	code = swarm_new(&t->swarm, &cfg, torrent_now(t), e);
-	if (code == ERR_NONE)
+	if (code == ERR_NONE) {
 		links_list(en->links, &cfg.info_hash);
+		start_web_seeds(t);
+	}
 	return code;
 }
 
@@ -252,6 +265,7 @@ void torrent_swarm_stop(struct torrent *t)
 	if (!t->swarm)
 		return;
 	links_unlist(t->engine->links, swarm_info_hash(t->swarm));
+	web_seeds_stop(t->web);
 	links_close_swarm(t->engine->links, t->swarm, t);
 	torrent_save_totals(t);
 	swarm_stats_get(t->swarm, &stats);

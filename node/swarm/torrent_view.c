@@ -114,7 +114,7 @@ static void add_money(const struct torrent *t, json_t *o)
 json_t *torrent_json(const struct torrent *t)
 {
 	char hex[41];
-	json_t *o;
+	json_t *o, *web;
 
 	hex_encode(hex, t->meta.info_hash.bytes, 20);
 	o = json_pack("{ss ss ss ss}", "info_hash", hex, "name", t->meta.name,
@@ -128,6 +128,9 @@ json_t *torrent_json(const struct torrent *t)
 	add_metadata(t, o);
 	add_link(t, o);
 	add_money(t, o);
+	web = web_seeds_json(t->web);
+	if (web)
+		(void)json_object_set_new(o, "web_seeds", web);
 	(void)json_object_set_new(o, "seeded_s",
 				  json_integer(torrent_seeded_ms(t) / 1000));
 	if (t->seed_time_s >= 0)
