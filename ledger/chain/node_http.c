@@ -295,6 +295,7 @@ static void post(struct node_post *p)
 			       .body = p->body,
 			       .body_len = p->len,
 			       .max_body = p->set->cfg.max_reply,
+			       .direct_to_loopback = true,
 			       .timeout_ms = p->set->cfg.timeout_ms};
 	struct err e = {0};
 

@@ -13,6 +13,7 @@
 #include "node/renter/watch.h"
 #include "node/swarm/torrent.h"
 #include "node/swarm/trade.h"
+#include "node/swarm/tunnel.h"
 #include "node/swarm/udp.h"
 #include "node/swarm/udp_tracker.h"
 #include "storage/torrent/resume_db.h"
@@ -129,6 +130,47 @@ static void set_limits(struct engine *en)
 	rate_on_want_tick(en->rate, on_want_rate_tick, en);
 }
 
+bool engine_proxied(const struct engine *en)
+{
+	return en->tunnels != NULL;
+}
+
+/* socks5h: curl leaves names to the proxy. */
+static enum err_code set_http_proxy(struct engine *en, const char *text,
+				    struct err *e)
+{
+	char url[OPT_TEXT_MAX + 2];
+	bool socks = strncasecmp(text, "socks5://", 9) == 0;
+	enum err_code code;
+
+	(void)snprintf(url, sizeof(url), "%s%s", socks ? "socks5h://" : "",
+		       socks ? text + 9 : text);
+	code = http_set_proxy(en->http, url, e);
+	if (code == ERR_NONE)
+		code = http_set_proxy(en->web, url, e);
+	return code;
+}
+
+static enum err_code open_proxy(struct engine *en, struct err *e)
+{
+	const char *text = engine_text(en, "proxy");
+	struct err why = {0};
+	struct proxy proxy;
+	enum err_code code;
+
+	if (!text || !*text)
+		return ERR_NONE;
+	if (proxy_parse(&proxy, text, &why) != ERR_NONE)
+		return err_fail(e, ERR_PARSE, "proxy: %s", why.msg);
+	code = set_http_proxy(en, text, e);
+	if (code == ERR_NONE)
+		code = tunnels_new(&en->tunnels, en->loop, en->work, en->log,
+				   en->udp, &proxy, e);
+	if (code == ERR_NONE)
+		net_set_tunnels(links_net(en->links), en->tunnels);
+	return code;
+}
+
 static enum err_code open_env(struct engine *en, struct err *e)
 {
 	struct store_env_cfg cfg = {
@@ -184,6 +226,9 @@ static enum err_code build(struct engine *en, struct err *e)
 	    watch_new(&en->watch, en, e) != ERR_NONE ||
 	    tenure_new(&en->tenure, en, e) != ERR_NONE)
 		return err_fail(e, ERR_NOMEM, "node");
+	code = open_proxy(en, e);
+	if (code != ERR_NONE)
+		return code;
 	set_limits(en);
 	loop_on_turn_end(en->loop, on_turn_end, en);
 	home_file(&en->home, "torrents.db", path);
@@ -310,6 +355,7 @@ void engine_free(struct engine *en)
 	renting_free(en->renting);
 	links_free(en->links);
 	udp_trackers_free(en->udp_trackers);
+	tunnels_free(en->tunnels);
 	udp_free(en->udp);
 	money_free(en->money);
 	http_free(en->web);
@@ -354,7 +400,8 @@ static enum err_code listen_at(struct engine *en, const char *host,
 
 	if (code != ERR_NONE)
 		return code;
-	if (udp_listen(en->udp, host, bound, &bound, &udp_err) != ERR_NONE)
+	if (!engine_proxied(en) &&
+	    udp_listen(en->udp, host, bound, &bound, &udp_err) != ERR_NONE)
 		log_line(en->log, LOG_WARN, "net", "no UDP: %s", udp_err.msg);
 	if (!en->listen_port)
 		en->listen_port = bound;
@@ -380,8 +427,12 @@ enum err_code engine_listen(struct engine *en, bool prefer_default_port,
 
 	if (en->listen_port)
 		return ERR_NONE;
+	if (engine_proxied(en))
+		tunnels_want_udp(en->tunnels);
 	if (!engine_list_at(en, "listen", 0))
-		return listen_default(en, prefer_default_port, e);
+		return engine_proxied(en)
+			       ? ERR_NONE
+			       : listen_default(en, prefer_default_port, e);
 	for (size_t i = 0; (endpoint = engine_list_at(en, "listen", i)); i++) {
 		char host[64];
 		uint16_t port;

@@ -42,6 +42,7 @@ struct store_env;
 struct torrent;
 struct money;
 struct trade;
+struct tunnels;
 struct udp;
 struct udp_trackers;
 struct watch;
@@ -72,6 +73,7 @@ struct engine {
 	struct tenure *tenure;	   /* of a daemon */
 	struct host *host;	   /* asleep until it rents out */
 	struct watch *watch;	   /* asleep until a daemon begins */
+	struct tunnels *tunnels;   /* NULL: no proxy */
 	uint16_t listen_port;	   /* 0: not listening (yet) */
 	struct torrent *torrents;
 	struct money *money; /* NULL: no wallet in use */
@@ -102,10 +104,15 @@ void engine_on_stop_signal(struct engine *en, void (*fn)(void *ctx), void *ctx);
 void engine_dispatch(struct engine *en, const char *method,
 		     const json_t *params, struct call *c);
 
-/* Begins listening (once); with an explicit address failure is an error, with
- * the default one a port of the system's choice is taken instead. */
+/* Begins listening (once), with a proxy only where the user says; with an
+ * explicit address failure is an error, with the default one a port of the
+ * system's choice is taken instead. */
 enum err_code engine_listen(struct engine *en, bool prefer_default_port,
 			    struct err *e);
+
+/* All that the node sends goes through a proxy: whoever would look up a name or
+ * open a socket of another kind must not. */
+bool engine_proxied(const struct engine *en);
 
 /* A setting: the command's own option when it was given, else HOME/config. */
 const char *engine_text(const struct engine *en, const char *name);

@@ -5,6 +5,7 @@
 #include "ledger/chain/profile.h"
 #include "node/host/host_conf.h"
 #include "node/swarm/net.h"
+#include "wire/reach/proxy.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,6 +30,10 @@ const struct option settings_table[] = {
 	 "connections: off, allow (plain first), prefer (encrypted first) or "
 	 "require (never plain)"},
 	{"slots", OPT_INT, "8", 1, 10000, "N", "upload slots a torrent"},
+	{"proxy", OPT_STRING, NULL, 0, 0, "URL",
+	 "socks5://[USER:PASSWORD@]HOST[:PORT] or http://...: all that the "
+	 "node sends goes through it or not at all, and nothing listens but at "
+	 "`listen`"},
 	{"free-share", OPT_INT, "25", 1, 100, "PERCENT",
 	 "share of slots and upload kept for peers who do not pay"},
 	{"cache", OPT_SIZE, "32MiB", 1 << 20, 1LL << 40, "SIZE",
@@ -233,6 +238,7 @@ static const struct check {
 		LEVEL,
 		ENDPOINT, /* an IP address and a port */
 		PROFILE,
+		PROXY,
 		FIELD, /* of the profile, which it changes */
 		ADDRESS,
 		HOST_PATH,
@@ -246,6 +252,7 @@ static const struct check {
 	{"profile", PROFILE},
 	{"chain-id", FIELD},
 	{"bank", FIELD},
+	{"proxy", PROXY},
 	{"token", FIELD},
 	{"rpc", FIELD},
 	{"confirmations", FIELD},
@@ -266,6 +273,7 @@ static enum err_code check_text(const struct profile *profile,
 	enum log_level level;
 	enum veil_policy policy;
 	struct address address;
+	struct proxy proxy;
 	struct host_path path;
 	struct err why = {0};
 	enum err_code code = ERR_NONE;
@@ -277,6 +285,10 @@ static enum err_code check_text(const struct profile *profile,
 		return check_endpoint(k->name, text, e);
 	case PROFILE:
 		return profile_find(&p, text, e);
+	case PROXY: /* its text may hold a password */
+		if (proxy_parse(&proxy, text, &why) == ERR_NONE)
+			return ERR_NONE;
+		return err_fail(e, ERR_PARSE, "proxy: %s", why.msg);
 	case HOST_PATH:
 		return host_path_parse(&path, text, e);
 	case SCHEDULE:

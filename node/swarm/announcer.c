@@ -180,6 +180,8 @@ static void ask(struct announcer *a, const struct tracker_announce *due)
 			return;
 		drop(k);
 	}
+	if (e.code == ERR_STATE) /* it never will be */
+		a->ops.note(a->ctx, e.msg);
 	tracker_on_error(a->tracker, due->tier, &e,
 			 loop_now_ms(a->engine->loop));
 }
@@ -259,7 +261,7 @@ enum err_code announcer_new(struct announcer **out, struct engine *en,
 
 	if (!a)
 		return err_fail(e, ERR_NOMEM, "trackers");
-	if (net_global_ip6(links_net(en->links), ipv6))
+	if (!engine_proxied(en) && net_global_ip6(links_net(en->links), ipv6))
 		cfg.ipv6 = ipv6;
 	a->engine = en;
 	a->ops = *ops;

@@ -1,5 +1,7 @@
 #include "node/swarm/net.h"
 
+#include "node/swarm/tunnel.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -34,6 +36,7 @@ struct conn {
 	bool dead;	  /* closed; freed at the end of the turn */
 	struct loop_watch *watch;
 	struct loop_timer *timer; /* while connecting */
+	struct tunnel *tunnel;	  /* to the proxy, while connecting */
 	struct conn *prev, *next;
 	struct conn *next_dirty; /* in net->dirty, or in net->dead */
 };
@@ -52,6 +55,7 @@ struct net {
 	struct conn *dirty;
 	struct conn *flushing; /* what net_flush() still has before it */
 	struct conn *dead;
+	struct tunnels *tunnels; /* NULL: no proxy */
 	struct cbuf_pool *pool;
 	struct cbuf *rbuf;
 	uint32_t rbuf_used;
@@ -125,6 +129,7 @@ void net_close(struct conn *c)
 	c->dead = true;
 	loop_timer_free(c->timer);
 	loop_watch_free(c->watch);
+	tunnel_close(c->tunnel);
 	(void)close(c->fd);
 	if (c->prev)
 		c->prev->next = c->next;
@@ -452,13 +457,61 @@ enum err_code net_listen(struct net *n, const char *host, uint16_t port,
 	return ERR_NONE;
 }
 
+void net_set_tunnels(struct net *n, struct tunnels *t)
+{
+	n->tunnels = t;
+}
+
+static void on_tunnel(void *ctx, const char *why)
+{
+	struct conn *c = ctx;
+
+	if (why) {
+		lose(c, why);
+		return;
+	}
+	tunnel_close(c->tunnel);
+	c->tunnel = NULL;
+	finish_connect(c);
+}
+
+/* The socket is the tunnel's until it is through. */
+static struct conn *connect_by_proxy(struct net *n, const struct net_addr *to,
+				     void *conn_ctx)
+{
+	int fd = -1;
+	struct tunnel *k = tunnel_open(n->tunnels, to, &fd);
+	struct conn *c = k ? conn_new(n, fd) : NULL;
+
+	if (!c) {
+		tunnel_close(k);
+		if (k)
+			(void)close(fd);
+		return NULL;
+	}
+	c->ctx = conn_ctx;
+	c->connecting = true;
+	c->tunnel = k;
+	tunnel_on_done(k, on_tunnel, c);
+	c->timer = loop_timer_new(n->loop, on_connect_timeout, c);
+	if (!c->timer) {
+		net_close(c);
+		return NULL;
+	}
+	loop_timer_set(c->timer, CONNECT_TIMEOUT_MS);
+	return c;
+}
+
 struct conn *net_connect(struct net *n, const struct net_addr *to,
 			 void *conn_ctx)
 {
 	struct conn *c;
-	int fd = socket(to->sa.ss_family,
-			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd;
 
+	if (n->tunnels)
+		return connect_by_proxy(n, to, conn_ctx);
+	fd = socket(to->sa.ss_family,
+		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return NULL;
 	c = conn_new(n, fd);

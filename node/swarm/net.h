@@ -63,6 +63,10 @@ void net_free(struct net *n);
 enum err_code net_listen(struct net *n, const char *host, uint16_t port,
 			 uint16_t *bound_port, struct err *e);
 
+/* Connections go through these from here on, and no other way. */
+struct tunnels;
+void net_set_tunnels(struct net *n, struct tunnels *t);
+
 /* Starts connecting; the outcome comes as connected or closed. NULL when no
  * socket could be had. */
 struct conn *net_connect(struct net *n, const struct net_addr *to,

@@ -91,6 +91,11 @@ enum err_code torrent_add_peer_text(struct torrent *t, const char *endpoint,
 		add_peer(t, &addr, keep);
 		return ERR_NONE;
 	}
+	if (engine_proxied(t->engine))
+		return err_fail(e, ERR_STATE,
+				"--peer %.80s: with a proxy no name is looked "
+				"up here; give an address",
+				endpoint);
 	k = calloc(1, sizeof(*k));
 	if (!k)
 		return err_fail(e, ERR_NOMEM, "--peer %.80s", endpoint);

@@ -31,6 +31,8 @@ struct udp {
 		udp_fn *fn;
 		void *ctx;
 	} on[UDP_KINDS];
+	udp_way_fn *way; /* NULL: by the sockets */
+	void *way_ctx;
 	struct cbuf_pool *pool;
 };
 
@@ -78,6 +80,21 @@ void udp_on(struct udp *u, enum udp_kind kind, udp_fn *fn, void *ctx)
 {
 	u->on[kind].fn = fn;
 	u->on[kind].ctx = ctx;
+}
+
+void udp_set_way(struct udp *u, udp_way_fn *fn, void *ctx)
+{
+	u->way = fn;
+	u->way_ctx = ctx;
+}
+
+void udp_take(struct udp *u, const struct net_addr *from,
+	      const struct span *bytes)
+{
+	enum udp_kind kind = udp_kind_of(bytes->p, bytes->len);
+
+	if (kind != UDP_KINDS && u->on[kind].fn)
+		u->on[kind].fn(u->on[kind].ctx, from, bytes);
 }
 
 static void deliver(struct udp *u, const struct sockaddr_storage *from,
@@ -218,7 +235,7 @@ static const struct udp_socket *socket_for(const struct udp *u, int family)
 
 bool udp_has(const struct udp *u, int family)
 {
-	return socket_for(u, family) != NULL;
+	return u->way || socket_for(u, family) != NULL;
 }
 
 enum udp_sent udp_send(struct udp *u, const struct net_addr *to,
@@ -231,6 +248,8 @@ enum udp_sent udp_send(struct udp *u, const struct net_addr *to,
 			     .msg_iov = (struct iovec *)iov,
 			     .msg_iovlen = n};
 
+	if (u->way)
+		return u->way(u->way_ctx, to, iov, n);
 	if (!s)
 		return UDP_FAILED;
 	if (s->family != to->sa.ss_family) {

@@ -56,4 +56,13 @@ enum udp_sent {
 enum udp_sent udp_send(struct udp *u, const struct net_addr *to,
 		       const struct iovec *iov, size_t n);
 
+/* What udp_send() is given goes this way from here on, to any family (see
+ * udp_relay.h); fn NULL: by the sockets again. */
+typedef enum udp_sent udp_way_fn(void *ctx, const struct net_addr *to,
+				 const struct iovec *iov, size_t n);
+void udp_set_way(struct udp *u, udp_way_fn *fn, void *ctx);
+/* One that came by it. */
+void udp_take(struct udp *u, const struct net_addr *from,
+	      const struct span *bytes);
+
 #endif

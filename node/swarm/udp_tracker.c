@@ -287,7 +287,7 @@ static struct name *need_name(struct udp_trackers *u, const char *host,
 			n->at[0].len = 0;
 		}
 		n->until_ms = now_of(u) + UDP_TRACKER_NAME_MS;
-	} else if (!start_lookup(n)) {
+	} else if (engine_proxied(u->engine) || !start_lookup(n)) {
 		free_name(n);
 		return NULL;
 	}
@@ -312,7 +312,12 @@ static enum err_code ask(struct udp_trackers *u, struct udp_question **out,
 		return err_fail(e, ERR_PARSE, "tracker: no URL of udp");
 	if (u->question_count == QUESTIONS_MAX ||
 	    !(n = need_name(u, host, port)))
-		return err_fail(e, ERR_LIMIT, "too many UDP trackers");
+		return engine_proxied(u->engine)
+			       ? err_fail(e, ERR_STATE,
+					  "a UDP tracker's name is not looked "
+					  "up: there is a proxy")
+			       : err_fail(e, ERR_LIMIT,
+					  "too many UDP trackers");
 	q = malloc(sizeof(*q));
 	if (q)
 		*q = proto;
