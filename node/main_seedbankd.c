@@ -7,6 +7,7 @@
 #include "node/host/host.h"
 #include "node/renter/tenure.h"
 #include "node/renter/watch.h"
+#include "node/swarm/portmap.h"
 #include "node/swarm/torrent.h"
 
 #include <signal.h>
@@ -70,6 +71,7 @@ static enum err_code serve(struct engine *en, const struct home *home,
 	if (code == ERR_NONE)
 		code = torrents_restore(en, e);
 	if (code == ERR_NONE) {
+		portmap_start(en->portmap);
 		host_begin(en->host);
 		watch_begin(en->watch);
 		tenure_begin(en->tenure);

@@ -11,6 +11,7 @@
 #include "node/renter/renter.h"
 #include "node/renter/tenure.h"
 #include "node/renter/watch.h"
+#include "node/swarm/portmap.h"
 #include "node/swarm/torrent.h"
 #include "node/swarm/trade.h"
 #include "node/swarm/tunnel.h"
@@ -226,7 +227,9 @@ static enum err_code build(struct engine *en, struct err *e)
 	    watch_new(&en->watch, en, e) != ERR_NONE ||
 	    tenure_new(&en->tenure, en, e) != ERR_NONE)
 		return err_fail(e, ERR_NOMEM, "node");
-	code = open_proxy(en, e);
+	code = portmap_new(&en->portmap, en, e);
+	if (code == ERR_NONE)
+		code = open_proxy(en, e);
 	if (code != ERR_NONE)
 		return code;
 	set_limits(en);
@@ -297,6 +300,8 @@ static void stop_running(void *ctx)
 
 static bool all_stopped(const struct engine *en)
 {
+	if (!portmap_stopped(en->portmap))
+		return false;
 	for (const struct torrent *t = en->torrents; t; t = torrent_next(t))
 		if (!torrent_stopped(t))
 			return false;
@@ -311,14 +316,13 @@ static void stopped_one(void *ctx)
 		loop_stop(en->loop);
 }
 
-/* Says goodbye to trackers and saves; gives up after STOP_MS. */
-static void stop_torrents(struct engine *en)
+/* Says goodbye to trackers and the router, and saves; gives up after STOP_MS.
+ */
+static void say_goodbye(struct engine *en)
 {
-	struct loop_timer *limit;
+	struct loop_timer *limit = loop_timer_new(en->loop, stop_running, en);
 
-	if (!en->torrents)
-		return;
-	limit = loop_timer_new(en->loop, stop_running, en);
+	portmap_stop(en->portmap, stopped_one, en);
 	for (struct torrent *t = en->torrents; t; t = torrent_next(t))
 		torrent_stop(t, stopped_one, en);
 	/* where nobody is to be told, all of it was done at once */
@@ -337,7 +341,7 @@ void engine_free(struct engine *en)
 		return;
 	en->stopping = true;
 	if (en->loop && en->links)
-		stop_torrents(en);
+		say_goodbye(en);
 	/* workers are waited for below, when its owners are gone */
 	if (en->loop)
 		loop_on_turn_end(en->loop, NULL, NULL);
@@ -355,6 +359,7 @@ void engine_free(struct engine *en)
 	renting_free(en->renting);
 	links_free(en->links);
 	udp_trackers_free(en->udp_trackers);
+	portmap_free(en->portmap);
 	tunnels_free(en->tunnels);
 	udp_free(en->udp);
 	money_free(en->money);

@@ -32,6 +32,7 @@ enum money_need {
 };
 
 struct host;
+struct portmap;
 struct http;
 struct rent_links;
 struct rent_pay;
@@ -74,6 +75,7 @@ struct engine {
 	struct host *host;	   /* asleep until it rents out */
 	struct watch *watch;	   /* asleep until a daemon begins */
 	struct tunnels *tunnels;   /* NULL: no proxy */
+	struct portmap *portmap;   /* asleep until a daemon listens */
 	uint16_t listen_port;	   /* 0: not listening (yet) */
 	struct torrent *torrents;
 	struct money *money; /* NULL: no wallet in use */

@@ -3,6 +3,7 @@
 #include "base/address.h"
 #include "node/money/money.h"
 #include "node/renter/tenure.h"
+#include "node/swarm/portmap.h"
 #include "node/swarm/torrent.h"
 
 const struct method methods[] = {
@@ -179,7 +180,7 @@ static void add_tenure(const struct engine *en, json_t *o)
 
 void method_status(struct engine *en, const json_t *params, struct call *c)
 {
-	json_t *o = json_object();
+	json_t *o = json_object(), *mapping;
 	json_int_t torrents = 0;
 
 	(void)params;
@@ -195,6 +196,9 @@ void method_status(struct engine *en, const json_t *params, struct call *c)
 					  json_integer(torrents));
 		(void)json_object_set_new(o, "connections",
 					  json_integer(links_count(en->links)));
+		mapping = portmap_json(en->portmap);
+		if (mapping)
+			(void)json_object_set_new(o, "port_mapping", mapping);
 	}
 	add_wallet(en, o);
 	add_tenure(en, o);

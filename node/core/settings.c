@@ -34,6 +34,9 @@ const struct option settings_table[] = {
 	 "socks5://[USER:PASSWORD@]HOST[:PORT] or http://...: all that the "
 	 "node sends goes through it or not at all, and nothing listens but at "
 	 "`listen`"},
+	{"port-mapping", OPT_FLAG, "yes", 0, 0, NULL,
+	 "a daemon on a private network asks the router to let others in (PCP, "
+	 "NAT-PMP or UPnP)"},
 	{"free-share", OPT_INT, "25", 1, 100, "PERCENT",
 	 "share of slots and upload kept for peers who do not pay"},
 	{"cache", OPT_SIZE, "32MiB", 1 << 20, 1LL << 40, "SIZE",

@@ -18,6 +18,7 @@ and writes down what it was asked. `ways` are what else it may do:
 import http.server
 import os
 import re
+import socketserver
 import threading
 import urllib.parse
 
@@ -50,6 +51,11 @@ class Server:
 
         class Listener(http.server.ThreadingHTTPServer):
             daemon_threads = True
+
+            def server_bind(self):
+                """Without looking up its own name."""
+                socketserver.TCPServer.server_bind(self)
+                self.server_name, self.server_port = self.server_address[:2]
 
             def handle_error(self, *_):
                 """Who has had enough closes the connection."""
