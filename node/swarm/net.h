@@ -76,8 +76,9 @@ void net_close(struct conn *c);
  * its own, so that others see the same address. Best effort. */
 void net_bind_source(const struct net *n, int fd, const struct net_addr *to);
 
-/* The global IPv6 address that net_listen() made the source of connections, as
- * text: where others can reach us. False: there is none. */
+/* The global IPv6 address that net_listen() made the source of connections, or
+ * where it listens at every one the one that the kernel would use, as text:
+ * where others can reach us. False: there is none. */
 #define NET_IP_TEXT_MAX 46
 bool net_global_ip6(const struct net *n, char out[NET_IP_TEXT_MAX]);
 
