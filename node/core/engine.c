@@ -229,11 +229,6 @@ static enum err_code build(struct engine *en, struct err *e)
 	    watch_new(&en->watch, en, e) != ERR_NONE ||
 	    tenure_new(&en->tenure, en, e) != ERR_NONE)
 		return err_fail(e, ERR_NOMEM, "node");
-	code = portmap_new(&en->portmap, en, e);
-	if (code == ERR_NONE)
-		code = open_proxy(en, e);
-	if (code != ERR_NONE)
-		return code;
 	loop_on_turn_end(en->loop, on_turn_end, en);
 	home_file(&en->home, "torrents.db", path);
 	code = set_limits(en, e);
@@ -243,6 +238,10 @@ static enum err_code build(struct engine *en, struct err *e)
 		code = home_claims_open(&en->home, &en->claims, e);
 	if (code == ERR_NONE)
 		code = open_env(en, e);
+	if (code == ERR_NONE)
+		code = open_proxy(en, e);
+	if (code == ERR_NONE)
+		code = portmap_new(&en->portmap, en, e);
 	if (code == ERR_NONE)
 		code = loop_on_signal(en->loop, SIGINT, on_signal, en, e);
 	if (code == ERR_NONE)

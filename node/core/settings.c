@@ -21,13 +21,6 @@ const struct option settings_table[] = {
 	 "address to listen on; may be given again (default every address, "
 	 "port "
 	 "6881)"},
-	{"proxy", OPT_STRING, NULL, 0, 0, "URL",
-	 "socks5://[USER:PASSWORD@]HOST[:PORT] or http://...: all that the "
-	 "node sends goes through it or not at all, and nothing listens but at "
-	 "`listen`"},
-	{"port-mapping", OPT_FLAG, "yes", 0, 0, NULL,
-	 "a daemon on a private network asks the router to let others in (PCP, "
-	 "NAT-PMP or UPnP)"},
 	{"limit-up", OPT_RATE, "none", 0, 0, "RATE",
 	 "upload limit in bytes a second"},
 	{"limit-down", OPT_RATE, "none", 0, 0, "RATE",
@@ -66,6 +59,13 @@ const struct option settings_table[] = {
 	{"lsd", OPT_FLAG, "yes", 0, 0, NULL,
 	 "find peers in the local network (not of private torrents)"},
 	{"slots", OPT_INT, "8", 1, 10000, "N", "upload slots a torrent"},
+	{"proxy", OPT_STRING, NULL, 0, 0, "URL",
+	 "socks5://[USER:PASSWORD@]HOST[:PORT] or http://...: all that the "
+	 "node sends goes through it or not at all, and nothing listens but at "
+	 "`listen`"},
+	{"port-mapping", OPT_FLAG, "yes", 0, 0, NULL,
+	 "a daemon on a private network asks the router to let others in (PCP, "
+	 "NAT-PMP or UPnP)"},
 	{"free-share", OPT_INT, "25", 1, 100, "PERCENT",
 	 "share of slots and upload kept for peers who do not pay"},
 	{"cache", OPT_SIZE, "32MiB", 1 << 20, 1LL << 40, "SIZE",
@@ -270,12 +270,12 @@ static const struct check {
 		LEVEL,
 		ENDPOINT, /* an IP address and a port */
 		PROFILE,
+		PROXY,
 		FIELD, /* of the profile, which it changes */
 		ADDRESS,
 		HOST_PATH,
 		SCHEDULE,
 		ENCRYPTION,
-		PROXY,
 		WEEK,
 	} meaning;
 } checks[] = {
@@ -283,10 +283,10 @@ static const struct check {
 	{"schedule", WEEK},
 	{"log-level", LEVEL},
 	{"listen", ENDPOINT},
-	{"proxy", PROXY},
 	{"profile", PROFILE},
 	{"chain-id", FIELD},
 	{"bank", FIELD},
+	{"proxy", PROXY},
 	{"token", FIELD},
 	{"rpc", FIELD},
 	{"confirmations", FIELD},
@@ -308,8 +308,8 @@ static enum err_code check_text(const struct profile *profile,
 	enum veil_policy policy;
 	struct schedule_rule rule;
 	struct address address;
-	struct host_path path;
 	struct proxy proxy;
+	struct host_path path;
 	struct err why = {0};
 	enum err_code code = ERR_NONE;
 
@@ -320,6 +320,10 @@ static enum err_code check_text(const struct profile *profile,
 		return check_endpoint(k->name, text, e);
 	case PROFILE:
 		return profile_find(&p, text, e);
+	case PROXY: /* its text may hold a password */
+		if (proxy_parse(&proxy, text, &why) == ERR_NONE)
+			return ERR_NONE;
+		return err_fail(e, ERR_PARSE, "proxy: %s", why.msg);
 	case HOST_PATH:
 		return host_path_parse(&path, text, e);
 	case SCHEDULE:
@@ -328,10 +332,6 @@ static enum err_code check_text(const struct profile *profile,
 		return schedule_parse(&rule, text, e);
 	case ENCRYPTION:
 		return settings_encryption(&policy, text, e);
-	case PROXY: /* its text may hold a password */
-		if (proxy_parse(&proxy, text, &why) == ERR_NONE)
-			return ERR_NONE;
-		return err_fail(e, ERR_PARSE, "proxy: %s", why.msg);
 	case FIELD:
 		code = profile_set(&p, k->name, text, &why);
 		break;

@@ -265,6 +265,8 @@ enum err_code announcer_new(struct announcer **out, struct engine *en,
 
 	if (!a)
 		return err_fail(e, ERR_NOMEM, "trackers");
+	if (!cfg.port) /* behind a proxy; many trackers refuse port 0 */
+		cfg.port = 1;
 	if (!engine_proxied(en) && net_global_ip6(links_net(en->links), ipv6))
 		cfg.ipv6 = ipv6;
 	a->engine = en;

@@ -48,6 +48,7 @@ struct net {
 	void *ctx;
 	struct listener listeners[MAX_LISTENERS];
 	unsigned listener_count;
+	bool any6;		   /* one of them takes any IPv6 address */
 	struct net_addr source[2]; /* of outgoing connections: IPv4, IPv6; len
 				    * 0: the kernel chooses */
 	bool listens[2];	   /* likewise */
@@ -441,11 +442,32 @@ bool net_listens(const struct net *n, int family)
 	return n->listens[family == AF_INET6];
 }
 
+/* The address that the kernel would use to anywhere; nothing is sent for it. */
+static bool probe_ip6(struct net_addr *out)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct net_addr to;
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	out->len = sizeof(out->sa);
+	/* of 2000::/3, as all that is global */
+	ok = net_addr_from_ip(&to, "2000::1", 9) &&
+	     connect(fd, (const struct sockaddr *)&to.sa, to.len) == 0 &&
+	     getsockname(fd, (struct sockaddr *)&out->sa, &out->len) == 0;
+	(void)close(fd);
+	return ok;
+}
+
 bool net_global_ip6(const struct net *n, char out[NET_IP_TEXT_MAX])
 {
 	const struct net_addr *at = &n->source[1];
+	struct net_addr found;
 	uint8_t ip[16];
 
+	if (at->len == 0 && n->any6 && probe_ip6(&found))
+		at = &found;
 	if (at->len == 0 || !net_addr_is_global_ip6(at))
 		return false;
 	(void)net_addr_ip(at, ip);
@@ -478,6 +500,7 @@ enum err_code net_listen(struct net *n, const char *host, uint16_t port,
 	(void)getsockname(l->fd, (struct sockaddr *)&bound.sa, &bound.len);
 	*bound_port = net_addr_port(&bound);
 	n->listener_count++;
+	n->any6 |= strcmp(host, "::") == 0;
 	note_source(n, &at);
 	note_family(n, &at);
 	loop_watch_set(l->watch, LOOP_READ);

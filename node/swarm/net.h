@@ -83,8 +83,9 @@ const struct net_addr *net_source(const struct net *n, int family);
  */
 bool net_listens(const struct net *n, int family);
 
-/* The global IPv6 address that net_listen() made the source of connections, as
- * text: where others can reach us. False: there is none. */
+/* The global IPv6 address that net_listen() made the source of connections, or
+ * where it listens at every one the one that the kernel would use, as text:
+ * where others can reach us. False: there is none. */
 #define NET_IP_TEXT_MAX 46
 bool net_global_ip6(const struct net *n, char out[NET_IP_TEXT_MAX]);
 

@@ -48,7 +48,7 @@ static bool read_gateway(struct net_addr *out)
 	char text[ROUTES_MAX];
 	uint8_t ip[16];
 	ssize_t n;
-	int fd = open("/proc/net/route", O_RDONLY | O_CLOEXEC);
+	int fd = open("/proc/self/net/route", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return false;

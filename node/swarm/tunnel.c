@@ -1,7 +1,7 @@
 #include "node/swarm/tunnel.h"
 
 #include "node/swarm/link.h"
-#include "node/swarm/udp.h"
+#include "node/swarm/udp_relay.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -43,7 +43,7 @@ struct tunnels {
 	int64_t looked_ms;
 
 	/* the connection by which datagrams are allowed */
-	bool want_udp;
+	struct udp_relay *datagrams; /* NULL: not wanted, or no SOCKS5 */
 	struct tunnel *relay;
 	int relay_fd;			/* -1: none */
 	struct loop_watch *relay_watch; /* once it is through */
@@ -77,7 +77,7 @@ static void lookup_done(struct work_job *job)
 			log_line(t->log, LOG_WARN, "proxy",
 				 "name not found host=\"%s\"", k->host);
 		}
-		if (t->want_udp)
+		if (t->datagrams)
 			loop_timer_set(t->relay_timer, 0);
 	}
 	if (k->found)
@@ -265,7 +265,7 @@ static void end_relay(struct tunnels *t)
 static void lose_relay(struct tunnels *t, const char *why)
 {
 	end_relay(t);
-	udp_no_relay(t->udp);
+	udp_relay_close(t->datagrams);
 	log_line(t->log, LOG_INFO, "proxy",
 		 "no datagrams seconds=%lld text=\"%s\"",
 		 (long long)t->relay_wait_ms / 1000, why);
@@ -311,7 +311,8 @@ static void on_relay(void *ctx, const char *why)
 	t->relay = NULL;
 	t->relay_watch =
 		loop_watch_new(t->loop, t->relay_fd, on_relay_socket, t);
-	if (!t->relay_watch || udp_relay(t->udp, &at, &e) != ERR_NONE) {
+	if (!t->relay_watch ||
+	    udp_relay_open(t->datagrams, &at, &e) != ERR_NONE) {
 		lose_relay(t, e.code ? e.msg : "no memory");
 		return;
 	}
@@ -338,11 +339,11 @@ static void on_relay_timer(void *ctx)
 
 void tunnels_want_udp(struct tunnels *t)
 {
-	if (t->want_udp || !t->udp || t->proxy.kind != PROXY_SOCKS5)
+	if (t->datagrams || !t->udp || t->proxy.kind != PROXY_SOCKS5)
 		return;
-	t->want_udp = true;
-	udp_expect_relay(t->udp);
-	loop_timer_set(t->relay_timer, 0);
+	t->datagrams = udp_relay_new(t->loop, t->udp);
+	if (t->datagrams)
+		loop_timer_set(t->relay_timer, 0);
 }
 
 /* ---- life ---- */
@@ -377,6 +378,7 @@ void tunnels_free(struct tunnels *t)
 	if (!t)
 		return;
 	end_relay(t);
+	udp_relay_free(t->datagrams);
 	if (t->lookup)
 		t->lookup->tunnels = NULL; /* frees itself when it is done */
 	loop_timer_free(t->relay_timer);

@@ -1,8 +1,5 @@
 #include "node/swarm/udp.h"
 
-#include "node/swarm/link.h"
-#include "wire/reach/proxy.h"
-
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -16,7 +13,6 @@
 #define RBUFS_MAX 1024U
 #define RBUFS_KEPT 2U
 #define SOCKET_BUFFER (1 << 20)
-#define RELAY_IOV_MAX 65
 
 struct udp_socket {
 	struct udp *udp;
@@ -26,25 +22,17 @@ struct udp_socket {
 	struct loop_watch *watch;
 };
 
-struct waiting { /* a datagram for a relay that is not there yet */
-	struct net_addr to;
-	size_t len;
-	uint8_t bytes[UDP_WAITING_BYTES];
-};
-
 struct udp {
 	struct loop *loop;
 	struct log *log;
 	struct udp_socket sockets[MAX_SOCKETS];
 	unsigned count;
-	struct udp_socket relay; /* fd -1: none */
-	struct waiting *waiting; /* UDP_WAITING_MAX of them; NULL: no relay is
-				    expected */
-	unsigned waiting_count;
 	struct {
 		udp_fn *fn;
 		void *ctx;
 	} on[UDP_KINDS];
+	udp_way_fn *way; /* NULL: by the sockets */
+	void *way_ctx;
 	struct cbuf_pool *pool;
 };
 
@@ -73,7 +61,6 @@ struct udp *udp_new(struct loop *loop, struct log *log, struct err *e)
 	}
 	u->loop = loop;
 	u->log = log;
-	u->relay.fd = -1;
 	return u;
 }
 
@@ -81,7 +68,6 @@ void udp_free(struct udp *u)
 {
 	if (!u)
 		return;
-	udp_no_relay(u);
 	for (unsigned i = 0; i < u->count; i++) {
 		loop_watch_free(u->sockets[i].watch);
 		(void)close(u->sockets[i].fd);
@@ -96,19 +82,19 @@ void udp_on(struct udp *u, enum udp_kind kind, udp_fn *fn, void *ctx)
 	u->on[kind].ctx = ctx;
 }
 
-/* From whom the relay says it is. */
-static void deliver_relayed(struct udp *u, const struct span *bytes)
+void udp_set_way(struct udp *u, udp_way_fn *fn, void *ctx)
 {
-	struct wire_addr from;
-	size_t head = proxy_udp_unwrap(&from, bytes->p, bytes->len);
-	struct span rest = {bytes->owner, bytes->p + head, bytes->len - head};
-	struct net_addr addr;
-	enum udp_kind kind = udp_kind_of(rest.p, rest.len);
+	u->way = fn;
+	u->way_ctx = ctx;
+}
 
-	if (!head || kind == UDP_KINDS || !u->on[kind].fn)
-		return;
-	net_addr_of_wire(&addr, &from);
-	u->on[kind].fn(u->on[kind].ctx, &addr, &rest);
+void udp_take(struct udp *u, const struct net_addr *from,
+	      const struct span *bytes)
+{
+	enum udp_kind kind = udp_kind_of(bytes->p, bytes->len);
+
+	if (kind != UDP_KINDS && u->on[kind].fn)
+		u->on[kind].fn(u->on[kind].ctx, from, bytes);
 }
 
 static void deliver(struct udp *u, const struct sockaddr_storage *from,
@@ -152,11 +138,7 @@ static bool receive_batch(struct udp_socket *s)
 				     .p = iov[i].iov_base,
 				     .len = msgs[i].msg_len};
 
-		if (msgs[i].msg_hdr.msg_flags & MSG_TRUNC)
-			continue;
-		if (s == &u->relay)
-			deliver_relayed(u, &bytes);
-		else
+		if (!(msgs[i].msg_hdr.msg_flags & MSG_TRUNC))
 			deliver(u, &from[i], msgs[i].msg_hdr.msg_namelen,
 				&bytes);
 	}
@@ -237,110 +219,6 @@ enum err_code udp_listen(struct udp *u, const char *host, uint16_t port,
 	return ERR_NONE;
 }
 
-static enum udp_sent sent(ssize_t n)
-{
-	if (n >= 0)
-		return UDP_SENT;
-	if (errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
-		return UDP_BUSY;
-	return errno == EMSGSIZE ? UDP_TOO_LONG : UDP_FAILED;
-}
-
-static enum udp_sent send_relayed(const struct udp *u,
-				  const struct net_addr *to,
-				  const struct iovec *iov, size_t n)
-{
-	const struct wire_addr at = wire_addr_of(to);
-	uint8_t head[PROXY_UDP_HEAD];
-	struct iovec all[RELAY_IOV_MAX];
-	struct msghdr msg = {.msg_iov = all, .msg_iovlen = n + 1};
-
-	if (n + 1 > RELAY_IOV_MAX)
-		return UDP_FAILED;
-	all[0] = (struct iovec){head, proxy_udp_wrap(head, &at)};
-	memcpy(all + 1, iov, n * sizeof(*iov));
-	return sent(sendmsg(u->relay.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT));
-}
-
-/* What does not fit is lost, as datagrams are. */
-static enum udp_sent keep_waiting(struct udp *u, const struct net_addr *to,
-				  const struct iovec *iov, size_t n)
-{
-	struct waiting *w = &u->waiting[u->waiting_count];
-	size_t len = 0;
-
-	if (u->waiting_count == UDP_WAITING_MAX)
-		return UDP_BUSY;
-	for (size_t i = 0; i < n; i++) {
-		if (iov[i].iov_len > sizeof(w->bytes) - len)
-			return UDP_TOO_LONG;
-		memcpy(w->bytes + len, iov[i].iov_base, iov[i].iov_len);
-		len += iov[i].iov_len;
-	}
-	w->to = *to;
-	w->len = len;
-	u->waiting_count++;
-	return UDP_SENT;
-}
-
-static void send_waiting(struct udp *u)
-{
-	for (unsigned i = 0; i < u->waiting_count; i++) {
-		struct waiting *w = &u->waiting[i];
-		struct iovec iov = {w->bytes, w->len};
-
-		(void)send_relayed(u, &w->to, &iov, 1);
-	}
-	free(u->waiting);
-	u->waiting = NULL;
-	u->waiting_count = 0;
-}
-
-static void close_relay(struct udp *u)
-{
-	loop_watch_free(u->relay.watch);
-	u->relay.watch = NULL;
-	if (u->relay.fd >= 0)
-		(void)close(u->relay.fd);
-	u->relay.fd = -1;
-}
-
-/* Connected, so that nobody but the relay is heard. */
-enum err_code udp_relay(struct udp *u, const struct net_addr *at, struct err *e)
-{
-	struct udp_socket *s = &u->relay;
-
-	close_relay(u);
-	s->udp = u;
-	s->family = at->sa.ss_family;
-	s->fd = socket(s->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (s->fd >= 0)
-		s->watch = loop_watch_new(u->loop, s->fd, on_socket, s);
-	if (s->fd < 0 || !s->watch ||
-	    connect(s->fd, (const struct sockaddr *)&at->sa, at->len) != 0) {
-		(void)err_fail(e, ERR_IO, "%s", strerror(errno));
-		udp_no_relay(u);
-		return ERR_IO;
-	}
-	loop_watch_set(s->watch, LOOP_READ);
-	send_waiting(u);
-	return ERR_NONE;
-}
-
-void udp_expect_relay(struct udp *u)
-{
-	if (!u->waiting)
-		u->waiting = calloc(UDP_WAITING_MAX, sizeof(*u->waiting));
-}
-
-void udp_no_relay(struct udp *u)
-{
-	free(u->waiting);
-	u->waiting = NULL;
-	u->waiting_count = 0;
-	close_relay(u);
-}
-
 /* An own socket of the family before one that takes it too. */
 static const struct udp_socket *socket_for(const struct udp *u, int family)
 {
@@ -357,7 +235,7 @@ static const struct udp_socket *socket_for(const struct udp *u, int family)
 
 bool udp_has(const struct udp *u, int family)
 {
-	return u->relay.fd >= 0 || u->waiting || socket_for(u, family) != NULL;
+	return u->way || socket_for(u, family) != NULL;
 }
 
 enum udp_sent udp_send(struct udp *u, const struct net_addr *to,
@@ -370,10 +248,8 @@ enum udp_sent udp_send(struct udp *u, const struct net_addr *to,
 			     .msg_iov = (struct iovec *)iov,
 			     .msg_iovlen = n};
 
-	if (u->relay.fd >= 0)
-		return send_relayed(u, to, iov, n);
-	if (u->waiting)
-		return keep_waiting(u, to, iov, n);
+	if (u->way)
+		return u->way(u->way_ctx, to, iov, n);
 	if (!s)
 		return UDP_FAILED;
 	if (s->family != to->sa.ss_family) {
@@ -382,5 +258,9 @@ enum udp_sent udp_send(struct udp *u, const struct net_addr *to,
 		msg.msg_name = &mapped;
 		msg.msg_namelen = sizeof(mapped);
 	}
-	return sent(sendmsg(s->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT));
+	if (sendmsg(s->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+		return UDP_SENT;
+	if (errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
+		return UDP_BUSY;
+	return errno == EMSGSIZE ? UDP_TOO_LONG : UDP_FAILED;
 }

@@ -45,19 +45,6 @@ enum err_code udp_listen(struct udp *u, const char *host, uint16_t port,
 /* There is a socket from which `family` (AF_INET, AF_INET6) can be sent to. */
 bool udp_has(const struct udp *u, int family);
 
-/* There will be a relay, or not: until it is known UDP_WAITING_MAX datagrams of
- * up to UDP_WAITING_BYTES are kept. */
-#define UDP_WAITING_MAX 32U
-#define UDP_WAITING_BYTES 1500U
-void udp_expect_relay(struct udp *u);
-/* All datagrams go through a relay of SOCKS5 at this address (RFC 1928, 7)
- * from here on; there should be no other socket. Then any family can be sent
- * to. ERR_IO. */
-enum err_code udp_relay(struct udp *u, const struct net_addr *at,
-			struct err *e);
-/* It is gone, or will not be. What waits for it is lost. */
-void udp_no_relay(struct udp *u);
-
 enum udp_sent {
 	UDP_SENT,
 	UDP_BUSY,     /* the socket's buffer is full: like a loss */
@@ -68,5 +55,14 @@ enum udp_sent {
 /* One datagram, gathered. Nothing is kept. */
 enum udp_sent udp_send(struct udp *u, const struct net_addr *to,
 		       const struct iovec *iov, size_t n);
+
+/* What udp_send() is given goes this way from here on, to any family (see
+ * udp_relay.h); fn NULL: by the sockets again. */
+typedef enum udp_sent udp_way_fn(void *ctx, const struct net_addr *to,
+				 const struct iovec *iov, size_t n);
+void udp_set_way(struct udp *u, udp_way_fn *fn, void *ctx);
+/* One that came by it. */
+void udp_take(struct udp *u, const struct net_addr *from,
+	      const struct span *bytes);
 
 #endif

@@ -14,9 +14,9 @@ struct swarm_source {
 	uint64_t serial;
 	uint8_t *bits; /* what it has; NULL: everything */
 	bool banned;
-	uint32_t last;		     /* for the picker */
-	uint64_t at, end;	     /* of the run; equal: none */
-	uint8_t block[PICKER_BLOCK]; /* one that came in parts */
+	uint32_t last;	  /* for the picker */
+	uint64_t at, end; /* of the run; equal: none */
+	uint8_t *block;	  /* of a run: one that came in parts */
 	uint32_t filled;
 	struct rate_flow flow;
 	struct meter in;
@@ -99,6 +99,14 @@ static uint32_t pieces_of_run(const struct swarm_source *src)
 	return bytes ? (uint32_t)bytes : 1;
 }
 
+/* A source at rest keeps no buffer. */
+static void drop_block(struct swarm_source *src)
+{
+	free(src->block);
+	src->block = NULL;
+	src->filled = 0;
+}
+
 bool swarm_source_take(struct swarm_source *src, int64_t now_ms, uint64_t *at,
 		       uint64_t *end)
 {
@@ -113,10 +121,13 @@ bool swarm_source_take(struct swarm_source *src, int64_t now_ms, uint64_t *at,
 	    src->at < src->end)
 		return false;
 	rare = peers_suffice(s);
-	if ((rare && a_seed_is_here(s)) ||
+	src->block = malloc(PICKER_BLOCK);
+	if (!src->block || (rare && a_seed_is_here(s)) ||
 	    !picker_pick_run(s->picker, &who, pieces_of_run(src), rare, &run,
-			     now_ms))
+			     now_ms)) {
+		drop_block(src);
 		return false;
+	}
 	src->last = who.last;
 	last = run.piece + run.pieces - 1;
 	src->at = (uint64_t)run.piece * s->cfg.piece_len +
@@ -125,7 +136,6 @@ bool swarm_source_take(struct swarm_source *src, int64_t now_ms, uint64_t *at,
 	if (src->end > swarm_piece_bytes(s, (uint32_t)last))
 		src->end = swarm_piece_bytes(s, (uint32_t)last);
 	src->end += last * s->cfg.piece_len;
-	src->filled = 0;
 	*at = src->at;
 	*end = src->end;
 	return true;
@@ -228,6 +238,8 @@ void swarm_source_feed(struct swarm_source *src, int64_t now_ms,
 			bytes += n;
 		len -= n;
 	}
+	if (src->at == src->end)
+		drop_block(src);
 	swarm_leave(s);
 }
 
@@ -242,7 +254,7 @@ static void release(struct swarm_source *src)
 		src->at += block_len(src->s, b);
 	}
 	src->at = src->end = 0;
-	src->filled = 0;
+	drop_block(src);
 	if (src->s->picker)
 		picker_disown(src->s->picker, src->serial);
 	src->s->refill_soon = true;
