@@ -4,7 +4,7 @@ gives back what it was given; and asks nobody where it should not.
 
 Two network namespaces: home, where seedbankd runs, and the router.
 
-usage: port_mapping.py --seedbank PROGRAM --seedbankd PROGRAM [--only NAME]
+usage: port_mapping.py --seedbank PROGRAM [--seedbankd PROGRAM] [--only NAME]
 Where no namespaces can be made it is left out (status 77).
 """
 
@@ -142,9 +142,10 @@ def main():
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--seedbank", required=True)
-    p.add_argument("--seedbankd", required=True)
+    p.add_argument("--seedbankd")
     p.add_argument("--only")
     args = p.parse_args()
+    args.seedbankd = args.seedbankd or args.seedbank + "d"
     _, own = stage.enter_namespace([])
     if not own or not nets.available():
         print("left out: no network namespaces here")
