@@ -34,7 +34,7 @@ def main():
             tracker = swap.Tracker(addresses[0])
             torrent = os.path.join(directory, "single.torrent")
             stage.make_torrent(os.path.join(source, "single.bin"), torrent,
-                               65536, tracker.url)
+                               262144, tracker.url)
             for n, (seeder, leecher) in enumerate(pairs):
                 name = "%s -> %s" % tuple(type(c).__name__
                                           for c in (seeder, leecher))
