@@ -198,6 +198,27 @@ static void who_pays_is_shown_everything(void)
 	sim_free(&sim);
 }
 
+static void who_pays_from_the_beginning_sees_a_seed(void)
+{
+	struct sim_node *seed, *leech, *other;
+	unsigned c;
+
+	sim_init(&sim, 8, 40, 32768, 1000);
+	sim.super_seed = true;
+	seed = sim_add(&sim, true);
+	sim.super_seed = false;
+	leech = sim_add(&sim, false);
+	other = sim_add(&sim, false);
+	rate_set_limit(seed->rate, RATE_UP, 10000);
+	c = sim_connect(&sim, seed, leech);
+	swarm_peer_set_rank(sim.ends[c][0].p, sim.now, 5);
+	(void)sim_connect(&sim, seed, other);
+	sim_run(&sim, 100);
+	CHECK(stats_of(c, 1).seed && !stats_of(c + 1, 1).seed, "%u and %u",
+	      stats_of(c, 1).pieces, stats_of(c + 1, 1).pieces);
+	sim_free(&sim);
+}
+
 static void another_seed_ends_it(void)
 {
 	struct sim_node *leech[2], *other;
@@ -253,6 +274,7 @@ int main(void)
 	one_alone_gets_everything();
 	who_passes_nothing_on_is_shown_no_more();
 	who_pays_is_shown_everything();
+	who_pays_from_the_beginning_sees_a_seed();
 	another_seed_ends_it();
 	what_is_hidden_is_not_served();
 	return CHECK_EXIT();

@@ -19,7 +19,7 @@ void super_init(struct swarm *s)
 
 bool super_greet(struct link *l)
 {
-	if (l->s->super)
+	if (l->s->super && !l->rank)
 		l->shown = calloc(1, bits_bytes(l->s->cfg.pieces));
 	return l->shown != NULL;
 }
