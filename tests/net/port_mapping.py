@@ -101,11 +101,11 @@ def nat_pmp(w):
 
 
 def upnp(w):
-    mapped_and_given_back(w, "UPnP", "upnp")
+    mapped_and_given_back(w, "UPnP", "upnp", "refuses")
 
 
 def hostile(w):
-    for ways in (("nonsense", "upnp", "endless"), ("upnp", "elsewhere")):
+    for ways in (("nonsense", "upnp", "endless"), ("upnp", "elsewhere", "refuses")):
         r = w.router(*ways)
         d = w.daemon()
         wait_for("search", ANSWER_S, lambda: ("search" in [

@@ -7,6 +7,7 @@ What a router does is a set of words:
     endless          its UPnP description does not end
     elsewhere        its description says to ask another machine
     nonsense         datagrams of any length instead of answers
+    refuses          by PCP and NAT-PMP, at once
 """
 
 import http.server
@@ -93,6 +94,11 @@ class Router:
         if "nonsense" in self.ways:
             for n in (0, 1, 3, 8, 12, 60, 1100, 1400):
                 s.sendto(os.urandom(n), sender)
+        elif ask[0] == 2 and "refuses" in self.ways:
+            s.sendto(b"\2\x81\0\2" + ask[4:8] + struct.pack(">I", 9) +
+                     bytes(12) + ask[24:60], sender)
+        elif "refuses" in self.ways:
+            s.sendto(b"\0\x80\0\2" + struct.pack(">I", 9), sender)
         elif ask[0] == 2 and "pcp" in self.ways:
             life = struct.unpack(">I", ask[4:8])[0]
             self._map({6: "TCP", 17: "UDP"}[ask[36]],
