@@ -56,6 +56,14 @@
 		 0, \
 		 "RATE", \
 		 "download limit in bytes a second"}, \
+		{"proxy", \
+		 OPT_STRING, \
+		 NULL, \
+		 0, \
+		 0, \
+		 "URL", \
+		 "socks5://HOST:PORT or http://HOST:PORT, through which " \
+		 "everything goes"}, \
 		{"slots", OPT_INT, NULL, 1, 10000, "N", "upload slots"}, \
 		{"dht", \
 		 OPT_FLAG, \
@@ -154,11 +162,13 @@ static void print_outcome(const struct cli *cli, const json_t *r)
 		  bytes, up, time);
 }
 
-/* A daemon has limits, addresses and a price of its own. */
-static void note_daemon_settings(const struct cli *cli)
+/* A daemon has limits, addresses and a price of its own; and a proxy, without
+ * which it must not do what was to go through one. */
+static enum err_code note_daemon_settings(const struct cli *cli, struct err *e)
 {
 	static const char *const names[] = {
 		"limit-up", "limit-down", "listen", "price", "dht", "dht-node"};
+	bool proxy = options_is_set(cli->options, "proxy");
 	char path[HOME_PATH_MAX];
 	json_t *result;
 	bool connected = false;
@@ -166,17 +176,23 @@ static void note_daemon_settings(const struct cli *cli)
 
 	for (size_t i = 0; i < COUNT(names); i++)
 		set += options_is_set(cli->options, names[i]);
-	if (!set || cli->json)
-		return;
+	if (!proxy && (!set || cli->json))
+		return ERR_NONE;
 	home_file(&cli->home, "api.sock", path);
 	(void)api_call(path, "status", NULL, NULL, NULL, NULL, &result,
 		       &connected, NULL);
 	json_decref(result);
-	if (connected)
+	if (connected && proxy)
+		return err_fail(e, ERR_STATE,
+				"the daemon of this home has its own proxy, or "
+				"none: `seedbank config proxy`, and start it "
+				"again");
+	if (connected && set && !cli->json)
 		(void)fprintf(stderr,
 			      "the daemon's own --listen, limits, DHT and "
 			      "price stay in force; `seedbank config` sets "
 			      "them for its next start\n");
+	return ERR_NONE;
 }
 
 /* Seeding has no end of its own, so this is as good as any; a download is not
@@ -204,7 +220,12 @@ static enum err_code run_transfer(struct cli *cli, json_t *take_params,
 		       "seed") == 0;
 	enum err_code code;
 
-	note_daemon_settings(cli);
+	code = note_daemon_settings(cli, e);
+	if (code != ERR_NONE) {
+		progress_end(&progress);
+		json_decref(take_params);
+		return code;
+	}
 	code = cli_call(cli, "add", take_params, on_progress, &progress, result,
 			e);
 

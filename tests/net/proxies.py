@@ -6,7 +6,7 @@ Two network namespaces: home, where `seedbank get` runs, and the world with the
 proxy, a tracker, a seeder and a web server, all of which home could reach
 directly. Every packet that leaves home is looked at.
 
-usage: proxies.py --seedbank PROGRAM [--only NAME] [--keep]
+usage: proxies.py --seedbank PROGRAM [--seedbankd PROGRAM] [--only NAME] [--keep]
 Where no namespaces can be made it is left out (status 77).
 """
 
@@ -64,7 +64,7 @@ class UdpTracker:
 
 class World:
     def __init__(self, args, st, directory):
-        self.program = args.seedbank
+        self.program, self.daemon = args.seedbank, args.seedbankd
         self.stage = st
         self.directory = directory
         self.runs = 0
@@ -112,9 +112,12 @@ class World:
         out = os.path.join(self.directory, "out%d" % self.runs)
         home = out + ".home"
         os.makedirs(home)
-        if proxy:
-            with open(os.path.join(home, "config"), "w") as f:
+        with open(os.path.join(home, "config"), "w") as f:
+            if proxy:
                 f.write("proxy = %s\n" % proxy)
+            elif "--proxy" not in words:
+                # the kernel takes its time to say that a group was left
+                f.write("lsd = no\n")
         self.watch.seen.clear()
         said = out + ".said"
         with open(said, "w") as f:
@@ -166,7 +169,7 @@ def url_by_name(url):
 
 
 def without_a_proxy(w):
-    """That what is counted below would be seen."""
+    """That what was counted above would have been seen."""
     w.get(w.torrent("plain", w.tracker.url), None)
     check("packets seen", w.watch.others_than(PROXY, {0}))
 
@@ -194,8 +197,8 @@ def by_http(w):
 def web_seeds_by_name(w):
     for kind in ("socks5", "http"):
         p = w.proxy()
-        w.get(w.torrent("web", None), p.url(kind), "--web-seed",
-              url_by_name(w.web.url) + "a.bin")
+        w.get(w.torrent("web", None), None, "--proxy", p.url(kind),
+              "--web-seed", url_by_name(w.web.url) + "a.bin")
         nothing_else_left(w, p)
         p.close()
 
@@ -260,19 +263,41 @@ def names_of_peers(w):
     p.close()
 
 
-PARTS = [without_a_proxy, by_socks, by_http, web_seeds_by_name, udp_trackers,
+def beside_a_daemon(w):
+    """Its own proxy counts, so it is not handed what was to go through one."""
+    home = os.path.join(w.directory, "daemon")
+    d = w.stage.spawn("daemon", [w.daemon, "--home", home, "--listen",
+                                 "127.0.0.1:0"])
+    wait_for("daemon", ANSWER_S, lambda: os.path.exists(
+        os.path.join(home, "api.sock")), d)
+    p = w.proxy()
+    w.watch.seen.clear()
+    done = subprocess.run(
+        [w.program, "--home", home, "get", w.torrent("daemon", w.tracker.url),
+         "--out", home + ".out", "--proxy", p.url("socks5")],
+        capture_output=True, text=True, timeout=ANSWER_S)
+    check("refused in words", done.returncode == 1 and "its own proxy" in
+          done.stderr, done)
+    nothing_else_left(w, p)
+    p.close()
+    w.stage.forget(d)
+
+
+# the last lets the world know where home is
+PARTS = [by_socks, by_http, web_seeds_by_name, udp_trackers,
          udp_tracker_by_name, no_datagrams, wrong_password, down,
-         names_of_peers]
+         names_of_peers, beside_a_daemon, without_a_proxy]
 
 
 def main():
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--seedbank", required=True)
-    p.add_argument("--seedbankd")
+    p.add_argument("--seedbankd", help="default: beside the other")
     p.add_argument("--only")
     p.add_argument("--keep", action="store_true")
     args = p.parse_args()
+    args.seedbankd = args.seedbankd or args.seedbank + "d"
     _, own = stage.enter_namespace([])
     if not own or not nets.available():
         print("left out: no network namespaces here")

@@ -298,7 +298,6 @@ def main():
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--seedbank", required=True)
-    p.add_argument("--seedbankd")
     p.add_argument("--only")
     p.add_argument("--keep", action="store_true")
     args = p.parse_args()
