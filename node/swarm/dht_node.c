@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "node/core/engine.h"
+#include "node/swarm/tunnel.h"
 #include "node/swarm/udp.h"
 #include "wire/dht/agenda.h"
 #include "wire/dht/dht.h"
@@ -165,6 +166,11 @@ enum err_code dht_node_contact_text(struct dht_node *n, const char *endpoint,
 		dht_node_contact(n, &addr);
 		return ERR_NONE;
 	}
+	if (engine_proxied(n->engine))
+		return err_fail(e, ERR_STATE,
+				"DHT node %.80s: with a proxy no name is "
+				"looked up here; give an address",
+				endpoint);
 	if (n->resolving_count == MOST_RESOLVING)
 		return err_fail(e, ERR_LIMIT, "%u names are looked up already",
 				MOST_RESOLVING);
@@ -525,7 +531,9 @@ void dht_node_start(struct dht_node *n)
 {
 	if (n->dht || !engine_flag(n->engine, "dht"))
 		return;
-	begin(n, engine_flag(n->engine, "dht-read-only"));
+	/* through a proxy nobody gets in */
+	begin(n, engine_flag(n->engine, "dht-read-only") ||
+			 engine_proxied(n->engine));
 }
 
 void dht_node_wake(struct dht_node *n)
@@ -536,9 +544,11 @@ void dht_node_wake(struct dht_node *n)
 
 	if (n->dht || !engine_flag(en, "dht"))
 		return;
-	if (!udp_has(en->udp, AF_INET) && !udp_has(en->udp, AF_INET6) &&
-	    udp_listen(en->udp, "::", 0, &bound, NULL) != ERR_NONE &&
-	    udp_listen(en->udp, "0.0.0.0", 0, &bound, &e) != ERR_NONE) {
+	if (engine_proxied(en))
+		tunnels_want_udp(en->tunnels);
+	else if (!udp_has(en->udp, AF_INET) && !udp_has(en->udp, AF_INET6) &&
+		 udp_listen(en->udp, "::", 0, &bound, NULL) != ERR_NONE &&
+		 udp_listen(en->udp, "0.0.0.0", 0, &bound, &e) != ERR_NONE) {
 		log_line(en->log, LOG_WARN, "dht", "no UDP: %s", e.msg);
 		return;
 	}
