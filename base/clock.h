@@ -12,6 +12,8 @@
 
 /* Monotonic, starts anywhere, never jumps; for timeouts and rates. */
 int64_t clock_now_ms(void);
+/* The same clock in microseconds; for delays on the wire. */
+int64_t clock_now_us(void);
 /* Seconds since 1970, UTC; for what others or the chain read. */
 int64_t clock_unix_s(void);
 

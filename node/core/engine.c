@@ -186,6 +186,23 @@ static enum err_code open_env(struct engine *en, struct err *e)
 	return store_env_new(&en->store_env, &cfg, e);
 }
 
+static enum err_code use_utp(struct engine *en, struct err *e)
+{
+	enum settings_utp utp = SETTINGS_UTP_NO;
+	enum err_code code = settings_utp(&utp, engine_text(en, "utp"), e);
+
+	if (code != ERR_NONE || utp == SETTINGS_UTP_NO)
+		return code;
+	if (engine_proxied(en) && utp == SETTINGS_UTP_ONLY)
+		return err_fail(e, ERR_STATE, "utp = only: not by a proxy");
+	if (engine_proxied(en))
+		return ERR_NONE;
+	return net_use_utp(links_net(en->links), en->udp,
+			   utp == SETTINGS_UTP_ONLY,
+			   /* those that say goodbye count too */
+			   2 * (unsigned)engine_int(en, "max-peers"), e);
+}
+
 static enum err_code build(struct engine *en, struct err *e)
 {
 	static const struct links_ops link_ops = {.find = on_find};
@@ -240,6 +257,8 @@ static enum err_code build(struct engine *en, struct err *e)
 		code = open_env(en, e);
 	if (code == ERR_NONE)
 		code = open_proxy(en, e);
+	if (code == ERR_NONE)
+		code = use_utp(en, e);
 	if (code == ERR_NONE)
 		code = portmap_new(&en->portmap, en, e);
 	if (code == ERR_NONE)

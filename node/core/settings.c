@@ -58,6 +58,8 @@ const struct option settings_table[] = {
 	 "peers tell each other of others (not of private torrents)"},
 	{"lsd", OPT_FLAG, "yes", 0, 0, NULL,
 	 "find peers in the local network (not of private torrents)"},
+	{"utp", OPT_STRING, "yes", 0, 0, "YES|NO|ONLY",
+	 "connections by uTP (BEP 29) too; only: none by TCP"},
 	{"slots", OPT_INT, "8", 1, 10000, "N", "upload slots a torrent"},
 	{"proxy", OPT_STRING, NULL, 0, 0, "URL",
 	 "socks5://[USER:PASSWORD@]HOST[:PORT] or http://...: all that the "
@@ -246,6 +248,21 @@ enum err_code settings_encryption(enum veil_policy *out, const char *text,
 			text);
 }
 
+enum err_code settings_utp(enum settings_utp *out, const char *text,
+			   struct err *e)
+{
+	static const char *const names[] = {"no", "yes", "only"};
+
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*out = (enum settings_utp)i;
+			return ERR_NONE;
+		}
+	}
+	return err_fail(e, ERR_PARSE, "utp '%.40s': want yes, no or only",
+			text);
+}
+
 static enum err_code check_endpoint(const char *name, const char *text,
 				    struct err *e)
 {
@@ -277,6 +294,7 @@ static const struct check {
 		SCHEDULE,
 		ENCRYPTION,
 		WEEK,
+		UTP,
 	} meaning;
 } checks[] = {
 	{"encryption", ENCRYPTION},
@@ -297,6 +315,7 @@ static const struct check {
 	{"host-endpoint", ENDPOINT},
 	{"host-peer", ENDPOINT},
 	{"host-schedule", SCHEDULE}, /* local time */
+	{"utp", UTP},
 };
 
 static enum err_code check_text(const struct profile *profile,
@@ -307,6 +326,7 @@ static enum err_code check_text(const struct profile *profile,
 	enum log_level level;
 	enum veil_policy policy;
 	struct schedule_rule rule;
+	enum settings_utp utp;
 	struct address address;
 	struct proxy proxy;
 	struct host_path path;
@@ -332,6 +352,8 @@ static enum err_code check_text(const struct profile *profile,
 		return schedule_parse(&rule, text, e);
 	case ENCRYPTION:
 		return settings_encryption(&policy, text, e);
+	case UTP:
+		return settings_utp(&utp, text, e);
 	case FIELD:
 		code = profile_set(&p, k->name, text, &why);
 		break;

@@ -32,6 +32,12 @@ enum err_code settings_encryption(enum veil_policy *out, const char *text,
 enum err_code settings_log_level(enum log_level *out, const char *text,
 				 struct err *e);
 
+enum settings_utp { SETTINGS_UTP_NO, SETTINGS_UTP_YES, SETTINGS_UTP_ONLY };
+
+/* yes, no or only; else ERR_PARSE. */
+enum err_code settings_utp(enum settings_utp *out, const char *text,
+			   struct err *e);
+
 /* Writes one `name = value` line into HOME/config (checked first; the other
  * lines stay as they are; replaced atomically). value NULL removes the line. */
 enum err_code settings_store(const struct home *h, const char *name,

@@ -1,4 +1,4 @@
-#include "node/swarm/net.h"
+#include "node/swarm/net_int.h"
 
 #include "node/swarm/tunnel.h"
 
@@ -11,59 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_LISTENERS 16
 #define RBUFS_MAX 4096 /* 4 GiB of received bytes still held: a ceiling */
 #define RBUFS_KEPT 32  /* a new one costs 256 page faults */
 #define IDLE_MS 5000
 #define RECVS_A_TURN 4 /* then others get their turn */
 #define WRITES_A_TURN 8
-#define CONNECT_TIMEOUT_MS 15000
-
-struct listener {
-	struct net *net;
-	int fd;
-	struct loop_watch *watch;
-};
-
-struct conn {
-	struct net *net;
-	void *ctx;
-	int fd;
-	bool connecting;
-	bool blocked;	  /* the socket's buffer is full: wait for LOOP_WRITE */
-	bool read_paused; /* may_read said 0 */
-	bool dirty;	  /* in net->dirty */
-	bool dead;	  /* closed; freed at the end of the turn */
-	struct loop_watch *watch;
-	struct loop_timer *timer; /* while connecting */
-	struct tunnel *tunnel;	  /* to the proxy, while connecting */
-	struct conn *prev, *next;
-	struct conn *next_dirty; /* in net->dirty, or in net->dead */
-};
-
-struct net {
-	struct loop *loop;
-	struct log *log;
-	const struct net_ops *ops;
-	void *ctx;
-	struct listener listeners[MAX_LISTENERS];
-	unsigned listener_count;
-	bool any6;		   /* one of them takes any IPv6 address */
-	struct net_addr source[2]; /* of outgoing connections: IPv4, IPv6; len
-				    * 0: the kernel chooses */
-	bool listens[2];	   /* likewise */
-	struct conn *conns;
-	unsigned conn_count;
-	struct conn *dirty;
-	struct conn *flushing; /* what net_flush() still has before it */
-	struct conn *dead;
-	struct tunnels *tunnels; /* NULL: no proxy */
-	struct cbuf_pool *pool;
-	struct cbuf *rbuf;
-	uint32_t rbuf_used;
-	struct loop_timer *idle; /* armed while there is a buffer */
-	bool received;		 /* since it was armed */
-};
+/* Then the other way is tried as well. */
+#define HEAD_START_MS 600
+/* What is said for uTP to a neighbour that refuses TCP. */
+#define NEAR_UTP_MS 600
 
 /* Nothing came for a while: an idle node holds no buffers. */
 static void on_idle(void *ctx)
@@ -121,6 +77,17 @@ static void unlink_from(struct conn **at, const struct conn *c)
 		*at = c->next_dirty;
 }
 
+void net_drop_tcp(struct conn *c)
+{
+	loop_watch_free(c->watch);
+	c->watch = NULL;
+	tunnel_close(c->tunnel);
+	c->tunnel = NULL;
+	if (c->fd >= 0)
+		(void)close(c->fd);
+	c->fd = -1;
+}
+
 void net_close(struct conn *c)
 {
 	struct net *n;
@@ -130,9 +97,9 @@ void net_close(struct conn *c)
 	n = c->net;
 	c->dead = true;
 	loop_timer_free(c->timer);
-	loop_watch_free(c->watch);
-	tunnel_close(c->tunnel);
-	(void)close(c->fd);
+	c->timer = NULL;
+	net_drop_tcp(c);
+	net_utp_close(c);
 	if (c->prev)
 		c->prev->next = c->next;
 	else
@@ -156,6 +123,7 @@ void net_free(struct net *n)
 		return;
 	while (n->conns)
 		net_close(n->conns);
+	net_utp_free(n->utp);
 	free_dead(n);
 	for (unsigned i = 0; i < n->listener_count; i++) {
 		loop_watch_free(n->listeners[i].watch);
@@ -167,7 +135,7 @@ void net_free(struct net *n)
 	free(n);
 }
 
-static void lose(struct conn *c, const char *why)
+void net_lose(struct conn *c, const char *why)
 {
 	net_close(c);
 	c->net->ops->closed(c->ctx, why);
@@ -176,6 +144,9 @@ static void lose(struct conn *c, const char *why)
 static void set_watch(struct conn *c)
 {
 	unsigned what = 0;
+
+	if (!c->watch)
+		return;
 
 	if (!c->read_paused && !c->connecting)
 		what |= LOOP_READ;
@@ -218,7 +189,7 @@ static bool receive_once(struct conn *c)
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (got <= 0) {
-		lose(c, got == 0 ? "closed by the peer" : strerror(errno));
+		net_lose(c, got == 0 ? "closed by the peer" : strerror(errno));
 		return false;
 	}
 	bytes = (struct span){.owner = n->rbuf,
@@ -248,7 +219,7 @@ static bool transmit_once(struct conn *c)
 		return false;
 	}
 	if (n < 0 && errno != EINTR) {
-		lose(c, strerror(errno));
+		net_lose(c, strerror(errno));
 		return false;
 	}
 	if (n > 0)
@@ -271,13 +242,23 @@ static void finish_connect(struct conn *c)
 
 	(void)getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len);
 	if (error) {
-		lose(c, strerror(error));
+		net_drop_tcp(c);
+		if (net_addr_is_near(
+			    &c->to)) /* it is there, and answers at once */
+			c->give_up_ms = loop_now_ms(c->net->loop) + NEAR_UTP_MS;
+		net_way_failed(c, strerror(error));
 		return;
 	}
+	net_utp_close(c);
+	net_connected(c);
+	set_watch(c);
+}
+
+void net_connected(struct conn *c)
+{
 	c->connecting = false;
 	loop_timer_free(c->timer);
 	c->timer = NULL;
-	set_watch(c);
 	c->net->ops->connected(c->ctx);
 }
 
@@ -301,27 +282,14 @@ static void on_socket(void *ctx, unsigned what)
 			break;
 }
 
-static void on_connect_timeout(void *ctx)
-{
-	lose(ctx, "no answer to the connection attempt");
-}
-
-static struct conn *conn_new(struct net *n, int fd)
+struct conn *net_conn_new(struct net *n)
 {
 	struct conn *c = calloc(1, sizeof(*c));
-	const int one = 1;
 
 	if (!c)
 		return NULL;
 	c->net = n;
-	c->fd = fd;
-	c->watch = loop_watch_new(n->loop, fd, on_socket, c);
-	if (!c->watch) {
-		free(c);
-		return NULL;
-	}
-	/* batches are made here; Nagle would hold back the last one */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	c->fd = -1;
 	c->next = n->conns;
 	if (c->next)
 		c->next->prev = c;
@@ -330,9 +298,21 @@ static struct conn *conn_new(struct net *n, int fd)
 	return c;
 }
 
+/* Takes the socket over, whatever comes of it. */
+static bool take_socket(struct conn *c, int fd)
+{
+	const int one = 1;
+
+	c->fd = fd;
+	c->watch = loop_watch_new(c->net->loop, fd, on_socket, c);
+	/* batches are made here; Nagle would hold back the last one */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return c->watch != NULL;
+}
+
 static void on_listener(void *ctx, unsigned what)
 {
-	struct listener *l = ctx;
+	struct net_listener *l = ctx;
 	struct net *n = l->net;
 
 	(void)what;
@@ -344,9 +324,13 @@ static void on_listener(void *ctx, unsigned what)
 
 		if (fd < 0)
 			return;
-		c = conn_new(n, fd);
+		c = n->utp_only ? NULL : net_conn_new(n);
 		if (!c) {
 			(void)close(fd);
+			continue;
+		}
+		if (!take_socket(c, fd)) {
+			net_close(c);
 			continue;
 		}
 		c->ctx = n->ops->accepted(n->ctx, c, &from);
@@ -378,15 +362,6 @@ static int bind_socket(const struct net_addr *at)
 		return -1;
 	}
 	return fd;
-}
-
-static bool is_loopback(const struct net_addr *a)
-{
-	static const uint8_t one[16] = {[15] = 1};
-	uint8_t ip[16];
-
-	return net_addr_ip(a, ip) == 4 ? ip[0] == 127
-				       : memcmp(ip, one, sizeof(one)) == 0;
 }
 
 /* Who was told to listen on one address is reached there, so that is the one
@@ -422,7 +397,8 @@ void net_bind_source(const struct net *n, int fd, const struct net_addr *to)
 	const struct net_addr *from = &n->source[to->sa.ss_family == AF_INET6];
 	const int one = 1;
 
-	if (from->len == 0 || (is_loopback(from) && !is_loopback(to)))
+	if (from->len == 0 ||
+	    (net_addr_is_loopback(from) && !net_addr_is_loopback(to)))
 		return;
 	/* the port is chosen when the other end is known, so none runs out */
 	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one,
@@ -477,12 +453,12 @@ bool net_global_ip6(const struct net *n, char out[NET_IP_TEXT_MAX])
 enum err_code net_listen(struct net *n, const char *host, uint16_t port,
 			 uint16_t *bound_port, struct err *e)
 {
-	struct listener *l = &n->listeners[n->listener_count];
+	struct net_listener *l = &n->listeners[n->listener_count];
 	struct net_addr at, bound = {.len = sizeof(bound.sa)};
 
-	if (n->listener_count == MAX_LISTENERS)
+	if (n->listener_count == NET_MAX_LISTENERS)
 		return err_fail(e, ERR_LIMIT, "more than %d --listen addresses",
-				MAX_LISTENERS);
+				NET_MAX_LISTENERS);
 	if (!net_addr_from_ip(&at, host, port))
 		return err_fail(
 			e, ERR_PARSE,
@@ -512,12 +488,14 @@ void net_set_tunnels(struct net *n, struct tunnels *t)
 	n->tunnels = t;
 }
 
+/* ---- connecting ---- */
+
 static void on_tunnel(void *ctx, const char *why)
 {
 	struct conn *c = ctx;
 
 	if (why) {
-		lose(c, why);
+		net_lose(c, why);
 		return;
 	}
 	tunnel_close(c->tunnel);
@@ -526,61 +504,127 @@ static void on_tunnel(void *ctx, const char *why)
 }
 
 /* The socket is the tunnel's until it is through. */
-static struct conn *connect_by_proxy(struct net *n, const struct net_addr *to,
-				     void *conn_ctx)
+static bool connect_by_proxy(struct conn *c)
 {
 	int fd = -1;
-	struct tunnel *k = tunnel_open(n->tunnels, to, &fd);
-	struct conn *c = k ? conn_new(n, fd) : NULL;
+	struct tunnel *k = tunnel_open(c->net->tunnels, &c->to, &fd);
 
-	if (!c) {
-		tunnel_close(k);
-		if (k)
-			(void)close(fd);
-		return NULL;
-	}
-	c->ctx = conn_ctx;
-	c->connecting = true;
+	if (!k)
+		return false;
 	c->tunnel = k;
-	tunnel_on_done(k, on_tunnel, c);
-	c->timer = loop_timer_new(n->loop, on_connect_timeout, c);
-	if (!c->timer) {
-		net_close(c);
-		return NULL;
+	if (!take_socket(c, fd)) {
+		net_drop_tcp(c);
+		return false;
 	}
-	loop_timer_set(c->timer, CONNECT_TIMEOUT_MS);
-	return c;
+	tunnel_on_done(k, on_tunnel, c);
+	return true;
+}
+
+static bool connect_tcp(struct conn *c)
+{
+	int fd;
+
+	if (c->net->tunnels)
+		return connect_by_proxy(c);
+	fd = socket(c->to.sa.ss_family,
+		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	if (take_socket(c, fd)) {
+		net_bind_source(c->net, fd, &c->to);
+		if (connect(fd, (const struct sockaddr *)&c->to.sa,
+			    c->to.len) == 0 ||
+		    errno == EINPROGRESS) {
+			set_watch(c);
+			return true;
+		}
+	}
+	net_drop_tcp(c);
+	return false;
+}
+
+static bool start_way(struct conn *c, enum net_way way)
+{
+	switch (way) {
+	case NET_WAY_TCP:
+		return connect_tcp(c);
+	case NET_WAY_UTP:
+		return net_utp_connect(c);
+	case NET_WAY_NONE:
+		break;
+	}
+	return false;
+}
+
+/* Until the second way is tried, or all is over. */
+static void set_connect_timer(struct conn *c)
+{
+	int64_t left = c->give_up_ms - loop_now_ms(c->net->loop);
+
+	if (c->second != NET_WAY_NONE && left > HEAD_START_MS)
+		left = HEAD_START_MS;
+	loop_timer_set(c->timer, left);
+}
+
+/* False: there is none, or it cannot be begun. */
+static bool start_second(struct conn *c)
+{
+	enum net_way way = c->second;
+
+	c->second = NET_WAY_NONE;
+	if (!start_way(c, way))
+		return false;
+	set_connect_timer(c);
+	return true;
+}
+
+void net_way_failed(struct conn *c, const char *why)
+{
+	if (!start_second(c) && c->fd < 0 && !c->utp)
+		net_lose(c, why);
+}
+
+static void on_connect_timer(void *ctx)
+{
+	struct conn *c = ctx;
+
+	if (c->second == NET_WAY_NONE)
+		net_lose(c, "no answer to the connection attempt");
+	else if (!start_second(c))
+		set_connect_timer(c);
+}
+
+enum net_way net_first_way(bool has_utp, bool utp_only,
+			   const struct net_addr *to, enum net_way *second)
+{
+	*second = NET_WAY_NONE;
+	if (!has_utp)
+		return NET_WAY_TCP;
+	if (utp_only)
+		return NET_WAY_UTP;
+	*second = net_addr_is_near(to) ? NET_WAY_UTP : NET_WAY_TCP;
+	return net_addr_is_near(to) ? NET_WAY_TCP : NET_WAY_UTP;
 }
 
 struct conn *net_connect(struct net *n, const struct net_addr *to,
 			 void *conn_ctx)
 {
-	struct conn *c;
-	int fd;
+	struct conn *c = net_conn_new(n);
+	enum net_way first;
 
-	if (n->tunnels)
-		return connect_by_proxy(n, to, conn_ctx);
-	fd = socket(to->sa.ss_family,
-		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	if (!c)
 		return NULL;
-	c = conn_new(n, fd);
-	if (!c) {
-		(void)close(fd);
-		return NULL;
-	}
 	c->ctx = conn_ctx;
+	c->to = *to;
 	c->connecting = true;
-	net_bind_source(n, fd, to);
-	c->timer = loop_timer_new(n->loop, on_connect_timeout, c);
-	if (!c->timer ||
-	    (connect(fd, (const struct sockaddr *)&to->sa, to->len) != 0 &&
-	     errno != EINPROGRESS)) {
+	c->give_up_ms = loop_now_ms(n->loop) + NET_CONNECT_TIMEOUT_MS;
+	c->timer = loop_timer_new(n->loop, on_connect_timer, c);
+	first = net_first_way(n->utp != NULL, n->utp_only, to, &c->second);
+	if (!c->timer || !(start_way(c, first) || start_second(c))) {
 		net_close(c);
 		return NULL;
 	}
-	loop_timer_set(c->timer, CONNECT_TIMEOUT_MS);
-	set_watch(c);
+	set_connect_timer(c);
 	return c;
 }
 
@@ -588,6 +632,10 @@ void net_want_write(struct conn *c)
 {
 	if (c->dirty || c->dead || c->blocked || c->connecting)
 		return;
+	if (c->utp) {
+		net_utp_want_write(c);
+		return;
+	}
 	c->dirty = true;
 	c->next_dirty = c->net->dirty;
 	c->net->dirty = c;
@@ -596,6 +644,10 @@ void net_want_write(struct conn *c)
 
 void net_want_read(struct conn *c)
 {
+	if (!c->dead && c->utp && !c->connecting) {
+		net_utp_want_read(c);
+		return;
+	}
 	if (!c->read_paused || c->dead)
 		return;
 	c->read_paused = false;
@@ -614,6 +666,8 @@ void net_flush(struct net *n)
 		c->dirty = false;
 		transmit(c);
 	}
+	if (n->utp)
+		net_utp_flush(n->utp);
 	free_dead(n);
 }
 
@@ -703,6 +757,31 @@ bool net_addr_eq(const struct net_addr *a, const struct net_addr *b)
 
 	return n == net_addr_ip(b, y) && memcmp(x, y, n) == 0 &&
 	       net_addr_port(a) == net_addr_port(b);
+}
+
+bool net_addr_is_loopback(const struct net_addr *a)
+{
+	static const uint8_t one[16] = {[15] = 1};
+	uint8_t ip[16];
+
+	return net_addr_ip(a, ip) == 4 ? ip[0] == 127
+				       : memcmp(ip, one, sizeof(one)) == 0;
+}
+
+/* On this machine or in a network of its own, where nobody is in the way of
+ * others and losses are rare: 10/8, 172.16/12, 192.168/16, 169.254/16;
+ * fc00::/7, fe80::/10. */
+bool net_addr_is_near(const struct net_addr *a)
+{
+	uint8_t ip[16];
+
+	if (net_addr_is_loopback(a))
+		return true;
+	if (net_addr_ip(a, ip) == 16)
+		return (ip[0] & 0xfe) == 0xfc ||
+		       (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80);
+	return ip[0] == 10 || (ip[0] == 172 && (ip[1] & 0xf0) == 16) ||
+	       (ip[0] == 192 && ip[1] == 168) || (ip[0] == 169 && ip[1] == 254);
 }
 
 bool net_addr_is_global_ip6(const struct net_addr *a)

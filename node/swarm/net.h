@@ -1,4 +1,5 @@
-/* net.h - TCP sockets for the wire: the only place that owns one.
+/* net.h - connections of the wire, by TCP or uTP, which are the same to whoever
+ * uses them. The only place that owns a TCP socket; UDP's are udp.h's.
  *
  * Bytes come in through one shared receive buffer of NET_RBUF bytes that is
  * filled from front to back by every connection in turn (at most NET_RECV a
@@ -28,6 +29,7 @@
 
 struct net;
 struct conn;
+struct udp;
 
 struct net_addr {
 	struct sockaddr_storage sa;
@@ -56,12 +58,25 @@ struct net *net_new(struct loop *loop, struct log *log,
 		    const struct net_ops *ops, void *net_ctx, struct err *e);
 void net_free(struct net *n);
 
+/* Connections by uTP through these sockets, too; they and the conns that stay
+ * end before udp_free(). `only`: none by TCP. At most `max_conns`. */
+enum err_code net_use_utp(struct net *n, struct udp *udp, bool only,
+			  unsigned max_conns, struct err *e);
+
 /* Binds and listens on host:port (port 0: any). An IPv6 wildcard takes IPv4
  * too. *port gets the port in use. ERR_IO says why not. The first address of a
  * family that is no wildcard is from then on the source of outgoing
  * connections. */
 enum err_code net_listen(struct net *n, const char *host, uint16_t port,
 			 uint16_t *bound_port, struct err *e);
+
+/* Which way a connection is tried first, and which else when that brings none
+ * in 0.6 s: uTP, which leaves room to others; within a network of one's own
+ * TCP, which is faster. */
+enum net_way { NET_WAY_NONE, NET_WAY_TCP, NET_WAY_UTP };
+
+enum net_way net_first_way(bool has_utp, bool utp_only,
+			   const struct net_addr *to, enum net_way *second);
 
 /* Connections go through these from here on, and no other way. */
 struct tunnels;
@@ -105,6 +120,11 @@ bool net_addr_eq(const struct net_addr *a, const struct net_addr *b);
 /* An IPv6 address of global unicast (2000::/3, RFC 4291): neither loopback nor
  * one of a link, a site or IPv4. */
 bool net_addr_is_global_ip6(const struct net_addr *a);
+bool net_addr_is_loopback(const struct net_addr *a);
+/* On this machine or in a network of its own, where nobody is in the way of
+ * others and losses are rare: loopback, 10/8, 172.16/12, 192.168/16,
+ * 169.254/16; fc00::/7, fe80::/10. */
+bool net_addr_is_near(const struct net_addr *a);
 /* The address without a port: 4 or 16 bytes, IPv4-mapped ones as 4. */
 size_t net_addr_ip(const struct net_addr *a, uint8_t out[16]);
 /* The address as 16 bytes, IPv4 ones mapped (::ffff:a.b.c.d); and back. */

@@ -2,23 +2,39 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#define UDP_GRO 104
+#endif
+
 #define MAX_SOCKETS 16
-#define BATCH 16U
-#define BATCHES_A_TURN 8
-#define RBUF (BATCH * UDP_BYTES_MAX)
-#define RBUFS_MAX 1024U
-#define RBUFS_KEPT 2U
-#define SOCKET_BUFFER (1 << 20)
+#define BATCH 16U		/* datagrams, or rows of them, in one call */
+#define BATCHES_A_TURN 8	/* then others get their turn */
+#define SLOT (64U << 10)	/* the longest that the kernel hands over */
+#define SEGMENTS_MAX 64U	/* in one row */
+#define RBUFS_MAX 4096U		/* NET_RBUF each */
+#define RBUFS_KEPT 8U		/* a new one costs 256 page faults */
+#define SOCKET_BUFFER (1 << 22) /* asked for; the system may give less */
+#define IDLE_MS 5000
+#define ROWS_AGAIN 4 /* short receives until rows are not expected */
 
 struct udp_socket {
 	struct udp *udp;
 	int fd;
 	int family;
-	bool v4_too; /* an IPv6 wildcard */
+	bool v4_too;	 /* an IPv6 wildcard */
+	bool no_segment; /* the kernel cannot */
+	bool blocked;
+	uint32_t room;
+	/* Rows of datagrams of this length came last: the next are received
+	 * with heads and payloads apart. 0: no rows. */
+	uint32_t stride;
+	unsigned shorts; /* receives in a row that were none */
 	struct loop_watch *watch;
 };
 
@@ -33,14 +49,29 @@ struct udp {
 	} on[UDP_KINDS];
 	udp_way_fn *way; /* NULL: by the sockets */
 	void *way_ctx;
+	const struct udp_utp_ops *utp;
+	void *utp_ctx;
 	struct cbuf_pool *pool;
+	struct cbuf *rbuf; /* payloads, one behind the other */
+	uint32_t rbuf_used;
+	uint8_t *slots;		 /* BATCH * SLOT */
+	struct loop_timer *idle; /* armed while there is a buffer */
+	bool received;		 /* since it was armed */
+};
+
+/* One receive: a datagram, or a row of them of one length. */
+struct row {
+	struct udp_socket *socket;
+	struct sockaddr_storage from;
+	socklen_t from_len;
+	uint32_t segment;
 };
 
 enum udp_kind udp_kind_of(const uint8_t *bytes, size_t len)
 {
 	if (len >= 2 && bytes[0] == 'd')
 		return UDP_DHT;
-	if (len >= 20 && (bytes[0] & 0x0f) == 1 && bytes[0] >> 4 <= 4)
+	if (len >= UDP_UTP_HEAD && (bytes[0] & 0x0f) == 1 && bytes[0] >> 4 <= 4)
 		return UDP_UTP;
 	if (len >= 8 && bytes[0] == 0 && bytes[1] == 0 && bytes[2] == 0 &&
 	    bytes[3] <= 3)
@@ -48,14 +79,32 @@ enum udp_kind udp_kind_of(const uint8_t *bytes, size_t len)
 	return UDP_KINDS;
 }
 
+/* Nothing came for a while: an idle node holds no buffers. */
+static void on_idle(void *ctx)
+{
+	struct udp *u = ctx;
+
+	if (u->received) {
+		u->received = false;
+		loop_timer_set(u->idle, IDLE_MS);
+		return;
+	}
+	cbuf_unref(u->rbuf);
+	u->rbuf = NULL;
+	cbuf_pool_trim(u->pool);
+}
+
 struct udp *udp_new(struct loop *loop, struct log *log, struct err *e)
 {
 	struct udp *u = calloc(1, sizeof(*u));
 
-	if (u)
-		u->pool = cbuf_pool_new(RBUF, RBUFS_MAX, RBUFS_KEPT);
-	if (!u || !u->pool) {
-		free(u);
+	if (u) {
+		u->pool = cbuf_pool_new(NET_RBUF, RBUFS_MAX, RBUFS_KEPT);
+		u->slots = malloc((size_t)BATCH * SLOT);
+		u->idle = loop_timer_new(loop, on_idle, u);
+	}
+	if (!u || !u->pool || !u->slots || !u->idle) {
+		udp_free(u);
 		(void)err_fail(e, ERR_NOMEM, "UDP");
 		return NULL;
 	}
@@ -72,7 +121,10 @@ void udp_free(struct udp *u)
 		loop_watch_free(u->sockets[i].watch);
 		(void)close(u->sockets[i].fd);
 	}
+	loop_timer_free(u->idle);
+	cbuf_unref(u->rbuf);
 	cbuf_pool_free(u->pool);
+	free(u->slots);
 	free(u);
 }
 
@@ -80,6 +132,12 @@ void udp_on(struct udp *u, enum udp_kind kind, udp_fn *fn, void *ctx)
 {
 	u->on[kind].fn = fn;
 	u->on[kind].ctx = ctx;
+}
+
+void udp_on_utp(struct udp *u, const struct udp_utp_ops *ops, void *ctx)
+{
+	u->utp = ops;
+	u->utp_ctx = ctx;
 }
 
 void udp_set_way(struct udp *u, udp_way_fn *fn, void *ctx)
@@ -97,68 +155,307 @@ void udp_take(struct udp *u, const struct net_addr *from,
 		u->on[kind].fn(u->on[kind].ctx, from, bytes);
 }
 
-static void deliver(struct udp *u, const struct sockaddr_storage *from,
-		    socklen_t from_len, const struct span *bytes)
+/* ---- receiving ---- */
+
+/* Room for a receive behind what others may still hold. */
+static bool rbuf_ready(struct udp *u)
 {
-	enum udp_kind kind = udp_kind_of(bytes->p, bytes->len);
-	struct net_addr raw = {.sa = *from, .len = from_len}, addr;
+	if (u->rbuf && u->rbuf->refs == 1)
+		u->rbuf_used = 0; /* nobody kept a span: start over, hot */
+	u->received = true;
+	if (u->rbuf && u->rbuf->cap - u->rbuf_used >= SLOT)
+		return true;
+	if (!u->rbuf)
+		loop_timer_set(u->idle, IDLE_MS);
+	cbuf_unref(u->rbuf);
+	u->rbuf = cbuf_get(u->pool);
+	u->rbuf_used = 0;
+	return u->rbuf != NULL;
+}
+
+static uint8_t *rbuf_tail(const struct udp *u)
+{
+	return u->rbuf->data + u->rbuf_used;
+}
+
+static void tell(struct udp *u, enum udp_kind kind, const struct row *row,
+		 const uint8_t *p, size_t len)
+{
+	struct net_addr raw = {.sa = row->from, .len = row->from_len}, addr;
+	struct span bytes = {.len = len};
 	uint8_t ip[16];
 
-	if (kind == UDP_KINDS || !u->on[kind].fn)
+	if (kind == UDP_KINDS || !u->on[kind].fn || len > UDP_BYTES_MAX ||
+	    !rbuf_ready(u))
 		return;
+	bytes.owner = u->rbuf;
+	bytes.p = memcpy(rbuf_tail(u), p, len);
+	u->rbuf_used += (uint32_t)len;
 	net_addr_to_ip16(&raw, ip);
 	net_addr_from_ip16(&addr, ip, net_addr_port(&raw));
-	u->on[kind].fn(u->on[kind].ctx, &addr, bytes);
+	u->on[kind].fn(u->on[kind].ctx, &addr, &bytes);
+}
+
+static struct wire_addr sender(const struct row *row)
+{
+	const struct net_addr raw = {.sa = row->from, .len = row->from_len};
+	struct wire_addr from = {.port = net_addr_port(&raw)};
+
+	net_addr_to_ip16(&raw, from.ip);
+	return from;
+}
+
+static void tell_utp(struct udp *u, const struct row *row,
+		     const struct wire_addr *from, const uint8_t *head,
+		     const struct span *rest)
+{
+	if (u->utp)
+		u->utp->packet(u->utp_ctx, (unsigned)(row->socket - u->sockets),
+			       from, head, rest);
+}
+
+/* A row that lies in one piece in a slot, which is used again: what uTP may
+ * keep is copied out of it, payload behind payload. */
+static void split(struct udp *u, const struct row *row, const uint8_t *p,
+		  size_t len)
+{
+	struct wire_addr from = sender(row);
+	bool room = rbuf_ready(u);
+
+	while (len) {
+		size_t n = len < row->segment ? len : row->segment;
+		enum udp_kind kind = udp_kind_of(p, n);
+		struct span rest = {.p = p + UDP_UTP_HEAD,
+				    .len = n - UDP_UTP_HEAD};
+
+		if (kind != UDP_UTP) {
+			tell(u, kind, row, p, n);
+			room = rbuf_ready(u);
+		} else {
+			if (p[0] == 0x01 && rest.len && room) {
+				memcpy(rbuf_tail(u), rest.p, rest.len);
+				rest.owner = u->rbuf;
+				rest.p = rbuf_tail(u);
+				u->rbuf_used += (uint32_t)rest.len;
+			}
+			tell_utp(u, row, &from, p, &rest);
+		}
+		p += n;
+		len -= n;
+	}
+}
+
+#define CONTROL_MAX CMSG_SPACE(sizeof(int)) /* a multiple of its align */
+
+/* How long the datagrams of a row are. */
+static uint32_t segment_of(struct msghdr *m, size_t len)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
+		if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
+			int segment;
+
+			memcpy(&segment, CMSG_DATA(c), sizeof(segment));
+			if (segment > 0)
+				return (uint32_t)segment;
+		}
+	return (uint32_t)(len ? len : 1);
+}
+
+static void expect_rows(struct udp_socket *s, uint32_t segment, size_t len)
+{
+	if (len >= 4 * (size_t)segment && segment > UDP_UTP_HEAD) {
+		s->stride = segment;
+		s->shorts = 0;
+	} else if (s->stride && ++s->shorts >= ROWS_AGAIN) {
+		s->stride = 0;
+	}
 }
 
 /* False: nothing more waits. */
-static bool receive_batch(struct udp_socket *s)
+static bool receive_many(struct udp_socket *s)
 {
 	struct mmsghdr msgs[BATCH];
 	struct iovec iov[BATCH];
-	struct sockaddr_storage from[BATCH];
+	struct row rows[BATCH];
+	_Alignas(struct cmsghdr) char control[BATCH][CONTROL_MAX];
 	struct udp *u = s->udp;
-	struct cbuf *buf = cbuf_get(u->pool);
 	int n;
 
-	if (!buf)
-		return false;
 	memset(msgs, 0, sizeof(msgs));
 	for (unsigned i = 0; i < BATCH; i++) {
-		iov[i].iov_base = buf->data + i * UDP_BYTES_MAX;
-		iov[i].iov_len = UDP_BYTES_MAX;
-		msgs[i].msg_hdr.msg_iov = &iov[i];
-		msgs[i].msg_hdr.msg_iovlen = 1;
-		msgs[i].msg_hdr.msg_name = &from[i];
-		msgs[i].msg_hdr.msg_namelen = sizeof(from[i]);
+		struct msghdr *m = &msgs[i].msg_hdr;
+
+		iov[i].iov_base = u->slots + (size_t)i * SLOT;
+		iov[i].iov_len = SLOT;
+		m->msg_iov = &iov[i];
+		m->msg_iovlen = 1;
+		m->msg_name = &rows[i].from;
+		m->msg_namelen = sizeof(rows[i].from);
+		m->msg_control = control[i];
+		m->msg_controllen = sizeof(control[i]);
 	}
 	n = recvmmsg(s->fd, msgs, BATCH, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < n; i++) {
-		struct span bytes = {.owner = buf,
-				     .p = iov[i].iov_base,
-				     .len = msgs[i].msg_len};
+		struct msghdr *m = &msgs[i].msg_hdr;
 
-		if (!(msgs[i].msg_hdr.msg_flags & MSG_TRUNC))
-			deliver(u, &from[i], msgs[i].msg_hdr.msg_namelen,
-				&bytes);
+		if (m->msg_flags & MSG_TRUNC)
+			continue;
+		rows[i].socket = s;
+		rows[i].from_len = m->msg_namelen;
+		rows[i].segment = segment_of(m, msgs[i].msg_len);
+		expect_rows(s, rows[i].segment, msgs[i].msg_len);
+		split(u, &rows[i], iov[i].iov_base, msgs[i].msg_len);
 	}
-	cbuf_unref(buf);
 	return n == (int)BATCH;
+}
+
+static bool is_utp(uint8_t heads[][UDP_UTP_HEAD], const struct row *row,
+		   size_t len)
+{
+	for (size_t i = 0; i * row->segment + UDP_UTP_HEAD <= len; i++)
+		if (udp_kind_of(heads[i], UDP_UTP_HEAD) != UDP_UTP)
+			return false;
+	return true;
+}
+
+/* A row of uTP whose heads and payloads were received apart. */
+static void take_row(struct udp *u, const struct row *row,
+		     uint8_t heads[][UDP_UTP_HEAD], size_t len)
+{
+	const uint32_t payload = row->segment - UDP_UTP_HEAD;
+	struct wire_addr from = sender(row);
+	struct cbuf *owner = u->rbuf;
+	const uint8_t *p = rbuf_tail(u);
+
+	cbuf_ref(owner);
+	u->rbuf_used +=
+		(uint32_t)(len / row->segment * payload + len % row->segment);
+	for (unsigned i = 0; len; i++) {
+		size_t n = len < row->segment ? len : row->segment;
+		struct span rest = {
+			.owner = owner, .p = p, .len = n - UDP_UTP_HEAD};
+
+		if (n < UDP_UTP_HEAD)
+			break;
+		tell_utp(u, row, &from, heads[i], &rest);
+		p += payload;
+		len -= n;
+	}
+	cbuf_unref(owner);
+}
+
+/* It has another shape than was expected: put together again. */
+static void take_other(struct udp *u, const struct row *row, uint32_t stride,
+		       uint8_t heads[][UDP_UTP_HEAD], size_t len)
+{
+	const uint8_t *p = rbuf_tail(u);
+	uint8_t *to = u->slots;
+
+	for (size_t left = len, i = 0; left; i++) {
+		size_t n = left < stride ? left : stride;
+		size_t head = n < UDP_UTP_HEAD ? n : UDP_UTP_HEAD;
+
+		memcpy(to, heads[i], head);
+		memcpy(to + head, p, n - head);
+		to += n;
+		p += n - head;
+		left -= n;
+	}
+	split(u, row, u->slots, len);
+}
+
+/* One receive, heads apart from payloads, which so lie behind each other with
+ * nothing copied. False: nothing more waits. */
+static bool receive_row(struct udp_socket *s)
+{
+	struct iovec iov[2 * SEGMENTS_MAX + 1];
+	uint8_t heads[SEGMENTS_MAX][UDP_UTP_HEAD];
+	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
+	struct udp *u = s->udp;
+	struct row row = {.socket = s};
+	const uint32_t stride = s->stride, payload = stride - UDP_UTP_HEAD;
+	struct msghdr m = {.msg_name = &row.from,
+			   .msg_namelen = sizeof(row.from),
+			   .msg_iov = iov,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
+	uint32_t n = 0;
+	ssize_t got;
+
+	if (!rbuf_ready(u))
+		return receive_many(s);
+	for (; n < SEGMENTS_MAX && (n + 1) * stride <= SLOT; n++) {
+		iov[2 * n] = (struct iovec){heads[n], UDP_UTP_HEAD};
+		iov[2 * n + 1] =
+			(struct iovec){rbuf_tail(u) + n * payload, payload};
+	}
+	m.msg_iovlen = 2 * (size_t)n;
+	got = recvmsg(s->fd, &m, MSG_DONTWAIT);
+	if (got < 0)
+		return false;
+	if (m.msg_flags & MSG_TRUNC) {
+		s->stride = 0;
+		return true;
+	}
+	row.from_len = m.msg_namelen;
+	row.segment = segment_of(&m, (size_t)got);
+	expect_rows(s, row.segment, (size_t)got);
+	if (row.segment == stride && is_utp(heads, &row, (size_t)got))
+		take_row(u, &row, heads, (size_t)got);
+	else
+		take_other(u, &row, stride, heads, (size_t)got);
+	return true;
 }
 
 static void on_socket(void *ctx, unsigned what)
 {
 	struct udp_socket *s = ctx;
+	struct udp *u = s->udp;
 
-	(void)what;
-	for (int i = 0; i < BATCHES_A_TURN; i++)
-		if (!receive_batch(s))
-			return;
+	if (what & LOOP_WRITE) {
+		s->blocked = false;
+		loop_watch_set(s->watch, LOOP_READ);
+		if (u->utp)
+			u->utp->writable(u->utp_ctx);
+	}
+	if (!(what & LOOP_READ))
+		return;
+	for (unsigned i = 0; i < BATCHES_A_TURN * (s->stride ? BATCH : 1); i++)
+		if (!(s->stride ? receive_row(s) : receive_many(s)))
+			break;
+	if (u->utp)
+		u->utp->batch_end(u->utp_ctx);
+}
+
+/* ---- sockets ---- */
+
+/* What is longer than the path carries is fragmented, but for MTU probes. */
+static void forbid_fragments(const struct udp_socket *s, bool forbid)
+{
+	const int v4 = forbid ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT;
+	const int v6 = forbid ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT;
+
+	if (s->family == AF_INET || s->v4_too)
+		(void)setsockopt(s->fd, IPPROTO_IP, IP_MTU_DISCOVER, &v4,
+				 sizeof(v4));
+	if (s->family == AF_INET6)
+		(void)setsockopt(s->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &v6,
+				 sizeof(v6));
+}
+
+/* Of what the system gives the half: it counts its own overhead, too. */
+static uint32_t room_of(int fd)
+{
+	int size = 0;
+	socklen_t len = sizeof(size);
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, &len);
+	return (uint32_t)size / 2;
 }
 
 static int bind_socket(const struct net_addr *at)
 {
-	const int zero = 0, size = SOCKET_BUFFER;
+	const int zero = 0, one = 1, size = SOCKET_BUFFER;
 	int family = at->sa.ss_family;
 	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -169,6 +466,7 @@ static int bind_socket(const struct net_addr *at)
 				 sizeof(zero));
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	(void)setsockopt(fd, IPPROTO_UDP, UDP_GRO, &one, sizeof(one));
 	if (bind(fd, (const struct sockaddr *)&at->sa, at->len) != 0) {
 		int saved = errno;
 
@@ -207,6 +505,8 @@ enum err_code udp_listen(struct udp *u, const char *host, uint16_t port,
 	s->udp = u;
 	s->family = at.sa.ss_family;
 	s->v4_too = s->family == AF_INET6 && is_any(&at);
+	s->room = room_of(s->fd);
+	forbid_fragments(s, false);
 	s->watch = loop_watch_new(u->loop, s->fd, on_socket, s);
 	if (!s->watch) {
 		(void)close(s->fd);
@@ -220,47 +520,155 @@ enum err_code udp_listen(struct udp *u, const char *host, uint16_t port,
 }
 
 /* An own socket of the family before one that takes it too. */
-static const struct udp_socket *socket_for(const struct udp *u, int family)
+int udp_socket_for(const struct udp *u, int family)
 {
-	const struct udp_socket *found = NULL;
-
-	for (unsigned i = 0; i < u->count && !found; i++)
+	for (unsigned i = 0; i < u->count; i++)
 		if (u->sockets[i].family == family)
-			found = &u->sockets[i];
-	for (unsigned i = 0; i < u->count && !found; i++)
+			return (int)i;
+	for (unsigned i = 0; i < u->count; i++)
 		if (family == AF_INET && u->sockets[i].v4_too)
-			found = &u->sockets[i];
-	return found;
+			return (int)i;
+	return -1;
 }
 
 bool udp_has(const struct udp *u, int family)
 {
-	return u->way || socket_for(u, family) != NULL;
+	return u->way || udp_socket_for(u, family) >= 0;
+}
+
+uint32_t udp_receive_room(const struct udp *u, unsigned socket)
+{
+	return u->sockets[socket].room;
+}
+
+/* ---- sending ---- */
+
+/* As the socket's family has it. */
+static socklen_t address(const struct udp_socket *s, const uint8_t ip[16],
+			 uint16_t port, struct sockaddr_storage *out)
+{
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+	struct net_addr at;
+
+	if (s->family == AF_INET6) {
+		*v6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
+					    .sin6_port = htons(port)};
+		memcpy(&v6->sin6_addr, ip, 16);
+		return sizeof(*v6);
+	}
+	net_addr_from_ip16(&at, ip, port);
+	*out = at.sa;
+	return at.len;
+}
+
+static enum udp_sent send_one(const struct udp_socket *s,
+			      const struct msghdr *msg)
+{
+	if (sendmsg(s->fd, msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+		return UDP_SENT;
+	if (errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
+		return UDP_BUSY;
+	return errno == EMSGSIZE ? UDP_TOO_LONG : UDP_FAILED;
 }
 
 enum udp_sent udp_send(struct udp *u, const struct net_addr *to,
 		       const struct iovec *iov, size_t n)
 {
-	const struct udp_socket *s = socket_for(u, to->sa.ss_family);
-	struct sockaddr_in6 mapped = {.sin6_family = AF_INET6};
-	struct msghdr msg = {.msg_name = (void *)&to->sa,
-			     .msg_namelen = to->len,
+	int socket = udp_socket_for(u, to->sa.ss_family);
+	struct sockaddr_storage sa;
+	struct msghdr msg = {.msg_name = &sa,
 			     .msg_iov = (struct iovec *)iov,
 			     .msg_iovlen = n};
+	uint8_t ip[16];
 
 	if (u->way)
 		return u->way(u->way_ctx, to, iov, n);
-	if (!s)
+	if (socket < 0)
 		return UDP_FAILED;
-	if (s->family != to->sa.ss_family) {
-		net_addr_to_ip16(to, mapped.sin6_addr.s6_addr);
-		mapped.sin6_port = htons(net_addr_port(to));
-		msg.msg_name = &mapped;
-		msg.msg_namelen = sizeof(mapped);
+	net_addr_to_ip16(to, ip);
+	msg.msg_namelen =
+		address(&u->sockets[socket], ip, net_addr_port(to), &sa);
+	return send_one(&u->sockets[socket], &msg);
+}
+
+/* All in one call. */
+static enum udp_sent send_row(const struct udp_socket *s, struct msghdr *msg,
+			      const struct udp_run *run)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(2)] = {0};
+	const uint16_t segment = (uint16_t)run->segment;
+	struct cmsghdr *c;
+	enum udp_sent sent;
+
+	msg->msg_control = control;
+	msg->msg_controllen = sizeof(control);
+	c = CMSG_FIRSTHDR(msg);
+	c->cmsg_level = IPPROTO_UDP;
+	c->cmsg_type = UDP_SEGMENT;
+	c->cmsg_len = CMSG_LEN(sizeof(segment));
+	memcpy(CMSG_DATA(c), &segment, sizeof(segment));
+	sent = send_one(s, msg);
+	msg->msg_control = NULL;
+	msg->msg_controllen = 0;
+	return sent;
+}
+
+/* One by one; what the socket does not take any more is as good as lost. */
+static enum udp_sent send_each(const struct udp_socket *s, struct msghdr *msg,
+			       const struct udp_run *run)
+{
+	enum udp_sent first = UDP_SENT;
+
+	for (size_t at = 0; at < run->len; at += run->segment) {
+		size_t left = run->len - at;
+		enum udp_sent sent;
+
+		msg->msg_iov->iov_base = (void *)(uintptr_t)(run->p + at);
+		msg->msg_iov->iov_len =
+			left < run->segment ? left : run->segment;
+		sent = send_one(s, msg);
+		if (at == 0)
+			first = sent;
+		if (sent == UDP_BUSY)
+			break;
 	}
-	if (sendmsg(s->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
-		return UDP_SENT;
-	if (errno == EAGAIN || errno == ENOBUFS || errno == EINTR)
-		return UDP_BUSY;
-	return errno == EMSGSIZE ? UDP_TOO_LONG : UDP_FAILED;
+	return first;
+}
+
+static void wait_writable(struct udp_socket *s)
+{
+	if (s->blocked)
+		return;
+	s->blocked = true;
+	loop_watch_set(s->watch, LOOP_READ | LOOP_WRITE);
+}
+
+enum udp_sent udp_send_run(struct udp *u, unsigned socket,
+			   const struct wire_addr *to,
+			   const struct udp_run *run)
+{
+	struct udp_socket *s = &u->sockets[socket];
+	struct sockaddr_storage sa;
+	struct iovec iov = {(void *)(uintptr_t)run->p, run->len};
+	struct msghdr msg = {.msg_name = &sa, .msg_iov = &iov, .msg_iovlen = 1};
+	enum udp_sent sent = UDP_FAILED;
+
+	msg.msg_namelen = address(s, to->ip, to->port, &sa);
+	if (run->whole)
+		forbid_fragments(s, true);
+	if (run->len > run->segment && !s->no_segment)
+		sent = send_row(s, &msg, run);
+	/* no such call here, or a segment longer than the interface takes */
+	if (sent == UDP_FAILED || sent == UDP_TOO_LONG) {
+		if (run->len > run->segment &&
+		    (errno == ENOPROTOOPT || errno == EOPNOTSUPP ||
+		     errno == EIO))
+			s->no_segment = true;
+		sent = send_each(s, &msg, run);
+	}
+	if (run->whole)
+		forbid_fragments(s, false);
+	if (sent == UDP_BUSY)
+		wait_writable(s);
+	return sent;
 }

@@ -467,8 +467,8 @@ class Transmission(Client):
             os.path.join(self.run.directory, "transmission-" + role),
             "--no-dht", "--no-lpd", "--no-portmap", *self.options,
             # without uTP it has no UDP socket to ask trackers from
-            *([] if isinstance(self.run.tracker, UdpTracker) else
-              ["--no-utp"]),
+            *([] if isinstance(self.run.tracker, UdpTracker) or
+              "--utp" in self.options else ["--no-utp"]),
             *bind, "-P", str(port),
             "-p", str(self.rpc_port), "-r", self.rpc_address,
             "--allowed", "*", "--no-auth", "-w", self.directory])

@@ -86,6 +86,7 @@ static void what_a_value_means_is_checked(void)
 		 "mon-fri 08:00-18:00 up=1M"},
 		{"encryption", "yes", "encryption 'yes': want off, allow",
 		 "prefer"},
+		{"utp", "perhaps", "utp 'perhaps': want yes", "only"},
 		{"listen", "there", "listen 'there'", "127.0.0.1:7000"},
 		{"listen", "a.example:1", "listen 'a.example': want an IP",
 		 "[::1]:7000"},
