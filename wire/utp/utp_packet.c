@@ -41,9 +41,8 @@ static void put32(uint8_t *p, uint32_t v)
 static enum err_code take_sack(struct utp_packet *out, const uint8_t *p,
 			       size_t len, struct err *e)
 {
-	if (len == 0 || len % 4 != 0 || out->sack)
-		return err_fail(e, ERR_PARSE, "uTP selective ack of %zu bytes",
-				len);
+	if (out->sack_len)
+		return err_fail(e, ERR_PARSE, "two uTP selective acks");
 	out->sack = p;
 	out->sack_len = len;
 	return ERR_NONE;

@@ -20,8 +20,10 @@
 
 #define UTP_HEAD 20U
 #define UTP_EXTENSIONS_MAX 8U
-/* The length of an extension is one byte, a selective ack a multiple of 4. */
-#define UTP_SACK_MAX 252U
+/* The length of an extension is one byte. BEP 29 has selective acks of a
+ * multiple of 4, which is what we say; libtorrent's have any length. */
+#define UTP_SACK_MAX 255U
+#define UTP_SACK_OURS 252U
 /* The longest packet without payload that utp_packet_encode() makes. */
 #define UTP_STATE_MAX (UTP_HEAD + 2U + UTP_SACK_MAX)
 

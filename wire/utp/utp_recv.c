@@ -316,8 +316,8 @@ size_t utp_rx_sack(const struct utp_conn *c, uint8_t out[UTP_SACK_MAX])
 	last = utp_seq_diff(rx->slot_last, (uint16_t)(rx->ack + 2));
 	if (last < 0) /* the next is here, and there is no room to read it */
 		return 0;
-	if (last >= (int)UTP_SACK_MAX * 8)
-		last = (int)UTP_SACK_MAX * 8 - 1;
+	if (last >= (int)UTP_SACK_OURS * 8)
+		last = (int)UTP_SACK_OURS * 8 - 1;
 	memset(out, 0, UTP_SACK_MAX);
 	for (int i = 0; i <= last; i++)
 		if (slot_at(rx, (uint16_t)(rx->ack + 2 + i))->p)

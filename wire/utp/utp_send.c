@@ -14,6 +14,8 @@
 #define REORDER 3 /* packets that may overtake one before it counts as lost */
 #define DUPLICATES 3U
 #define TAIL_US 20000
+#define TAIL_ALONE_US \
+	120000 /* a lone packet's ack may be held back, RFC 8985 */
 #define IOV 64U
 
 static struct utp_tx_packet *packet_at(const struct utp_tx *tx, uint16_t seq)
@@ -163,7 +165,9 @@ bool utp_tx_idle(const struct utp_conn *c)
 static void arm(struct utp_conn *c)
 {
 	int64_t now = c->u->now_us, rto = utp_rtt_rto_us(&c->rtt);
-	int64_t tail = 2 * c->rtt.srtt_us + TAIL_US;
+	uint16_t sent = (uint16_t)(c->tx.unsent - c->tx.first);
+	int64_t tail =
+		2 * c->rtt.srtt_us + (sent == 1 ? TAIL_ALONE_US : TAIL_US);
 
 	if (c->tx.first == c->tx.unsent) {
 		c->rto_at = c->probe_at = 0;
