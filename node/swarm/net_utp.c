@@ -14,9 +14,15 @@ struct net_utp {
 	struct utp *utp;
 	struct loop_timer *timer;
 	int64_t timer_us; /* when it goes off; INT64_MAX: not armed */
+	int64_t now_us;	  /* when the last datagrams arrived */
 };
 
 static const struct utp_ops machine_ops;
+
+static void on_arrived(void *ctx)
+{
+	((struct net_utp *)ctx)->now_us = clock_now_us();
+}
 
 static void on_packet(void *ctx, unsigned socket, const struct wire_addr *from,
 		      const uint8_t *head, const struct span *rest)
@@ -24,7 +30,7 @@ static void on_packet(void *ctx, unsigned socket, const struct wire_addr *from,
 	struct net_utp *nu = ctx;
 	struct utp_path path = {.to = *from, .local = socket};
 
-	utp_input(nu->utp, clock_now_us(), &path, head, rest);
+	utp_input(nu->utp, nu->now_us, &path, head, rest);
 }
 
 static void on_batch_end(void *ctx)
@@ -45,6 +51,7 @@ static void on_writable(void *ctx)
 }
 
 static const struct udp_utp_ops door = {
+	.arrived = on_arrived,
 	.packet = on_packet,
 	.batch_end = on_batch_end,
 	.writable = on_writable,

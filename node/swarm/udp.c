@@ -205,6 +205,12 @@ static struct wire_addr sender(const struct row *row)
 	return from;
 }
 
+static void tell_arrived(struct udp *u)
+{
+	if (u->utp)
+		u->utp->arrived(u->utp_ctx);
+}
+
 static void tell_utp(struct udp *u, const struct row *row,
 		     const struct wire_addr *from, const uint8_t *head,
 		     const struct span *rest)
@@ -222,6 +228,7 @@ static void split(struct udp *u, const struct row *row, const uint8_t *p,
 	struct wire_addr from = sender(row);
 	bool room = rbuf_ready(u);
 
+	tell_arrived(u);
 	while (len) {
 		size_t n = len < row->segment ? len : row->segment;
 		enum udp_kind kind = udp_kind_of(p, n);
@@ -328,6 +335,7 @@ static void take_row(struct udp *u, const struct row *row,
 	const uint8_t *p = rbuf_tail(u);
 
 	cbuf_ref(owner);
+	tell_arrived(u);
 	u->rbuf_used +=
 		(uint32_t)(len / row->segment * payload + len % row->segment);
 	for (unsigned i = 0; len; i++) {

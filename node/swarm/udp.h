@@ -76,6 +76,8 @@ void udp_take(struct udp *u, const struct net_addr *from,
 #define UDP_UTP_HEAD 20U
 
 struct udp_utp_ops {
+	/* A receive brought datagrams of one moment; they follow. */
+	void (*arrived)(void *ctx);
 	/* A datagram that came by `socket`: its first UDP_UTP_HEAD bytes, and
 	 * the rest; a rest without owner is gone when this returns. */
 	void (*packet)(void *ctx, unsigned socket, const struct wire_addr *from,

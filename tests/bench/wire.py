@@ -19,7 +19,8 @@ usage: wire.py [--size MIB] [--runs N] [--pairs A:B,...] [--json]
 clients: sb (build/release), lt208 (python3-libtorrent), lt211 (libtorrent 2.1.1,
 fetched into build/bench/ when pip can), aria2: all of them plaintext; and
 sb-enc, lt208-rc4, lt211-rc4, which take nothing but encrypted connections: two
-sb-enc speak AES-256-GCM, all other pairs of them RC4
+sb-enc speak AES-256-GCM, all other pairs of them RC4; and sb-utp, lt208-utp,
+lt211-utp, which take nothing but uTP, plaintext
 """
 
 import argparse
@@ -91,6 +92,8 @@ class Seedbank(Client):
             "%s:%d" % (address, port), "--peer", peer])
 
 
+UTP_ALONE = {"enable_incoming_utp": True, "enable_outgoing_utp": True,
+             "enable_incoming_tcp": False, "enable_outgoing_tcp": False}
 RC4_ONLY = {"in_enc_policy": 0, "out_enc_policy": 0, "allowed_enc_level": 2}
 
 
@@ -235,7 +238,8 @@ def default_pairs(have):
     pairs += ["lt208:%s" % n for n in names if n != "lt208" and "lt208" in have]
     if "lt208" in have:
         pairs += ["sb-enc:sb-enc", "sb-enc:lt208-rc4", "lt208-rc4:sb-enc",
-                  "lt208-rc4:lt208-rc4"]
+                  "lt208-rc4:lt208-rc4", "sb-utp:sb-utp", "sb-utp:lt208-utp",
+                  "lt208-utp:sb-utp", "lt208-utp:lt208-utp"]
     return list(dict.fromkeys(pairs))
 
 
@@ -257,7 +261,11 @@ def main():
                "aria2": Aria2(), "sb-enc": Seedbank("encryption = require\n"),
                "lt208-rc4": Libtorrent("/usr/bin/python3", RC4_ONLY),
                "lt211-rc4": Libtorrent(os.path.join(VENV, "bin", "python"),
-                                       RC4_ONLY)}
+                                       RC4_ONLY),
+               "sb-utp": Seedbank("utp = only\n"),
+               "lt208-utp": Libtorrent("/usr/bin/python3", UTP_ALONE),
+               "lt211-utp": Libtorrent(os.path.join(VENV, "bin", "python"),
+                                       UTP_ALONE)}
     if os.environ.get("SEEDBANK_STAGE") != "in" and (
             not args.pairs or "lt211" in args.pairs):
         lt211()

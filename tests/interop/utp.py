@@ -36,24 +36,53 @@ def libtorrent(*python):
     return c
 
 
-def run_all(st, makers, pairs, directory, addresses):
-    swap.CONTENTS = {"single": {"single.bin": SIZE}}
+def run_pair(st, makers, pair, directory, addresses):
     source = os.path.join(directory, "source")
     swap.write(os.path.join(source, "single.bin"), SIZE)
+    names, _, six = pair.partition("@")
+    own = [a for a in addresses if stage.is_ipv6(a) == bool(six)]
+    seeder, leecher = (makers[name]() for name in names.split(":"))
+    tracker = swap.Tracker(own[0])
+    torrent = os.path.join(directory, "single.torrent")
+    stage.make_torrent(os.path.join(source, "single.bin"), torrent, 65536,
+                       tracker.url)
+    run = swap.Run(st, names.replace(":", "-"), os.path.join(directory, "run"),
+                   {"single": torrent}, tracker)
+    took = swap.swap(run, seeder, leecher, source, own)
+    print("%-30s ok: by uTP in %.1f s" % (pair.replace(":", " -> "), took),
+          flush=True)
+
+
+def run_alone(makers, pair, directory, addresses):
+    """The exit status; in a process of its own, as transmission takes its
+    time."""
+    log = os.path.join(directory, "log")
+    try:
+        with stage.Stage(log) as st:
+            run_pair(st, makers, pair, directory, addresses)
+    except (Failed, KeyError) as e:
+        swap.show_logs(log)
+        print("utp: %s: %s" % (pair, e), file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+def run_all(makers, pairs, directory, addresses):
+    swap.CONTENTS = {"single": {"single.bin": SIZE}}
+    children = []
     for n, pair in enumerate(pairs):
-        names, _, six = pair.partition("@")
-        own = [a for a in addresses if stage.is_ipv6(a) == bool(six)]
-        seeder, leecher = (makers[name]() for name in names.split(":"))
-        tracker = swap.Tracker(own[0])
-        torrent = os.path.join(directory, "%d.torrent" % n)
-        stage.make_torrent(os.path.join(source, "single.bin"), torrent, 65536,
-                           tracker.url)
-        run = swap.Run(st, "%d" % n, os.path.join(directory, "%d" % n),
-                       {"single": torrent}, tracker)
-        took = swap.swap(run, seeder, leecher, source, own)
-        print("%-30s ok: by uTP in %.1f s" % (pair.replace(":", " -> "), took),
-              flush=True)
-        shutil.rmtree(run.directory)
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                status = run_alone(makers, pair,
+                                   os.path.join(directory, str(n)), addresses)
+            finally:
+                os._exit(status)
+        children.append(pid)
+    failed = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+              for pid in children]
+    return 1 if any(failed) else 0
 
 
 def main():
@@ -78,18 +107,14 @@ def main():
         pairs += [pair + "@6" for pair in pairs if "transmission" not in pair]
     directory = tempfile.mkdtemp(prefix="seedbank-utp.")
     try:
-        with stage.Stage(os.path.join(directory, "log")) as st:
-            run_all(st, makers, args.pairs.split(",") if args.pairs else pairs,
-                    directory, addresses)
-    except Failed:
-        swap.show_logs(os.path.join(directory, "log"))
-        raise
+        return run_all(makers,
+                       args.pairs.split(",") if args.pairs else pairs,
+                       directory, addresses)
     finally:
         if args.keep:
             print("kept: " + directory)
         else:
             shutil.rmtree(directory, ignore_errors=True)
-    return 0
 
 
 if __name__ == "__main__":
