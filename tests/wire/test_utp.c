@@ -256,7 +256,29 @@ static void a_reset_needs_ids_and_a_number(void)
 	}
 }
 
+static void only_the_one_asked_answers_a_syn(void)
+{
+	struct raw k = raw_syn_sent();
+
+	say(&k, UTP_STATE, k.seq, (uint16_t)(k.ack + 1), NULL, 0);
+	say(&k, UTP_STATE, k.seq, (uint16_t)(k.ack - 1), NULL, 0);
+	CHECK(!k.e->connected, "it took a number that was never told");
+	say(&k, UTP_STATE, k.seq, k.ack, NULL, 0);
+	CHECK(k.e->connected, "the right one is not taken");
+	rig_free(k.r);
+}
+
 /* ---- acks ---- */
+
+/* Ten packets of 100 bytes on their way. */
+static void send_ten(struct raw *k)
+{
+	for (unsigned n = 0; n < 10; n++) {
+		k->e->to_send += 100;
+		utp_conn_want_write(k->e->conn);
+		rig_settle(k->r);
+	}
+}
 
 static void only_what_was_sent_is_acked(void)
 {
@@ -288,11 +310,7 @@ static void only_what_was_sent_is_acked(void)
 				       .window = k.window,
 				       .sack = rows[i].sack};
 
-		for (unsigned n = 0; n < 10; n++) {
-			k.e->to_send += 100;
-			utp_conn_want_write(k.e->conn);
-			rig_settle(k.r);
-		}
+		send_ten(&k);
 		p.sack_len = rows[i].sack[0] || rows[i].sack[3] ? 4 : 0;
 		k.r->busy = 100; /* so nothing is sent again meanwhile */
 		say_packet(k.r, 1, &p);
@@ -302,6 +320,69 @@ static void only_what_was_sent_is_acked(void)
 		      (unsigned long long)s.bytes_acked);
 		rig_free(k.r);
 	}
+}
+
+static void say_sack(struct raw *k, uint8_t bits)
+{
+	const struct utp_packet p = {.type = UTP_STATE,
+				     .id = k->id,
+				     .seq = k->seq,
+				     .ack = k->ack,
+				     .window = k->window,
+				     .sack = (uint8_t[4]){bits},
+				     .sack_len = 4};
+
+	say_packet(k->r, k->e->side, &p);
+}
+
+/* And the window is halved, once for all that was on its way. */
+static void what_three_have_overtaken_is_lost(void)
+{
+	struct raw k = raw_open();
+	struct utp_stats s;
+	uint32_t cwnd;
+
+	send_ten(&k);
+	utp_conn_stats(k.e->conn, &s);
+	cwnd = s.cwnd;
+	say_sack(&k, 0x03); /* of ten the second and the third */
+	utp_conn_stats(k.e->conn, &s);
+	CHECK(s.packets_resent == 0 && s.cwnd >= cwnd, "two were enough");
+	say_sack(&k, 0x07);
+	utp_conn_stats(k.e->conn, &s);
+	CHECK(s.packets_resent == 1 && s.losses == 1 && s.cwnd <= cwnd / 2 &&
+		      heard(k.r, 1).seq == (uint16_t)(k.ack + 1),
+	      "%llu sent again, window %u of %u",
+	      (unsigned long long)s.packets_resent, s.cwnd, cwnd);
+	cwnd = s.cwnd;
+	say_sack(&k, 0xe7); /* the fifth and sixth, too */
+	utp_conn_stats(k.e->conn, &s);
+	CHECK(s.losses == 3 && s.cwnd >= cwnd, "%llu losses, window %u of %u",
+	      (unsigned long long)s.losses, s.cwnd, cwnd);
+	rig_free(k.r);
+}
+
+/* Nobody can tell which of the two is acked (Karn). */
+static void a_packet_sent_twice_measures_nothing(void)
+{
+	struct raw k = raw_open();
+	struct utp_stats s;
+
+	k.e->to_send = 100;
+	utp_conn_want_write(k.e->conn);
+	rig_run(k.r, 20000);
+	say(&k, UTP_STATE, k.seq, ++k.ack, NULL, 0);
+	utp_conn_stats(k.e->conn, &s);
+	CHECK(s.srtt_us == 20000, "%lld us", (long long)s.srtt_us);
+	k.e->to_send = 200;
+	utp_conn_want_write(k.e->conn);
+	rig_run(k.r, 3000000);
+	say(&k, UTP_STATE, k.seq, ++k.ack, NULL, 0);
+	utp_conn_stats(k.e->conn, &s);
+	CHECK(s.srtt_us == 20000 && s.bytes_acked == 200 &&
+		      s.packets_resent > 0,
+	      "%lld us", (long long)s.srtt_us);
+	rig_free(k.r);
 }
 
 static void three_acks_of_the_same_bring_it_again(void)
@@ -572,7 +653,8 @@ static void one_address_has_its_share_of_half_open(void)
 	for (unsigned i = 0; i < 5000; i++) {
 		p.id = p.seq = (uint16_t)i;
 		(void)utp_packet_encode(buf, sizeof(buf), &p);
-		utp_input(k.r->u[1], k.r->now + 1 + i, &from, buf, &rest);
+		utp_input(k.r->u[1], rig_clock(k.r, 1) + 1 + i, &from, buf,
+			  &rest);
 	}
 	say_data(&k, k.seq, 0, 1);
 	CHECK(k.e->connected, "it took the place of another address");
@@ -680,7 +762,7 @@ static void what_was_handed_over_still_arrives(void)
 
 		r->net[0].loss = r->net[1].loss = rows[i].loss;
 		e->close_when_sent = true;
-		rig_run(r, 60000000);
+		rig_run(r, 15000000); /* before it is given up */
 		CHECK(r->ends[1].received == 1 + rows[i].bytes &&
 			      r->ends[1].closed &&
 			      r->ends[1].why == UTP_CLOSE_FIN,
@@ -743,7 +825,10 @@ int main(void)
 {
 	every_state_meets_every_event();
 	a_reset_needs_ids_and_a_number();
+	only_the_one_asked_answers_a_syn();
 	only_what_was_sent_is_acked();
+	what_three_have_overtaken_is_lost();
+	a_packet_sent_twice_measures_nothing();
 	three_acks_of_the_same_bring_it_again();
 	no_window_is_believed_too_much();
 	a_shut_window_is_asked_about();

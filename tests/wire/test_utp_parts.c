@@ -68,6 +68,8 @@ static void old_minutes_are_forgotten(void)
 	CHECK(utp_delay_queued(&d) == 0, "after a silence: %u",
 	      utp_delay_queued(&d));
 	utp_delay_shift(&d, 1000);
+	CHECK(utp_delay_queued(&d) == 0, "below the base: %u",
+	      utp_delay_queued(&d));
 	for (unsigned k = 0; k < UTP_DELAY_RECENT; k++)
 		utp_delay_add(&d, 73000, now);
 	CHECK(utp_delay_queued(&d) == 2000, "shifted: %u",
@@ -134,6 +136,9 @@ static void the_window_has_bounds(void)
 	CHECK(c.cwnd == 100000, "over its maximum: %u", c.cwnd);
 	trip(&c, 1, UTP_TARGET_US * 8 / 10);
 	CHECK(!c.slow_start, "slow start goes on at 80 %% of the target");
+	utp_cc_lost(&c);
+	utp_cc_acked(&c, 100000, false, 0);
+	CHECK(c.cwnd == 50000, "grows unused after a loss: %u", c.cwnd);
 	for (unsigned i = 0; i < 20; i++)
 		utp_cc_lost(&c);
 	CHECK(c.cwnd == 2800, "halved to %u", c.cwnd);
