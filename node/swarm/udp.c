@@ -1,4 +1,4 @@
-#include "node/swarm/udp.h"
+#include "node/swarm/udp_int.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,60 +12,9 @@
 #define UDP_GRO 104
 #endif
 
-#define MAX_SOCKETS 16
-#define BATCH 16U		/* datagrams, or rows of them, in one call */
-#define BATCHES_A_TURN 8	/* then others get their turn */
-#define SLOT (64U << 10)	/* the longest that the kernel hands over */
-#define SEGMENTS_MAX 64U	/* in one row */
 #define RBUFS_MAX 4096U		/* NET_RBUF each */
 #define RBUFS_KEPT 8U		/* a new one costs 256 page faults */
 #define SOCKET_BUFFER (1 << 22) /* asked for; the system may give less */
-#define IDLE_MS 5000
-#define ROWS_AGAIN 4 /* short receives until rows are not expected */
-
-struct udp_socket {
-	struct udp *udp;
-	int fd;
-	int family;
-	bool v4_too;	 /* an IPv6 wildcard */
-	bool no_segment; /* the kernel cannot */
-	bool blocked;
-	uint32_t room;
-	/* Rows of datagrams of this length came last: the next are received
-	 * with heads and payloads apart. 0: no rows. */
-	uint32_t stride;
-	unsigned shorts; /* receives in a row that were none */
-	struct loop_watch *watch;
-};
-
-struct udp {
-	struct loop *loop;
-	struct log *log;
-	struct udp_socket sockets[MAX_SOCKETS];
-	unsigned count;
-	struct {
-		udp_fn *fn;
-		void *ctx;
-	} on[UDP_KINDS];
-	udp_way_fn *way; /* NULL: by the sockets */
-	void *way_ctx;
-	const struct udp_utp_ops *utp;
-	void *utp_ctx;
-	struct cbuf_pool *pool;
-	struct cbuf *rbuf; /* payloads, one behind the other */
-	uint32_t rbuf_used;
-	uint8_t *slots;		 /* BATCH * SLOT */
-	struct loop_timer *idle; /* armed while there is a buffer */
-	bool received;		 /* since it was armed */
-};
-
-/* One receive: a datagram, or a row of them of one length. */
-struct row {
-	struct udp_socket *socket;
-	struct sockaddr_storage from;
-	socklen_t from_len;
-	uint32_t segment;
-};
 
 enum udp_kind udp_kind_of(const uint8_t *bytes, size_t len)
 {
@@ -86,7 +35,7 @@ static void on_idle(void *ctx)
 
 	if (u->received) {
 		u->received = false;
-		loop_timer_set(u->idle, IDLE_MS);
+		loop_timer_set(u->idle, UDP_IDLE_MS);
 		return;
 	}
 	cbuf_unref(u->rbuf);
@@ -100,7 +49,7 @@ struct udp *udp_new(struct loop *loop, struct log *log, struct err *e)
 
 	if (u) {
 		u->pool = cbuf_pool_new(NET_RBUF, RBUFS_MAX, RBUFS_KEPT);
-		u->slots = malloc((size_t)BATCH * SLOT);
+		u->slots = malloc((size_t)UDP_BATCH * UDP_SLOT);
 		u->idle = loop_timer_new(loop, on_idle, u);
 	}
 	if (!u || !u->pool || !u->slots || !u->idle) {
@@ -153,286 +102,6 @@ void udp_take(struct udp *u, const struct net_addr *from,
 
 	if (kind != UDP_KINDS && u->on[kind].fn)
 		u->on[kind].fn(u->on[kind].ctx, from, bytes);
-}
-
-/* ---- receiving ---- */
-
-/* Room for a receive behind what others may still hold. */
-static bool rbuf_ready(struct udp *u)
-{
-	if (u->rbuf && u->rbuf->refs == 1)
-		u->rbuf_used = 0; /* nobody kept a span: start over, hot */
-	u->received = true;
-	if (u->rbuf && u->rbuf->cap - u->rbuf_used >= SLOT)
-		return true;
-	if (!u->rbuf)
-		loop_timer_set(u->idle, IDLE_MS);
-	cbuf_unref(u->rbuf);
-	u->rbuf = cbuf_get(u->pool);
-	u->rbuf_used = 0;
-	return u->rbuf != NULL;
-}
-
-static uint8_t *rbuf_tail(const struct udp *u)
-{
-	return u->rbuf->data + u->rbuf_used;
-}
-
-static void tell(struct udp *u, enum udp_kind kind, const struct row *row,
-		 const uint8_t *p, size_t len)
-{
-	struct net_addr raw = {.sa = row->from, .len = row->from_len}, addr;
-	struct span bytes = {.len = len};
-	uint8_t ip[16];
-
-	if (kind == UDP_KINDS || !u->on[kind].fn || len > UDP_BYTES_MAX ||
-	    !rbuf_ready(u))
-		return;
-	bytes.owner = u->rbuf;
-	bytes.p = memcpy(rbuf_tail(u), p, len);
-	u->rbuf_used += (uint32_t)len;
-	net_addr_to_ip16(&raw, ip);
-	net_addr_from_ip16(&addr, ip, net_addr_port(&raw));
-	u->on[kind].fn(u->on[kind].ctx, &addr, &bytes);
-}
-
-static struct wire_addr sender(const struct row *row)
-{
-	const struct net_addr raw = {.sa = row->from, .len = row->from_len};
-	struct wire_addr from = {.port = net_addr_port(&raw)};
-
-	net_addr_to_ip16(&raw, from.ip);
-	return from;
-}
-
-static void tell_arrived(struct udp *u)
-{
-	if (u->utp)
-		u->utp->arrived(u->utp_ctx);
-}
-
-static void tell_utp(struct udp *u, const struct row *row,
-		     const struct wire_addr *from, const uint8_t *head,
-		     const struct span *rest)
-{
-	if (u->utp)
-		u->utp->packet(u->utp_ctx, (unsigned)(row->socket - u->sockets),
-			       from, head, rest);
-}
-
-/* A row that lies in one piece in a slot, which is used again: what uTP may
- * keep is copied out of it, payload behind payload. */
-static void split(struct udp *u, const struct row *row, const uint8_t *p,
-		  size_t len)
-{
-	struct wire_addr from = sender(row);
-	bool room = rbuf_ready(u);
-
-	tell_arrived(u);
-	while (len) {
-		size_t n = len < row->segment ? len : row->segment;
-		enum udp_kind kind = udp_kind_of(p, n);
-		struct span rest = {.p = p + UDP_UTP_HEAD,
-				    .len = n - UDP_UTP_HEAD};
-
-		if (kind != UDP_UTP) {
-			tell(u, kind, row, p, n);
-			room = rbuf_ready(u);
-		} else {
-			if (p[0] == 0x01 && rest.len && room) {
-				memcpy(rbuf_tail(u), rest.p, rest.len);
-				rest.owner = u->rbuf;
-				rest.p = rbuf_tail(u);
-				u->rbuf_used += (uint32_t)rest.len;
-			}
-			tell_utp(u, row, &from, p, &rest);
-		}
-		p += n;
-		len -= n;
-	}
-}
-
-#define CONTROL_MAX CMSG_SPACE(sizeof(int)) /* a multiple of its align */
-
-/* How long the datagrams of a row are. */
-static uint32_t segment_of(struct msghdr *m, size_t len)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
-		if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
-			int segment;
-
-			memcpy(&segment, CMSG_DATA(c), sizeof(segment));
-			if (segment > 0)
-				return (uint32_t)segment;
-		}
-	return (uint32_t)(len ? len : 1);
-}
-
-static void expect_rows(struct udp_socket *s, uint32_t segment, size_t len)
-{
-	if (len >= 4 * (size_t)segment && segment > UDP_UTP_HEAD) {
-		s->stride = segment;
-		s->shorts = 0;
-	} else if (s->stride && ++s->shorts >= ROWS_AGAIN) {
-		s->stride = 0;
-	}
-}
-
-/* False: nothing more waits. */
-static bool receive_many(struct udp_socket *s)
-{
-	struct mmsghdr msgs[BATCH];
-	struct iovec iov[BATCH];
-	struct row rows[BATCH];
-	_Alignas(struct cmsghdr) char control[BATCH][CONTROL_MAX];
-	struct udp *u = s->udp;
-	int n;
-
-	memset(msgs, 0, sizeof(msgs));
-	for (unsigned i = 0; i < BATCH; i++) {
-		struct msghdr *m = &msgs[i].msg_hdr;
-
-		iov[i].iov_base = u->slots + (size_t)i * SLOT;
-		iov[i].iov_len = SLOT;
-		m->msg_iov = &iov[i];
-		m->msg_iovlen = 1;
-		m->msg_name = &rows[i].from;
-		m->msg_namelen = sizeof(rows[i].from);
-		m->msg_control = control[i];
-		m->msg_controllen = sizeof(control[i]);
-	}
-	n = recvmmsg(s->fd, msgs, BATCH, MSG_DONTWAIT, NULL);
-	for (int i = 0; i < n; i++) {
-		struct msghdr *m = &msgs[i].msg_hdr;
-
-		if (m->msg_flags & MSG_TRUNC)
-			continue;
-		rows[i].socket = s;
-		rows[i].from_len = m->msg_namelen;
-		rows[i].segment = segment_of(m, msgs[i].msg_len);
-		expect_rows(s, rows[i].segment, msgs[i].msg_len);
-		split(u, &rows[i], iov[i].iov_base, msgs[i].msg_len);
-	}
-	return n == (int)BATCH;
-}
-
-static bool is_utp(uint8_t heads[][UDP_UTP_HEAD], const struct row *row,
-		   size_t len)
-{
-	for (size_t i = 0; i * row->segment + UDP_UTP_HEAD <= len; i++)
-		if (udp_kind_of(heads[i], UDP_UTP_HEAD) != UDP_UTP)
-			return false;
-	return true;
-}
-
-/* A row of uTP whose heads and payloads were received apart. */
-static void take_row(struct udp *u, const struct row *row,
-		     uint8_t heads[][UDP_UTP_HEAD], size_t len)
-{
-	const uint32_t payload = row->segment - UDP_UTP_HEAD;
-	struct wire_addr from = sender(row);
-	struct cbuf *owner = u->rbuf;
-	const uint8_t *p = rbuf_tail(u);
-
-	cbuf_ref(owner);
-	tell_arrived(u);
-	u->rbuf_used +=
-		(uint32_t)(len / row->segment * payload + len % row->segment);
-	for (unsigned i = 0; len; i++) {
-		size_t n = len < row->segment ? len : row->segment;
-		struct span rest = {
-			.owner = owner, .p = p, .len = n - UDP_UTP_HEAD};
-
-		if (n < UDP_UTP_HEAD)
-			break;
-		tell_utp(u, row, &from, heads[i], &rest);
-		p += payload;
-		len -= n;
-	}
-	cbuf_unref(owner);
-}
-
-/* It has another shape than was expected: put together again. */
-static void take_other(struct udp *u, const struct row *row, uint32_t stride,
-		       uint8_t heads[][UDP_UTP_HEAD], size_t len)
-{
-	const uint8_t *p = rbuf_tail(u);
-	uint8_t *to = u->slots;
-
-	for (size_t left = len, i = 0; left; i++) {
-		size_t n = left < stride ? left : stride;
-		size_t head = n < UDP_UTP_HEAD ? n : UDP_UTP_HEAD;
-
-		memcpy(to, heads[i], head);
-		memcpy(to + head, p, n - head);
-		to += n;
-		p += n - head;
-		left -= n;
-	}
-	split(u, row, u->slots, len);
-}
-
-/* One receive, heads apart from payloads, which so lie behind each other with
- * nothing copied. False: nothing more waits. */
-static bool receive_row(struct udp_socket *s)
-{
-	struct iovec iov[2 * SEGMENTS_MAX + 1];
-	uint8_t heads[SEGMENTS_MAX][UDP_UTP_HEAD];
-	_Alignas(struct cmsghdr) char control[CONTROL_MAX];
-	struct udp *u = s->udp;
-	struct row row = {.socket = s};
-	const uint32_t stride = s->stride, payload = stride - UDP_UTP_HEAD;
-	struct msghdr m = {.msg_name = &row.from,
-			   .msg_namelen = sizeof(row.from),
-			   .msg_iov = iov,
-			   .msg_control = control,
-			   .msg_controllen = sizeof(control)};
-	uint32_t n = 0;
-	ssize_t got;
-
-	if (!rbuf_ready(u))
-		return receive_many(s);
-	for (; n < SEGMENTS_MAX && (n + 1) * stride <= SLOT; n++) {
-		iov[2 * n] = (struct iovec){heads[n], UDP_UTP_HEAD};
-		iov[2 * n + 1] =
-			(struct iovec){rbuf_tail(u) + n * payload, payload};
-	}
-	m.msg_iovlen = 2 * (size_t)n;
-	got = recvmsg(s->fd, &m, MSG_DONTWAIT);
-	if (got < 0)
-		return false;
-	if (m.msg_flags & MSG_TRUNC) {
-		s->stride = 0;
-		return true;
-	}
-	row.from_len = m.msg_namelen;
-	row.segment = segment_of(&m, (size_t)got);
-	expect_rows(s, row.segment, (size_t)got);
-	if (row.segment == stride && is_utp(heads, &row, (size_t)got))
-		take_row(u, &row, heads, (size_t)got);
-	else
-		take_other(u, &row, stride, heads, (size_t)got);
-	return true;
-}
-
-static void on_socket(void *ctx, unsigned what)
-{
-	struct udp_socket *s = ctx;
-	struct udp *u = s->udp;
-
-	if (what & LOOP_WRITE) {
-		s->blocked = false;
-		loop_watch_set(s->watch, LOOP_READ);
-		if (u->utp)
-			u->utp->writable(u->utp_ctx);
-	}
-	if (!(what & LOOP_READ))
-		return;
-	for (unsigned i = 0; i < BATCHES_A_TURN * (s->stride ? BATCH : 1); i++)
-		if (!(s->stride ? receive_row(s) : receive_many(s)))
-			break;
-	if (u->utp)
-		u->utp->batch_end(u->utp_ctx);
 }
 
 /* ---- sockets ---- */
@@ -499,9 +168,9 @@ enum err_code udp_listen(struct udp *u, const char *host, uint16_t port,
 	struct udp_socket *s = &u->sockets[u->count];
 	struct net_addr at, got = {.len = sizeof(got.sa)};
 
-	if (u->count == MAX_SOCKETS)
+	if (u->count == UDP_MAX_SOCKETS)
 		return err_fail(e, ERR_LIMIT, "more than %d UDP sockets",
-				MAX_SOCKETS);
+				UDP_MAX_SOCKETS);
 	if (!net_addr_from_ip(&at, host, port))
 		return err_fail(e, ERR_PARSE, "%.60s: want an IP address",
 				host);
@@ -515,7 +184,7 @@ enum err_code udp_listen(struct udp *u, const char *host, uint16_t port,
 	s->v4_too = s->family == AF_INET6 && is_any(&at);
 	s->room = room_of(s->fd);
 	forbid_fragments(s, false);
-	s->watch = loop_watch_new(u->loop, s->fd, on_socket, s);
+	s->watch = loop_watch_new(u->loop, s->fd, udp_on_socket, s);
 	if (!s->watch) {
 		(void)close(s->fd);
 		return err_fail(e, ERR_NOMEM, "UDP");
