@@ -540,6 +540,22 @@ static void a_copy_is_acked_and_not_read_twice(void)
 	rig_free(k.r);
 }
 
+static void an_ack_waits_for_the_socket(void)
+{
+	struct raw k = raw_open();
+	uint64_t before = k.r->packets[1];
+
+	k.r->busy = 1;
+	say_data(&k, k.seq++, 1, 10);
+	CHECK(k.r->packets[1] == before, "it was not busy");
+	utp_writable(k.r->u[1]);
+	rig_settle(k.r);
+	CHECK(k.r->packets[1] == before + 1 &&
+		      heard(k.r, 1).ack == (uint16_t)(k.seq - 1),
+	      "the ack is lost");
+	rig_free(k.r);
+}
+
 static void the_end_is_where_fin_says(void)
 {
 	static const struct {
@@ -835,6 +851,7 @@ int main(void)
 	who_ignores_our_window_fills_nothing();
 	what_comes_early_has_bounds();
 	a_copy_is_acked_and_not_read_twice();
+	an_ack_waits_for_the_socket();
 	the_end_is_where_fin_says();
 	a_syn_is_worth_one_small_packet();
 	a_flood_of_syns_shuts_nobody_out();

@@ -250,8 +250,11 @@ enum utp_sent utp_send_small(struct utp *u, const struct utp_path *path,
 			     const uint8_t *p, size_t len)
 {
 	const struct utp_datagrams out = {.p = p, .len = len, .segment = len};
+	enum utp_sent sent = u->ops->send(u->ctx, path, &out);
 
-	return u->ops->send(u->ctx, path, &out);
+	if (sent == UTP_BUSY)
+		u->blocked = true;
+	return sent;
 }
 
 void utp_say_reset(struct utp *u, const struct utp_path *path, uint16_t id,
