@@ -50,6 +50,8 @@ enum stmt {
 	S_EACH,
 	S_GET,
 	S_WANT,
+	S_CLEAR_ROOT,
+	S_MOVE_STATE,
 	S_ROOT,
 	S_SETTINGS,
 	S_TORRENT,
@@ -82,6 +84,12 @@ static const char *const sql[S_COUNT] = {
 	[S_EACH] = TORRENT_COLUMNS "ORDER BY t.id",
 	[S_GET] = TORRENT_COLUMNS "WHERE t.info_hash = ?1",
 	[S_WANT] = "UPDATE torrent SET want = ?2 WHERE info_hash = ?1",
+	[S_CLEAR_ROOT] = "DELETE FROM state WHERE info_hash = ?1"
+			 " AND root = ?2 AND root <>"
+			 " (SELECT root FROM torrent WHERE info_hash = ?1)",
+	[S_MOVE_STATE] = "UPDATE state SET root = ?2 WHERE info_hash = ?1"
+			 " AND root ="
+			 " (SELECT root FROM torrent WHERE info_hash = ?1)",
 	[S_ROOT] = "UPDATE torrent SET root = ?2 WHERE info_hash = ?1",
 	[S_SETTINGS] = "UPDATE torrent SET settings = ?2 WHERE info_hash = ?1",
 	[S_TORRENT] = "UPDATE torrent SET torrent = ?2 WHERE info_hash = ?1",
@@ -297,7 +305,25 @@ enum err_code resume_set_want(struct resume_db *r, const struct info_hash *hash,
 enum err_code resume_set_root(struct resume_db *r, const struct info_hash *hash,
 			      const char *root, struct err *e)
 {
-	return set_text(r, S_ROOT, hash, root, e);
+	static const enum stmt all[] = {S_CLEAR_ROOT, S_MOVE_STATE, S_ROOT};
+	enum err_code code;
+
+	if (strlen(root) > RESUME_MAX_TEXT)
+		return err_fail(e, ERR_LIMIT, "too long for the list");
+	code = db_begin(r->db, e);
+	if (code != ERR_NONE)
+		return code;
+	for (size_t i = 0; i < 3 && code == ERR_NONE; i++) {
+		bind_hash(r->s[all[i]], hash);
+		db_bind_text(r->s[all[i]], 2, root);
+		code = db_run(r->s[all[i]], e);
+	}
+	if (code == ERR_NONE && db_changes(r->db) == 0)
+		code = not_there(e);
+	if (code == ERR_NONE)
+		return db_commit(r->db, e);
+	db_rollback(r->db);
+	return code;
 }
 
 enum err_code resume_set_settings(struct resume_db *r,

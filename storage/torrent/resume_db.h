@@ -68,6 +68,7 @@ resume_get(struct resume_db *r, const struct info_hash *hash, resume_fn *fn,
 __attribute__((warn_unused_result)) enum err_code
 resume_set_want(struct resume_db *r, const struct info_hash *hash,
 		enum resume_want want, struct err *e);
+/* What is known of its files goes along, over what was known of some there. */
 __attribute__((warn_unused_result)) enum err_code
 resume_set_root(struct resume_db *r, const struct info_hash *hash,
 		const char *root, struct err *e);

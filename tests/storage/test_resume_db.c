@@ -94,6 +94,42 @@ static void torrents_are_listed_in_the_order_added(void)
 	resume_close(r);
 }
 
+/* With its stamps; an older record at the new place goes. */
+static void the_state_of_files_moves_with_their_root(void)
+{
+	struct resume_db *r = open_db();
+	struct info_hash h = hash_of(3);
+	uint8_t have[1] = {0xa0}, old[1] = {0xff};
+	struct resume_stamp stamp = {1, 500, 77};
+	struct resume_state s = {.have = have,
+				 .pieces = 3,
+				 .open = true,
+				 .stamps = &stamp,
+				 .stamp_count = 1};
+	struct resume_state was = {.have = old, .pieces = 3}, got;
+
+	add(r, 3, ERR_NONE);
+	CHECK(resume_set_root(r, &h, "/a", NULL) == ERR_NONE, "at first");
+	CHECK(resume_save(r, &h, "/a", &s, 0, 0, NULL) == ERR_NONE, "save");
+	CHECK(resume_save(r, &h, "/b", &was, 0, 0, NULL) == ERR_NONE, "save");
+	CHECK(resume_save(r, &h, "/c", &was, 0, 0, NULL) == ERR_NONE, "save");
+	CHECK(resume_set_root(r, &h, "/b", NULL) == ERR_NONE, "move");
+	CHECK(resume_set_root(r, &h, "/b", NULL) == ERR_NONE, "to itself");
+	CHECK(resume_load(r, &h, "/b", 3, &got, NULL) == ERR_NONE, "load");
+	CHECK(got.have && got.have[0] == 0xa0 && got.open &&
+		      got.stamp_count == 1 && got.stamps[0].mtime_ns == 77,
+	      "moved");
+	resume_state_clear(&got);
+	CHECK(resume_load(r, &h, "/a", 3, &got, NULL) == ERR_NONE && !got.have,
+	      "not there any more");
+	resume_state_clear(&got);
+	CHECK(resume_load(r, &h, "/c", 3, &got, NULL) == ERR_NONE && got.have,
+	      "others stay");
+	resume_state_clear(&got);
+	CHECK(resume_remove(r, &h, NULL) == ERR_NONE, "remove");
+	resume_close(r);
+}
+
 static void totals_add_up_and_stop_at_the_top(void)
 {
 	struct resume_db *r = open_db();
@@ -209,6 +245,7 @@ int main(void)
 		return 1;
 	(void)snprintf(path, sizeof(path), "%s/torrents.db", dir);
 	torrents_are_listed_in_the_order_added();
+	the_state_of_files_moves_with_their_root();
 	totals_add_up_and_stop_at_the_top();
 	states_are_kept_per_root();
 	a_torrent_becomes_known();
