@@ -10,6 +10,7 @@ const struct command *const commands[] = {
 	&cmd_list,
 	&cmd_pause,
 	&cmd_resume,
+	&cmd_move,
 	&cmd_remove,
 	&cmd_status,
 	&cmd_wallet_new,

@@ -7,7 +7,7 @@
 
 /* cli_transfer.c */
 extern const struct command cmd_seed, cmd_get, cmd_verify, cmd_scrape, cmd_list,
-	cmd_pause, cmd_resume, cmd_remove, cmd_status;
+	cmd_pause, cmd_resume, cmd_move, cmd_remove, cmd_status;
 /* cli_magnet.c */
 extern const struct command cmd_magnet;
 /* cli_create.c */

@@ -479,6 +479,17 @@ static enum err_code run_resume(struct cli *cli, json_t **result, struct err *e)
 	return run_on_one(cli, "resume", json_object(), result, e);
 }
 
+static enum err_code run_move(struct cli *cli, json_t **result, struct err *e)
+{
+	json_t *params = json_object();
+	enum err_code code = cli_put_dir(params, "dir", cli->args[1], true, e);
+
+	if (code == ERR_NONE)
+		return run_on_one(cli, "move", params, result, e);
+	json_decref(params);
+	return code;
+}
+
 static enum err_code run_remove(struct cli *cli, json_t **result, struct err *e)
 {
 	json_t *params = json_pack("{sb}", "files",
@@ -583,6 +594,16 @@ const struct command cmd_pause = {
 const struct command cmd_resume = {
 	"resume",   "INFO-HASH", "Lets a paused torrent go on.", NULL, 0, 1, 1,
 	MONEY_NONE, run_resume};
+const struct command cmd_move = {
+	"move",
+	"INFO-HASH DIR",
+	"Moves a torrent's files to DIR, or follows those that were moved.",
+	NULL,
+	0,
+	2,
+	2,
+	MONEY_NONE,
+	run_move};
 const struct command cmd_remove = {
 	"remove",
 	"INFO-HASH [--files]",

@@ -12,6 +12,7 @@ const struct method methods[] = {
 	{"list", false, true, method_list},
 	{"pause", false, true, method_pause},
 	{"resume", false, true, method_resume},
+	{"move", false, true, method_move},
 	{"remove", false, true, method_remove},
 	{"verify", false, false, method_verify},
 	{"scrape", false, false, method_scrape},

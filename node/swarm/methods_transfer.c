@@ -402,6 +402,30 @@ void method_remove(struct engine *en, const json_t *params, struct call *c)
 	on_one(en, params, c, act_remove);
 }
 
+static void on_moved(void *ctx, struct torrent *moved, const struct err *err)
+{
+	struct call *c = ctx;
+
+	if (err)
+		call_error(c, err);
+	else
+		call_result(c, torrent_json(moved));
+}
+
+void method_move(struct engine *en, const json_t *params, struct call *c)
+{
+	const char *dir = method_text(params, "dir");
+	struct err e = {0};
+	struct torrent *t = method_torrent_named(en, params, &e);
+
+	if (t && (!dir || dir[0] != '/'))
+		(void)err_fail(&e, ERR_PARSE, "move: want an absolute dir");
+	else if (t)
+		(void)torrent_move(t, dir, on_moved, c, &e);
+	if (e.code != ERR_NONE)
+		call_error(c, &e);
+}
+
 /* ---- verify ---- */
 
 struct verify {

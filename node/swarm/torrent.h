@@ -79,6 +79,16 @@ void torrent_resume(struct torrent *t);
 /* Forgets it (and deletes its files); t is gone. */
 enum err_code torrent_remove(struct torrent *t, bool files, struct err *e);
 
+/* A daemon's torrent and its files get another directory (absolute, there
+ * already). The files are renamed, or were moved by the user before. t is gone
+ * then, and `moved` in its place, or what it was if err is set; NULL: it could
+ * not be begun again. ERR_STATE, ERR_IO: not now, or not there; nothing has
+ * happened and done() does not come. */
+typedef void torrent_moved_fn(void *ctx, struct torrent *moved,
+			      const struct err *err);
+enum err_code torrent_move(struct torrent *t, const char *dir,
+			   torrent_moved_fn *done, void *ctx, struct err *e);
+
 /* Puts it into the list that the daemon restores, with its extras (below). */
 enum err_code torrent_remember(struct torrent *t, const json_t *extras,
 			       struct err *e);

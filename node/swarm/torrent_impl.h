@@ -2,7 +2,8 @@
  * only: torrent.c (life), torrent_swarm.c (between wire, storage and trade),
  * torrent_peers.c (trackers, names, connections), torrent_list.c (restarts),
  * torrent_link.c (from a magnet link to a torrent), torrent_v2.c (what version
- * 2 has besides), torrent_view.c (telling). */
+ * 2 has besides), torrent_move.c (to another directory), torrent_view.c
+ * (telling). */
 #ifndef NODE_TORRENT_IMPL_H
 #define NODE_TORRENT_IMPL_H
 
@@ -102,6 +103,10 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e);
 void torrent_swarm_stop(struct torrent *t);
 /* Encrypted connections are to find it by its hashes, or not any more. */
 void torrent_list_hashes(const struct torrent *t, bool on);
+
+/* torrent_list.c: one of the list, as a daemon's start has it. */
+enum err_code torrent_restore(struct torrent **out, struct engine *en,
+			      const struct info_hash *hash, struct err *e);
 
 /* torrent_link.c */
 /* Reads the link into meta; the info dictionary comes later. */

@@ -129,6 +129,8 @@ static json_int_t int_of(const json_t *o, const char *key)
 struct restore {
 	struct engine *engine;
 	unsigned count;
+	struct torrent *last;
+	struct err err; /* of the last that was not restored */
 };
 
 /* One that cannot be restored is named and left in the list. */
@@ -161,9 +163,11 @@ static bool restore_one(void *ctx, const struct resume_torrent *row)
 	if (torrent_add(&t, r->engine, &cfg, &e) == ERR_NONE) {
 		t->settings = json_incref(o);
 		r->count++;
+		r->last = t;
 		if (torrent_add_extras(t, o, &e) != ERR_NONE)
 			torrent_tell(t, "note", "%s", e.msg);
 	} else {
+		r->err = e;
 		log_line(r->engine->log, LOG_ERROR, "torrent",
 			 "not restored root=\"%s\" text=\"%s\"", row->root,
 			 e.msg);
@@ -180,6 +184,18 @@ enum err_code torrents_restore(struct engine *en, struct err *e)
 	if (code == ERR_NONE && r.count)
 		log_line(en->log, LOG_INFO, "torrent", "restored count=%u",
 			 r.count);
+	return code;
+}
+
+enum err_code torrent_restore(struct torrent **out, struct engine *en,
+			      const struct info_hash *hash, struct err *e)
+{
+	struct restore r = {.engine = en};
+	enum err_code code = resume_get(en->resume, hash, restore_one, &r, e);
+
+	*out = r.last;
+	if (code == ERR_NONE && !r.last)
+		code = err_fail(e, r.err.code, "%s", r.err.msg);
 	return code;
 }
 

@@ -7,6 +7,35 @@ import stage
 from cli_suite import (ADDRESS, ANSWER_S, Failed, MIB, Tracker, add, wait_for)
 
 
+def move(s, home, d, out):
+    """There and back again; the second time the files are moved by hand."""
+    other = s.path("moved")
+
+    def seeds():
+        return s.state(home, s.hash) == "seeding" and \
+            s.listed(home)[s.hash]["have"] == s.size
+
+    got = s.run("move", s.hash, other, "--home", home)
+    s.check("move", got.status == 0, got)
+    wait_for("seeding again", ANSWER_S, seeds, d)
+    s.check("its files are there, and not here",
+            stage.same(other + "/one.bin", s.source + "/one.bin") and
+            not os.path.exists(out + "/one.bin"), os.listdir(other))
+    s.refused("move to where it is", "move", s.hash, other, "--home", home,
+              says=("already",))
+    with open(out + "/one.bin", "w") as f:
+        f.write("another's")
+    s.refused("move to where another file is", "move", s.hash, out, "--home",
+              home, says=("one.bin", "already"))
+    s.check("and it goes on", seeds(), s.listed(home))
+    os.rename(other + "/one.bin", out + "/one.bin")
+    got = s.run("move", s.hash, out, "--home", home)
+    s.check("move after files that were moved", got.status == 0, got)
+    wait_for("seeding again", ANSWER_S, seeds, d)
+    s.refused("move of an unknown torrent", "move", "ffffffff", other, "--home",
+              home, says=("ffffffff",))
+
+
 def part_daemon(s):
     home, out = s.home(), s.path("handed")
     tracker = Tracker(ADDRESS)
@@ -59,6 +88,7 @@ def part_daemon(s):
     got = s.run("verify", s.hash, "--home", home)
     s.check("verify a torrent of the daemon", got.status == 0 and
             "pieces are good" in got.out, got)
+    move(s, home, d, out)
     s.refused("a torrent that is there already", "get", s.torrent, "--out",
               out, "--home", home,
               says=("already, ", "seedbank remove " + s.hash[:8]))
