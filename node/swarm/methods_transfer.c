@@ -34,9 +34,19 @@ static json_t *event_of(const char *type, const char *text)
 	return json_pack("{ss ss}", "type", type, "text", text);
 }
 
+/* It may have been removed meanwhile, by another call. */
+static bool still_there(struct engine *en, const struct torrent *t)
+{
+	struct torrent *at = t ? en->torrents : NULL;
+
+	while (at && at != t)
+		at = torrent_next(at);
+	return at != NULL;
+}
+
 static void add_free(struct add *a)
 {
-	if (a->torrent)
+	if (still_there(a->engine, a->torrent))
 		torrent_watch(a->torrent, NULL, NULL);
 	loop_timer_free(a->timer);
 	free(a);
@@ -68,10 +78,12 @@ static void on_add_cancel(void *ctx)
 {
 	struct add *a = ctx;
 	struct err e = {0};
-	enum torrent_state state = torrent_state(a->torrent);
+	const struct torrent *t = a->torrent;
 
 	a->cancelled = true;
-	if (a->in_daemon || state == TORRENT_SEEDING || a->torrent->read_only) {
+	if (still_there(a->engine, t) &&
+	    (a->in_daemon || torrent_state(t) == TORRENT_SEEDING ||
+	     t->read_only)) {
 		add_finish(a);
 		return;
 	}
@@ -86,6 +98,11 @@ static void on_add_timer(void *ctx)
 	struct err e = {0};
 	json_t *event;
 
+	if (!still_there(a->engine, a->torrent)) {
+		(void)err_fail(&e, ERR_STATE, "it was removed");
+		add_fail(a, &e);
+		return;
+	}
 	if (a->reached || torrent_reached(a->torrent)) {
 		add_finish(a);
 		return;
@@ -438,7 +455,7 @@ struct verify {
 
 static void verify_free(struct verify *v)
 {
-	if (v->torrent) {
+	if (still_there(v->engine, v->torrent)) {
 		torrent_watch(v->torrent, NULL, NULL);
 		if (v->own)
 			torrent_free(v->torrent);
@@ -466,7 +483,15 @@ static void on_verify_timer(void *ctx)
 {
 	struct verify *v = ctx;
 	const struct torrent *t = v->torrent;
+	struct call *c = v->call;
+	struct err e = {0};
 
+	if (!still_there(v->engine, t)) {
+		(void)err_fail(&e, ERR_STATE, "it was removed");
+		verify_free(v);
+		call_error(c, &e);
+		return;
+	}
 	if (torrent_state(t) != TORRENT_CHECKING) {
 		verify_finish(v);
 		return;

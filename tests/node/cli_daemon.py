@@ -36,6 +36,20 @@ def move(s, home, d, out):
               home, says=("ffffffff",))
 
 
+def remove_under_a_client(s):
+    home = s.home()
+    d = s.daemon(home, "--listen", ADDRESS + ":0")
+    client = s.start("client", "get", s.torrent, "--out", s.path("gone"),
+                     "--home", home)
+    wait_for("handed over", ANSWER_S, lambda: s.hash in s.listed(home), d)
+    got = s.run("remove", s.hash, "--home", home)
+    s.check("remove of what a client waits for", got.status == 0, got)
+    got = s.ended(client, ANSWER_S)
+    s.check("tells the client", got.status == 1 and "removed" in got.err, got)
+    s.check("and the daemon goes on", not s.listed(home), s.listed(home))
+    s.stage.forget(d)
+
+
 def part_daemon(s):
     home, out = s.home(), s.path("handed")
     tracker = Tracker(ADDRESS)
@@ -136,6 +150,7 @@ def part_daemon(s):
             min(tries) < 1, tries)
     s.check("and knows its torrents", s.hash in s.listed(home))
     s.stage.forget(d)
+    remove_under_a_client(s)
     s.refused("list without a daemon says how to start one", "list", "--home",
               home, says=("start seedbankd",))
     s.stage.forget(seeder)
