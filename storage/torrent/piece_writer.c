@@ -1,13 +1,14 @@
 #include "storage/torrent/piece_writer.h"
 
+#include "base/sha1_many.h"
 #include "storage/torrent/writer_int.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define BUCKETS 256U
-#define JOB_BYTES (512U * 1024U)
-#define HOLD_BYTES (8U << 20) /* or two pieces, if that is more */
+#define JOB_CHUNKS 4U /* of a piece in one job */
+#define HOLD_BYTES (16U << 20)
 #define BUSY_JOBS 2U
 #define TICK_MS 250
 
@@ -22,6 +23,7 @@ struct piece_writer {
 	uint64_t gathering; /* bytes in open gathers */
 	uint64_t held;	    /* bytes in ready lists */
 	uint64_t hold_max;
+	unsigned lanes; /* pieces that are worth waiting for */
 	unsigned jobs;
 	bool made_empty;
 	bool paused;
@@ -173,16 +175,20 @@ static bool in_order(const struct active *a)
 	       a->hashed < a->ready->chunk * STORE_CHUNK + STORE_CHUNK;
 }
 
-/* Whether it goes without a companion. While workers are busy with other jobs
- * there is nothing to gain: when one ends we look again. */
+/* Whether it goes though fewer than w->lanes are ready. While workers are busy
+ * with other jobs there is nothing to gain, and more to be hashed in step when
+ * one ends. */
 static bool is_due(const struct piece_writer *w, const struct active *a,
 		   int64_t now)
 {
 	int64_t age = now - a->ready->since_ms;
 
-	return a->due || w->closing || !w->cfg.sums.sha1s ||
-	       w->held > w->hold_max || age >= 5 * WRITER_HOLD_MS ||
-	       (age >= WRITER_HOLD_MS && w->jobs < BUSY_JOBS);
+	if (w->closing || !w->cfg.sums.sha1s || age >= 5 * WRITER_HOLD_MS)
+		return true;
+	return w->jobs < BUSY_JOBS &&
+	       (a->due || w->held > w->hold_max ||
+		*w->cfg.queued > w->cfg.queued_max / 4 * 3 ||
+		age >= WRITER_HOLD_MS);
 }
 
 static struct gather *take_ready(struct piece_writer *w, struct active *a,
@@ -200,7 +206,7 @@ static struct gather *take_ready(struct piece_writer *w, struct active *a,
 	return first;
 }
 
-static void add_part(struct write_job *j, struct active *a, unsigned max)
+static void add_part(struct write_job *j, struct active *a)
 {
 	struct part *p = &j->parts[j->count++];
 
@@ -208,60 +214,41 @@ static void add_part(struct write_job *j, struct active *a, unsigned max)
 	memset(p, 0, sizeof(*p));
 	p->a = a;
 	if (a->ready)
-		p->list = take_ready(j->w, a, max);
+		p->list = take_ready(j->w, a, JOB_CHUNKS);
 	p->final = complete(a) && !a->ready && !a->open;
 	a->in_job = true;
 	a->due = a->due && a->ready;
 	j->bytes += bytes_of(p->list);
 }
 
-static unsigned ready_count(const struct active *a)
+/* Whether a job is worth its while: enough pieces to be hashed in step, or one
+ * that must not wait. */
+static bool worth_a_job(const struct piece_writer *w, int64_t now)
 {
-	unsigned n = 0;
+	unsigned lanes = 0;
 
-	for (const struct gather *g = a->ready; g; g = g->next)
-		n++;
-	return n;
+	for (const struct active *a = w->q_head; a; a = a->q_next) {
+		lanes += in_order(a);
+		if (lanes >= w->lanes || is_due(w, a, now))
+			return true;
+	}
+	return false;
 }
 
-/* Someone to be hashed with. */
-static struct active *companion(const struct piece_writer *w,
-				const struct active *a)
-{
-	struct active *b = a->q_next;
-
-	if (!in_order(a) || !w->cfg.sums.sha1s)
-		return NULL;
-	while (b && !in_order(b))
-		b = b->q_next;
-	return b;
-}
-
-/* Fills a job from the queue; false when all that is left should wait. */
+/* Fills a job from the queue; false when all that is left should wait. With one
+ * that is due goes all that can be hashed beside it. */
 static bool fill_job(struct piece_writer *w, struct write_job *j, int64_t now)
 {
 	struct active *a = w->q_head, *next;
 
-	for (; a && j->count + 1 < JOB_PARTS && j->bytes < JOB_BYTES;
-	     a = next) {
-		struct active *b = companion(w, a);
-
+	if (!worth_a_job(w, now))
+		return false;
+	for (; a && j->count < JOB_PARTS; a = next) {
 		next = a->q_next;
-		if (b) {
-			unsigned na = ready_count(a), nb = ready_count(b);
-			unsigned n = na < nb ? na : nb;
-
-			if (next == b)
-				next = b->q_next;
-			add_part(j, a, n < 2 ? 1 : 2);
-			add_part(j, b, n < 2 ? 1 : 2);
-		} else if (is_due(w, a, now)) {
-			/* alone, so it must end the job: pairs are by place */
-			add_part(j, a, 4);
-			break;
-		}
+		if (in_order(a) || is_due(w, a, now))
+			add_part(j, a);
 	}
-	return j->count > 0;
+	return true;
 }
 
 static void write_done(struct work_job *job);
@@ -640,9 +627,10 @@ enum err_code piece_writer_new(struct piece_writer **out,
 	w->cfg = *cfg;
 	w->ops = ops;
 	w->ctx = ctx;
-	w->hold_max = 2 * (uint64_t)cfg->layout->piece_len;
-	if (w->hold_max < HOLD_BYTES)
-		w->hold_max = HOLD_BYTES;
+	w->lanes = sha1_best_way() == SHA1_LANES ? JOB_PARTS : 2;
+	w->hold_max = w->lanes > 2 ? HOLD_BYTES : HOLD_BYTES / 2;
+	if (w->hold_max > cfg->queued_max / 2)
+		w->hold_max = cfg->queued_max / 2;
 	*out = w;
 	return ERR_NONE;
 }

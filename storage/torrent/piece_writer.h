@@ -32,7 +32,7 @@
 
 struct piece_writer;
 
-/* A chunk waits this long for one of another piece to be hashed with. */
+/* A chunk waits this long for those of other pieces to be hashed with. */
 #define WRITER_HOLD_MS 20
 /* A chunk that is not full after this long is written in part. */
 #define WRITER_SLOW_MS 1000
@@ -59,6 +59,7 @@ struct piece_writer_cfg {
 	/* Bytes that are full chunks and not on disk yet; several writers may
 	 * share one. */
 	uint64_t *queued;
+	uint64_t queued_max; /* what it should not come near */
 };
 
 __attribute__((warn_unused_result)) enum err_code

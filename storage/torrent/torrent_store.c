@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define CACHE_MAX (32U << 20)
-#define WRITE_MAX (16U << 20)
+#define WRITE_MAX (40U << 20)
 #define MAX_FDS 128U
 #define SAVE_MS 5000
 #define SAVE_BYTES (64U << 20)
@@ -254,7 +254,8 @@ static enum err_code init_parts(struct store *t, const struct store_cfg *cfg,
 					  .layout = &t->layout,
 					  .sums = t->sums,
 					  .copies = t->env->copies,
-					  .queued = &t->env->queued};
+					  .queued = &t->env->queued,
+					  .queued_max = t->env->cfg.write_max};
 
 	t->files = files_new(&files);
 	if (!t->files)

@@ -47,30 +47,44 @@ static void write_gather(const struct piece_writer_cfg *cfg, struct part *p,
 	}
 }
 
-/* The next block in order for the hash, if g has it: one stretch of memory. A
- * block that lies in two receive buffers is copied together, so that streams
- * stay in step. */
-static const uint8_t *next_block(const struct gather *g, uint8_t *copy,
-				 uint32_t *len)
+/* A piece that is being hashed. */
+struct lane {
+	struct gather *g;
+	uint8_t *copy; /* STORE_BLOCK, when it was needed */
+};
+
+/* A block that lies in several receive buffers, in one stretch. NULL: no
+ * memory. */
+static const uint8_t *joined(struct lane *lane, const struct slot *s)
 {
-	const struct active *a = g->active;
-	uint32_t block = a->hashed / STORE_BLOCK;
-	uint32_t bit = block - g->chunk * CHUNK_BLOCKS;
-	const struct slot *s;
 	size_t at = 0;
 
-	if (a->hashed >= a->size || block / CHUNK_BLOCKS != g->chunk ||
-	    !(g->wrote >> bit & 1))
-		return NULL;
-	s = &g->slots[bit];
-	*len = block_len(a, block);
-	if (s->n == 1)
-		return s->spans[0].p;
-	for (unsigned k = 0; k < s->n; k++) {
-		memcpy(copy + at, s->spans[k].p, s->spans[k].len);
+	if (!lane->copy)
+		lane->copy = malloc(STORE_BLOCK);
+	for (unsigned k = 0; lane->copy && k < s->n; k++) {
+		memcpy(lane->copy + at, s->spans[k].p, s->spans[k].len);
 		at += s->spans[k].len;
 	}
-	return copy;
+	return lane->copy;
+}
+
+/* The next block in order for the hash, if the lane's chunk has it. */
+static const uint8_t *next_block(struct lane *lane, uint32_t *len)
+{
+	const struct gather *g = lane->g;
+	const struct active *a = g ? g->active : NULL;
+	uint32_t block, bit;
+
+	if (!a || a->hashed >= a->size)
+		return NULL;
+	block = a->hashed / STORE_BLOCK;
+	bit = block - g->chunk * CHUNK_BLOCKS;
+	if (block / CHUNK_BLOCKS != g->chunk || !(g->wrote >> bit & 1))
+		return NULL;
+	*len = block_len(a, block);
+	if (g->slots[bit].n == 1)
+		return g->slots[bit].spans[0].p;
+	return joined(lane, &g->slots[bit]);
 }
 
 static void hash_block(struct active *a, const uint8_t *p, uint32_t len)
@@ -129,30 +143,34 @@ static void hash_leaves(const struct gather *g)
 		a->leaves[at[i]] = leaves[i];
 }
 
-/* Both may be NULL. */
-static void hash_gathers(struct gather *x, struct gather *y)
+/* A block of each lane that has one. All but the last of a piece are as long as
+ * each other, and those go in step. False: none has any more. */
+static bool hash_step(struct lane *lanes, uint32_t n)
 {
-	uint8_t copy_x[STORE_BLOCK], copy_y[STORE_BLOCK];
+	struct sha1 *s[JOB_PARTS];
+	const uint8_t *p[JOB_PARTS];
+	uint32_t count = 0;
+	bool any = false;
 
-	for (;;) {
-		uint32_t lx = 0, ly = 0;
-		const uint8_t *px = x ? next_block(x, copy_x, &lx) : NULL;
-		const uint8_t *py = y ? next_block(y, copy_y, &ly) : NULL;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t len = 0;
+		const uint8_t *block = next_block(&lanes[i], &len);
+		struct active *a;
 
-		if (!px && !py)
-			return;
-		if (px && py && lx == ly) {
-			sha1_update_pair(&x->active->sha, px, &y->active->sha,
-					 py, lx);
-			x->active->hashed += lx;
-			y->active->hashed += ly;
+		if (!block)
+			continue;
+		any = true;
+		a = lanes[i].g->active;
+		if (len != STORE_BLOCK) {
+			hash_block(a, block, len);
 			continue;
 		}
-		if (px)
-			hash_block(x->active, px, lx);
-		if (py)
-			hash_block(y->active, py, ly);
+		s[count] = &a->sha;
+		p[count++] = block;
+		a->hashed += len;
 	}
+	sha1_update_many(s, p, STORE_BLOCK, count);
+	return any;
 }
 
 /* What was not hashed in order is read back. */
@@ -232,30 +250,48 @@ static void judge(const struct piece_writer_cfg *cfg, struct part *p)
 				   p->a->piece);
 }
 
-/* Two pieces (or one: y NULL) chunk by chunk: write both, hash both. */
-static void run_parts(const struct piece_writer_cfg *cfg, struct part *x,
-		      struct part *y)
+/* A chunk of each part: written, then hashed from memory. */
+static void run_chunks(const struct piece_writer_cfg *cfg, struct part *parts,
+		       struct lane *lanes, uint32_t n)
 {
-	struct gather *gx = x->list, *gy = y ? y->list : NULL;
+	for (uint32_t i = 0; i < n; i++) {
+		struct gather *g = lanes[i].g;
 
-	while (gx || gy) {
-		if (gx)
-			write_gather(cfg, x, gx);
-		if (gy)
-			write_gather(cfg, y, gy);
-		if (cfg->sums.roots && gx && x->code == ERR_NONE)
-			hash_leaves(gx);
-		if (cfg->sums.roots && gy && y->code == ERR_NONE)
-			hash_leaves(gy);
-		if (cfg->sums.sha1s)
-			hash_gathers(gx, gy);
-		gx = gx && x->code == ERR_NONE ? gx->next : NULL;
-		gy = gy && y->code == ERR_NONE ? gy->next : NULL;
+		if (!g)
+			continue;
+		write_gather(cfg, &parts[i], g);
+		if (cfg->sums.roots && parts[i].code == ERR_NONE)
+			hash_leaves(g);
 	}
-	if (x->final && x->code == ERR_NONE)
-		judge(cfg, x);
-	if (y && y->final && y->code == ERR_NONE)
-		judge(cfg, y);
+	while (cfg->sums.sha1s && hash_step(lanes, n)) {
+		/* the next block of each */
+	}
+}
+
+static void run_parts(const struct piece_writer_cfg *cfg, struct part *parts,
+		      uint32_t n)
+{
+	struct lane lanes[JOB_PARTS] = {{0}};
+	bool more = true;
+
+	for (uint32_t i = 0; i < n; i++)
+		lanes[i].g = parts[i].list;
+	while (more) {
+		run_chunks(cfg, parts, lanes, n);
+		more = false;
+		for (uint32_t i = 0; i < n; i++) {
+			struct gather *g = lanes[i].g;
+
+			lanes[i].g =
+				g && parts[i].code == ERR_NONE ? g->next : NULL;
+			more = more || lanes[i].g;
+		}
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		free(lanes[i].copy);
+		if (parts[i].final && parts[i].code == ERR_NONE)
+			judge(cfg, &parts[i]);
+	}
 }
 
 void write_job_run(struct work_job *job)
@@ -267,16 +303,12 @@ void write_job_run(struct work_job *job)
 
 	if (j->make_empty)
 		code = files_make_empty(cfg->files, &e);
-	for (uint32_t i = 0; i < j->count; i += 2) {
-		struct part *y = i + 1 < j->count ? &j->parts[i + 1] : NULL;
-
-		if (code == ERR_NONE) {
-			run_parts(cfg, &j->parts[i], y);
-			continue;
-		}
+	if (code == ERR_NONE) {
+		run_parts(cfg, j->parts, j->count);
+		return;
+	}
+	for (uint32_t i = 0; i < j->count; i++) {
 		j->parts[i].code = code;
 		j->parts[i].err = e;
-		if (y)
-			y->code = code;
 	}
 }

@@ -11,7 +11,7 @@
 
 #define CHUNK_BLOCKS (STORE_CHUNK / STORE_BLOCK)
 #define SPANS_MAX 4U
-#define JOB_PARTS 32U
+#define JOB_PARTS 16U /* hashed in step */
 
 _Static_assert(CHUNK_BLOCKS *SPANS_MAX <= FILES_IOV_MAX, "iovecs of a chunk");
 _Static_assert(CHUNK_BLOCKS <= 16, "mask of a chunk");

@@ -193,7 +193,7 @@ int main(int argc, char **argv)
 	make(&b, mib, (uint32_t)kib);
 	rig_home(&b.rig);
 	rig_start(&b.rig, &(struct store_env_cfg){.save_ms = 5000});
-	b.recv = cbuf_pool_new(RECV, 4096, 128);
+	b.recv = cbuf_pool_new(RECV, 4096, 256);
 	b.feed = loop_timer_new(b.rig.loop, on_feed, &b);
 	rig_open(&b.rig, &b.t);
 	bench_write(&b);
