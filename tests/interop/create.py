@@ -196,7 +196,7 @@ class Suite:
         for python in self.args.pythons:
             makers += [("libtorrent (%s) %s" % (python, kind),
                         [python, "-c", MAKER, kind, source, out])
-                       for kind in ("v1", "hybrid")]
+                       for kind in ("v1", "hybrid", "v2")]
         for name, argv in makers:
             if not shutil.which(argv[0]):
                 print("missing: %s, which makes torrents" % name)
