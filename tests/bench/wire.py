@@ -15,7 +15,8 @@ against the same seeder.
           libtorrent from when Python has loaded it.
   MiB/s   bytes over the time from the leecher's start to its end.
 
-usage: wire.py [--size MIB] [--runs N] [--pairs A:B,...] [--json]
+usage: wire.py [--size MIB] [--runs N] [--pairs A:B,...] [--kinds K,...] [--json]
+kinds: v1 (the default), v2, hybrid; made by libtorrent, not for aria2
 clients: sb (build/release), lt208 (python3-libtorrent), lt211 (libtorrent 2.1.1,
 fetched into build/bench/ when pip can), aria2: all of them plaintext; and
 sb-enc, lt208-rc4, lt211-rc4, which take nothing but encrypted connections: two
@@ -184,6 +185,26 @@ def lt211():
     return python
 
 
+def make_torrent(kind, data, out):
+    """Of 1 MiB pieces; its info hash."""
+    if kind == "v1":
+        return stage.make_torrent(data, out)
+    code = """if 1:
+        import libtorrent as lt, os, sys
+        kind, data, out = sys.argv[1:]
+        fs = lt.file_storage()
+        lt.add_files(fs, data)
+        t = lt.create_torrent(fs, 1 << 20,
+                              lt.create_torrent.v2_only if kind == "v2" else 0)
+        lt.set_piece_hashes(t, os.path.dirname(data))
+        open(out, "wb").write(lt.bencode(t.generate()))
+        print(lt.torrent_info(out).info_hash())
+    """
+    return subprocess.run(["/usr/bin/python3", "-c", code, kind, data, out],
+                          check=True, capture_output=True,
+                          text=True).stdout.strip()
+
+
 def transfer(run, seeder, leecher, size):
     """One measured transfer: seed and leech CPU seconds per GiB and MiB/s."""
     a, b = run.addresses
@@ -210,6 +231,10 @@ def transfer(run, seeder, leecher, size):
     return {"seed": seed * GIB / size,
             "leech": (leech.cpu_total() - leech.cpu_before) * GIB / size,
             "mib_s": size / MIB / took}
+
+
+def row_name(pair, kind):
+    return pair if kind == "v1" else pair + " " + kind
 
 
 def spread(values):
@@ -249,6 +274,7 @@ def arguments():
     p.add_argument("--size", type=int, default=2048, help="MiB")
     p.add_argument("--runs", type=int, default=5)
     p.add_argument("--pairs", help="e.g. sb:sb,lt208:lt208,lt208:sb")
+    p.add_argument("--kinds", default="v1", help="of v1,v2,hybrid")
     p.add_argument("--json", action="store_true")
     return p.parse_args()
 
@@ -278,25 +304,30 @@ def main():
     pairs = args.pairs.split(",") if args.pairs else default_pairs(clients)
     size = args.size * MIB
     directory = "/dev/shm/seedbank-bench.%d" % os.getpid()
-    results = {pair: [] for pair in pairs}
+    wanted = [(pair, kind) for kind in args.kinds.split(",") for pair in pairs
+              if kind == "v1" or "aria2" not in pair]
+    results = {row_name(*w): [] for w in wanted}
     with stage.Stage(os.path.join(WORK, "log")) as st:
         try:
             os.makedirs(os.path.join(directory, "seed"))
             data = os.path.join(directory, "seed", "data")
             stage.make_file(data, size)
-            torrent = os.path.join(directory, "data.torrent")
-            info_hash = stage.make_torrent(data, torrent)
+            torrents = {}  # kind -> path, info hash
+            for kind in args.kinds.split(","):
+                torrent = os.path.join(directory, kind + ".torrent")
+                torrents[kind] = torrent, make_torrent(kind, data, torrent)
             tracker = stage.Tracker(addresses[0])
             stage.warm_memory(directory, 3 * size)
             for n in range(args.runs):
-                for pair in pairs:
-                    run = Run(st, directory, torrent, info_hash, tracker, pair)
+                for pair, kind in wanted:
+                    name = row_name(pair, kind)
+                    run = Run(st, directory, *torrents[kind], tracker, name)
                     run.addresses = addresses
                     seeder, leecher = pair.split(":")
                     r = transfer(run, clients[seeder], clients[leecher], size)
-                    results[pair].append(r)
+                    results[name].append(r)
                     print("%d/%d %-12s seed %.2f leech %.2f s/GiB, %.0f MiB/s"
-                          % (n + 1, args.runs, pair, r["seed"], r["leech"],
+                          % (n + 1, args.runs, name, r["seed"], r["leech"],
                              r["mib_s"]), file=sys.stderr, flush=True)
                     tracker.peers.clear()
                     for name in ("out", "home-seed", "home-leech"):
