@@ -428,9 +428,10 @@ static void print_torrent(const struct cli *cli, const json_t *t)
 	progress_bytes(up, sizeof(up),
 		       json_integer_value(json_object_get(t, "rate_up")));
 	cli_print(cli,
-		  "%.12s  %-9s %3lld%%  %9s  down %s/s  up %s/s  peers "
+		  "%.12s  %-6s  %-9s %3lld%%  %9s  down %s/s  up %s/s  peers "
 		  "%lld  %s\n",
 		  json_string_value(json_object_get(t, "info_hash")),
+		  json_string_value(json_object_get(t, "kind")),
 		  json_string_value(json_object_get(t, "state")),
 		  json_integer_value(json_object_get(t, "percent")), size, down,
 		  up, json_integer_value(json_object_get(t, "peers")),

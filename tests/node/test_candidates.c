@@ -55,6 +55,11 @@ static void failures_wait_longer_each_time(void)
 			if (f + 1 < rows[i].times)
 				now = wake;
 		}
+		CHECK(rows[i].how != CANDIDATE_FAILED ||
+			      candidates_failures(c, &a) ==
+				      (unsigned)rows[i].times,
+		      "%s: %u failures", rows[i].name,
+		      candidates_failures(c, &a));
 		CHECK(wake - now == rows[i].wait_ms, "%s: %lld", rows[i].name,
 		      (long long)(wake - now));
 		candidates_free(c);

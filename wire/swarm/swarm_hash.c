@@ -48,12 +48,12 @@ void hash_request(struct link *l, const struct msg *m)
 	struct hash_ask ask;
 	size_t n;
 
-	if (!l->v2 || !l->s->layers) {
+	if (!l->v2) {
 		peer_nuisance(&l->peer, "hash request, without v2");
 		return;
 	}
 	/* what it does not read is not heaped up */
-	if (!hash_ask_decode(&ask, m->body, m->body_len) ||
+	if (!l->s->layers || !hash_ask_decode(&ask, m->body, m->body_len) ||
 	    l->peer.out.used > PEER_ARENA_PAUSE ||
 	    !layers_answer(l->s->layers, &ask,
 			   (struct hash32 *)(void *)(body + HASH_ASK_LEN))) {
