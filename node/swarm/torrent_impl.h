@@ -115,6 +115,9 @@ enum err_code torrent_read_link(struct torrent *t, struct err *e);
 void torrent_add_link_peers(struct torrent *t);
 /* The swarm that looks for the info dictionary. */
 void torrent_seek_metadata(struct torrent *t);
+/* Keeps the whole .torrent, and writes it where the user wants it: now, or when
+ * the hashes that are missing have come. */
+void torrent_keep_file(struct torrent *t);
 /* From the swarm: the info dictionary is here. */
 void torrent_take_metadata(struct torrent *t, const uint8_t *info, size_t len);
 

@@ -51,19 +51,42 @@ void torrent_seek_metadata(struct torrent *t)
 	torrent_wake(t);
 }
 
-static void save_torrent(struct torrent *t)
+static void save_torrent(struct torrent *t, const uint8_t *file, size_t len)
 {
 	struct err e = {0};
 
 	if (!t->save_torrent)
 		return;
-	if (file_create_shared(t->save_torrent, t->meta.file, t->meta.file_len,
-			       &e) == ERR_NONE)
+	if (file_create_shared(t->save_torrent, file, len, &e) == ERR_NONE)
 		torrent_tell(t, "saved", "%s is written", t->save_torrent);
 	else
 		torrent_tell(t, "note", "not written: %s", e.msg);
 	free(t->save_torrent);
 	t->save_torrent = NULL;
+}
+
+void torrent_keep_file(struct torrent *t)
+{
+	const struct metainfo *m = &t->meta;
+	struct err e = {0};
+	uint8_t *file;
+	size_t len;
+
+	if (!m->v2) {
+		save_torrent(t, m->file, m->file_len);
+		return;
+	}
+	if (m->layers_missing)
+		return;
+	if (metainfo_with_layers(&file, &len, m, &e) != ERR_NONE ||
+	    (t->settings && resume_set_torrent(t->engine->resume, &m->info_hash,
+					       file, len, &e) != ERR_NONE))
+		log_line(t->engine->log, LOG_WARN, "torrent",
+			 "hashes not saved name=\"%s\" text=\"%s\"", m->name,
+			 e.msg);
+	if (file)
+		save_torrent(t, file, len);
+	free(file);
 }
 
 /* The daemon's next run has it from the start. A hybrid that came by its v2
@@ -172,7 +195,7 @@ void torrent_take_metadata(struct torrent *t, const uint8_t *info, size_t len)
 	if (t->meta.is_private)
 		torrent_drop_others(t);
 	remember(t, &before);
-	save_torrent(t);
+	torrent_keep_file(t);
 	t->state = TORRENT_CHECKING;
 	t->check_total = t->meta.total;
 	if (torrent_open_files(t, &e) != ERR_NONE) {

@@ -130,6 +130,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (metainfo_parse(&m, data, size, NULL) != ERR_NONE)
 		return 0;
 	check_promises(&m);
+	if (m.v2 && m.layers_missing == 0) {
+		must(metainfo_with_layers(&out, &len, &m, NULL) == ERR_NONE);
+		must(metainfo_parse(&again, out, len, NULL) == ERR_NONE);
+		must(info_hash_eq(&again.info_hash, &m.info_hash) &&
+		     again.layers_missing == 0);
+		metainfo_clear(&again);
+		free(out);
+	}
 	code = metainfo_build(&out, &len, &m, NULL);
 	/* names of a tree that were mended are in another order; a link left
 	 * out can leave a directory with one file */

@@ -424,6 +424,57 @@ static void layers_may_come_later(void)
 	metainfo_clear(&m);
 }
 
+/* Without its layers, and with them again: the bytes that libtorrent made. */
+static void a_torrent_gets_its_layers_back(void)
+{
+	static const struct {
+		const char *name;
+		const uint8_t *torrent;
+		size_t len;
+	} rows[] = {
+		{"one file", lt_one_v2, sizeof(lt_one_v2)},
+		{"many", lt_multi_v2, sizeof(lt_multi_v2)},
+		{"a hybrid", lt_multi_hybrid, sizeof(lt_multi_hybrid)},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		uint8_t bare[2048], *out = NULL;
+		size_t to = find(rows[i].torrent, rows[i].len,
+				 "12:piece layers"),
+		       n;
+		struct metainfo m, whole;
+		struct err e = {0};
+
+		memcpy(bare, rows[i].torrent, to);
+		bare[to] = 'e';
+		CHECK(metainfo_parse(&m, bare, to + 1, &e) == ERR_NONE &&
+			      metainfo_parse(&whole, rows[i].torrent,
+					     rows[i].len, &e) == ERR_NONE,
+		      "%s: %s", rows[i].name, e.msg);
+		CHECK(m.layers_missing > 0 &&
+			      metainfo_with_layers(&out, &n, &m, NULL) ==
+				      ERR_STATE,
+		      "%s: missing", rows[i].name);
+		for (uint32_t k = 0; k < m.file_count; k++)
+			if (m.files[k].layer_missing)
+				CHECK(metainfo_set_layer(
+					      &m, k,
+					      whole.roots +
+						      m.files[k].offset /
+							      m.piece_length *
+							      32,
+					      NULL) == ERR_NONE,
+				      "%s: file %u", rows[i].name, k);
+		CHECK(metainfo_with_layers(&out, &n, &m, &e) == ERR_NONE, "%s",
+		      e.msg);
+		CHECK(n == rows[i].len && memcmp(out, rows[i].torrent, n) == 0,
+		      "%s: other bytes", rows[i].name);
+		free(out);
+		metainfo_clear(&whole);
+		metainfo_clear(&m);
+	}
+}
+
 static void a_tree_of_one_file_is_that_file(void)
 {
 	static const struct {
@@ -458,6 +509,7 @@ int main(void)
 	padding_makes_pieces_short();
 	layers_lead_to_roots();
 	layers_may_come_later();
+	a_torrent_gets_its_layers_back();
 	a_tree_of_one_file_is_that_file();
 	return CHECK_EXIT();
 }

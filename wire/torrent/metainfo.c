@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A file of a hybrid torrent takes about 25 values; 80 MiB of tokens at most */
-#define MAX_TOKENS 2000000U
 #define MAX_TEXT 4096U
 #define MAX_TIERS 64U
 
@@ -615,7 +613,7 @@ enum err_code metainfo_parse(struct metainfo *out, const uint8_t *buf,
 				"torrent: %zu bytes, more than %u", len,
 				METAINFO_MAX_BYTES);
 	/* old torrents have unsorted keys, some a newline at the end */
-	code = ben_parse(&doc, buf, len, MAX_TOKENS, BEN_TRAILING, e);
+	code = ben_parse(&doc, buf, len, METAINFO_TOKENS, BEN_TRAILING, e);
 	if (code != ERR_NONE)
 		return code;
 	r.root = ben_root(doc);

@@ -139,6 +139,12 @@ uint32_t metainfo_file_pieces(const struct metainfo *m, uint32_t file);
 enum err_code metainfo_set_layer(struct metainfo *m, uint32_t file,
 				 const uint8_t *layer, struct err *e);
 
+/* The .torrent that `m` was read from with the piece layers that it has now: as
+ * it was found but for those. *out is malloc'ed. ERR_STATE: some are missing.
+ */
+enum err_code metainfo_with_layers(uint8_t **out, size_t *out_len,
+				   const struct metainfo *m, struct err *e);
+
 /* Writes a canonical .torrent from the open fields of `m` but v1, v2, hashes of
  * info, total, offsets, file, info and owned: with `pieces` one of v1, with
  * `roots` one of v2, with both a hybrid. For v2 files are in the order of the

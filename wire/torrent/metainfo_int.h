@@ -7,6 +7,9 @@
 #include "base/bencode.h"
 #include "wire/torrent/metainfo.h"
 
+/* A file of a hybrid torrent takes about 25 values; 80 MiB of tokens at most */
+#define METAINFO_TOKENS 2000000U
+
 /* Strings are copied into one block whose size is known before: every string
  * comes from the input once and grows by its NUL or '/' only, which replace
  * at least two bytes of length prefix. (Paths of a file tree repeat their

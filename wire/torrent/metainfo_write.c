@@ -1,10 +1,12 @@
-#include "wire/torrent/metainfo.h"
+#include "wire/torrent/metainfo_int.h"
 
 #include "base/bencode.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LAYERS_KEY "piece layers"
 
 /* BEP 47. */
 static void write_attr(struct wr *w, const struct metainfo_file *f)
@@ -157,7 +159,7 @@ static void write_layers(struct wr *w, const struct metainfo *m,
 {
 	size_t n = list_layers(m, layers);
 
-	ben_w_str(w, "piece layers");
+	ben_w_str(w, LAYERS_KEY);
 	ben_w_dict(w);
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0 && by_root(&layers[i - 1], &layers[i]) == 0)
@@ -371,6 +373,76 @@ enum err_code metainfo_build(uint8_t **out, size_t *out_len,
 		free(w.buf);
 		return code;
 	}
+	*out = w.buf;
+	*out_len = wr_len(&w);
+	return ERR_NONE;
+}
+
+/* --- with layers that came later --- */
+
+static bool before_layers(struct ben_view key)
+{
+	static const char ours[] = LAYERS_KEY;
+	size_t n = key.len < sizeof(ours) - 1 ? key.len : sizeof(ours) - 1;
+	int order = memcmp(key.p, ours, n);
+
+	return order < 0 || (order == 0 && key.len < sizeof(ours) - 1);
+}
+
+/* All other keys as they were, and ours in its place among them. */
+static void write_again(struct wr *w, const struct metainfo *m, struct ben root,
+			struct layer *layers)
+{
+	const struct ben_view ours = ben_raw(ben_get(root, LAYERS_KEY));
+	bool wrote = false;
+
+	ben_w_dict(w);
+	for (struct ben it = ben_first(root); ben_type(it); it = ben_next(it)) {
+		const struct ben_view raw = ben_raw(ben_value(it));
+		struct ben_view key = {NULL, 0};
+
+		(void)ben_str(it, &key);
+		if (!wrote && !before_layers(key)) {
+			write_layers(w, m, layers);
+			wrote = true;
+		}
+		if (ours.p && raw.p == ours.p)
+			continue;
+		ben_w_bytes(w, key.p, key.len);
+		wr_copy(w, raw.p, raw.len);
+	}
+	if (!wrote)
+		write_layers(w, m, layers);
+	ben_w_end(w);
+}
+
+enum err_code metainfo_with_layers(uint8_t **out, size_t *out_len,
+				   const struct metainfo *m, struct err *e)
+{
+	size_t cap = m->file_len + 64 + (size_t)m->file_count * 64 +
+		     (size_t)m->piece_count * METAINFO_ROOT_LEN;
+	struct layer *layers;
+	struct ben_doc *doc;
+	enum err_code code;
+	struct wr w;
+
+	*out = NULL;
+	if (m->layers_missing)
+		return err_fail(e, ERR_STATE,
+				"torrent: %u of its piece layers are missing",
+				m->layers_missing);
+	code = ben_parse(&doc, m->file, m->file_len, METAINFO_TOKENS,
+			 BEN_TRAILING, e);
+	if (code != ERR_NONE)
+		return code;
+	layers = calloc((size_t)m->file_count + 1, sizeof(*layers));
+	w = wr_into(layers ? malloc(cap) : NULL, cap);
+	if (w.buf)
+		write_again(&w, m, ben_root(doc), layers);
+	free(layers);
+	ben_doc_free(doc);
+	if (!w.buf)
+		return err_fail(e, ERR_NOMEM, "torrent");
 	*out = w.buf;
 	*out_len = wr_len(&w);
 	return ERR_NONE;
