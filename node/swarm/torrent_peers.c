@@ -306,21 +306,6 @@ enum err_code torrent_peers_new(struct torrent *t, struct err *e)
 	return code;
 }
 
-enum err_code torrent_peers_renamed(struct torrent *t,
-				    const struct info_hash *before,
-				    struct err *e)
-{
-	struct info_hash hashes[2];
-	enum err_code code;
-
-	if (t->announcers[1] || torrent_hashes(t, hashes) < 2)
-		return ERR_NONE;
-	code = add_announcer(t, &hashes[info_hash_eq(&hashes[0], before)], e);
-	if (code == ERR_NONE)
-		announcer_start(t->announcers[1]);
-	return code;
-}
-
 enum err_code torrent_add_web_seed(struct torrent *t, const char *url,
 				   struct err *e)
 {
@@ -421,21 +406,53 @@ static void dht_completed(struct torrent *t)
 			dht_topic_set(t->dht[i], true, false);
 }
 
+/* The same on the local network. */
+static void each_local(struct torrent *t,
+		       void (*fn)(struct locals *l, const struct info_hash *h))
+{
+	struct info_hash hashes[2];
+	unsigned n = torrent_hashes(t, hashes);
+
+	for (unsigned i = 0; i < n; i++)
+		fn(t->engine->locals, &hashes[i]);
+}
+
 void torrent_drop_others(struct torrent *t)
 {
 	dht_stop(t);
 	candidates_drop_others(t->candidates);
-	locals_remove(t->engine->locals, &t->meta.info_hash);
+	each_local(t, locals_remove);
 	if (t->swarm) {
 		swarm_end_pex(t->swarm);
 		swarm_each_peer(t->swarm, close_other, t);
 	}
 }
 
+enum err_code torrent_peers_renamed(struct torrent *t,
+				    const struct info_hash *before,
+				    struct err *e)
+{
+	struct info_hash hashes[2];
+	unsigned n = torrent_hashes(t, hashes);
+	enum err_code code;
+
+	if (info_hash_eq(&hashes[0], before) && (n < 2 || t->announcers[1]))
+		return ERR_NONE;
+	/* torrent_peers_start() goes by all names, once the files are open */
+	locals_remove(t->engine->locals, before);
+	dht_stop(t);
+	if (n < 2 || t->announcers[1])
+		return ERR_NONE;
+	code = add_announcer(t, &hashes[info_hash_eq(&hashes[0], before)], e);
+	if (code == ERR_NONE)
+		announcer_start(t->announcers[1]);
+	return code;
+}
+
 void torrent_peers_start(struct torrent *t)
 {
 	if (!t->meta.is_private)
-		locals_add(t->engine->locals, &t->meta.info_hash);
+		each_local(t, locals_add);
 	each_announcer(t, announcer_start);
 	dht_start(t);
 }
@@ -448,7 +465,7 @@ void torrent_peers_completed(struct torrent *t)
 
 void torrent_peers_pause(struct torrent *t)
 {
-	locals_remove(t->engine->locals, &t->meta.info_hash);
+	each_local(t, locals_remove);
 	each_announcer(t, announcer_pause);
 	dht_stop(t);
 }
@@ -456,7 +473,7 @@ void torrent_peers_pause(struct torrent *t)
 void torrent_peers_goodbye(struct torrent *t)
 {
 	t->goodbyes = 0;
-	locals_remove(t->engine->locals, &t->meta.info_hash);
+	each_local(t, locals_remove);
 	each_announcer(t, announcer_goodbye);
 	dht_stop(t);
 }
@@ -467,7 +484,7 @@ void torrent_peers_free(struct torrent *t)
 		k->torrent = NULL; /* frees itself when the worker is done */
 	if (!engine_find(t->engine,
 			 &t->meta.info_hash)) /* not the same, again */
-		locals_remove(t->engine->locals, &t->meta.info_hash);
+		each_local(t, locals_remove);
 	each_announcer(t, announcer_free);
 	dht_stop(t);
 	web_seeds_free(t->web);
