@@ -165,7 +165,7 @@ static struct deal *deal_of(const struct peer *p)
 
 static struct seal_transcript transcript(const struct deal *d, bool we_sell)
 {
-	struct seal_transcript s = {.hash = *torrent_hash(d->torrent)};
+	struct seal_transcript s = {.hash = *peer_info_hash(d->peer)};
 	size_t sent_len, got_len;
 	const uint8_t *sent = peer_ext_sent(d->peer, &sent_len);
 	const uint8_t *got = peer_ext_received(d->peer, &got_len);

@@ -24,6 +24,15 @@ static void init(uint64_t seed, uint32_t pieces)
 	sim_make_v2(&sim);
 }
 
+static void same_hash_at_both_ends(void)
+{
+	const struct peer *a = sim.ends[0][0].p, *b = sim.ends[0][1].p;
+
+	if (a && b && peer_swarm(a) && peer_swarm(b))
+		CHECK(info_hash_eq(peer_info_hash(a), peer_info_hash(b)),
+		      "the ends name two hashes");
+}
+
 static void whoever_shares_a_hash_shares_the_pieces(void)
 {
 	static const struct {
@@ -62,6 +71,7 @@ static void whoever_shares_a_hash_shares_the_pieces(void)
 			else
 				(void)sim_connect(&sim, leech, seed);
 			sim_run(&sim, 30000);
+			same_hash_at_both_ends();
 			CHECK(leech->completed == want &&
 				      sim_data_right(leech) == want,
 			      "%s (%d): %u", rows[i].name, turned,

@@ -196,6 +196,10 @@ void *swarm_ctx(const struct swarm *s);
 const struct info_hash *swarm_info_hash(const struct swarm *s);
 /* The same, or the v2 hash of a torrent that has one. */
 const struct info_hash *swarm_hash_for(const struct swarm *s, bool v2);
+/* What this connection is for: of a hybrid the hash that the accepting side
+ * said, so it is the same on both sides whatever else they know. The peer has a
+ * swarm. */
+const struct info_hash *peer_info_hash(const struct peer *p);
 /* Does the torrent go by this hash? A hybrid has two. */
 bool swarm_goes_by(const struct swarm *s, const struct info_hash *hash);
 

@@ -145,6 +145,13 @@ void peer_check_timeout(struct peer *p, int64_t now_ms)
 			  PEER_HANDSHAKE_MS / 1000);
 }
 
+const struct info_hash *peer_info_hash(const struct peer *p)
+{
+	const struct link *l = (const struct link *)p;
+
+	return swarm_hash_for(l->s, l->v2);
+}
+
 struct swarm *peer_swarm(const struct peer *p)
 {
 	return ((const struct link *)p)->s;
