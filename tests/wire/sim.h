@@ -67,10 +67,11 @@ struct sim_node {
 	unsigned n_punch;
 	unsigned drained;
 	unsigned most_slots;
-	bool knows_later;  /* does not act on metadata: see sim_know() */
-	bool private;	   /* does not serve its metadata */
-	unsigned metadata; /* how often it came */
-	unsigned layers;   /* how often a file's hashes came */
+	bool knows_later;    /* does not act on metadata: see sim_know() */
+	bool private;	     /* does not serve its metadata */
+	unsigned metadata;   /* how often it came */
+	unsigned layers;     /* how often a file's hashes came */
+	uint32_t order[256]; /* pieces as they were verified */
 };
 
 struct sim_end {
@@ -117,6 +118,8 @@ struct sim {
 	bool by_v2;		  /* connections are opened by the v2 hash */
 	bool local_unlimited;	  /* and addresses are of a private network */
 	bool super_seed;	  /* seeds are super seeds */
+	const uint8_t *prios;	  /* of those that are added, or come to know */
+	bool in_order;
 };
 
 static inline uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)
@@ -209,7 +212,8 @@ static inline void sim_piece_done(void *ctx, uint32_t piece, bool ok)
 {
 	struct sim_node *n = ctx;
 
-	(void)piece;
+	if (ok && n->verified < ROWS(n->order))
+		n->order[n->verified] = piece;
 	n->verified += ok;
 	n->failed += !ok;
 }
@@ -386,7 +390,8 @@ static inline void sim_know(struct sim_node *n, const uint8_t *have)
 		.pieces = sim->pieces,
 		.piece_len = sim->piece_len,
 		.total_len = sim->total,
-		.have = have};
+		.have = have,
+		.prios = sim->prios};
 	struct err e = {0};
 
 	CHECK(swarm_set_metadata(n->s, sim->now, &content, &e) == ERR_NONE,
@@ -530,6 +535,8 @@ static inline struct sim_node *sim_add(struct sim *sim, bool seed)
 		.piece_len = sim->piece_len,
 		.total_len = sim->total,
 		.have = have,
+		.prios = seed ? NULL : sim->prios,
+		.in_order = sim->in_order,
 		.rng = rng_seeded(100 + sim->n_nodes),
 		.listen_port = 6881,
 		.dht_port = sim->dht_port,

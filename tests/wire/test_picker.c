@@ -489,6 +489,146 @@ static void runs_are_long_and_go_on(void)
 	}
 }
 
+/* ---- priorities and order ---- */
+
+static void higher_priorities_come_first(void)
+{
+	struct picker *p = make(40);
+	struct picker_peer a = peer(1, NULL);
+	struct picker_block got[4];
+	uint8_t prios[40], some[5] = {0xff, 0xff, 0xff, 0xff, 0xff};
+
+	for (uint32_t i = 0; i < 40; i++)
+		prios[i] = (uint8_t)(i % 4);
+	for (uint32_t i = 0; i < 40; i++) /* so chance decides nothing */
+		picker_peer_has(p, i);
+	CHECK(picker_set_prios(p, prios, NULL, NULL) == ERR_NONE, "no memory");
+	CHECK(picker_open(p) == 30, "%u open", picker_open(p));
+	a.bits = some;
+	for (unsigned i = 0; i < 30; i++) {
+		CHECK(pick(p, &a, got, 4) == 4, "pick %u", i);
+		CHECK(prios[got[0].piece] == 3 - i / 10, "pick %u: piece %u", i,
+		      got[0].piece);
+	}
+	CHECK(picker_pick(p, &a, got, 4, 0, 1000) == 0,
+	      "a skipped piece is picked");
+	picker_free(p);
+}
+
+/* Also by the pass over the words, when nothing common is near. */
+static void priorities_count_in_the_long_search(void)
+{
+	struct picker *p = make(1000);
+	struct picker_peer a;
+	struct picker_block got[4];
+	uint8_t prios[1000], some[125] = {0};
+
+	memset(prios, PICKER_HIGH, sizeof(prios));
+	prios[900] = PICKER_LOW;
+	prios[950] = PICKER_NORMAL;
+	bits_set(some, 900);
+	bits_set(some, 950);
+	CHECK(picker_set_prios(p, prios, NULL, NULL) == ERR_NONE, "no memory");
+	a = peer(1, some);
+	CHECK(pick(p, &a, got, 4) == 4 && got[0].piece == 950, "piece %u",
+	      got[0].piece);
+	picker_free(p);
+}
+
+static void what_is_wanted_may_change(void)
+{
+	struct picker *p = make(4);
+	struct picker_peer a = peer(1, NULL);
+	struct picker_block got[16], first;
+	uint8_t prios[4] = {2, 2, 2, 2};
+	const uint8_t have[1] = {0x10};
+
+	picker_verified(p, 3);
+	CHECK(pick(p, &a, got, 4) == 4, "begun");
+	first = got[0];
+	for (unsigned i = 0; i < 4; i++)
+		picker_release(p, got[i], 1);
+	prios[first.piece] = PICKER_SKIP;
+	CHECK(picker_set_prios(p, prios, have, NULL) == ERR_NONE, "no memory");
+	CHECK(picker_parts(p) == 0 && picker_open(p) == 2, "%u parts, %u open",
+	      picker_parts(p), picker_open(p));
+	CHECK(!picker_wants(p, first), "a skipped block is wanted");
+	picker_want(p, first.piece); /* lost on disk: still not wanted */
+	CHECK(picker_open(p) == 2, "%u open", picker_open(p));
+	CHECK(picker_set_prios(p, NULL, have, NULL) == ERR_NONE, "no memory");
+	CHECK(picker_open(p) == 3, "wanted again: %u open", picker_open(p));
+	CHECK(pick(p, &a, got, 16) == 12, "all that is missing");
+	picker_free(p);
+}
+
+/* A piece whose blocks are all here gets its verdict, wanted or not. */
+static void a_whole_piece_waits_for_its_verdict(void)
+{
+	struct picker *p = make(2);
+	struct picker_peer a = peer(1, NULL);
+	struct picker_block got[4];
+	const uint8_t prios[2] = {0, 0};
+
+	CHECK(pick(p, &a, got, 4) == 4, "pick");
+	for (unsigned i = 0; i < 4; i++)
+		(void)receive(p, got[i], 1);
+	CHECK(picker_set_prios(p, prios, NULL, NULL) == ERR_NONE, "no memory");
+	CHECK(picker_parts(p) == 1 && picker_sender(p, got[0].piece, 0) == 1,
+	      "forgotten");
+	picker_verified(p, got[0].piece);
+	CHECK(picker_parts(p) == 0 && picker_open(p) == 0, "kept");
+	picker_free(p);
+}
+
+static void pieces_come_in_order(void)
+{
+	struct picker *p = make(12);
+	struct picker_peer a = peer(1, NULL), b = peer(2, NULL);
+	const uint32_t rare[] = {11};
+	struct picker_block got[4];
+	uint8_t prios[12], second[2] = {0x55, 0x55};
+
+	memset(prios, PICKER_NORMAL, sizeof(prios));
+	prios[0] = prios[11] = PICKER_HIGH; /* as for a player */
+	for (uint32_t i = 0; i < 11; i++)
+		picker_peer_has(p, i);
+	CHECK(picker_set_prios(p, prios, NULL, NULL) == ERR_NONE, "no memory");
+	picker_set_in_order(p, true);
+	a.suggested = rare;
+	a.n_suggested = 1;
+	b.bits = second; /* odd ones */
+	for (unsigned i = 0; i < 5; i++) {
+		static const uint32_t want_a[] = {0, 1, 2, 4, 6};
+		static const uint32_t want_b[] = {11, 3, 5, 7, 9};
+
+		CHECK(pick(p, &a, got, 4) == 4 && got[0].piece == want_a[i],
+		      "a, pick %u: %u", i, got[0].piece);
+		CHECK(pick(p, &b, got, 4) == 4 && got[0].piece == want_b[i],
+		      "b, pick %u: %u", i, got[0].piece);
+	}
+	picker_free(p);
+}
+
+/* In order, a fast peer helps a slow one before it goes further ahead. */
+static void the_slow_do_not_hold_up_the_order(void)
+{
+	for (int in_order = 0; in_order < 2; in_order++) {
+		struct picker *p = make(8);
+		struct picker_peer slow = peer(1, NULL), fast = peer(2, NULL);
+		struct picker_block got[4];
+
+		slow.slow = true;
+		picker_set_in_order(p, in_order);
+		CHECK(pick(p, &slow, got, 1) == 1, "slow");
+		slow.last = got[0].piece;
+		CHECK(pick(p, &fast, got, 3) == 3, "fast");
+		CHECK((got[0].piece == slow.last) == in_order,
+		      "in order %d: piece %u beside %u", in_order, got[0].piece,
+		      slow.last);
+		picker_free(p);
+	}
+}
+
 static void a_run_of_a_left_piece_is_what_is_missing(void)
 {
 	struct picker *p = make(1);
@@ -513,6 +653,12 @@ static void a_run_of_a_left_piece_is_what_is_missing(void)
 
 int main(void)
 {
+	higher_priorities_come_first();
+	priorities_count_in_the_long_search();
+	what_is_wanted_may_change();
+	a_whole_piece_waits_for_its_verdict();
+	pieces_come_in_order();
+	the_slow_do_not_hold_up_the_order();
 	of_a_short_piece_no_more_is_asked_than_it_has();
 	sizes_have_bounds();
 	a_peer_gets_whole_pieces_in_order();

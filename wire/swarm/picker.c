@@ -51,8 +51,13 @@ struct picker {
 	struct rng *rng;
 	uint32_t *pos;
 	uint16_t *avail;
-	struct bucket buckets[BUCKETS]; /* open pieces by availability */
+	uint8_t *prio; /* enum picker_prio; NULL: all normal */
+	/* open pieces by priority (less SKIP) and availability */
+	struct bucket buckets[PICKER_PRIOS - 1][BUCKETS];
 	uint32_t n_open;
+	bool in_order;
+	/* no open piece of this priority before it */
+	uint32_t first_open[PICKER_PRIOS];
 	struct part **parts;
 	uint32_t n_parts, cap_parts;
 	uint32_t *ready; /* indexes of parts with free blocks */
@@ -101,11 +106,17 @@ uint32_t picker_parts(const struct picker *p)
 
 /* ---- buckets of open pieces ---- */
 
+static enum picker_prio prio_of(const struct picker *p, uint32_t piece)
+{
+	return p->prio ? (enum picker_prio)p->prio[piece] : PICKER_NORMAL;
+}
+
 static struct bucket *bucket_of(struct picker *p, uint32_t piece)
 {
 	uint32_t a = p->avail[piece];
 
-	return &p->buckets[a < BUCKETS ? a : BUCKETS - 1];
+	return &p->buckets[prio_of(p, piece) - 1]
+			  [a < BUCKETS ? a : BUCKETS - 1];
 }
 
 static bool bucket_put(struct picker *p, uint32_t piece)
@@ -149,10 +160,22 @@ static bool is_open(const struct picker *p, uint32_t piece)
  * wrong. pos then says "had", which it becomes when the node restarts. */
 static void open_piece(struct picker *p, uint32_t piece)
 {
-	if (bucket_put(p, piece))
-		p->n_open++;
-	else
+	enum picker_prio prio = prio_of(p, piece);
+
+	if (prio == PICKER_SKIP || !bucket_put(p, piece)) {
 		p->pos[piece] = POS_HAVE;
+		return;
+	}
+	p->n_open++;
+	if (piece < p->first_open[prio])
+		p->first_open[prio] = piece;
+}
+
+static void close_piece(struct picker *p, uint32_t piece)
+{
+	bucket_take(p, piece);
+	p->n_open--;
+	p->pos[piece] = POS_HAVE;
 }
 
 static void change_availability(struct picker *p, uint32_t piece, bool more)
@@ -211,6 +234,8 @@ enum err_code picker_new(struct picker **out, const struct pieces *pieces,
 		picker_free(p);
 		return err_fail(e, ERR_NOMEM, "picker of %u pieces", n);
 	}
+	for (uint32_t i = 0; i < PICKER_PRIOS; i++)
+		p->first_open[i] = n;
 	for (uint32_t i = 0; i < n; i++) {
 		p->pos[i] = POS_HAVE;
 		if (!have || !bits_get(have, i))
@@ -226,8 +251,10 @@ void picker_free(struct picker *p)
 		return;
 	for (uint32_t i = 0; i < p->n_parts; i++)
 		free(p->parts[i]);
-	for (uint32_t i = 0; i < BUCKETS; i++)
-		free(p->buckets[i].items);
+	for (uint32_t i = 0; i < PICKER_PRIOS - 1; i++)
+		for (uint32_t j = 0; j < BUCKETS; j++)
+			free(p->buckets[i][j].items);
+	free(p->prio);
 	free(p->ready);
 	free(p->parts);
 	free(p->avail);
@@ -328,6 +355,46 @@ static void end_part(struct picker *p, struct part *part)
 	free(part);
 }
 
+/* ---- what is wanted ---- */
+
+/* A piece begun that is not wanted any more; what is here of it may be the
+ * whole of it, on which a verdict will come. */
+static void drop_part(struct picker *p, struct part *part)
+{
+	if (part->n_here < part->n_blocks && !part->held)
+		end_part(p, part);
+}
+
+enum err_code picker_set_prios(struct picker *p, const uint8_t *prios,
+			       const uint8_t *have, struct err *e)
+{
+	uint8_t *copy = prios ? malloc(p->shape.count) : NULL;
+
+	if (prios && !copy)
+		return err_fail(e, ERR_NOMEM, "picker");
+	if (copy)
+		memcpy(copy, prios, p->shape.count);
+	for (uint32_t i = 0; i < p->shape.count; i++)
+		if (is_open(p, i))
+			close_piece(p, i);
+	free(p->prio);
+	p->prio = copy;
+	for (uint32_t i = p->n_parts; i > 0; i--)
+		if (prio_of(p, p->parts[i - 1]->piece) == PICKER_SKIP)
+			drop_part(p, p->parts[i - 1]);
+	for (uint32_t i = 0; i < PICKER_PRIOS; i++)
+		p->first_open[i] = p->shape.count;
+	for (uint32_t i = 0; i < p->shape.count; i++)
+		if (p->pos[i] == POS_HAVE && !(have && bits_get(have, i)))
+			open_piece(p, i);
+	return ERR_NONE;
+}
+
+void picker_set_in_order(struct picker *p, bool in_order)
+{
+	p->in_order = in_order;
+}
+
 /* ---- picking ---- */
 
 struct pick {
@@ -377,7 +444,7 @@ static bool avoids(const struct part *part, const struct pick *k)
 }
 
 /* May this peer take blocks of the part at this point of the order? */
-enum claim { CLAIM_OWN, CLAIM_LEFT, CLAIM_HELP };
+enum claim { CLAIM_OWN, CLAIM_LEFT, CLAIM_SLOW, CLAIM_HELP };
 
 static bool may_claim(const struct part *part, const struct pick *k,
 		      enum claim claim)
@@ -393,6 +460,8 @@ static bool may_claim(const struct part *part, const struct pick *k,
 			       !part->sole);
 	case CLAIM_LEFT:
 		return part->owner == 0 && !avoids(part, k);
+	case CLAIM_SLOW:
+		return !own && !part->sole && !who->slow && part->owner_slow;
 	case CLAIM_HELP:
 		return !own && !part->sole;
 	}
@@ -407,7 +476,8 @@ static void claim_part(struct pick *k, struct part *part, enum claim claim)
 		part->owner = k->who->serial;
 		part->owner_slow = k->who->slow;
 	}
-	if (claim == CLAIM_HELP) /* leave its owner something to go on with */
+	if (claim == CLAIM_HELP ||
+	    claim == CLAIM_SLOW) /* leave its owner something to go on with */
 		most = part->n_free / 4 > 4 ? part->n_free / 4 : 4;
 	if (part->owner == k->who->serial)
 		part->owner_slow = k->who->slow;
@@ -442,6 +512,13 @@ static void go_on(struct pick *k)
 		claim_parts(k, CLAIM_LEFT);
 }
 
+static bool comes_before(const struct picker *p, uint32_t a, uint32_t b)
+{
+	if (prio_of(p, a) != prio_of(p, b))
+		return prio_of(p, a) > prio_of(p, b);
+	return p->avail[a] < p->avail[b];
+}
+
 /* The rarest of up to CANDIDATES_MAX open pieces that the peer has, found by
  * one pass over its bitfield from a random byte on. */
 static uint32_t scan_bits(struct pick *k)
@@ -459,7 +536,7 @@ static uint32_t scan_bits(struct pick *k)
 			if (!(byte & 0x80) || !is_open(p, i))
 				continue;
 			found++;
-			if (best == UINT32_MAX || p->avail[i] < p->avail[best])
+			if (best == UINT32_MAX || comes_before(p, i, best))
 				best = i;
 		}
 		at = at + 1 == bytes ? 0 : at + 1;
@@ -472,8 +549,10 @@ static uint32_t rarest(struct pick *k)
 	struct picker *p = k->p;
 	uint32_t steps = 0;
 
-	for (uint32_t b = 0; b < BUCKETS; b++) {
-		const struct bucket *bucket = &p->buckets[b];
+	for (uint32_t b = 0; b < (PICKER_PRIOS - 1) * BUCKETS; b++) {
+		const struct bucket *bucket =
+			&p->buckets[PICKER_PRIOS - 2 - b / BUCKETS]
+				   [b % BUCKETS];
 		uint32_t at = rng_below(p->rng, bucket->n);
 
 		for (uint32_t i = 0; i < bucket->n; i++) {
@@ -500,14 +579,42 @@ static uint32_t suggested(struct pick *k)
 	return UINT32_MAX;
 }
 
+/* The lowest open piece of the highest priority that the peer has. */
+static uint32_t lowest(struct pick *k)
+{
+	struct picker *p = k->p;
+
+	for (unsigned prio = PICKER_HIGH; prio > PICKER_SKIP; prio--) {
+		uint32_t *first = &p->first_open[prio];
+
+		for (uint32_t i = *first; i < p->shape.count; i++) {
+			if (!is_open(p, i) || prio_of(p, i) != prio) {
+				*first += *first == i;
+				continue;
+			}
+			if (peer_has(k->who, i))
+				return i;
+		}
+	}
+	return UINT32_MAX;
+}
+
+static uint32_t next_piece(struct pick *k)
+{
+	uint32_t piece;
+
+	if (k->p->in_order)
+		return lowest(k);
+	piece = suggested(k);
+	return piece == UINT32_MAX ? rarest(k) : piece;
+}
+
 static void begin_pieces(struct pick *k)
 {
 	while (k->n < k->max && k->p->n_open > 0) {
-		uint32_t piece = suggested(k);
+		uint32_t piece = next_piece(k);
 		struct part *part;
 
-		if (piece == UINT32_MAX)
-			piece = rarest(k);
 		if (piece == UINT32_MAX)
 			return;
 		part = begin_part(k->p, piece);
@@ -564,6 +671,8 @@ size_t picker_pick(struct picker *p, struct picker_peer *who,
 	struct pick k = {p, who, out, 0, max, now_ms};
 
 	go_on(&k);
+	if (k.n < max && p->in_order)
+		claim_parts(&k, CLAIM_SLOW);
 	if (k.n < max)
 		begin_pieces(&k);
 	if (k.n < max)
@@ -634,7 +743,7 @@ static bool run_of_open(struct pick *k, bool rare, struct picker_run *out)
 	if (k->max == 0)
 		return false;
 	if (!fits_run(k, first, rare))
-		first = rarest(k);
+		first = k->p->in_order ? lowest(k) : rarest(k);
 	if (first == UINT32_MAX || !fits_run(k, first, rare) ||
 	    !run_add(k, first))
 		return false;
@@ -835,9 +944,11 @@ static uint64_t open_missing(const struct picker *p, const uint8_t *bits,
 	uint32_t looked = 0;
 	uint64_t sum = 0;
 
-	for (unsigned i = 0; i < BUCKETS; i++)
-		for (uint32_t k = 0; k < p->buckets[i].n; k++) {
-			uint32_t piece = p->buckets[i].items[k];
+	for (unsigned i = 0; i < (PICKER_PRIOS - 1) * BUCKETS; i++) {
+		const struct bucket *b = &p->buckets[i / BUCKETS][i % BUCKETS];
+
+		for (uint32_t k = 0; k < b->n; k++) {
+			uint32_t piece = b->items[k];
 
 			if (sum >= enough)
 				return sum;
@@ -846,6 +957,7 @@ static uint64_t open_missing(const struct picker *p, const uint8_t *bits,
 			if (!bits || bits_get(bits, piece))
 				sum += pieces_size(&p->shape, piece);
 		}
+	}
 	return sum;
 }
 
@@ -869,9 +981,7 @@ void picker_verified(struct picker *p, uint32_t piece)
 	if (part) {
 		end_part(p, part);
 	} else if (is_open(p, piece)) {
-		bucket_take(p, piece);
-		p->n_open--;
-		p->pos[piece] = POS_HAVE;
+		close_piece(p, piece);
 	}
 }
 

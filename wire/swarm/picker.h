@@ -7,6 +7,11 @@
  * equals; then it helps with a piece of another peer; last, when no block is
  * free any more, it asks again for what others were asked for (endgame).
  *
+ * Pieces have priorities: of those not begun, higher ones come first, and those
+ * to be skipped never. In order (for a player) the lowest of them comes first
+ * instead of the rarest, suggestions count for nothing, and peers that are not
+ * slow help with the pieces of those that are before they begin another.
+ *
  * A peer that is slow (a piece would take it more than PICKER_SLOW_S) shares
  * pieces with other slow ones instead of keeping one to itself.
  *
@@ -37,6 +42,9 @@
 
 struct picker;
 
+enum picker_prio { PICKER_SKIP, PICKER_LOW, PICKER_NORMAL, PICKER_HIGH };
+#define PICKER_PRIOS 4U
+
 struct picker_block {
 	uint32_t piece;
 	uint32_t block; /* index within the piece */
@@ -59,6 +67,14 @@ enum err_code picker_check_sizes(const struct pieces *pieces, struct err *e);
 enum err_code picker_new(struct picker **out, const struct pieces *pieces,
 			 const uint8_t *have, struct rng *rng, struct err *e);
 void picker_free(struct picker *p);
+
+/* `prios`: an enum picker_prio for each piece, copied; NULL: all normal, as at
+ * the start. `have` as in picker_new(). Skipped pieces that are begun are
+ * forgotten, unless all their blocks are here: release before what was asked.
+ * ERR_NOMEM: nothing has changed. */
+enum err_code picker_set_prios(struct picker *p, const uint8_t *prios,
+			       const uint8_t *have, struct err *e);
+void picker_set_in_order(struct picker *p, bool in_order);
 
 /* Availability. Peers that have everything need not be counted. */
 void picker_peer_has(struct picker *p, uint32_t piece);

@@ -88,9 +88,7 @@ enum err_code swarm_init_pieces(struct swarm *s, struct err *e)
 	}
 	if (hash_init(s, e) != ERR_NONE)
 		return ERR_NOMEM;
-	if (s->n_have == c->pieces)
-		return ERR_NONE;
-	return picker_new(&s->picker, &s->shape, s->have, &s->cfg.rng, e);
+	return wants_init(s, e);
 }
 
 static enum err_code init_extensions(struct swarm *s, struct err *e)
@@ -127,7 +125,7 @@ enum err_code swarm_new(struct swarm **out, const struct swarm_cfg *cfg,
 	rc = init_extensions(s, e);
 	if (rc == ERR_NONE)
 		rc = swarm_init_pieces(s, e);
-	s->cfg.have = NULL;
+	s->cfg.have = s->cfg.prios = NULL;
 	if (rc == ERR_NONE && s->cfg.waits_for_metadata)
 		rc = meta_get_new(&s->meta, &s->cfg.info_hash,
 				  s->cfg.v2 ? &s->cfg.hash_v2 : NULL, e);
@@ -168,6 +166,7 @@ void swarm_free(struct swarm *s)
 	free(s->have_log);
 	free(s->gone);
 	free(s->links);
+	free(s->prios);
 	free(s->have);
 	free(s);
 }
@@ -282,7 +281,7 @@ enum err_code swarm_need_picker(struct swarm *s)
 
 	if (s->picker)
 		return ERR_NONE;
-	rc = picker_new(&s->picker, &s->shape, s->have, &s->cfg.rng, NULL);
+	rc = wants_new_picker(s, NULL);
 	if (rc != ERR_NONE)
 		return rc;
 	for (uint32_t i = 0; i < s->n_links; i++)
@@ -307,9 +306,12 @@ void swarm_log_have(struct swarm *s, uint32_t piece)
 
 static void piece_is_had(struct swarm *s, uint32_t piece)
 {
+	bool wanted = swarm_wants(s, piece);
+
 	bits_set(s->have, piece);
 	s->n_have++;
 	s->have_bytes += swarm_piece_bytes(s, piece);
+	s->n_wanted -= wanted;
 	swarm_log_have(s, piece);
 	for (uint32_t i = 0; i < s->n_links; i++) {
 		struct link *l = s->links[i];
@@ -320,16 +322,19 @@ static void piece_is_had(struct swarm *s, uint32_t piece)
 			peer_want_write(&l->peer);
 		if (!link_has(l, piece))
 			continue;
-		l->wanted--;
+		l->wanted -= wanted;
 		link_update_interest(l);
 	}
 }
 
 void swarm_piece_verified(struct swarm *s, int64_t now_ms, uint32_t piece)
 {
+	bool was_done;
+
 	if (piece >= s->cfg.pieces || bits_get(s->have, piece))
 		return;
 	swarm_enter(s, now_ms);
+	was_done = swarm_is_done(s);
 	picker_verified(s->picker, piece);
 	if (s->n_have + 1 == s->cfg.pieces) {
 		picker_free(s->picker);
@@ -338,7 +343,7 @@ void swarm_piece_verified(struct swarm *s, int64_t now_ms, uint32_t piece)
 	piece_is_had(s, piece);
 	s->cfg.ops->piece_done(s->cfg.ctx, piece, true);
 	check_verified(s, piece);
-	if (!s->picker) {
+	if (swarm_is_done(s) && !was_done) {
 		s->choke_soon = true;
 		swarm_tell_upload_only(s);
 		s->cfg.ops->complete(s->cfg.ctx);
@@ -368,8 +373,10 @@ void swarm_piece_lost(struct swarm *s, int64_t now_ms, uint32_t piece)
 		s->n_have--;
 		lost_say(s, piece);
 		s->have_bytes -= swarm_piece_bytes(s, piece);
+		s->n_wanted += swarm_wants(s, piece);
 		for (uint32_t i = 0; i < s->n_links; i++)
-			s->links[i]->wanted += link_has(s->links[i], piece);
+			s->links[i]->wanted += swarm_wants(s, piece) &&
+					       link_has(s->links[i], piece);
 		if (s->picker)
 			picker_want(s->picker, piece);
 		else if (swarm_need_picker(s) != ERR_NONE)
@@ -626,6 +633,7 @@ void swarm_stats_get(const struct swarm *s, struct swarm_stats *out)
 {
 	*out = (struct swarm_stats){
 		.left = bytes_left(s),
+		.wanted = wants_bytes(s),
 		.downloaded = s->in.total,
 		.uploaded = s->out.total,
 		.wasted = s->wasted,

@@ -21,6 +21,7 @@
 #include "wire/peer/ext.h"
 #include "wire/peer/peer.h"
 #include "wire/swarm/layers.h"
+#include "wire/swarm/picker.h"
 #include "wire/swarm/rate.h"
 
 #include <stdbool.h>
@@ -60,7 +61,7 @@ struct swarm_ops {
 	void (*piece_complete)(void *ctx, uint32_t piece);
 	/* The verdict was taken in; pieces are announced from here on. */
 	void (*piece_done)(void *ctx, uint32_t piece, bool ok);
-	/* The last wanted piece was verified. */
+	/* The last wanted piece was verified (again, when more was wanted). */
 	void (*complete)(void *ctx);
 
 	/* Called right before a block of `len` bytes is queued for output. */
@@ -146,6 +147,8 @@ struct swarm_cfg {
 	/* Super seeding (BEP 16), when it has everything from the beginning,
 	 * and until it meets another seed: see swarm_super.c. */
 	bool super_seed;
+	const uint8_t *prios; /* see swarm_set_prios() */
+	bool in_order;	      /* see swarm_set_in_order() */
 	uint32_t max_peers;   /* 0: 200 */
 	uint32_t slots;	      /* upload slots; 0: 8 */
 	uint32_t free_slots;  /* of them never by rank; 0: a quarter, >= 1 */
@@ -272,6 +275,7 @@ struct swarm_content {
 	const struct piece_short *shorts;
 	uint32_t short_count;
 	const uint8_t *have;
+	const uint8_t *prios;
 };
 enum err_code swarm_set_metadata(struct swarm *s, int64_t now_ms,
 				 const struct swarm_content *content,
@@ -280,6 +284,13 @@ enum err_code swarm_set_metadata(struct swarm *s, int64_t now_ms,
  * believed now (0: not known); both 0 for a swarm that does not wait. */
 void swarm_metadata_progress(const struct swarm *s, uint32_t *have,
 			     uint32_t *size);
+/* What is wanted: an enum picker_prio for each piece, copied; NULL: all, as at
+ * the start. Who wants nothing more says that it only uploads (BEP 21).
+ * ERR_NOMEM: nothing has changed. */
+enum err_code swarm_set_prios(struct swarm *s, int64_t now_ms,
+			      const uint8_t *prios, struct err *e);
+/* Pieces are fetched from the first to the last, for a player. */
+void swarm_set_in_order(struct swarm *s, bool in_order);
 /* Connects or not: nothing is uploaded (or nothing downloaded) when off. Both
  * on at the start. */
 void swarm_set_upload(struct swarm *s, int64_t now_ms, bool on);
@@ -316,6 +327,7 @@ struct swarm_stats {
 	/* bytes not verified yet; announce this. 1 while the metadata is
 	 * missing: who has nothing to get is taken for a seeder */
 	uint64_t left;
+	uint64_t wanted;     /* of them, what is not to be skipped */
 	uint64_t downloaded; /* payload of requested blocks */
 	uint64_t uploaded;   /* payload sent */
 	uint64_t wasted;

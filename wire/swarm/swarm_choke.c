@@ -42,7 +42,7 @@ void choke_run(struct swarm *s, enum choker_mode mode)
 		.mode = mode,
 		.slots = s->cfg.slots,
 		.free_slots = s->cfg.free_slots,
-		.seeding = s->picker == NULL,
+		.seeding = swarm_is_done(s),
 		.now_ms = s->now_ms,
 	};
 	uint32_t n = 0;

@@ -220,6 +220,20 @@ static void make_late(struct link *l, struct ask *a)
 	l->down.late++;
 }
 
+void down_cancel_skipped(struct link *l)
+{
+	for (uint32_t i = 0; i < l->down.n && !l->peer.closed; i++) {
+		struct ask *a = ask_at(&l->down, i);
+		uint32_t len = picker_block_len(l->s->picker, a->b);
+
+		if (a->state != ASK_ACTIVE || swarm_wants(l->s, a->b.piece))
+			continue;
+		make_late(l, a);
+		(void)peer_send_block_msg(&l->peer, MSG_CANCEL, a->b.piece,
+					  a->b.block * PICKER_BLOCK, len);
+	}
+}
+
 void down_release_all(struct link *l)
 {
 	for (uint32_t i = 0; i < l->down.n; i++)

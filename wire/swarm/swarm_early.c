@@ -102,14 +102,6 @@ static bool fit(struct link *l)
 	return true;
 }
 
-static void count_wanted(struct link *l)
-{
-	const struct swarm *s = l->s;
-
-	for (uint32_t i = 0; i < s->cfg.pieces; i++)
-		l->wanted += bits_get(l->bits, i) && !bits_get(s->have, i);
-}
-
 static void keep_possible(uint32_t *list, uint32_t *n, uint32_t pieces)
 {
 	uint32_t kept = 0;
@@ -143,12 +135,11 @@ void early_apply(struct link *l)
 	}
 	if (l->seed) {
 		l->n_pieces = n;
-		l->wanted = n - s->n_have;
 	} else if (l->bits) {
 		l->n_pieces = bits_count(l->bits, n);
 		if (s->picker)
 			picker_peer_bits(s->picker, l->bits, false);
-		count_wanted(l);
 	}
+	l->wanted = wants_of_link(l);
 	link_update_interest(l);
 }

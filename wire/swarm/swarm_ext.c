@@ -50,7 +50,17 @@ void ext_say(struct link *l)
 
 bool swarm_uploads_only(const struct swarm *s)
 {
-	return s->cfg.pieces > 0 && (!s->picker || !s->download_on);
+	return s->cfg.pieces > 0 && (s->n_wanted == 0 || !s->download_on);
+}
+
+void ext_say_again(struct swarm *s)
+{
+	for (uint32_t i = 0; i < s->n_links; i++) {
+		struct link *l = s->links[i];
+
+		if (l->greeted && l->peer.extended && !l->peer.closed)
+			ext_say(l);
+	}
 }
 
 /* By another handshake, which BEP 10 allows and all clients read. */

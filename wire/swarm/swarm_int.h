@@ -3,6 +3,7 @@
  * swarm.c        life, pieces, the caller's knobs, the clockwork
  * swarm_peers.c  peers come and go, handshakes, messages
  * swarm_ext.c    BEP 10: our handshake, extension messages both ways
+ * swarm_wants.c  which pieces are wanted
  * swarm_meta.c   BEP 9: the info dictionary, fetched and served
  * swarm_hash.c   BEP 52: hashes of pieces, asked for and told
  * swarm_early.c  what peers say of pieces before we know the torrent
@@ -225,7 +226,9 @@ struct swarm {
 	uint8_t *have;
 	uint32_t n_have;
 	uint64_t have_bytes;
-	struct picker *picker; /* NULL when complete, and while it waits */
+	uint8_t *prios;	       /* enum picker_prio; NULL: all are wanted */
+	uint32_t n_wanted;     /* pieces that are wanted and not had */
+	struct picker *picker; /* NULL when all is had, and while it waits */
 	struct meta_get *meta; /* NULL: not waiting, or it is all here */
 	uint32_t meta_size;    /* then its bytes */
 	size_t early_bytes;    /* of all links */
@@ -318,6 +321,16 @@ void link_become_ready(struct link *l, const struct ext_handshake *ext);
 void ext_say(struct link *l);
 void ext_take(struct link *l, const struct msg *m);
 void ext_fill(struct link *l);
+void ext_say_again(struct swarm *s); /* to all: what our handshake tells */
+
+/* swarm_wants.c */
+bool swarm_wants(const struct swarm *s, uint32_t piece);
+/* Nothing more is to be had, though there may be pieces. */
+bool swarm_is_done(const struct swarm *s);
+enum err_code wants_init(struct swarm *s, struct err *e);
+enum err_code wants_new_picker(struct swarm *s, struct err *e);
+uint32_t wants_of_link(const struct link *l);
+uint64_t wants_bytes(const struct swarm *s);
 
 /* swarm_meta.c */
 void meta_say(const struct link *l, struct ext_handshake *hs);
@@ -391,6 +404,8 @@ enum down_taken down_take(struct swarm *s, struct picker_block b,
 			  const struct span *spans, size_t n);
 void down_second(struct link *l);
 void down_clear(struct link *l);
+/* Cancels what was asked for and is not wanted any more. */
+void down_cancel_skipped(struct link *l);
 
 /* swarm_up.c */
 void up_request(struct link *l, const struct msg *m);

@@ -85,7 +85,7 @@ void lost_take(struct link *l, const uint8_t *bytes, size_t len)
 		return;
 	bits_clear(l->bits, piece);
 	l->n_pieces--;
-	l->wanted -= !bits_get(s->have, piece);
+	l->wanted -= swarm_wants(s, piece);
 	if (s->picker)
 		picker_peer_lost(s->picker, piece);
 	down_lost(l, piece);

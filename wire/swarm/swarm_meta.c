@@ -244,10 +244,11 @@ static enum err_code take_content(struct swarm *s,
 	c->have = content->have;
 	c->layers = content->layers;
 	c->layer_count = content->layer_count;
+	c->prios = content->prios;
 	c->waits_for_metadata = false;
 	hash_names(s, &content->info_hash, content->v2, &content->hash_v2);
 	code = swarm_init_pieces(s, e);
-	c->have = NULL;
+	c->have = c->prios = NULL;
 	if (code != ERR_NONE) {
 		layers_free(s->layers);
 		s->layers = NULL;
@@ -265,13 +266,6 @@ static enum err_code take_content(struct swarm *s,
 	c->info = content->info;
 	c->info_len = content->info_len;
 	return ERR_NONE;
-}
-
-/* What others could not be told in our first handshake. */
-static void say_again(struct link *l)
-{
-	if (l->greeted && l->peer.extended && !l->peer.closed)
-		ext_say(l);
 }
 
 enum err_code swarm_set_metadata(struct swarm *s, int64_t now_ms,
@@ -296,8 +290,7 @@ enum err_code swarm_set_metadata(struct swarm *s, int64_t now_ms,
 			s->links[i]->peer.bounds = s->bounds;
 		for (uint32_t i = 0; i < s->n_links; i++)
 			early_apply(s->links[i]);
-		for (uint32_t i = 0; i < s->n_links; i++)
-			say_again(s->links[i]);
+		ext_say_again(s); /* that the dictionary is here */
 		hash_ask_all(s);
 		s->refill_soon = s->choke_soon = true;
 	}

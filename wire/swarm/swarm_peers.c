@@ -391,7 +391,7 @@ void link_update_interest(struct link *l)
 	 * serve us as soon as we do */
 	bool want = s->download_on &&
 		    (s->cfg.waits_for_metadata ? l->seed || l->bits
-					       : s->picker && l->wanted > 0);
+					       : l->wanted > 0);
 
 	if (!l->greeted || l->peer.closed || want == l->am_interested)
 		return;
@@ -411,7 +411,7 @@ static void now_has_all(struct link *l)
 	l->bits = NULL;
 	l->seed = true;
 	l->n_pieces = s->cfg.pieces;
-	l->wanted = s->cfg.pieces - s->n_have;
+	l->wanted = s->n_wanted;
 	link_update_interest(l);
 }
 
@@ -444,7 +444,7 @@ static void add_piece(struct link *l, uint32_t piece)
 	l->n_pieces++;
 	if (s->picker)
 		picker_peer_has(s->picker, piece);
-	l->wanted += !bits_get(s->have, piece);
+	l->wanted += swarm_wants(s, piece);
 }
 
 static void on_bitfield(struct link *l, const struct msg *m)

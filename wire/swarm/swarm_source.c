@@ -83,7 +83,7 @@ static bool peers_suffice(const struct swarm *s)
 
 	for (const struct swarm_source *o = s->sources; o; o = o->next)
 		rate -= o->in.rate < rate ? o->in.rate : rate;
-	left = (uint64_t)(s->cfg.pieces - s->n_have) * s->cfg.piece_len;
+	left = (uint64_t)s->n_wanted * s->cfg.piece_len;
 	return left / SOURCE_PATIENCE_S < rate;
 }
 
