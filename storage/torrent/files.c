@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,8 +43,13 @@ struct files {
 	struct file_pool *pool;
 	const struct layout *layout;
 	char *root;
+	char *aside_name; /* NULL: none */
 	bool read_only;
 	bool preallocate;
+	/* held for reading while a path is walked and opened, for writing
+	 * while a file moves: nobody makes it anew where it was */
+	pthread_rwlock_t moving;
+	uint8_t *aside;	      /* bit per file, see files.h; NULL: none is */
 	pthread_mutex_t lock; /* guards root_fd and fresh */
 	int root_fd;	      /* -1: not open */
 	uint8_t *fresh; /* bit per file: made by us, directory not flushed */
@@ -256,14 +262,31 @@ static int step_into(const struct files *f, int at, const char *name, bool make)
 	return fd;
 }
 
+static bool is_aside(const struct files *f, uint32_t file)
+{
+	return f->aside && (f->aside[file / 8] >> file % 8 & 1);
+}
+
+static int enter_aside(struct files *f, uint32_t file, bool make,
+		       char name[LAYOUT_MAX_COMPONENT + 1])
+{
+	int at = root_of(f, make);
+
+	(void)snprintf(name, LAYOUT_MAX_COMPONENT + 1, "%u", file);
+	return at < 0 ? -1 : step_into(f, at, f->aside_name, make);
+}
+
 /* The directory that holds `file` and, in name, the last component. Close with
  * leave(). -1 with errno. */
 static int enter_parent(struct files *f, uint32_t file, bool make,
 			char name[LAYOUT_MAX_COMPONENT + 1])
 {
 	const char *path = f->layout->files[file].path;
-	int at = root_of(f, make);
+	int at;
 
+	if (is_aside(f, file))
+		return enter_aside(f, file, make, name);
+	at = root_of(f, make);
 	while (at >= 0) {
 		size_t n = strcspn(path, "/");
 
@@ -313,11 +336,14 @@ static int open_below(struct files *f, uint32_t file, bool write)
 {
 	const int flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
 	char name[LAYOUT_MAX_COMPONENT + 1];
-	int at = enter_parent(f, file, write, name);
-	int fd;
+	int at, fd;
 
-	if (at < 0)
+	(void)pthread_rwlock_rdlock(&f->moving);
+	at = enter_parent(f, file, write, name);
+	if (at < 0) {
+		(void)pthread_rwlock_unlock(&f->moving);
 		return -1;
+	}
 	fd = openat(at, name, flags | (write ? O_RDWR : O_RDONLY));
 	if (fd < 0 && errno == ENOENT && write) {
 		fd = openat(at, name, flags | O_RDWR | O_CREAT | O_EXCL,
@@ -328,19 +354,30 @@ static int open_below(struct files *f, uint32_t file, bool write)
 			fd = openat(at, name, flags | O_RDWR);
 	}
 	leave(f, at);
+	(void)pthread_rwlock_unlock(&f->moving);
 	return fd;
+}
+
+static bool now_aside(struct files *f, uint32_t file)
+{
+	bool yes;
+
+	(void)pthread_rwlock_rdlock(&f->moving);
+	yes = is_aside(f, file);
+	(void)pthread_rwlock_unlock(&f->moving);
+	return yes;
 }
 
 /* Gives a file that will be written its size bounds and, if asked, its space.
  * -1 with errno. */
-static int prepare(const struct files *f, uint32_t file, int fd,
+static int prepare(struct files *f, uint32_t file, int fd,
 		   const struct stat *st)
 {
 	uint64_t want = f->layout->files[file].length;
 
 	if ((uint64_t)st->st_size > want && ftruncate(fd, (off_t)want) != 0)
 		return -1;
-	if (!f->preallocate || want == 0 ||
+	if (!f->preallocate || want == 0 || now_aside(f, file) ||
 	    (uint64_t)st->st_blocks * 512 >= want)
 		return 0;
 	if (fallocate(fd, 0, 0, (off_t)want) != 0 && errno != EOPNOTSUPP &&
@@ -349,7 +386,7 @@ static int prepare(const struct files *f, uint32_t file, int fd,
 	return 0;
 }
 
-static enum err_code check_kind(const struct files *f, uint32_t file, int fd,
+static enum err_code check_kind(struct files *f, uint32_t file, int fd,
 				bool write, bool *in_memory, struct err *e)
 {
 	struct stat st;
@@ -418,9 +455,13 @@ struct files *files_new(const struct files_cfg *cfg)
 	f->root_fd = -1;
 	f->root = strdup(cfg->root[0] ? cfg->root : ".");
 	f->fresh = calloc(1, (size_t)cfg->layout->file_count / 8 + 1);
+	if (cfg->aside)
+		f->aside_name = strdup(cfg->aside);
 	(void)pthread_mutex_init(&f->lock, NULL);
+	(void)pthread_rwlock_init(&f->moving, NULL);
 	f->stamps = stamps_new(cfg->layout->file_count);
-	if (!f->root || !f->fresh || !f->stamps) {
+	if (!f->root || !f->fresh || !f->stamps ||
+	    !f->aside_name != !cfg->aside) {
 		files_free(f);
 		return NULL;
 	}
@@ -454,6 +495,9 @@ void files_free(struct files *f)
 		(void)close(f->root_fd);
 	(void)pthread_mutex_destroy(&f->lock);
 	stamps_free(f->stamps);
+	(void)pthread_rwlock_destroy(&f->moving);
+	free(f->aside);
+	free(f->aside_name);
 	free(f->fresh);
 	free(f->root);
 	free(f);
@@ -690,7 +734,8 @@ enum err_code files_make_empty(struct files *f, struct err *e)
 		struct open_file *o;
 		enum err_code code;
 
-		if (f->layout->files[i].length > 0 || f->layout->files[i].pad)
+		if (f->layout->files[i].length > 0 || f->layout->files[i].pad ||
+		    is_aside(f, i))
 			continue;
 		code = open_file(&o, f, i, true, e);
 		if (code != ERR_NONE)
@@ -717,7 +762,20 @@ static int sync_dir(int at, const char *name)
 }
 
 /* Flushes the root and every directory on the way to the file. */
-static int sync_parents(struct files *f, uint32_t file)
+static int sync_aside(struct files *f, uint32_t file)
+{
+	char name[LAYOUT_MAX_COMPONENT + 1];
+	int at = root_of(f, false), rc = at < 0 ? -1 : sync_dir(at, ".");
+
+	if (rc != 0)
+		return rc;
+	at = enter_aside(f, file, false, name);
+	rc = at < 0 ? -1 : sync_dir(at, ".");
+	leave(f, at);
+	return rc;
+}
+
+static int sync_place(struct files *f, uint32_t file)
 {
 	const char *path = f->layout->files[file].path;
 	char name[LAYOUT_MAX_COMPONENT + 1];
@@ -736,6 +794,16 @@ static int sync_parents(struct files *f, uint32_t file)
 		path += n + 1;
 	}
 	leave(f, at);
+	return rc;
+}
+
+static int sync_parents(struct files *f, uint32_t file)
+{
+	int rc;
+
+	(void)pthread_rwlock_rdlock(&f->moving);
+	rc = is_aside(f, file) ? sync_aside(f, file) : sync_place(f, file);
+	(void)pthread_rwlock_unlock(&f->moving);
 	return rc;
 }
 
@@ -767,22 +835,161 @@ enum err_code files_sync(struct files *f, uint32_t file, struct err *e)
 	return rc == 0 ? ERR_NONE : path_fail(f, file, os, e);
 }
 
+/* --- aside --- */
+
+static bool set_bit(struct files *f, uint32_t file, bool on)
+{
+	uint8_t bit = (uint8_t)(1U << file % 8);
+
+	if (!f->aside && !on)
+		return true;
+	if (!f->aside)
+		f->aside = calloc(1, (size_t)f->layout->file_count / 8 + 1);
+	if (!f->aside)
+		return false;
+	if (on)
+		f->aside[file / 8] |= bit;
+	else
+		f->aside[file / 8] &= (uint8_t)~bit;
+	return true;
+}
+
+/* Never over what is there: EEXIST. */
+static int move(int from, const char *from_name, int to, const char *to_name)
+{
+	struct stat st;
+
+	if (renameat2(from, from_name, to, to_name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	if (fstatat(to, to_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return renameat(from, from_name, to, to_name);
+}
+
+/* Both directories and the bit; `moving` is held for writing. 0, or -1 with
+ * errno. That there is nothing to move is no error. */
+static int move_file(struct files *f, uint32_t file, bool aside)
+{
+	char from_name[LAYOUT_MAX_COMPONENT + 1];
+	char to_name[LAYOUT_MAX_COMPONENT + 1];
+	int from = enter_parent(f, file, false, from_name), to, rc;
+	struct stat st;
+
+	if (!set_bit(f, file, aside)) {
+		leave(f, from);
+		errno = ENOMEM;
+		return -1;
+	}
+	if (from < 0 ||
+	    fstatat(from, from_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+		leave(f, from);
+		return 0;
+	}
+	to = enter_parent(f, file, true, to_name);
+	rc = to < 0 ? -1 : move(from, from_name, to, to_name);
+	leave(f, to);
+	leave(f, from);
+	if (rc == 0)
+		mark_fresh(f, file, true);
+	else if (errno != EEXIST)
+		(void)set_bit(f, file, !aside);
+	return rc;
+}
+
+/* Its open descriptor is not of the file that counts from now on. */
+static void forget_open(struct files *f, uint32_t file)
+{
+	struct file_pool *p = f->pool;
+	struct open_file *o;
+
+	(void)pthread_mutex_lock(&p->lock);
+	o = find(p, f, file);
+	if (o)
+		list_out(p, o);
+	if (o && o->users > 0)
+		o = NULL; /* its last user closes it */
+	(void)pthread_mutex_unlock(&p->lock);
+	close_file(o);
+}
+
+enum err_code files_set_aside(struct files *f, uint32_t file, bool aside,
+			      struct err *e)
+{
+	int rc = 0, os;
+
+	(void)pthread_rwlock_wrlock(&f->moving);
+	if (f->aside_name && is_aside(f, file) != aside)
+		rc = move_file(f, file, aside);
+	os = errno;
+	if (rc != 0 && os == EEXIST)
+		forget_open(f, file);
+	if (f->aside_name && !aside && root_of(f, false) >= 0) /* when empty */
+		(void)unlinkat(f->root_fd, f->aside_name, AT_REMOVEDIR);
+	(void)pthread_rwlock_unlock(&f->moving);
+	if (rc == 0)
+		return ERR_NONE;
+	return os == EEXIST ? err_fail(e, ERR_STATE, "%.100s: is there already",
+				       f->layout->files[file].path)
+			    : path_fail(f, file, os, e);
+}
+
+static bool exists(struct files *f, uint32_t file)
+{
+	struct files_stat st;
+
+	files_stat_one(f, file, &st);
+	return st.exists;
+}
+
+static void settle_one(struct files *f, uint32_t file, bool unwanted)
+{
+	bool there;
+
+	if (f->layout->files[file].pad || exists(f, file) ||
+	    !set_bit(f, file, true))
+		return;
+	there = exists(f, file); /* aside */
+	if (unwanted || (there && f->read_only))
+		return;
+	/* cut off before it was moved; when it cannot be, it stays */
+	if (!there || files_set_aside(f, file, false, NULL) == ERR_STATE)
+		(void)set_bit(f, file, false);
+}
+
+void files_settle(struct files *f, const uint8_t *unwanted)
+{
+	struct stat st;
+	int root = root_of(f, false);
+
+	if (!f->aside_name ||
+	    (!unwanted && (root < 0 || fstatat(root, f->aside_name, &st,
+					       AT_SYMLINK_NOFOLLOW) != 0)))
+		return;
+	for (uint32_t i = 0; i < f->layout->file_count; i++)
+		settle_one(f, i, unwanted && (unwanted[i / 8] >> i % 8 & 1));
+}
+
 /* --- looking --- */
 
 void files_stat_one(struct files *f, uint32_t file, struct files_stat *out)
 {
 	char name[LAYOUT_MAX_COMPONENT + 1];
 	struct stat st;
-	int at, rc;
+	int at, rc = -1;
 
 	memset(out, 0, sizeof(*out));
 	if (f->layout->files[file].pad)
 		return;
+	(void)pthread_rwlock_rdlock(&f->moving);
 	at = enter_parent(f, file, false, name);
-	if (at < 0)
-		return;
-	rc = fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW);
+	if (at >= 0)
+		rc = fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW);
 	leave(f, at);
+	(void)pthread_rwlock_unlock(&f->moving);
 	if (rc != 0 || !S_ISREG(st.st_mode))
 		return;
 	out->exists = true;

@@ -6,6 +6,10 @@
  * a pool that all torrents share; the least recently used are closed above its
  * bound. Pad files are zeroes to readers and swallow what is written.
  *
+ * A file that is not wanted has a place aside: below one hidden directory,
+ * under its number, where only those of its bytes lie that a piece shares with
+ * a file that is wanted. It moves when that changes, open descriptors with it.
+ *
  * Thread: any (workers and loop at the same time); calls may block on the disk,
  * but for files_read_now(). files_new/_free: when nobody else uses it.
  */
@@ -34,6 +38,8 @@ struct files_cfg {
 	struct file_pool *pool;
 	const struct layout *layout; /* outlives the files */
 	const char *root;	     /* copied */
+	const char *aside; /* name of that directory, below root; copied; NULL:
+			    * nothing is ever aside */
 	bool read_only;
 	bool preallocate;
 };
@@ -41,6 +47,17 @@ struct files_cfg {
 struct files *files_new(const struct files_cfg *cfg);
 /* Closes all descriptors of it. NULL is a no-op. */
 void files_free(struct files *f);
+
+/* Before the first read or write: finds out which files are aside. `unwanted`
+ * is a bit for each file, or NULL. What is wanted and was left aside moves to
+ * its place (unless read_only: then it is used where it is); of what is not
+ * wanted only that is aside which is not in its place. */
+void files_settle(struct files *f, const uint8_t *unwanted);
+/* Moves a file there (true) or to its place, now and for what is written later.
+ * ERR_STATE: something else stands there already, and is the file from now on;
+ * ERR_IO: it stays where it was. */
+__attribute__((warn_unused_result)) enum err_code
+files_set_aside(struct files *f, uint32_t file, bool aside, struct err *e);
 
 /* Reads all of [offset, offset + len). ERR_STATE: a file is missing or too
  * short; ERR_IO: the system said no. Both name the file. */
@@ -68,7 +85,7 @@ files_write(struct files *f, uint64_t offset, const struct iovec *iov,
 __attribute__((warn_unused_result)) enum err_code
 files_sync(struct files *f, uint32_t file, struct err *e);
 
-/* Makes the files of length 0, with their directories. */
+/* Makes the files of length 0 that are not aside, with their directories. */
 __attribute__((warn_unused_result)) enum err_code
 files_make_empty(struct files *f, struct err *e);
 

@@ -2,7 +2,8 @@
  * includes it.
  *
  * torrent_store.c: life, reads, writes. store_state.c: which pieces are there -
- * checks, losses, and the record of it.
+ * checks, losses, and the record of it. store_aside.c: files that are not
+ * wanted.
  */
 #ifndef STORAGE_STORE_INT_H
 #define STORAGE_STORE_INT_H
@@ -56,6 +57,8 @@ struct store {
 	enum store_phase phase;
 	unsigned pending; /* jobs and parts that must end before the store */
 	struct scan_job scan;
+	uint8_t *unwanted; /* a bit for each file; NULL: all are wanted */
+	bool moving;	   /* store_set_unwanted() is under way */
 
 	/* which pieces there are */
 	uint8_t *have;
@@ -108,6 +111,10 @@ void store_note(struct store *t, const char *fmt, ...)
 /* Number of the cache block that holds this place. */
 uint64_t store_block_of(const struct store *t, uint32_t piece, uint32_t offset);
 void store_become_ready(struct store *t);
+
+/* --- store_aside.c --- */
+enum err_code store_aside_init(struct store *t, const struct store_cfg *cfg,
+			       struct err *e);
 
 /* --- store_state.c --- */
 enum err_code store_state_init(struct store *t, bool recheck, struct err *e);

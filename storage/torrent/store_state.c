@@ -248,6 +248,7 @@ static void run_scan(struct work_job *job)
 {
 	struct scan_job *s = (struct scan_job *)(void *)job;
 
+	files_settle(s->t->files, s->t->unwanted);
 	s->code = store_scan_run(&s->scan, &s->err);
 }
 

@@ -197,6 +197,7 @@ static void store_free(struct store *t)
 
 	store_state_clear(t);
 	files_free(t->files);
+	free(t->unwanted);
 	layout_clear(&t->layout);
 	free(t->root);
 	free(t);
@@ -244,9 +245,11 @@ static char *absolute(const char *root)
 static enum err_code init_parts(struct store *t, const struct store_cfg *cfg,
 				struct err *e)
 {
+	char aside[STORE_ASIDE_CAP];
 	const struct files_cfg files = {.pool = t->env->pool,
 					.layout = &t->layout,
 					.root = t->root,
+					.aside = aside,
 					.read_only = cfg->read_only,
 					.preallocate = cfg->preallocate};
 	struct piece_writer_cfg writer = {.loop = t->env->cfg.loop,
@@ -257,6 +260,7 @@ static enum err_code init_parts(struct store *t, const struct store_cfg *cfg,
 					  .queued = &t->env->queued,
 					  .queued_max = t->env->cfg.write_max};
 
+	store_aside_name(aside, &t->info_hash);
 	t->files = files_new(&files);
 	if (!t->files)
 		return err_fail(e, ERR_NOMEM, "files");
@@ -284,6 +288,8 @@ static enum err_code store_init(struct store *t, const struct store_cfg *cfg,
 	if (code == ERR_NONE)
 		code = layout_set_shorts(&t->layout, cfg->shorts,
 					 cfg->short_count, e);
+	if (code == ERR_NONE)
+		code = store_aside_init(t, cfg, e);
 	if (code == ERR_NONE)
 		code = init_parts(t, cfg, e);
 	if (code == ERR_NONE)

@@ -75,6 +75,9 @@ struct store_file {
 	uint64_t length;
 	bool pad;	 /* BEP 47: zeroes, never on the disk */
 	bool executable; /* BEP 47: for all who may read it, when we make it */
+	/* What a piece shares with files that are wanted is kept aside, below
+	 * ROOT/.HASH.parts; see store_set_unwanted() */
+	bool unwanted;
 };
 
 struct store_ops {
@@ -170,6 +173,17 @@ enum store_read store_read(struct store *t, uint32_t piece, uint32_t offset,
 __attribute__((warn_unused_result)) enum err_code
 store_write(struct store *t, uint32_t piece, uint32_t offset,
 	    const struct span *spans, size_t n, struct err *e);
+/* Which files are not wanted from now on: a bit for each (bit 0 of byte 0 the
+ * first), copied. Those that are wanted again move to their places, and those
+ * that are not complete move aside, by a worker; reads and writes go on. What
+ * cannot be moved is noted. ERR_STATE: not ready, read only, or the change
+ * before this one is still under way; ERR_NOMEM. */
+__attribute__((warn_unused_result)) enum err_code
+store_set_unwanted(struct store *t, const uint8_t *unwanted, struct err *e);
+/* The directory of a torrent's files that are aside, below its root. */
+#define STORE_ASIDE_CAP 64U
+void store_aside_name(char out[STORE_ASIDE_CAP], const struct info_hash *hash);
+
 /* Forgets the blocks of pieces that are not complete: whoever counted them is
  * gone, and will ask for all of them again. */
 void store_forget_partial(struct store *t);
