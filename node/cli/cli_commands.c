@@ -5,6 +5,7 @@ const struct command *const commands[] = {
 	&cmd_get,
 	&cmd_create,
 	&cmd_magnet,
+	&cmd_files,
 	&cmd_verify,
 	&cmd_scrape,
 	&cmd_list,

@@ -12,6 +12,8 @@ extern const struct command cmd_seed, cmd_get, cmd_verify, cmd_scrape, cmd_list,
 extern const struct command cmd_magnet;
 /* cli_create.c */
 extern const struct command cmd_create;
+/* cli_files.c */
+extern const struct command cmd_files;
 /* cli_wallet.c */
 extern const struct command cmd_wallet_new, cmd_wallet_import,
 	cmd_wallet_export, cmd_wallet_address, cmd_wallet_backup,

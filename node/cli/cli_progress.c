@@ -101,7 +101,9 @@ static void metadata_line(char *out, size_t cap, const json_t *event)
 
 void progress_line(char *out, size_t cap, int width, const json_t *event)
 {
-	int64_t have = number(event, "have"), total = number(event, "total");
+	bool part = json_object_get(event, "wanted") != NULL;
+	int64_t have = number(event, part ? "wanted_have" : "have");
+	int64_t total = number(event, part ? "wanted" : "total");
 	char done[16], all[16], cells[32], rates[160];
 	long percent = total > 0 ? (long)(have * 100 / total) : 100;
 	size_t len;

@@ -112,6 +112,12 @@ static const struct option get_options[] = {
 	 "when complete, seed until RATIO times the size was uploaded"},
 	{"seed-time", OPT_DURATION, NULL, 0, 0, "TIME",
 	 "when complete, seed for TIME"},
+	{"files", OPT_STRING, NULL, 0, 0, "LIST",
+	 "only these, by their numbers in `seedbank files`: 1,3-5"},
+	{"only", OPT_LIST, NULL, 0, 0, "PATTERN",
+	 "only files whose path matches, such as '*.mkv'; may be given again"},
+	{"sequential", OPT_FLAG, "no", 0, 0, NULL,
+	 "from the first byte to the last, for a player"},
 	{"preallocate", OPT_FLAG, "no", 0, 0, NULL,
 	 "take the disk space before the download starts"},
 };
@@ -338,6 +344,11 @@ static enum err_code run_get(struct cli *cli, json_t **result, struct err *e)
 	cli_put_text(cli, params, "bid");
 	cli_put_text(cli, params, "budget");
 	cli_put_int(cli, params, "preallocate");
+	cli_put_text(cli, params, "files");
+	if (options_list_count(cli->options, "only"))
+		cli_put_list(cli, params, "only");
+	if (options_flag(cli->options, "sequential"))
+		(void)json_object_set_new(params, "sequential", json_true());
 	return run_transfer(cli, params, result, e);
 }
 

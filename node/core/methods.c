@@ -14,6 +14,7 @@ const struct method methods[] = {
 	{"resume", false, true, method_resume},
 	{"move", false, true, method_move},
 	{"remove", false, true, method_remove},
+	{"files", false, true, method_files},
 	{"verify", false, false, method_verify},
 	{"scrape", false, false, method_scrape},
 	{"status", false, false, method_status},

@@ -34,6 +34,7 @@ void method_pause(struct engine *en, const json_t *params, struct call *c);
 void method_resume(struct engine *en, const json_t *params, struct call *c);
 void method_move(struct engine *en, const json_t *params, struct call *c);
 void method_remove(struct engine *en, const json_t *params, struct call *c);
+void method_files(struct engine *en, const json_t *params, struct call *c);
 void method_verify(struct engine *en, const json_t *params, struct call *c);
 void method_scrape(struct engine *en, const json_t *params, struct call *c);
 void method_status(struct engine *en, const json_t *params, struct call *c);

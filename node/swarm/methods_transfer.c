@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "ledger/pay/pay.h"
 #include "node/money/money.h"
+#include "node/swarm/file_choice.h"
 #include "node/swarm/torrent.h"
 #include "node/swarm/torrent_impl.h"
 #include "node/swarm/trade.h"
@@ -163,6 +164,8 @@ static enum err_code read_cfg(struct engine *en, const json_t *params,
 		return err_fail(e, ERR_PARSE, "add: want mode and dir");
 	cfg->read_only = strcmp(mode, "seed") == 0;
 	cfg->magnet = method_text(params, "magnet");
+	cfg->choice = choice_has_words(params) ? params : NULL;
+	cfg->in_order = json_is_true(json_object_get(params, "sequential"));
 	cfg->save_torrent = method_text(params, "save-torrent");
 	if (cfg->magnet && cfg->read_only)
 		return err_fail(e, ERR_PARSE, "add: seed wants a torrent");
@@ -238,14 +241,15 @@ static void tell_spent(struct add *a)
 static void tell_cost(struct add *a)
 {
 	const struct torrent *t = a->torrent;
+	uint64_t wanted, have;
 	char bid[MONEY_TEXT_MAX], budget[MONEY_TEXT_MAX], most[MONEY_TEXT_MAX];
 	char text[300];
 	struct amount cost;
-	const struct metainfo *m = torrent_meta(a->torrent);
 
 	if (!t->paying || !torrent_knows(t))
 		return;
-	if (!amount_mul_div(&cost, NULL, t->bid, m->wanted, 0, 1ULL << 30) ||
+	torrent_wanted(t, &wanted, &have);
+	if (!amount_mul_div(&cost, NULL, t->bid, wanted, 0, 1ULL << 30) ||
 	    amount_cmp(cost, t->budget) > 0)
 		cost = t->budget;
 	(void)snprintf(
@@ -390,6 +394,18 @@ static json_t *act_resume(struct torrent *t, const json_t *params,
 	return torrent_json(t);
 }
 
+/* Lists the files, after a change when one is wished. */
+static json_t *act_files(struct torrent *t, const json_t *params, struct err *e)
+{
+	bool change = choice_has_words(params) ||
+		      json_object_get(params, "sequential") != NULL;
+
+	if (change && torrent_set_files(t, params, e) != ERR_NONE)
+		return NULL;
+	return json_pack("{ss so sb}", "name", torrent_meta(t)->name, "files",
+			 torrent_files_json(t), "sequential", (int)t->in_order);
+}
+
 /* As it was: its figures go with it. */
 static json_t *act_remove(struct torrent *t, const json_t *params,
 			  struct err *e)
@@ -402,6 +418,11 @@ static json_t *act_remove(struct torrent *t, const json_t *params,
 		return result;
 	json_decref(result);
 	return NULL;
+}
+
+void method_files(struct engine *en, const json_t *params, struct call *c)
+{
+	on_one(en, params, c, act_files);
 }
 
 void method_pause(struct engine *en, const json_t *params, struct call *c)

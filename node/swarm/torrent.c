@@ -116,11 +116,16 @@ static bool time_reached(const struct torrent *t)
 
 static bool ratio_reached(const struct torrent *t)
 {
-	return t->ratio_permille &&
-	       seeded_up(t) >= t->meta.wanted / 1000 * t->ratio_permille;
+	uint64_t size = t->meta.wanted, have;
+
+	if (!t->ratio_permille)
+		return false;
+	if (torrent_is_partial(t))
+		torrent_wanted(t, &size, &have);
+	return seeded_up(t) >= size / 1000 * t->ratio_permille;
 }
 
-static void save_settings(struct torrent *t)
+void torrent_save_settings(struct torrent *t)
 {
 	struct err e = {0};
 	char *text;
@@ -145,7 +150,7 @@ void torrent_save_count(struct torrent *t)
 				  json_integer(torrent_seeded_ms(t)));
 	(void)json_object_set_new(t->settings, "seeded_up",
 				  json_integer((json_int_t)seeded_up(t)));
-	save_settings(t);
+	torrent_save_settings(t);
 }
 
 /* Who resumes a torrent that got there wants it seeded on, also by the daemon's
@@ -165,7 +170,7 @@ static void drop_reached_ends(struct torrent *t)
 					  json_integer(0));
 	}
 	if (time || ratio)
-		save_settings(t);
+		torrent_save_settings(t);
 }
 
 bool torrent_reached(const struct torrent *t)
@@ -196,9 +201,9 @@ static void begin(struct torrent *t)
 	swarm_stats_get(t->swarm, &stats);
 	if (t->read_only)
 		swarm_set_download(t->swarm, torrent_now(t), false);
-	t->state = stats.left == 0 ? TORRENT_SEEDING : TORRENT_DOWNLOADING;
-	if (stats.left == 0) {
-		t->complete_ms = torrent_now(t);
+	t->state = stats.wanted == 0 ? TORRENT_SEEDING : TORRENT_DOWNLOADING;
+	t->complete_ms = stats.wanted == 0 ? torrent_now(t) : -1;
+	if (stats.wanted == 0) {
 		torrent_tell(t, "ready", "%s is complete: seeding on port %u",
 			     t->meta.name, t->engine->listen_port);
 	} else if (t->read_only) {
@@ -252,9 +257,10 @@ void torrent_completed(struct torrent *t)
 	torrent_tell(t, "complete", "%s is complete", t->meta.name);
 	if (t->paying && t->settings) { /* the daemon's next run buys nothing */
 		(void)json_object_set_new(t->settings, "paying", json_false());
-		save_settings(t);
+		torrent_save_settings(t);
 	}
-	torrent_peers_completed(t);
+	if (!torrent_is_partial(t)) /* else trackers would count a seeder */
+		torrent_peers_completed(t);
 	torrent_wake(t);
 }
 
@@ -454,6 +460,9 @@ void torrent_free(struct torrent *t)
 	if (t->claim)
 		home_release(t->engine->claims, t->claim);
 	free(t->claim);
+	json_decref(t->choice);
+	free(t->file_prios);
+	free(t->piece_prios);
 	free(t->magnet);
 	free(t->save_torrent);
 	free(t->dir);
@@ -526,7 +535,8 @@ static enum err_code open_store(struct torrent *t, struct err *e)
 			.path = t->meta.files[i].path,
 			.length = t->meta.files[i].length,
 			.pad = t->meta.files[i].pad,
-			.executable = t->meta.files[i].executable};
+			.executable = t->meta.files[i].executable,
+			.unwanted = !torrent_wants_file(t, i)};
 	code = store_open(&t->store, t->engine->store_env, &cfg,
 			  &torrent_store_callbacks, t, e);
 	free(files);
@@ -568,6 +578,8 @@ static struct torrent *torrent_new(struct engine *en,
 	t->preallocate = cfg->preallocate;
 	t->super_seed = cfg->super_seed;
 	t->stop_when_complete = cfg->stop_when_complete;
+	t->choice = json_deep_copy(cfg->choice);
+	t->in_order = cfg->in_order && !cfg->read_only;
 	t->paying = cfg->paying;
 	t->bid = cfg->bid;
 	t->budget = cfg->budget;
@@ -647,6 +659,8 @@ enum err_code torrent_add(struct torrent **out, struct engine *en,
 	    !(t->dir = cfg->read_only ? pick_root(&t->meta, cfg->dir)
 				      : strdup(cfg->dir)))
 		code = err_fail(e, ERR_NOMEM, "torrent");
+	if (code == ERR_NONE)
+		code = torrent_choose(t, cfg->file_prios, e);
 	if (code == ERR_NONE)
 		code = torrent_peers_new(t, e);
 	if (code == ERR_NONE && torrent_knows(t))

@@ -38,6 +38,11 @@ struct torrent_cfg {
 	/* absolute path where the .torrent is saved once it is known; NULL: not
 	 */
 	const char *save_torrent;
+	/* Which files are wanted: words as in file_choice.h, or `file_prios` as
+	 * a run before kept it; both NULL: all, or as the link says */
+	const json_t *choice;
+	const char *file_prios;
+	bool in_order;	 /* for a player */
 	const char *dir; /* absolute; the torrent's name goes below it */
 	bool read_only;	 /* seeding only: files are never created or changed */
 	bool preallocate;
@@ -130,6 +135,15 @@ bool torrent_may_scrape(struct torrent *t, int64_t least_ms);
 /* The most that one of its trackers counts; -1: none has told. */
 void torrent_tracker_counts(const struct torrent *t, int64_t *seeds,
 			    int64_t *leechers);
+
+/* Words of file_choice.h and "sequential" (a boolean). Errors are those of
+ * choice_make() and store_set_unwanted(). */
+enum err_code torrent_set_files(struct torrent *t, const json_t *words,
+				struct err *e);
+/* [{"number","path","length","have","priority"}...] */
+json_t *torrent_files_json(const struct torrent *t);
+/* Bytes of the pieces that are wanted, and of those what is here. */
+void torrent_wanted(const struct torrent *t, uint64_t *total, uint64_t *have);
 
 /* {"info_hash","name","state","total","have","percent","rate_down",...} */
 json_t *torrent_json(const struct torrent *t);

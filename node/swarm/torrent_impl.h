@@ -20,8 +20,12 @@ struct torrent {
 	struct engine *engine;
 	struct torrent *prev, *next;
 	struct metainfo meta;
-	char *magnet;	    /* the link that it came as; NULL: none */
-	char *save_torrent; /* path for the .torrent; NULL: none, or done */
+	char *magnet;	      /* the link that it came as; NULL: none */
+	char *save_torrent;   /* path for the .torrent; NULL: none, or done */
+	json_t *choice;	      /* wished, before the files are known; or NULL */
+	uint8_t *file_prios;  /* enum picker_prio; NULL: all normal */
+	uint8_t *piece_prios; /* of those and in_order; NULL: all normal */
+	bool in_order;
 	char *dir;
 	bool read_only; /* `seed`: the files are never written */
 	char *claim;	/* what no other process may write; NULL: none */
@@ -91,6 +95,7 @@ void torrent_completed(struct torrent *t);
 void torrent_fault(struct torrent *t, const struct err *err);
 void torrent_check_progress(struct torrent *t, uint64_t done, uint64_t total);
 void torrent_save_totals(struct torrent *t);
+void torrent_save_settings(struct torrent *t);
 /* How long it was seeded, towards the end that the user set. */
 int64_t torrent_seeded_ms(const struct torrent *t);
 /* Stores what counts towards such ends, so that a restart counts on. */
@@ -128,6 +133,19 @@ enum err_code torrent_layers(const struct torrent *t, struct layers_file **out,
 /* Peers told the hashes of a file's pieces, and they are the right ones. */
 void torrent_layer_came(struct torrent *t, uint32_t file,
 			const uint8_t *pieces);
+
+/* torrent_files.c: which files are wanted */
+/* The choice that the torrent began with, or that a run before kept. */
+enum err_code torrent_choose(struct torrent *t, const char *kept,
+			     struct err *e);
+/* It is made, and kept from now on. */
+void torrent_choice_known(struct torrent *t);
+/* For the settings, malloc'ed; NULL: nothing was chosen. */
+char *torrent_choice_text(const struct torrent *t);
+bool torrent_wants_file(const struct torrent *t, uint32_t file);
+/* What lies aside is of no use to anybody once it is removed. */
+void torrent_delete_aside(const struct torrent *t);
+bool torrent_is_partial(const struct torrent *t);
 
 /* torrent_peers.c */
 enum err_code torrent_peers_new(struct torrent *t, struct err *e);

@@ -173,6 +173,14 @@ static enum err_code become(struct torrent *t, const uint8_t *info, size_t len,
 	return ERR_NONE;
 }
 
+static void of_no_use(struct torrent *t, const char *what, const struct err *e)
+{
+	(void)snprintf(t->fault, sizeof(t->fault), "%s", e->msg);
+	t->state = TORRENT_FAULT;
+	torrent_tell(t, "fault", "%s: %s: %s", t->meta.name, what, e->msg);
+	torrent_wake(t); /* the swarm is not stopped from inside it */
+}
+
 void torrent_take_metadata(struct torrent *t, const uint8_t *info, size_t len)
 {
 	const struct info_hash before = t->meta.info_hash;
@@ -185,13 +193,15 @@ void torrent_take_metadata(struct torrent *t, const uint8_t *info, size_t len)
 	if (code == ERR_NONE)
 		code = torrent_peers_renamed(t, &before, &e);
 	if (code != ERR_NONE) {
-		(void)snprintf(t->fault, sizeof(t->fault), "%s", e.msg);
-		t->state = TORRENT_FAULT;
-		torrent_tell(t, "fault", "%s: its metadata is of no use: %s",
-			     t->meta.name, e.msg);
-		torrent_wake(t); /* the swarm is not stopped from inside it */
+		of_no_use(t, "its metadata is of no use", &e);
 		return;
 	}
+	/* all of it is not what was asked for */
+	if (torrent_choose(t, NULL, &e) != ERR_NONE) {
+		of_no_use(t, "cannot choose files", &e);
+		return;
+	}
+	torrent_choice_known(t);
 	if (t->meta.is_private)
 		torrent_drop_others(t);
 	remember(t, &before);

@@ -54,7 +54,7 @@ enum err_code torrent_add_extras(struct torrent *t, const json_t *extras,
 static json_t *settings_of(const struct torrent *t, const json_t *extras)
 {
 	uint8_t bid[16], budget[16];
-	char bid_hex[33], budget_hex[33];
+	char bid_hex[33], budget_hex[33], *text;
 	json_t *o;
 
 	amount_to_be16(bid, t->bid);
@@ -73,6 +73,15 @@ static json_t *settings_of(const struct torrent *t, const json_t *extras)
 		if (list)
 			(void)json_object_set(o, extra_kinds[i].key, list);
 	}
+	if (o && t->choice && !torrent_knows(t))
+		(void)json_object_set(o, "choice", t->choice);
+	text = torrent_choice_text(t);
+	if (o && text)
+		(void)json_object_set_new(o, "file_prios", json_string(text));
+	free(text);
+	if (o)
+		(void)json_object_set_new(o, "in_order",
+					  json_boolean(t->in_order));
 	if (o && t->magnet)
 		(void)json_object_set_new(o, "magnet", json_string(t->magnet));
 	if (o && t->save_torrent)
@@ -143,6 +152,9 @@ static bool restore_one(void *ctx, const struct resume_torrent *row)
 		.file_len = row->torrent_len,
 		.magnet = text_of(o, "magnet"),
 		.save_torrent = text_of(o, "save_torrent"),
+		.choice = json_object_get(o, "choice"),
+		.file_prios = text_of(o, "file_prios"),
+		.in_order = json_is_true(json_object_get(o, "in_order")),
 		.dir = row->root,
 		.paused = row->want == RESUME_PAUSE,
 		.read_only = json_is_true(json_object_get(o, "read_only")),
@@ -237,6 +249,8 @@ static void finish_removal(void *ctx)
 	struct torrent *t = r->torrent;
 	struct err e = {0};
 
+	if (!t->read_only)
+		torrent_delete_aside(t);
 	if (r->files)
 		delete_files(&t->meta, t->dir);
 	if (t->settings && resume_remove(r->engine->resume, &t->meta.info_hash,

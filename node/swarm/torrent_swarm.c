@@ -229,11 +229,13 @@ static enum err_code know(struct torrent *t, struct err *e)
 		.total_len = t->meta.total,
 		.shorts = t->meta.shorts,
 		.short_count = t->meta.short_count,
+		.prios = t->piece_prios,
 	};
 	struct layers_file *layers;
 	enum err_code code;
 	size_t len;
 
+	swarm_set_in_order(t->swarm, t->in_order);
 	content.info = info_for_others(t, &content.info_len);
 	content.have = store_have(t->store, &len);
 	code = torrent_layers(t, &layers, &content.layer_count, e);
@@ -271,6 +273,8 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 		.shorts = t->meta.shorts,
 		.short_count = t->meta.short_count,
 		.super_seed = t->super_seed,
+		.prios = t->piece_prios,
+		.in_order = t->in_order,
 		.max_peers = (uint32_t)engine_int(en, "max-peers"),
 		.slots =
 			t->slots ? t->slots : (uint32_t)engine_int(en, "slots"),

@@ -32,6 +32,7 @@ static void add_rates(const struct torrent *t, json_t *o)
 {
 	struct swarm_stats stats = {0};
 	struct store_stats stored = {0};
+	uint64_t wanted, wanted_have;
 	int64_t eta = -1, seeds, leechers;
 
 	if (t->store && store_is_ready(t->store))
@@ -39,17 +40,23 @@ static void add_rates(const struct torrent *t, json_t *o)
 	if (t->swarm)
 		swarm_stats_get(t->swarm, &stats);
 	if (t->state == TORRENT_DOWNLOADING && stats.rate_in > 0)
-		eta = (int64_t)(stats.left / stats.rate_in);
+		eta = (int64_t)(stats.wanted / stats.rate_in);
+	torrent_wanted(t, &wanted, &wanted_have);
 	(void)json_object_set_new(o, "total",
 				  json_integer((json_int_t)t->meta.wanted));
 	(void)json_object_set_new(o, "have",
 				  json_integer((json_int_t)stored.have_bytes));
 	(void)json_object_set_new(
 		o, "percent",
-		json_integer((json_int_t)(t->meta.wanted
-						  ? stored.have_bytes * 100 /
-							    t->meta.wanted
-						  : 0)));
+		json_integer(
+			(json_int_t)(wanted ? wanted_have * 100 / wanted : 0)));
+	if (torrent_is_partial(t)) {
+		(void)json_object_set_new(o, "wanted",
+					  json_integer((json_int_t)wanted));
+		(void)json_object_set_new(
+			o, "wanted_have",
+			json_integer((json_int_t)wanted_have));
+	}
 	(void)json_object_set_new(o, "downloaded",
 				  json_integer((json_int_t)stats.downloaded));
 	(void)json_object_set_new(o, "uploaded",

@@ -22,6 +22,7 @@ import time
 from cli_suite import (ADDRESS, ANSWER_S, Failed, MIB, Suite, Tracker,
                        one_line, stage, wait_for)
 from cli_daemon import part_again, part_daemon, part_stop
+from cli_files import part_files
 from cli_magnet import part_magnet
 
 # the words of BIP-39's first vector and their first Ethereum account
@@ -569,6 +570,7 @@ PARTS = {"help": part_help, "usage": part_usage, "home": part_home,
          "config": part_config, "create": part_create, "bad": part_bad_get,
          "transfer": part_transfer, "announce": part_announce,
          "two": part_two, "magnet": part_magnet,
+         "files": part_files,
          "daemon": part_daemon, "stop": part_stop, "again": part_again,
          "wallet": part_wallet, "ledger": part_ledger, "disk": part_disk}
 
