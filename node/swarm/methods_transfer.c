@@ -128,8 +128,6 @@ static void on_torrent_event(void *ctx, const char *type, const char *text)
 {
 	struct add *a = ctx;
 
-	if (strcmp(type, "metadata") == 0)
-		tell_cost(a);
 	if (strcmp(type, "reached") == 0)
 		a->reached = true;
 	if (a->reached || strcmp(type, "complete") == 0 ||
@@ -137,6 +135,8 @@ static void on_torrent_event(void *ctx, const char *type, const char *text)
 		loop_timer_set(a->timer, 0); /* not from inside the torrent */
 	if (*text)
 		call_event(a->call, event_of(type, text));
+	if (strcmp(type, "metadata") == 0)
+		tell_cost(a);
 }
 
 static enum err_code ratio_of(const char *text, uint64_t *permille,

@@ -160,12 +160,12 @@ def budgets(st, owner, node, directory):
     torrent = os.path.join(directory, "file.torrent")
     os.mkdir(source)
     stage.make_file(source + "/file.bin", 12 * MIB)
-    stage.make_torrent(source + "/file.bin", torrent, 262144)
+    made = stage.make_torrent(source + "/file.bin", torrent, 262144)
     nodes.start_seeder(st, owner, source, torrent, "--limit-up", "4MiB",
                        "--price", "1")
 
-    def get(name, out):
-        argv = node.argv("get", torrent, "--out", os.path.join(directory, out),
+    def get(name, out, what=torrent):
+        argv = node.argv("get", what, "--out", os.path.join(directory, out),
                          "--listen", node.address + ":6882", "--peer",
                          owner.address + ":6881", "--bid", "4", "--budget",
                          "0.012", "--passphrase-file", node.passphrase)
@@ -192,11 +192,14 @@ def budgets(st, owner, node, directory):
           told(second)[-400:])
     one = spent()
     check("both together keep to the budget", had < one <= 0.012, (had, one))
-    third = get("third-get", "two")
+    third = get("third-get", "two", "magnet:?xt=urn:btih:" + made)
     third.wait(60)
     check("a new download has its whole budget", third.status == 0 and
           "before" not in told(third) and 0.006 < spent() - one < 0.0121,
           (one, spent(), told(third)[-400:]))
+    check("and tells its cost once a link's metadata is here", re.search(
+        "the metadata is here.*costs 0.012 at the most", told(third),
+        re.DOTALL), told(third)[:400])
     got = typed(node, "ledger", "check")
     check("and the book is right", got[0] == 0, got)
 
