@@ -19,6 +19,7 @@ static enum err_code read_files(const char *path, json_t **result,
 {
 	json_t *list = json_array();
 	struct metainfo m;
+	int number = 0;
 	char *bytes;
 	size_t len;
 	enum err_code code =
@@ -32,13 +33,15 @@ static enum err_code read_files(const char *path, json_t **result,
 		json_decref(list);
 		return code;
 	}
-	for (uint32_t i = 0; i < m.file_count; i++)
+	for (uint32_t i = 0; i < m.file_count; i++) {
+		number += m.v1 || !m.files[i].pad;
 		if (!m.files[i].pad)
 			(void)json_array_append_new(
 				list,
-				json_pack("{si ss sI}", "number", (int)i + 1,
+				json_pack("{si ss sI}", "number", number,
 					  "path", m.files[i].path, "length",
 					  (json_int_t)m.files[i].length));
+	}
 	*result = json_pack("{ss so}", "name", m.name, "files", list);
 	metainfo_clear(&m);
 	return ERR_NONE;

@@ -41,6 +41,11 @@ bool choice_has_words(const json_t *words)
 	return false;
 }
 
+bool choice_counts(const struct metainfo *m, uint32_t file)
+{
+	return m->v1 || !m->files[file].pad;
+}
+
 /* ---- lists of numbers ---- */
 
 static bool read_number(const char **p, uint32_t most, uint32_t *out)
@@ -58,10 +63,32 @@ static bool read_number(const char **p, uint32_t most, uint32_t *out)
 	return n > 0;
 }
 
+static void set_range(uint8_t *files, const struct metainfo *m, uint32_t first,
+		      uint32_t last, enum picker_prio prio)
+{
+	uint32_t number = 0;
+
+	for (uint32_t i = 0; i < m->file_count && number < last; i++) {
+		number += choice_counts(m, i);
+		if (number >= first && choice_counts(m, i))
+			files[i] = (uint8_t)prio;
+	}
+}
+
+static uint32_t count_files(const struct metainfo *m)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < m->file_count; i++)
+		n += choice_counts(m, i);
+	return n;
+}
+
 static enum err_code set_numbers(uint8_t *files, const struct metainfo *m,
 				 const char *list, enum picker_prio prio,
 				 struct err *e)
 {
+	const uint32_t most = count_files(m);
 	const char *p = list;
 
 	if (strcmp(list, "all") == 0) {
@@ -70,20 +97,19 @@ static enum err_code set_numbers(uint8_t *files, const struct metainfo *m,
 	}
 	do {
 		uint32_t first, last;
-		bool good = read_number(&p, m->file_count, &first);
+		bool good = read_number(&p, most, &first);
 
 		last = first;
 		if (good && *p == '-') {
 			p++;
-			good = read_number(&p, m->file_count, &last) &&
-			       first <= last;
+			good = read_number(&p, most, &last) && first <= last;
 		}
 		if (!good || (*p && *p != ','))
 			return err_fail(e, ERR_PARSE,
 					"'%.60s': want numbers of files from 1 "
 					"to %u, such as 1,3-5",
-					list, m->file_count);
-		memset(files + first - 1, (int)prio, last - first + 1);
+					list, most);
+		set_range(files, m, first, last, prio);
 	} while (*p++);
 	return ERR_NONE;
 }
@@ -181,12 +207,13 @@ enum err_code choice_of_link(uint8_t **out, const struct metainfo *m,
 			     const struct magnet *link, struct err *e)
 {
 	uint8_t *files = start(m, NULL);
+	uint32_t number = 0;
 
 	*out = NULL;
 	if (!files)
 		return err_fail(e, ERR_NOMEM, "choice of files");
 	for (uint32_t i = 0; i < m->file_count; i++)
-		if (!magnet_wants(link, i))
+		if (choice_counts(m, i) && !magnet_wants(link, number++))
 			files[i] = PICKER_SKIP;
 	if (something_is_wanted(files, m, e) != ERR_NONE) {
 		free(files);

@@ -1,10 +1,11 @@
 /* file_choice.h - which files of a torrent are wanted and how much, as values.
  *
  * Files have numbers from 1 on, as they stand in the torrent (links are not
- * counted). A choice is a priority for each file; pieces have the highest of
- * the files that lie in them. Where files come in order, for a player, the
- * first and the last piece of the first media file go before all others: there
- * stands what a player looks for.
+ * counted, nor the padding of version 2, which stands in no list). A choice is
+ * a priority for each file; pieces have the highest of the files that lie in
+ * them. Where files come in order, for a player, the first and the last piece
+ * of the first media file go before all others: there stands what a player
+ * looks for.
  *
  * Pure. Thread: any.
  */
@@ -16,6 +17,9 @@
 #include "wire/torrent/magnet.h"
 
 #include <jansson.h>
+
+/* Does the file have a number? */
+bool choice_counts(const struct metainfo *m, uint32_t file);
 
 /* Words of a choice, all but "only" a list of numbers and ranges: "1,3-5", or
  * "all". "files" and "only" (texts with * and ? against paths) name all that

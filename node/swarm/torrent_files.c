@@ -164,6 +164,7 @@ json_t *torrent_files_json(const struct torrent *t)
 {
 	json_t *list = json_array();
 	const uint8_t *bits = NULL;
+	int number = 0;
 	size_t len;
 
 	if (t->store && store_is_ready(t->store))
@@ -174,14 +175,15 @@ json_t *torrent_files_json(const struct torrent *t)
 			t->file_prios ? (enum picker_prio)t->file_prios[i]
 				      : PICKER_NORMAL;
 
+		number += choice_counts(&t->meta, i);
 		if (f->pad)
 			continue;
 		(void)json_array_append_new(
-			list, json_pack("{si ss sI sI ss}", "number",
-					(int)i + 1, "path", f->path, "length",
-					(json_int_t)f->length, "have",
-					(json_int_t)file_have(t, f, bits),
-					"priority", choice_prio_name(prio)));
+			list,
+			json_pack("{si ss sI sI ss}", "number", number, "path",
+				  f->path, "length", (json_int_t)f->length,
+				  "have", (json_int_t)file_have(t, f, bits),
+				  "priority", choice_prio_name(prio)));
 	}
 	return list;
 }

@@ -89,6 +89,25 @@ static void words_make_a_choice(void)
 	}
 }
 
+/* Padding of version 2 stands in no list: it has no number. */
+static void what_stands_in_no_list_has_no_number(void)
+{
+	struct metainfo v2 = torrent;
+	json_t *words = json_pack("{ss}", "files", "3");
+	uint8_t *got;
+
+	v2.v1 = false;
+	v2.v2 = true;
+	CHECK(choice_make(&got, &v2, NULL, words, NULL) == ERR_NONE &&
+		      strcmp(shown(got, 5), "00020") == 0,
+	      "the third");
+	free(got);
+	(void)json_object_set_new(words, "files", json_string("5"));
+	CHECK(choice_make(&got, &v2, NULL, words, NULL) == ERR_PARSE,
+	      "there are four");
+	json_decref(words);
+}
+
 static void a_link_chooses(void)
 {
 	struct magnet link;
@@ -172,6 +191,7 @@ static void a_choice_is_kept_as_text(void)
 int main(void)
 {
 	words_make_a_choice();
+	what_stands_in_no_list_has_no_number();
 	a_link_chooses();
 	pieces_follow_their_files();
 	a_choice_is_kept_as_text();
