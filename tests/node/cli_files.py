@@ -22,7 +22,7 @@ class Season:
             stage.make_file(self.place(self.source, name), size)
         self.torrent = s.path("season.torrent")
         got = s.run("create", self.source + "/show", "--out", self.torrent,
-                    "--piece-size", "64KiB", "--json")
+                    "--piece-length", "64KiB", "--json")
         self.hash = got.json()["info_hash"]
         port = stage.free_port(ADDRESS)
         self.at = "%s:%d" % (ADDRESS, port)

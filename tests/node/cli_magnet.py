@@ -30,9 +30,7 @@ def links(s, plain):
     for name, link, says in (
             ("a link without a hash", "magnet:?dn=x", "names no torrent"),
             ("a broken hash", "magnet:?xt=urn:btih:abc", "no info hash"),
-            ("a broken list of files", plain + "&so=x", "so=x"),
-            ("version 2 alone", "magnet:?xt=urn:btmh:1220" + "ab" * 32,
-             "version 2 only")):
+            ("a broken list of files", plain + "&so=x", "so=x")):
         s.refused(name, "get", link, *out, says=(says,))
     s.refused("--save-torrent without a link", "get", s.torrent, *out,
               "--save-torrent", s.path("x.torrent"), status=2,
