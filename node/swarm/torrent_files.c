@@ -6,6 +6,7 @@
 #include "storage/torrent/bits.h"
 #include "wire/torrent/magnet.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,6 +187,17 @@ json_t *torrent_files_json(const struct torrent *t)
 				  "priority", choice_prio_name(prio)));
 	}
 	return list;
+}
+
+void torrent_move_aside(const struct torrent *t, const char *dir)
+{
+	char from[PATH_MAX], to[PATH_MAX], name[STORE_ASIDE_CAP];
+
+	store_aside_name(name, &t->meta.info_hash);
+	(void)snprintf(from, sizeof(from), "%.3000s/%s", t->dir, name);
+	(void)snprintf(to, sizeof(to), "%.3000s/%s", dir, name);
+	/* what stays behind is fetched again */
+	(void)renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
 }
 
 void torrent_delete_aside(const struct torrent *t)

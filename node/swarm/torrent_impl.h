@@ -143,6 +143,8 @@ void torrent_choice_known(struct torrent *t);
 /* For the settings, malloc'ed; NULL: nothing was chosen. */
 char *torrent_choice_text(const struct torrent *t);
 bool torrent_wants_file(const struct torrent *t, uint32_t file);
+/* What lies aside goes along to another directory, where it can. */
+void torrent_move_aside(const struct torrent *t, const char *dir);
 /* What lies aside is of no use to anybody once it is removed. */
 void torrent_delete_aside(const struct torrent *t);
 bool torrent_is_partial(const struct torrent *t);

@@ -76,6 +76,7 @@ static enum err_code relocate(const struct relocation *r,
 
 	if (code != ERR_NONE)
 		return code;
+	torrent_move_aside(r->torrent, r->dir);
 	code = resume_set_root(r->engine->resume, hash, r->dir, e);
 	if (code != ERR_NONE && !is_there(r->from) && is_there(r->to))
 		(void)rename(r->to, r->from);

@@ -143,6 +143,17 @@ def changed(s, season):
     s.check("a restart keeps the choice", [f["priority"] for f in files()] ==
             ["normal", "skip", "normal", "high"] and
             len(season.there(out)) == 3, files())
+    s.check("what a piece shares with others lies aside", sorted(
+        os.listdir(out)) == [".%s.parts" % season.hash, "show"],
+        os.listdir(out))
+    out = s.path("f7")
+    os.mkdir(out)
+    got = s.run("move", season.hash, out, "--home", home)
+    wait_for("seeding there", ANSWER_S, lambda: state() == "seeding", d)
+    s.check("a move takes along what lies aside", got.status == 0 and
+            s.listed(home)[season.hash]["downloaded"] == 0 and
+            not os.listdir(s.path("f6")) and len(season.there(out)) == 3,
+            (got, os.listdir(s.path("f6")), s.listed(home)))
     s.run("pause", season.hash, "--home", home)
     s.run("files", season.hash, "--want", "2", "--sequential", "--home", home)
     s.run("resume", season.hash, "--home", home)
