@@ -65,9 +65,13 @@ class Client:
         return None if shutil.which(self.program()) else self.program()
 
 
+# as the others are set
+ALONE = "dht = no\nlsd = no\npex = no\nutp = no\nport-mapping = no\n"
+
+
 class Seedbank(Client):
     def __init__(self, config=""):
-        self.config = config
+        self.config = config if "utp =" in config else ALONE + config
 
     def program(self):
         return SEEDBANK
