@@ -151,6 +151,15 @@ static void questions_outside_the_tree_are_refused(void)
 		CHECK(layers_answer(y, &rows[i].ask, out) == rows[i].ok, "%s",
 		      rows[i].name);
 	CHECK(!layers_answer(none, &rows[0].ask, out), "not known");
+	layers_free(y);
+	free(c.layer);
+	/* of a file of one chunk no tree stands behind the answers */
+	c = content_new(5, 6);
+	y = layers_of(&c, true);
+	CHECK(layers_answer(y, &(struct hash_ask){c.root, 2, 0, 2, 2}, out),
+	      "up to the top");
+	CHECK(!layers_answer(y, &(struct hash_ask){c.root, 2, 0, 2, 3}, out),
+	      "over the top of a small file");
 	layers_free(none);
 	layers_free(y);
 	free(c.layer);

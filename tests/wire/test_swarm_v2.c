@@ -230,6 +230,7 @@ static void hash_messages_in_v1_are_of_no_purpose(void)
 	say_body(MSG_HASHES, body, HASH_ASK_LEN + 64);
 	say_body(MSG_HASH_REJECT, body, HASH_ASK_LEN);
 	CHECK(!raw.end.closed, "closed by three");
+	CHECK(raw_count(&raw, MSG_HASH_REJECT) == 0, "answered");
 	for (unsigned i = 0; i < 3000 && !raw.end.closed; i++)
 		say_body(MSG_HASH_REQUEST, body, HASH_ASK_LEN);
 	CHECK(raw.end.closed, "many are a nuisance");
@@ -260,6 +261,30 @@ static void who_says_false_hashes_is_banned(void)
 		      n->last_close == PEER_CLOSE_BAD_DATA,
 	      "banned");
 	CHECK(n->layers == 0, "not taken");
+	raw_close(&raw);
+	sim_free(&sim);
+}
+
+static void no_block_is_asked_for_before_its_hash_is_known(void)
+{
+	uint8_t body[HASH_MSG_MAX] = {0};
+	struct hash_ask ask;
+	struct sim_node *n;
+	struct msg m;
+
+	init(10, 64);
+	n = add(V2, false);
+	open_raw(n, true, true);
+	CHECK(raw_expect(&raw, MSG_HASH_REQUEST, &m), "asked");
+	CHECK(hash_ask_decode(&ask, m.body, m.body_len), "a question");
+	raw_say_id(&raw, MSG_UNCHOKE);
+	sim.now += 1000;
+	(void)swarm_tick(n->s, sim.now);
+	CHECK(raw_count(&raw, MSG_REQUEST) == 0, "before");
+	hash_ask_encode(body, &ask);
+	memcpy(body + HASH_ASK_LEN, sim.layer, 64 * 32);
+	say_body(MSG_HASHES, body, HASH_ASK_LEN + 64 * 32);
+	CHECK(n->layers == 1 && raw_expect(&raw, MSG_REQUEST, NULL), "after");
 	raw_close(&raw);
 	sim_free(&sim);
 }
@@ -318,6 +343,7 @@ int main(void)
 	the_answer_names_the_version();
 	hash_messages_in_v1_are_of_no_purpose();
 	who_says_false_hashes_is_banned();
+	no_block_is_asked_for_before_its_hash_is_known();
 	hashes_of_no_question_close();
 	a_flood_of_questions_is_bounded();
 	return CHECK_EXIT();
