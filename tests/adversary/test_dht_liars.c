@@ -238,6 +238,8 @@ static void a_token_is_needed(void)
 	memcpy(token, m.token.p, m.token.len);
 	put.token = (struct ben_view){token, m.token.len};
 	put.has_port = true;
+	feed(d, &a, &put, 0);
+	CHECK(answer_of(&seen).code == KRPC_PROTOCOL, "nobody is at port 0");
 	put.port = 77;
 	feed(d, &b, &put, 0);
 	CHECK(answer_of(&seen).code == KRPC_PROTOCOL, "not from elsewhere");
@@ -377,11 +379,44 @@ static void who_asks_is_asked_back_slowly(void)
 		feed(d, &a, &q, 1000);
 		answers++;
 	}
-	for (int64_t ms = 1000; ms < 11000; ms += 100)
+	for (int64_t ms = 1000; ms < 11000; ms += 100) {
 		dht_tick(d, ms);
+		CHECK(dht_status(d).asked <= 24, "%zu at once",
+		      dht_status(d).asked);
+	}
 	CHECK(seen.count - answers <= 24 + 200, "%zu in ten seconds",
 	      seen.count - answers);
 	CHECK(dht_status(d).nodes[DHT_V4] == 0, "and believed when it answers");
+	dht_free(d);
+}
+
+/* Even when all of them answer at once. */
+static void contacts_are_asked_slowly(void)
+{
+	struct seen seen;
+	struct dht *d = new_node(&seen);
+	size_t asked = 0;
+
+	for (int64_t ms = 0; ms < 10000; ms += 100) {
+		for (uint32_t i = 0; i < 30; i++) {
+			struct wire_addr a = sim_v4(
+				(30U << 24) + ((uint32_t)ms + i) * 256 + 1, 7);
+			struct krpc_msg m;
+			size_t before = seen.count;
+
+			(void)dht_add_contact(d, &a, NULL, ms);
+			dht_tick(d, ms);
+			if (seen.count == before)
+				continue;
+			asked += seen.count - before;
+			m = answer_of(&seen);
+			m.type = KRPC_ANSWER;
+			memcpy(m.id.bytes, &ms, 4);
+			m.id.bytes[5] = (uint8_t)i;
+			feed(d, &seen.to, &m, ms);
+		}
+	}
+	CHECK(asked < 24 + 200 + 60, "%zu in ten seconds", asked);
 	dht_free(d);
 }
 
@@ -546,6 +581,7 @@ int main(void)
 	an_item_is_checked();
 	an_answer_must_have_been_asked_for();
 	who_asks_is_asked_back_slowly();
+	contacts_are_asked_slowly();
 	a_target_is_not_taken_over();
 	inventions_fill_no_table();
 	the_public_does_not_tell_of_home();

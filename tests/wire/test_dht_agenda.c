@@ -55,8 +55,8 @@ static void what_follows_a_run(void)
 	}
 }
 
-/* Five thousand at once: each begins once in half an hour, never more than 12
- * at a time nor more than five in a second. */
+/* Five thousand at once, of which each takes two seconds: one begins each fifth
+ * of a second, never more than 12 run at a time. */
 static void thousands_are_spread(void)
 {
 	enum { N = 5000 };
@@ -99,9 +99,25 @@ static void thousands_are_spread(void)
 	free(topics);
 }
 
+/* Those that take long are waited for. */
+static void so_many_at_a_time(void)
+{
+	struct agenda a = new_agenda();
+	struct agenda_topic t[2 * AGENDA_AT_ONCE] = {{0}};
+	uint32_t begun = 0;
+
+	for (size_t i = 0; i < ROWS(t); i++)
+		agenda_add(&a, &t[i], 0);
+	for (int64_t now = 0; now < 60000; now += 100)
+		begun += agenda_next(&a, now) != NULL;
+	CHECK(begun == AGENDA_AT_ONCE, "%u are begun", begun);
+	CHECK(agenda_wake_ms(&a) == INT64_MAX, "nothing to be woken for");
+}
+
 int main(void)
 {
 	what_follows_a_run();
 	thousands_are_spread();
+	so_many_at_a_time();
 	return CHECK_EXIT();
 }

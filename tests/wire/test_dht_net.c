@@ -297,6 +297,7 @@ static void a_read_only_node_is_not_seen(void)
 	what.target = sim_target(&s);
 	sim_search(&s, n, what, &f);
 	CHECK(f.outcome.stored >= 8, "it announces");
+	CHECK(dht_status(n->dht).questions == 0, "nobody asks it back");
 	for (size_t i = 0; i < 60; i++) {
 		size_t k = dht_keep(s.nodes[i].dht, DHT_V4, kept, 64);
 
