@@ -6,7 +6,7 @@ files are compared byte for byte. A private torrent is announced by nobody.
 
 All is in a network namespace, or at 127.0.0.x where none can be made.
 
-usage: dht.py [--seedbank PROGRAM] [--keep]
+usage: dht.py [--seedbank PROGRAM] [--ipv6] [--keep]
 """
 
 import argparse
@@ -168,10 +168,12 @@ def main():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--seedbank", default=os.path.join(
         stage.TOP, "build", "release", "seedbank"))
+    p.add_argument("--ipv6", action="store_true", help="and nothing else")
     p.add_argument("--keep", action="store_true")
     args = p.parse_args()
     addresses, _ = stage.enter_namespace(
-        ["10.77.0.%d" % (i + 1) for i in range(12)])
+        [("fd77::%x" if args.ipv6 else "10.77.0.%d") % (i + 1)
+         for i in range(12)])
     kinds = {k: v for k, v in LT_PYTHONS.items() if has_libtorrent(v)}
     for kind in set(LT_PYTHONS) - set(kinds):
         print("left out: " + kind, flush=True)
