@@ -381,11 +381,28 @@ static void dht_begin(struct torrent *t, int which, const uint8_t *hash)
 	(void)dht_topic_new(&t->dht[which], t->engine->dht, &cfg, NULL);
 }
 
+/* Nodes that the torrent names. */
+static void dht_meet(struct torrent *t)
+{
+	for (uint32_t i = 0; i < t->meta.node_count; i++) {
+		const struct metainfo_node *n = &t->meta.nodes[i];
+		char text[300];
+
+		if (strlen(n->host) > sizeof(text) - 16)
+			continue; /* no name is so long */
+		(void)snprintf(text, sizeof(text),
+			       strchr(n->host, ':') ? "[%s]:%u" : "%s:%u",
+			       n->host, n->port);
+		(void)!dht_node_contact_text(t->engine->dht, text, NULL);
+	}
+}
+
 /* (!) BEP 27: a private torrent's peers are for its tracker to name. */
 static void dht_start(struct torrent *t)
 {
 	if (t->meta.is_private)
 		return;
+	dht_meet(t);
 	dht_begin(t, 0, t->meta.info_hash.bytes);
 	if (t->meta.v1 && t->meta.v2)
 		dht_begin(t, 1, t->meta.info_hash_v2.bytes);

@@ -80,16 +80,17 @@ class Net:
         return p
 
     def get(self, name, torrent):
+        """The torrent itself names a node (BEP 5)."""
         at, path = self.place(name)
         p = self.st.spawn(name, [
             self.seedbank, "--home", path + "/home", "get", torrent, "--out",
-            path, "--listen", at, "--dht-node", self.hub, "--seed-time", "0"])
+            path, "--listen", at, "--seed-time", "0"])
         p.out = path
         p.done = lambda: p.poll() is not None
         return p
 
 
-def make(directory, name, private=False):
+def make(directory, name, private=False, node=None):
     source = os.path.join(directory, "source-" + name)
     os.makedirs(source)
     path = os.path.join(source, name + ".bin")
@@ -103,8 +104,12 @@ def make(directory, name, private=False):
                                for i in range(0, len(data), 65536))}
     if private:
         info["private"] = 1
+    meta = {"info": info}
+    if node:
+        host, _, port = node.rpartition(":")
+        meta["nodes"] = [[host.strip("[]"), int(port)]]
     with open(torrent, "wb") as f:
-        f.write(stage.bencode({"info": info}))
+        f.write(stage.bencode(meta))
     return source, torrent, path
 
 
@@ -114,7 +119,7 @@ def swap(net, directory, kinds):
     net.seed("seedbank-seeds", ours[1], ours[0])
     leechers, seeds = {}, {}
     for kind, python in kinds.items():
-        seeds[kind] = make(directory, "of-" + kind)
+        seeds[kind] = make(directory, "of-" + kind, node=net.hub)
         net.libtorrent(kind + "-seeds", python, seeds[kind][1], seeds[kind][0])
         leechers[kind + " finds seedbank"] = (
             net.libtorrent(kind + "-gets", python, ours[1]), ours[2])
