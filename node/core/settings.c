@@ -281,11 +281,28 @@ static enum err_code check_endpoint(const char *name, const char *text,
 	return ERR_NONE;
 }
 
+static enum err_code check_place(const char *name, const char *text,
+				 struct err *e)
+{
+	struct err why = {0};
+	char host[256];
+	uint16_t port;
+
+	if (options_split_endpoint(text, host, sizeof(host), &port, &why) !=
+	    ERR_NONE)
+		return err_fail(e, ERR_PARSE, "%s %s", name, why.msg);
+	if (port == 0)
+		return err_fail(e, ERR_PARSE, "%s '%.60s': nobody is at port 0",
+				name, text);
+	return ERR_NONE;
+}
+
 static const struct check {
 	const char *name;
 	enum meaning {
 		LEVEL,
 		ENDPOINT, /* an IP address and a port */
+		PLACE,	  /* a name or an IP address, and a port */
 		PROFILE,
 		PROXY,
 		FIELD, /* of the profile, which it changes */
@@ -301,6 +318,7 @@ static const struct check {
 	{"schedule", WEEK},
 	{"log-level", LEVEL},
 	{"listen", ENDPOINT},
+	{"dht-node", PLACE},
 	{"profile", PROFILE},
 	{"chain-id", FIELD},
 	{"bank", FIELD},
@@ -338,6 +356,8 @@ static enum err_code check_text(const struct profile *profile,
 		return settings_log_level(&level, text, e);
 	case ENDPOINT:
 		return check_endpoint(k->name, text, e);
+	case PLACE:
+		return check_place(k->name, text, e);
 	case PROFILE:
 		return profile_find(&p, text, e);
 	case PROXY: /* its text may hold a password */

@@ -251,7 +251,7 @@ static void items_are_found(void)
 	memcpy(item.salt, "pepper", 6);
 	item.salt_len = 6;
 	sign(&item);
-	what.target = dht_item_target(&item);
+	what.target = dht_item_target_of(item.key, item.salt, item.salt_len);
 	what.put = &item;
 	sim_search(&s, &s.nodes[3], what, &f);
 	CHECK(f.outcome.stored >= 8, "a mutable one");

@@ -43,21 +43,21 @@ static size_t host_len(const struct wire_addr *a)
 	return dht_family_of(a) == DHT_V4 ? 16 : 8;
 }
 
-uint32_t dht_gate_slot(const struct dht_gate *g, const struct wire_addr *a,
-		       uint32_t slots)
+/* Which slot is a host's; nobody outside can foresee it. */
+static struct slot *slot_of(struct dht_gate *g, const struct wire_addr *a)
 {
 	uint8_t h[crypto_shorthash_BYTES];
 	uint32_t v;
 
 	(void)crypto_shorthash(h, a->ip, host_len(a), g->slot_key);
 	memcpy(&v, h, sizeof(v));
-	return v % slots;
+	return &g->slots[v % SLOTS];
 }
 
 bool dht_gate_admits(struct dht_gate *g, const struct wire_addr *from,
 		     int64_t now_ms)
 {
-	struct slot *s = &g->slots[dht_gate_slot(g, from, SLOTS)];
+	struct slot *s = slot_of(g, from);
 	uint64_t back =
 		(uint64_t)((uint32_t)now_ms - s->since_ms) * DHT_GATE_PER_S;
 

@@ -44,8 +44,4 @@ bool dht_gate_token_ok(struct dht_gate *g, const uint8_t *token, size_t len,
 		       const struct dht_id *target, struct rng *rng,
 		       int64_t now_ms);
 
-/* A number below `slots` for a host, that nobody outside can foresee. */
-uint32_t dht_gate_slot(const struct dht_gate *g, const struct wire_addr *a,
-		       uint32_t slots);
-
 #endif
