@@ -40,7 +40,8 @@ struct resolving {
 
 struct dht_node {
 	struct engine *engine;
-	struct dht *dht; /* NULL: asleep */
+	struct dht *dht;	 /* NULL: asleep */
+	struct dht_saved *saved; /* of the last run; asked when all are gone */
 	struct agenda agenda;
 	struct loop_timer *timer;
 	struct resolving *resolving;
@@ -229,6 +230,15 @@ static void ask_named_nodes(struct dht_node *n)
 		ask_host(n, text);
 }
 
+static void ask_saved_nodes(struct dht_node *n)
+{
+	for (int f = 0; f < (int)DHT_FAMILIES; f++)
+		for (size_t i = 0; i < n->saved->count[f]; i++)
+			(void)dht_add_contact(
+				n->dht, &n->saved->nodes[f][i].addr,
+				&n->saved->nodes[f][i].id, now_of(n));
+}
+
 static bool is_alone(const struct dht_node *n)
 {
 	return dht_lost(n->dht, DHT_V4) || dht_lost(n->dht, DHT_V6);
@@ -248,6 +258,7 @@ static void look_for_company(struct dht_node *n)
 	n->bootstrap_wait_ms = n->bootstrap_wait_ms * 2 > BOOTSTRAP_MOST_MS
 				       ? BOOTSTRAP_MOST_MS
 				       : n->bootstrap_wait_ms * 2;
+	ask_saved_nodes(n); /* perhaps it was our own line that was down */
 	ask_named_nodes(n);
 	ask_bootstrap_hosts(n);
 }
@@ -488,43 +499,39 @@ enum err_code dht_node_new(struct dht_node **out, struct engine *en,
 static void begin(struct dht_node *n, bool read_only)
 {
 	struct engine *en = n->engine;
-	struct dht_saved *saved = calloc(1, sizeof(*saved));
 	struct dht_cfg cfg = {
 		.rng = en->rng,
-		.family = {udp_has(en->udp, AF_INET),
-			   udp_has(en->udp, AF_INET6)},
+		.family = {udp_has(en->udp, AF_INET) || engine_proxied(en),
+			   udp_has(en->udp, AF_INET6) && !engine_proxied(en)},
 		.read_only = read_only,
 		.send = send_datagram,
 		.ctx = n,
 	};
 	int64_t now = now_of(n);
 
-	if (!saved || (!cfg.family[DHT_V4] && !cfg.family[DHT_V6])) {
-		free(saved);
+	if (!cfg.family[DHT_V4] && !cfg.family[DHT_V6])
 		return;
-	}
-	load(n, saved);
+	if (!n->saved)
+		n->saved = calloc(1, sizeof(*n->saved));
+	if (!n->saved)
+		return;
+	load(n, n->saved);
 	for (int f = 0; f < (int)DHT_FAMILIES; f++) {
-		cfg.has_id[f] = saved->has_id[f];
-		cfg.id[f] = saved->id[f];
+		cfg.has_id[f] = n->saved->has_id[f];
+		cfg.id[f] = n->saved->id[f];
 	}
-	if (dht_new(&n->dht, &cfg, now, NULL) == ERR_NONE) {
-		n->read_only = read_only;
-		memcpy(n->family, cfg.family, sizeof(n->family));
-		n->save_ms = now + SAVE_EVERY_MS;
-		n->bootstrap_wait_ms = BOOTSTRAP_FIRST_MS;
-		n->bootstrap_ms = now;
-		for (int f = 0; f < (int)DHT_FAMILIES; f++)
-			for (size_t i = 0; i < saved->count[f]; i++)
-				(void)dht_add_contact(
-					n->dht, &saved->nodes[f][i].addr,
-					&saved->nodes[f][i].id, now);
-		udp_on(en->udp, UDP_DHT, on_datagram, n);
-		ask_named_nodes(n);
-		look_for_company(n);
-		loop_timer_set(n->timer, 0);
-	}
-	free(saved);
+	if (dht_new(&n->dht, &cfg, now, NULL) != ERR_NONE)
+		return;
+	n->read_only = read_only;
+	memcpy(n->family, cfg.family, sizeof(n->family));
+	n->save_ms = now + SAVE_EVERY_MS;
+	n->bootstrap_wait_ms = BOOTSTRAP_FIRST_MS;
+	n->bootstrap_ms = now;
+	ask_saved_nodes(n);
+	udp_on(en->udp, UDP_DHT, on_datagram, n);
+	ask_named_nodes(n);
+	look_for_company(n);
+	loop_timer_set(n->timer, 0);
 }
 
 void dht_node_start(struct dht_node *n)
@@ -544,6 +551,8 @@ void dht_node_wake(struct dht_node *n)
 
 	if (n->dht || !engine_flag(en, "dht"))
 		return;
+	/* (!) with a proxy there is no socket of our own: datagrams go its way,
+	 * or none */
 	if (engine_proxied(en))
 		tunnels_want_udp(en->tunnels);
 	else if (!udp_has(en->udp, AF_INET) && !udp_has(en->udp, AF_INET6) &&
@@ -573,6 +582,7 @@ void dht_node_free(struct dht_node *n)
 		udp_on(n->engine->udp, UDP_DHT, NULL, NULL);
 	dht_free(n->dht);
 	loop_timer_free(n->timer);
+	free(n->saved);
 	free(n);
 }
 
