@@ -423,8 +423,8 @@ static void contacts_are_asked_slowly(void)
 /* --- networks with liars ---------------------------------------------------
  */
 
-#define HONEST 250U
-#define LIARS 60U
+#define HONEST 200U
+#define LIARS 50U
 
 static struct dht_id liar_target;
 

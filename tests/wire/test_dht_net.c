@@ -3,7 +3,7 @@
 
 #include <sodium.h>
 
-#define NODES 400U
+#define NODES 300U
 
 /* Searches between nodes by chance; how many found what was announced. */
 static uint32_t pairs_that_meet(struct sim *s, uint32_t pairs,
