@@ -143,10 +143,17 @@ def is_told(at, info_hash):
     with socket.socket(stage.family(host), socket.SOCK_DGRAM) as s:
         s.bind((host, 0))
         s.settimeout(2)
-        s.sendto(stage.bencode({
+        question = stage.bencode({
             "a": {"id": b"i" * 20, "info_hash": info_hash}, "q": "get_peers",
-            "ro": 1, "t": "aa", "y": "q"}), (host, int(port)))
-        answer = s.recv(2048)
+            "ro": 1, "t": "aa", "y": "q"})
+        answer = b""
+        for _ in range(10):
+            s.sendto(question, (host, int(port)))
+            try:
+                answer = s.recv(2048)
+                break
+            except TimeoutError:
+                pass
     if b"5:token" not in answer:
         raise Failed("no answer: %r" % answer)
     return b"6:values" in answer
