@@ -45,7 +45,7 @@ const struct option settings_table[] = {
 	 "of it, for renting: sectors that are stored and read"},
 	{"limit-local", OPT_FLAG, "yes", 0, 0, NULL,
 	 "limits hold in one's own network, too"},
-	{"schedule", OPT_LIST, NULL, 0, 0, "RULE",
+	{"limit-schedule", OPT_LIST, NULL, 0, 0, "RULE",
 	 "other limits at times of the week, as in `mon-fri 08:00-18:00 up=1M "
 	 "down=none` (also up-free, up-paid, up-rent; days: daily, sat,sun); "
 	 "may be given again, the first that fits counts"},
@@ -315,7 +315,7 @@ static const struct check {
 	} meaning;
 } checks[] = {
 	{"encryption", ENCRYPTION},
-	{"schedule", WEEK},
+	{"limit-schedule", WEEK},
 	{"log-level", LEVEL},
 	{"listen", ENDPOINT},
 	{"dht-node", PLACE},

@@ -72,7 +72,8 @@ static enum err_code read_rules(struct limiter *l, struct err *e)
 	enum err_code code = ERR_NONE;
 
 	while (code == ERR_NONE &&
-	       (text = engine_list_at(l->engine, "schedule", l->n_rules))) {
+	       (text = engine_list_at(l->engine, "limit-schedule",
+				      l->n_rules))) {
 		if (l->n_rules == LIMITER_RULES)
 			return err_fail(e, ERR_LIMIT,
 					"schedule: more than %d rules",

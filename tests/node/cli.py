@@ -291,7 +291,7 @@ def part_transfer(s):
             "complete, downloaded 0 B" in got.out, got)
 
     slow, home = s.path("slow"), s.home()
-    s.run("--home", home, "config", "schedule", "daily 00:00-24:00 down=2M")
+    s.run("--home", home, "config", "limit-schedule", "daily 00:00-24:00 down=2M")
     get = ["get", s.torrent, "--home", home, "--listen", ADDRESS + ":0",
            "--peer", at, "--json"]
     began = time.monotonic()
