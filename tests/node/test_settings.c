@@ -82,7 +82,8 @@ static void what_a_value_means_is_checked(void)
 		const char *name, *bad, *says, *good;
 	} rows[] = {
 		{"log-level", "loud", "log-level 'loud': want error", "debug"},
-		{"schedule", "noon up=1M", "schedule 'noon up=1M': want DAYS",
+		{"limit-schedule", "noon up=1M",
+		 "schedule 'noon up=1M': want DAYS",
 		 "mon-fri 08:00-18:00 up=1M"},
 		{"encryption", "yes", "encryption 'yes': want off, allow",
 		 "prefer"},
