@@ -25,8 +25,9 @@ static inline struct wire_addr raw_addr(void)
 }
 
 /* A connection accepted (or opened) by the node; nothing said yet. */
-static inline void raw_open(struct raw *r, struct sim *sim,
-			    struct sim_node *node, bool outgoing)
+static inline void raw_open_at(struct raw *r, struct sim *sim,
+			       struct sim_node *node, bool outgoing,
+			       struct wire_addr addr)
 {
 	struct peer_cfg cfg = {.io = &sim_io, .user = &r->end};
 
@@ -36,9 +37,15 @@ static inline void raw_open(struct raw *r, struct sim *sim,
 	r->len = r->at = 0;
 	r->end.sim = sim;
 	r->end.node = node;
-	cfg.addr = raw_addr();
+	cfg.addr = addr;
 	r->end.p = outgoing ? swarm_connect(node->s, &cfg, sim->now)
 			    : swarm_accept(sim_find, node, &cfg, sim->now);
+}
+
+static inline void raw_open(struct raw *r, struct sim *sim,
+			    struct sim_node *node, bool outgoing)
+{
+	raw_open_at(r, sim, node, outgoing, raw_addr());
 }
 
 static inline void raw_close(struct raw *r)

@@ -10,6 +10,7 @@
 #include "base/merkle.h"
 #include "tests/check.h"
 #include "wire/peer/bits.h"
+#include "wire/peer/pex.h"
 #include "wire/swarm/picker.h"
 #include "wire/swarm/swarm.h"
 
@@ -306,9 +307,12 @@ static inline void sim_ext_message(void *ctx, struct peer *p, enum ext_id ext,
 static inline void sim_ready(void *ctx, struct peer *p,
 			     const struct ext_handshake *x)
 {
-	(void)p;
+	struct sim_node *n = ctx;
+
 	(void)x;
-	((struct sim_node *)ctx)->ready++;
+	n->ready++;
+	if (n->sim->pex)
+		swarm_peer_set_flags(p, PEX_UTP);
 }
 
 static inline void sim_gone(void *ctx, struct peer *p)

@@ -45,7 +45,7 @@ static void peers_learn_of_each_other(void)
 	(void)sim_connect(&sim, hub, b);
 	sim_run(&sim, 4 * S);
 	CHECK(has_heard(a, 2, &flags) && flags & PEX_REACHABLE &&
-		      flags & PEX_HOLEPUNCH,
+		      flags & PEX_HOLEPUNCH && flags & PEX_UTP,
 	      "whom the hub had connected to: %x", flags);
 	CHECK(has_heard(b, 1, &flags) && !(flags & PEX_REACHABLE),
 	      "who had come to it: %x", flags);

@@ -594,6 +594,7 @@ static void second(struct swarm *s)
 		s->second_ms ? s->now_ms - s->second_ms + SECOND_MS : SECOND_MS;
 
 	s->second_ms = s->now_ms + SECOND_MS;
+	fast_second(s);
 	swarm_meter_second(&s->in, dt);
 	swarm_meter_second(&s->out, dt);
 	for (uint32_t i = 0; i < s->n_links; i++)

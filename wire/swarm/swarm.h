@@ -304,6 +304,9 @@ void swarm_set_slots(struct swarm *s, int64_t now_ms, uint32_t slots,
 enum err_code swarm_set_pay_offer(struct swarm *s, const uint8_t *sb_pay,
 				  size_t len, struct err *e);
 
+/* Flags of pex.h that others are told of this peer, beside those that the swarm
+ * knows of itself. */
+void swarm_peer_set_flags(struct peer *p, uint8_t flags);
 /* The torrent turns out to be private: peers are neither told of others nor
  * believed from now on, nor let meet. */
 void swarm_end_pex(struct swarm *s);

@@ -11,6 +11,7 @@
  * swarm_up.c     what is asked of us: queue, reads, charging
  * swarm_check.c  verdicts on pieces, and who lied
  * swarm_choke.c  slots
+ * swarm_fast.c   Allowed Fast: blocks for who has no slot
  * swarm_lost.c   lt_donthave: pieces that are no longer there
  * swarm_pex.c    ut_pex: peers tell of peers
  * swarm_holepunch.c  ut_holepunch: peers let others connect
@@ -20,6 +21,7 @@
 #ifndef WIRE_SWARM_INT_H
 #define WIRE_SWARM_INT_H
 
+#include "wire/peer/allowed.h"
 #include "wire/peer/peer_int.h"
 #include "wire/swarm/blame.h"
 #include "wire/swarm/choker.h"
@@ -49,6 +51,9 @@
 #define READY_WAIT_MS 10000 /* for a promised BEP 10 handshake */
 #define USELESS_MS 60000    /* neither downloads: grace before closing */
 #define SECOND_MS 1000
+/* Given to who has no slot: so much in a burst, and a second in all. */
+#define FAST_BYTES (1U << 20)
+#define FAST_PER_S (64U << 10)
 #define PEX_KNOWN_MAX 1024U
 #define PUNCH_KNOWN 32U
 /* An extension message this long is queued as a span. */
@@ -167,7 +172,11 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	uint8_t *ext_sent, *ext_received;
 	size_t ext_sent_len, ext_received_len;
 
-	uint64_t pex_told; /* events up to this one */
+	uint8_t n_fast; /* pieces that it may have without a slot */
+	uint32_t fast[ALLOWED_MAX];
+	uint32_t fast_bytes; /* given so */
+	uint8_t pex_flags;   /* the caller's */
+	uint64_t pex_told;   /* events up to this one */
 	int64_t pex_next_ms;
 	bool pex_heard;
 	int64_t pex_heard_ms;
@@ -264,6 +273,7 @@ struct swarm {
 	struct gone *gone; /* GONE_MAX of them; NULL: nobody has left yet */
 	uint32_t n_gone;
 
+	uint32_t fast_credit;  /* bytes to give to who has no slot */
 	struct pex_known *pex; /* who came, and who left; in order of coming */
 	uint32_t n_pex, cap_pex;
 	uint64_t pex_seq;    /* of comings and goings */
@@ -376,6 +386,12 @@ void pex_clear(struct swarm *s);
 /* swarm_holepunch.c */
 void punch_take(struct link *l, const uint8_t *bytes, size_t len);
 void punch_note(const struct link *l, const struct wire_addr *addr);
+
+/* swarm_fast.c */
+void fast_say(struct link *l);
+/* May a peer without a slot have this block? It is counted when so. */
+bool fast_take(struct link *l, const struct msg *m);
+void fast_second(struct swarm *s);
 
 /* swarm_lost.c */
 void lost_say(struct swarm *s, uint32_t piece);

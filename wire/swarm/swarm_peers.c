@@ -364,6 +364,7 @@ static enum peer_close on_handshake(struct peer *p, const struct handshake *hs,
 		say_pieces(l);
 		if (hs->dht)
 			say_dht_port(l);
+		fast_say(l);
 		if (!p->extended)
 			link_become_ready(l, NULL);
 	}

@@ -104,6 +104,11 @@ void pex_clear(struct swarm *s)
 	s->punch = NULL;
 }
 
+void swarm_peer_set_flags(struct peer *p, uint8_t flags)
+{
+	link_of(p)->pex_flags = flags & PEX_FLAGS;
+}
+
 void swarm_end_pex(struct swarm *s)
 {
 	s->cfg.pex = false;
@@ -114,7 +119,7 @@ void swarm_end_pex(struct swarm *s)
 
 static uint8_t flags_of(const struct link *l)
 {
-	uint8_t flags = 0;
+	uint8_t flags = l->pex_flags;
 
 	if (link_has_all(l) || l->upload_only)
 		flags |= PEX_SEED;

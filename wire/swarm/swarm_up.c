@@ -56,8 +56,9 @@ void up_request(struct link *l, const struct msg *m)
 	bool have = l->s->have && bits_get(l->s->have, m->piece) &&
 		    !super_hides(l, m->piece);
 
-	if (l->slot == PEER_SLOT_NONE || !have || m->len > PEER_SERVE_MAX ||
-	    u->n + u->n_slots >= PEER_REQUESTS_MAX || !grow(u)) {
+	if (!have || m->len > PEER_SERVE_MAX ||
+	    u->n + u->n_slots >= PEER_REQUESTS_MAX || !grow(u) ||
+	    (l->slot == PEER_SLOT_NONE && !fast_take(l, m))) {
 		peer_nuisance(&l->peer, "request that is not served");
 		reject(l, &r);
 		return;
@@ -196,7 +197,10 @@ static bool send_first(struct link *l)
 	    !outq_room(&l->peer.out, MSG_FIXED_MAX) ||
 	    !rate_take(s->cfg.rate, &l->flow_up))
 		return false;
-	charge = s->cfg.ops->charge(s->cfg.ctx, &l->peer, r->len, l->slot);
+	charge = l->slot == PEER_SLOT_NONE /* see fast_take() */
+			 ? WIRE_FREE
+			 : s->cfg.ops->charge(s->cfg.ctx, &l->peer, r->len,
+					      l->slot);
 	if (l->peer.closed)
 		return false;
 	if (charge == WIRE_HOLD) {
@@ -223,8 +227,7 @@ static bool send_first(struct link *l)
 
 bool up_wants(const struct link *l)
 {
-	return l->slot != PEER_SLOT_NONE && !l->up.held &&
-	       (l->up.n > 0 || l->up.n_slots > 0);
+	return !l->up.held && (l->up.n > 0 || l->up.n_slots > 0);
 }
 
 void up_fill(struct link *l)
