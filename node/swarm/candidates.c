@@ -1,6 +1,9 @@
 #include "node/swarm/candidates.h"
 
+#include "wire/peer/prio.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 #define FIRST_MS 1000
 #define LAST_MS 300000
@@ -10,6 +13,7 @@ struct candidate {
 	struct net_addr addr;
 	int64_t next_ms;
 	unsigned failures;
+	uint32_t prio;
 	bool keep, connected, banned;
 	bool vouched; /* by a tracker */
 };
@@ -17,11 +21,35 @@ struct candidate {
 struct candidates {
 	struct candidate *list;
 	unsigned count, cap;
+	struct wire_addr us[2]; /* IPv4, IPv6 */
 };
 
 struct candidates *candidates_new(void)
 {
-	return calloc(1, sizeof(struct candidates));
+	struct candidates *c = calloc(1, sizeof(*c));
+
+	if (c) /* 0.0.0.0, until it is known */
+		memset(c->us[0].ip + 10, 0xff, 2);
+	return c;
+}
+
+static uint32_t prio_at(const struct candidates *c, const struct net_addr *at)
+{
+	struct wire_addr a = {.port = net_addr_port(at)};
+
+	net_addr_to_ip16(at, a.ip);
+	return prio_of(&c->us[!wire_addr_is_v4(&a)], &a);
+}
+
+void candidates_set_us(struct candidates *c, const struct wire_addr *us)
+{
+	struct wire_addr *now = &c->us[!wire_addr_is_v4(us)];
+
+	if (wire_addr_eq(now, us))
+		return;
+	*now = *us;
+	for (unsigned i = 0; i < c->count; i++)
+		c->list[i].prio = prio_at(c, &c->list[i].addr);
 }
 
 void candidates_free(struct candidates *c)
@@ -84,8 +112,10 @@ bool candidates_add(struct candidates *c, const struct net_addr *addr,
 	}
 	if (net_addr_port(addr) == 0 || !(k = room(c)))
 		return false;
-	*k = (struct candidate){
-		.addr = *addr, .keep = keep, .next_ms = INT64_MIN};
+	*k = (struct candidate){.addr = *addr,
+				.keep = keep,
+				.next_ms = INT64_MIN,
+				.prio = prio_at(c, addr)};
 	return true;
 }
 
@@ -118,6 +148,15 @@ bool candidates_has(const struct candidates *c, const struct net_addr *addr)
 	return find(c, addr) != NULL;
 }
 
+static bool before(const struct candidate *a, const struct candidate *b)
+{
+	if (a->next_ms != b->next_ms)
+		return a->next_ms < b->next_ms;
+	if (a->keep != b->keep)
+		return a->keep;
+	return a->prio > b->prio;
+}
+
 bool candidates_take(struct candidates *c, int64_t now_ms, struct net_addr *out,
 		     int64_t *wake_ms)
 {
@@ -127,8 +166,7 @@ bool candidates_take(struct candidates *c, int64_t now_ms, struct net_addr *out,
 	for (unsigned i = 0; i < c->count; i++) {
 		struct candidate *k = &c->list[i];
 
-		if (!k->connected && !k->banned &&
-		    (!best || k->next_ms < best->next_ms))
+		if (!k->connected && !k->banned && (!best || before(k, best)))
 			best = k;
 	}
 	if (!best)

@@ -34,6 +34,10 @@ void candidates_vouch_none(struct candidates *c);
  * torrent has no others). */
 void candidates_drop_others(struct candidates *c);
 bool candidates_has(const struct candidates *c, const struct net_addr *addr);
+/* Where others see us, as a peer told: of those that are due at the same time
+ * the user's own are tried first, then the one with the highest canonical
+ * priority (BEP 40). Nothing is lost when it is not so. */
+void candidates_set_us(struct candidates *c, const struct wire_addr *us);
 /* The next to connect to at `now_ms`; it then counts as connected. False: none
  * is due; *wake_ms says when one will be (INT64_MAX: never). */
 bool candidates_take(struct candidates *c, int64_t now_ms, struct net_addr *out,

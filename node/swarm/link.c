@@ -1,6 +1,8 @@
 #include "node/swarm/link.h"
 
+#include "node/swarm/door.h"
 #include "node/swarm/gate.h"
+#include "wire/peer/prio.h"
 #include "wire/peer/skeys.h"
 
 #include <stdlib.h>
@@ -24,6 +26,8 @@ struct link {
 	struct net_addr addr;
 	bool ready, lasted; /* see link_ended_fn */
 	int64_t ready_ms;
+	bool came;	  /* accepted, not opened */
+	int64_t since_ms; /* that it is of no use, as last looked at; or open */
 	bool dead;
 	enum peer_close why;
 	void *trade;
@@ -64,6 +68,20 @@ void net_addr_of_wire(struct net_addr *out, const struct wire_addr *a)
 	net_addr_from_ip16(out, a->ip, a->port);
 }
 
+/* What a connection is worth to its two ends. */
+static enum door_use use_of(const struct link *k)
+{
+	struct peer_stats st;
+	struct peer_id id;
+
+	if (k->came && (!k->peer || !peer_id(k->peer, &id)))
+		return DOOR_SILENT;
+	if (!k->peer || !k->ready || k->rent || k->trade)
+		return DOOR_OF_USE;
+	peer_stats_get(k->peer, &st);
+	return st.am_interested || st.they_interested ? DOOR_OF_USE : DOOR_IDLE;
+}
+
 static void check_silent(void *ctx)
 {
 	struct links *l = ctx;
@@ -72,6 +90,8 @@ static void check_silent(void *ctx)
 
 	for (struct link *k = l->all; k; k = next) {
 		next = k->next;
+		if (k->ready && use_of(k) == DOOR_OF_USE)
+			k->since_ms = now;
 		if (k->peer && !k->dead)
 			peer_check_timeout(k->peer, now);
 	}
@@ -223,6 +243,7 @@ static struct link *link_new(struct links *l, const struct net_addr *addr)
 	if (!k)
 		return NULL;
 	k->links = l;
+	k->since_ms = loop_now_ms(l->loop);
 	k->addr = *addr;
 	k->next = l->all;
 	if (k->next)
@@ -318,6 +339,52 @@ static void bound_greetings(struct links *l)
 		end(oldest, PEER_CLOSE_FULL);
 }
 
+/* Our own address as it would be seen: with an unknown one the order is
+ * another, and no less by chance. */
+static uint32_t prio_of_link(const struct links *l, const struct net_addr *at)
+{
+	const struct net_addr *us = net_source(l->net, at->sa.ss_family);
+	struct wire_addr a = {.ip = {[10] = 0xff, 0xff}}, b = wire_addr_of(at);
+
+	if (us)
+		a = wire_addr_of(us);
+	return prio_of(&a, &b);
+}
+
+static struct door_row *door_rows(struct links *l, struct link **order)
+{
+	struct door_row *rows = calloc(l->count ? l->count : 1, sizeof(*rows));
+	unsigned n = 0;
+
+	for (struct link *k = l->all; rows && k; k = k->next) {
+		rows[n] = (struct door_row){.addr = wire_addr_of(&k->addr),
+					    .use = use_of(k),
+					    .came = k->came,
+					    .since_ms = k->since_ms,
+					    .prio = prio_of_link(l, &k->addr)};
+		order[n++] = k;
+	}
+	return rows;
+}
+
+/* False: not now. Another one may have been ended for it. */
+static bool let_in(struct links *l, const struct net_addr *from)
+{
+	struct link **order = calloc(l->count ? l->count : 1, sizeof(*order));
+	struct door_row *rows = order ? door_rows(l, order) : NULL;
+	struct wire_addr at = wire_addr_of(from);
+	long what = DOOR_SHUT;
+
+	if (rows)
+		what = door_ask(rows, l->count, l->max, &at,
+				loop_now_ms(l->loop));
+	if (what >= 0)
+		end(order[what], PEER_CLOSE_FULL);
+	free(rows);
+	free(order);
+	return what != DOOR_SHUT;
+}
+
 static void *on_accepted(void *net_ctx, struct conn *c,
 			 const struct net_addr *from)
 {
@@ -325,9 +392,10 @@ static void *on_accepted(void *net_ctx, struct conn *c,
 	struct peer_cfg cfg;
 	struct link *k;
 
-	if (links_full(l) || !(k = link_new(l, from)))
+	if (!let_in(l, from) || !(k = link_new(l, from)))
 		return NULL;
 	k->conn = c;
+	k->came = true;
 	if (l->policy == VEIL_OFF)
 		k->kind = VEIL_PLAIN;
 	cfg = cfg_of(k);

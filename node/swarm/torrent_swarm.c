@@ -4,6 +4,9 @@
 #include "node/swarm/torrent_impl.h"
 
 #include "node/swarm/trade.h"
+#include "wire/peer/pex.h"
+
+#include <string.h>
 
 #include <stdlib.h>
 
@@ -99,6 +102,30 @@ static void on_ext_message(void *ctx, struct peer *p, enum ext_id ext,
 		trade_message(t->engine->trade, p, bytes, len);
 }
 
+/* Where the peer sees us; a false word would only change an order. */
+static void note_us(struct torrent *t, const struct ext_handshake *ext)
+{
+	struct wire_addr us = {.ip = {[10] = 0xff, [11] = 0xff},
+			       .port = t->engine->listen_port};
+
+	memcpy(us.ip + 16 - ext->yourip_len, ext->yourip, ext->yourip_len);
+	candidates_set_us(t->candidates, &us);
+}
+
+/* What other peers may be told of the connection (BEP 11). */
+static uint8_t flags_of(const struct link *k)
+{
+	switch (link_encryption(k)) {
+	case VEIL_NOT_YET:
+	case VEIL_PLAIN:
+		break;
+	case VEIL_RC4:
+	case VEIL_FRAMES:
+		return PEX_PREFERS_ENCRYPTION;
+	}
+	return 0;
+}
+
 static void on_peer_ready(void *ctx, struct peer *p,
 			  const struct ext_handshake *ext)
 {
@@ -106,6 +133,9 @@ static void on_peer_ready(void *ctx, struct peer *p,
 	struct link *k = peer_user(p);
 
 	link_set_ready(k);
+	if (ext && ext->yourip_len)
+		note_us(t, ext);
+	swarm_peer_set_flags(p, flags_of(k));
 	if (t->engine->trade)
 		trade_peer_ready(t->engine->trade, t, p, ext);
 }

@@ -220,8 +220,37 @@ static void others_are_dropped(void)
 	candidates_free(c);
 }
 
+static void of_many_the_canonical_first(void)
+{
+	/* BEP 40's own pairs of addresses */
+	static const uint8_t us[4] = {123, 213, 32, 10};
+	static const uint8_t high[4] = {98, 76, 54, 32};   /* ec2d7224 */
+	static const uint8_t low[4] = {123, 213, 32, 234}; /* 99568189 */
+	struct wire_addr seen = {
+		.ip = {[10] = 0xff, 0xff, us[0], us[1], us[2], us[3]},
+		.port = 6881};
+	struct candidates *c = candidates_new();
+	struct net_addr a, b, got, own = addr(7);
+	int64_t wake;
+
+	(void)net_addr_from_bytes(&a, low, 4, 6881);
+	(void)net_addr_from_bytes(&b, high, 4, 6881);
+	(void)candidates_add(c, &a, false);
+	candidates_set_us(c, &seen);
+	(void)candidates_add(c, &b, false);
+	(void)candidates_add(c, &own, true);
+	CHECK(candidates_take(c, 0, &got, &wake) && net_addr_eq(&got, &own),
+	      "the user's own");
+	CHECK(candidates_take(c, 0, &got, &wake) && net_addr_eq(&got, &b),
+	      "the higher priority");
+	CHECK(candidates_take(c, 0, &got, &wake) && net_addr_eq(&got, &a),
+	      "the lower one");
+	candidates_free(c);
+}
+
 int main(void)
 {
+	of_many_the_canonical_first();
 	others_are_dropped();
 	an_end_is_judged_by_how_it_came();
 	duplicates_back_off();

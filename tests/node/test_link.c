@@ -121,13 +121,15 @@ static void on_ended(void *owner, const struct net_addr *to, bool lasted,
 	loop_stop(rig.loop);
 }
 
+static unsigned rig_max = 200; /* connections */
+
 static void set_up(enum veil_policy there, enum veil_policy here, bool listed)
 {
 	static const struct links_ops ops = {.find = on_find};
 
 	memset(&rig, 0, sizeof(rig));
 	rig.loop = loop_new(NULL);
-	rig.there = links_new(rig.loop, NULL, &ops, NULL, 200, NULL);
+	rig.there = links_new(rig.loop, NULL, &ops, NULL, rig_max, NULL);
 	rig.here = links_new(rig.loop, NULL, &ops, NULL, 200, NULL);
 	rig.guard = loop_timer_new(rig.loop, on_guard, NULL);
 	rig.swarm_there = swarm_with(&ops_there, 1);
@@ -260,6 +262,33 @@ static void of_the_silent_the_oldest_gives_way(void)
 	clean_up();
 }
 
+/* They fill what there is; one that speaks is let in all the same. */
+static void who_speaks_finds_room_among_the_silent(void)
+{
+	struct net_addr to;
+	int fd[12];
+	uint8_t first = 19; /* of a handshake that never goes on */
+
+	rig_max = 10;
+	set_up(VEIL_ALLOW, VEIL_ALLOW, true);
+	rig_max = 200;
+	for (size_t i = 0; i < ROWS(fd); i++) {
+		fd[i] = stranger();
+		CHECK(write(fd[i], &first, 1) == 1, "write");
+		settle();
+	}
+	CHECK(links_count(rig.there) == 8, "%u are there",
+	      links_count(rig.there));
+	CHECK(net_addr_from_ip(&to, "127.0.0.1", rig.port), "address");
+	CHECK(links_open(rig.here, rig.swarm_here, &to, on_ended, &rig.owner),
+	      "open");
+	run("among the silent");
+	CHECK(rig.ready == 2 && !rig.ended, "%u ready", rig.ready);
+	for (size_t i = 0; i < ROWS(fd); i++)
+		(void)close(fd[i]);
+	clean_up();
+}
+
 /* From one address 16 at once cost a key exchange; the others are closed. */
 static void a_flood_of_handshakes_is_bounded(void)
 {
@@ -314,6 +343,7 @@ int main(void)
 	policies_meet();
 	a_swarm_that_is_not_listed_is_not_found();
 	of_the_silent_the_oldest_gives_way();
+	who_speaks_finds_room_among_the_silent();
 	a_flood_of_handshakes_is_bounded();
 	noise_is_closed_and_told_nothing();
 	return CHECK_EXIT();

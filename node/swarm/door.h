@@ -1,0 +1,48 @@
+/* door.h - whether a stranger's connection is let in, when connections are few
+ * and some hold them for nothing.
+ *
+ * Of the connections that came to us:
+ * - a third (at least DOOR_SILENT_LEAST) may be silent, that is, have not said
+ *   their handshake; who comes then takes the place of the oldest of the
+ * address that has most of these: who means it has spoken within a round trip;
+ * - of one address (IPv6: one /64) an eighth (at least DOOR_ADDR_LEAST) may be
+ *   here at all, and DOOR_ADDR_SILENT silent; private networks are not counted;
+ * - where all are taken, a silent one gives way as above, then one to which
+ *   neither side wants anything since DOOR_IDLE_MS, the one with the lowest
+ *   canonical priority (BEP 40). Those that are of use are never ended.
+ *
+ * Pure. Thread: any.
+ */
+#ifndef NODE_DOOR_H
+#define NODE_DOOR_H
+
+#include "wire/addr.h"
+
+#define DOOR_SILENT_LEAST 8U
+#define DOOR_ADDR_LEAST 4U
+#define DOOR_ADDR_SILENT 8U
+#define DOOR_IDLE_MS 60000
+
+enum door_use {
+	DOOR_SILENT, /* came to us, and has not said its handshake */
+	DOOR_IDLE,   /* neither side wants anything */
+	DOOR_OF_USE,
+};
+
+struct door_row { /* a connection */
+	struct wire_addr addr;
+	enum door_use use;
+	bool came;	  /* to us */
+	int64_t since_ms; /* that its use is what it is */
+	uint32_t prio;	  /* prio.h */
+};
+
+#define DOOR_OPEN (-1)
+#define DOOR_SHUT (-2)
+
+/* DOOR_OPEN, DOOR_SHUT, or the row that is to be ended for it. `max`: how many
+ * connections there may be. */
+long door_ask(const struct door_row *rows, unsigned n, unsigned max,
+	      const struct wire_addr *from, int64_t now_ms);
+
+#endif
