@@ -104,6 +104,9 @@ struct sim {
 	bool no_owner;	 /* feed without a counted buffer */
 	bool store;	 /* sb_store is offered too */
 	bool pex;	 /* and ut_pex */
+	/* of the nodes that are added from now on */
+	bool plain;	/* sb_pay is not offered */
+	uint32_t slots; /* 0: as many as a swarm has by itself */
 	struct info_hash hash;
 	uint8_t *info; /* what it is the hash of; NULL: of nothing */
 	size_t info_len;
@@ -552,6 +555,9 @@ static inline struct sim_node *sim_add(struct sim *sim, bool seed)
 	struct err e = {0};
 
 	cfg.pex = sim->pex;
+	cfg.slots = sim->slots;
+	if (sim->plain)
+		cfg.sb_pay = NULL;
 	if (sim->store) {
 		cfg.sb_store = (const uint8_t *)"de";
 		cfg.sb_store_len = 2;
