@@ -228,6 +228,14 @@ bool candidates_is_banned(const struct candidates *c,
 	return k && k->banned;
 }
 
+void candidates_hurry(struct candidates *c, const struct net_addr *addr)
+{
+	struct candidate *k = find(c, addr);
+
+	if (k)
+		k->next_ms = INT64_MIN;
+}
+
 void candidates_retry_now(struct candidates *c)
 {
 	for (unsigned i = 0; i < c->count; i++) {

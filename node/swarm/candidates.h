@@ -60,6 +60,8 @@ unsigned candidates_failures(const struct candidates *c,
 			     const struct net_addr *addr);
 bool candidates_is_banned(const struct candidates *c,
 			  const struct net_addr *addr);
+/* It is worth a try at once (it tries to reach us, too); not a banned one. */
+void candidates_hurry(struct candidates *c, const struct net_addr *addr);
 /* Every connection is closed, and all may be tried at once (after a pause). */
 void candidates_retry_now(struct candidates *c);
 unsigned candidates_connected(const struct candidates *c);

@@ -228,9 +228,13 @@ void torrent_link_ended(void *owner, const struct net_addr *to, bool lasted,
 			enum peer_close why)
 {
 	struct torrent *t = owner;
+	struct wire_addr at = wire_addr_of(to);
 
 	candidates_ended(t->candidates, to, torrent_now(t),
 			 candidate_end_of(lasted, why));
+	/* it cannot be reached: whoever told of it may let it and us meet */
+	if (t->swarm && !lasted && why == PEER_CLOSE_NONE)
+		(void)swarm_holepunch(t->swarm, torrent_now(t), &at);
 	if (t->swarm)
 		torrent_wake(t);
 }

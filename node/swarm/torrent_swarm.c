@@ -212,6 +212,19 @@ static void on_dht_port(void *ctx, struct peer *p, uint16_t port)
 	dht_node_contact(t->engine->dht, &addr);
 }
 
+/* The other side is told at the same moment; connections by uTP, which go first
+ * where both sides have it, open the way through both NATs. */
+static void on_holepunch(void *ctx, const struct wire_addr *to)
+{
+	struct torrent *t = ctx;
+	struct net_addr addr;
+
+	net_addr_of_wire(&addr, to);
+	torrent_told_of(t, &addr, "holepunch");
+	candidates_hurry(t->candidates, &addr);
+	torrent_wake(t);
+}
+
 static const struct swarm_ops swarm_callbacks = {
 	.read = on_read,
 	.write = on_write,
@@ -231,6 +244,7 @@ static const struct swarm_ops swarm_callbacks = {
 	.layer = on_layer,
 	.metadata = on_metadata,
 	.pex_peer = on_pex_peer,
+	.holepunch = on_holepunch,
 };
 
 /* BEP 27: who may know a private torrent is for its tracker to say. */

@@ -220,6 +220,28 @@ static void others_are_dropped(void)
 	candidates_free(c);
 }
 
+static void one_that_calls_is_tried_at_once(void)
+{
+	struct candidates *c = candidates_new();
+	struct net_addr a = addr(1), b = addr(2), got;
+	int64_t wake;
+
+	(void)candidates_add(c, &a, false);
+	candidates_hurry(c, &b);
+	CHECK(candidates_take(c, 0, &got, &wake), "the first time");
+	candidates_ended(c, &a, 0, CANDIDATE_FAILED);
+	CHECK(!candidates_take(c, 500, &got, &wake), "it waits");
+	candidates_hurry(c, &a);
+	CHECK(candidates_take(c, 500, &got, &wake) && net_addr_eq(&got, &a),
+	      "at once");
+	candidates_hurry(c, &a);
+	CHECK(!candidates_take(c, 500, &got, &wake), "not twice");
+	candidates_ended(c, &a, 0, CANDIDATE_BANNED);
+	candidates_hurry(c, &a);
+	CHECK(!candidates_take(c, 500, &got, &wake), "not a banned one");
+	candidates_free(c);
+}
+
 static void of_many_the_canonical_first(void)
 {
 	/* BEP 40's own pairs of addresses */
@@ -251,6 +273,7 @@ static void of_many_the_canonical_first(void)
 int main(void)
 {
 	of_many_the_canonical_first();
+	one_that_calls_is_tried_at_once();
 	others_are_dropped();
 	an_end_is_judged_by_how_it_came();
 	duplicates_back_off();
