@@ -11,13 +11,18 @@ static struct raw raw;
 #define CMD_SEED 1U
 #define CMD_FAST 2U
 #define CMD_EXTENDED 4U
-#define CMD_LATER 8U
+#define CMD_LATER 8U /* and over IPv4 */
 #define CMD_RAW 16U /* no handshake said for the input */
 #define CMD_OUTGOING 32U
 #define CMD_WAITING 64U
 #define CMD_V2 128U /* of both versions; hashes missing unless it seeds */
 
 static bool waiting; /* for its metadata */
+static const struct wire_addr ipv4 = {.ip = {[10] = 0xff, 0xff, 11, 2, 3, 4},
+				      .port = 1};
+/* Somebody that the input may tell of. */
+static const struct wire_addr told = {.ip = {[10] = 0xff, 0xff, 203, 0, 113, 1},
+				      .port = 6881};
 
 static void step(struct sim_node *n, uint8_t cmd, const uint8_t *p, size_t len)
 {
@@ -38,6 +43,10 @@ static void step(struct sim_node *n, uint8_t cmd, const uint8_t *p, size_t len)
 		break;
 	case 5:
 		sim_answer_later(&sim, n);
+		if (len == 1)
+			swarm_piece_lost(n->s, sim.now, 0);
+		if (len == 2)
+			(void)swarm_holepunch(n->s, sim.now, &told);
 		break;
 	case 6:
 		if (waiting && (len & 2))
@@ -68,10 +77,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (flags & CMD_V2)
 		sim_make_v2(&sim);
 	sim.layer_off = !(flags & CMD_SEED);
+	sim.pex = true;
 	sim.waiting = waiting = (flags & CMD_WAITING) != 0;
 	n = sim_add(&sim, !waiting && (flags & CMD_SEED));
 	n->reads_later = (flags & CMD_LATER) != 0;
-	raw_open(&raw, &sim, n, (flags & CMD_OUTGOING) != 0);
+	raw_open_at(&raw, &sim, n, (flags & CMD_OUTGOING) != 0,
+		    flags & CMD_LATER ? ipv4 : raw_addr());
 	if (!(flags & CMD_RAW))
 		raw_say_handshake(&raw, flags & CMD_FAST,
 				  (flags & CMD_EXTENDED) != 0);
