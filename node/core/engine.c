@@ -78,6 +78,8 @@ static struct swarm *on_find(void *ctx, const struct info_hash *hash)
 	struct engine *en = ctx;
 	struct torrent *t = engine_find(en, hash);
 
+	if (t)
+		torrent_expect(t);
 	return t ? torrent_swarm(t) : rent_links_find(en->rent, hash);
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define TICK_MAX_MS 250
+#define TICK_REST_MS 10000
 #define SAVE_COUNT_MS 60000 /* of seeding that a crash may forget */
 
 int64_t torrent_now(const struct torrent *t)
@@ -41,6 +42,12 @@ void torrent_wake(struct torrent *t)
 	loop_timer_set(t->tick, 0);
 }
 
+void torrent_expect(struct torrent *t)
+{
+	if (t->swarm)
+		torrent_wake(t);
+}
+
 /* ---- time ---- */
 
 /* Enough was seeded. A command ends then; a daemon, where perhaps nobody
@@ -64,10 +71,21 @@ static void check_now(struct torrent *t)
 		torrent_tell(t, "note", "%s", e.msg);
 }
 
+/* Thousands of torrents that seed to nobody must cost nothing: who comes wakes
+ * them (torrent_expect). `next` INT64_MAX: no connection. */
+static int64_t longest_wait(const struct torrent *t, int64_t next)
+{
+	bool rests = next == INT64_MAX && t->state == TORRENT_SEEDING &&
+		     !candidates_connected(t->candidates) &&
+		     t->seed_time_s < 0 && !t->ratio_permille;
+
+	return rests ? TICK_REST_MS : TICK_MAX_MS;
+}
+
 static void on_tick(void *ctx)
 {
 	struct torrent *t = ctx;
-	int64_t now = torrent_now(t), next, peers;
+	int64_t now = torrent_now(t), next, peers, most;
 
 	if (t->state == TORRENT_FAULT && !t->store)
 		torrent_swarm_stop(t); /* its metadata was of no use */
@@ -78,11 +96,12 @@ static void on_tick(void *ctx)
 	next = swarm_tick(t->swarm, now);
 	web_seeds_tick(t->web);
 	peers = torrent_peers_tick(t, now);
+	most = longest_wait(t, next);
 	if (peers < next)
 		next = peers;
 	next -= now;
-	if (next > TICK_MAX_MS)
-		next = TICK_MAX_MS;
+	if (next > most)
+		next = most;
 	loop_timer_set(t->tick, next);
 	if (now - t->count_saved_ms >= SAVE_COUNT_MS)
 		torrent_save_count(t);

@@ -178,6 +178,8 @@ void torrent_terms(const struct torrent *t, struct amount *bid,
 void torrent_trade_event(struct torrent *t, int kind, const char *amount,
 			 const char *text);
 
+/* A connection has named this torrent. */
+void torrent_expect(struct torrent *t);
 /* From link.h, for an outgoing connection. */
 void torrent_link_ended(void *torrent, const struct net_addr *to, bool lasted,
 			enum peer_close why);

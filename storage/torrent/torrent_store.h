@@ -50,7 +50,7 @@ struct store_env_cfg {
 	struct log *log;	  /* may be NULL */
 	struct resume_db *resume; /* NULL: nothing is remembered (tests, one-off
 				   * checks) */
-	size_t cache_max;	  /* bytes of cache blocks; 32 MiB. Given back
+	size_t cache_max;	  /* bytes of cache blocks; 16 MiB. Given back
 				   * when nothing was read for some seconds */
 	size_t write_max;    /* bytes handed to workers and not on disk yet,
 			      * above which `pressure` is called; 40 MiB */

@@ -8,7 +8,7 @@ torrents: CPU time and RSS of a daemon with N small torrents that seed to nobody
 
 Alone in a network namespace; no figure is asserted.
 
-usage: crowd.py [--peers N] [--torrents N] [--seconds S] [--json]
+usage: crowd.py [--peers N] [--torrents N] [--seconds S] [--cache SIZE] [--json]
 """
 
 import argparse
@@ -43,6 +43,8 @@ class Peer:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 << 10)
         self.socket.sendall(b"\x13BitTorrent protocol" + bytes(8) + info_hash +
                             b"-XX0000-%012d" % number)
+        self.socket.settimeout(20)
+        self.socket.recv(68)  # let in
         self.socket.setblocking(False)
         self.number, self.got, self.asked = number, 0, 0
 
@@ -67,7 +69,7 @@ class Peer:
             pass
 
 
-def crowd(st, peers, seconds):
+def crowd(st, peers, seconds, cache):
     os.makedirs(os.path.join(WORK, "source"))
     file = os.path.join(WORK, "source", "file.bin")
     stage.make_file(file, SIZE)
@@ -75,7 +77,7 @@ def crowd(st, peers, seconds):
     info_hash = bytes.fromhex(stage.make_torrent(file, torrent, PIECE))
     os.makedirs(os.path.join(WORK, "home"))
     with open(os.path.join(WORK, "home", "config"), "w") as f:
-        f.write("max-peers = %d\n" % (peers + 50))
+        f.write("max-peers = %d\ncache = %s\n" % (peers + 50, cache))
     seeder = st.spawn("seeder", [
         os.path.join(BIN, "seedbank"), "--home", os.path.join(WORK, "home"),
         "seed", os.path.join(WORK, "source"), "--torrent", torrent,
@@ -160,13 +162,14 @@ def main():
     p.add_argument("--peers", type=int, default=200)
     p.add_argument("--torrents", type=int, default=0)
     p.add_argument("--seconds", type=float, default=10)
+    p.add_argument("--cache", default="16MiB", help="the setting")
     p.add_argument("--json", action="store_true")
     args = p.parse_args()
     stage.enter_namespace([ADDRESS])
     shutil.rmtree(WORK, ignore_errors=True)
     out = {}
     with stage.Stage(os.path.join(WORK, "log")) as st:
-        out["peers"] = crowd(st, args.peers, args.seconds)
+        out["peers"] = crowd(st, args.peers, args.seconds, args.cache)
         if args.torrents:
             out["torrents"] = many_torrents(st, args.torrents, args.seconds)
     if args.json:
