@@ -428,9 +428,24 @@ static enum err_code run_scrape(struct cli *cli, json_t **result, struct err *e)
 	return ERR_NONE;
 }
 
+/* What its trackers count; "" where none has told. */
+static void swarm_text(char out[64], const json_t *t)
+{
+	const json_t *seeds = json_object_get(t, "swarm_seeds");
+	const json_t *leechers = json_object_get(t, "swarm_leechers");
+
+	out[0] = '\0';
+	if (seeds || leechers)
+		(void)snprintf(out, 64, " (of %lld seeds, %lld leechers)",
+			       json_integer_value(seeds),
+			       json_integer_value(leechers));
+}
+
 static void print_torrent(const struct cli *cli, const json_t *t)
 {
-	char size[16], up[16], down[16];
+	char size[16], up[16], down[16], swarm[64];
+
+	swarm_text(swarm, t);
 
 	progress_bytes(size, sizeof(size),
 		       json_integer_value(json_object_get(t, "total")));
@@ -440,12 +455,12 @@ static void print_torrent(const struct cli *cli, const json_t *t)
 		       json_integer_value(json_object_get(t, "rate_up")));
 	cli_print(cli,
 		  "%.12s  %-6s  %-9s %3lld%%  %9s  down %s/s  up %s/s  peers "
-		  "%lld  %s\n",
+		  "%lld%s  %s\n",
 		  json_string_value(json_object_get(t, "info_hash")),
 		  json_string_value(json_object_get(t, "kind")),
 		  json_string_value(json_object_get(t, "state")),
 		  json_integer_value(json_object_get(t, "percent")), size, down,
-		  up, json_integer_value(json_object_get(t, "peers")),
+		  up, json_integer_value(json_object_get(t, "peers")), swarm,
 		  json_string_value(json_object_get(t, "name")));
 }
 

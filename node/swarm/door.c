@@ -37,22 +37,32 @@ static unsigned came_from(const struct door_row *rows, unsigned n,
 /* Of whom has most of them the oldest; DOOR_SHUT: there is none. */
 static long silent_to_end(const struct door_row *rows, unsigned n)
 {
-	unsigned most = 0;
+	unsigned silent[DOOR_SILENT_MOST], count = 0, most = 0;
 	long best = DOOR_SHUT;
 
-	for (unsigned i = 0; i < n; i++) {
-		unsigned count;
+	for (unsigned i = 0; i < n && count < DOOR_SILENT_MOST; i++)
+		if (rows[i].use == DOOR_SILENT)
+			silent[count++] = i;
+	for (unsigned i = 0; i < count; i++) {
+		const struct door_row *row = &rows[silent[i]];
+		unsigned same = 0;
 
-		if (rows[i].use != DOOR_SILENT)
+		for (unsigned k = 0; k < count; k++)
+			same += same_party(&rows[silent[k]].addr, &row->addr);
+		if (same < most || (same == most && best >= 0 &&
+				    row->since_ms >= rows[best].since_ms))
 			continue;
-		count = silent_of(rows, n, &rows[i].addr);
-		if (count < most || (count == most && best >= 0 &&
-				     rows[i].since_ms >= rows[best].since_ms))
-			continue;
-		most = count;
-		best = (long)i;
+		most = same;
+		best = (long)silent[i];
 	}
 	return best;
+}
+
+static unsigned silent_most(unsigned max)
+{
+	unsigned third = share(max, 3, DOOR_SILENT_LEAST);
+
+	return third < DOOR_SILENT_MOST ? third : DOOR_SILENT_MOST;
 }
 
 static long idle_to_end(const struct door_row *rows, unsigned n, int64_t now_ms)
@@ -81,7 +91,7 @@ long door_ask(const struct door_row *rows, unsigned n, unsigned max,
 		return DOOR_SHUT;
 	for (unsigned i = 0; i < n; i++)
 		silent += rows[i].use == DOOR_SILENT;
-	if (silent >= share(max, 3, DOOR_SILENT_LEAST))
+	if (silent >= silent_most(max))
 		return silent_to_end(rows, n);
 	if (n < max)
 		return DOOR_OPEN;

@@ -2,9 +2,9 @@
  * and some hold them for nothing.
  *
  * Of the connections that came to us:
- * - a third (at least DOOR_SILENT_LEAST) may be silent, that is, have not said
- *   their handshake; who comes then takes the place of the oldest of the
- * address that has most of these: who means it has spoken within a round trip;
+ * - a third (DOOR_SILENT_LEAST to DOOR_SILENT_MOST) may be silent, that is,
+ *   have not said their handshake. Who comes then takes the place of the oldest
+ *   of the address that has most of these: who means it has spoken by then;
  * - of one address (IPv6: one /64) an eighth (at least DOOR_ADDR_LEAST) may be
  *   here at all, and DOOR_ADDR_SILENT silent; private networks are not counted;
  * - where all are taken, a silent one gives way as above, then one to which
@@ -19,6 +19,7 @@
 #include "wire/addr.h"
 
 #define DOOR_SILENT_LEAST 8U
+#define DOOR_SILENT_MOST 256U
 #define DOOR_ADDR_LEAST 4U
 #define DOOR_ADDR_SILENT 8U
 #define DOOR_IDLE_MS 60000

@@ -27,6 +27,7 @@ struct link {
 	bool ready, lasted; /* see link_ended_fn */
 	int64_t ready_ms;
 	bool came;	  /* accepted, not opened */
+	uint32_t prio;	  /* prio.h */
 	int64_t since_ms; /* that it is of no use, as last looked at; or open */
 	bool dead;
 	enum peer_close why;
@@ -69,12 +70,19 @@ void net_addr_of_wire(struct net_addr *out, const struct wire_addr *a)
 }
 
 /* What a connection is worth to its two ends. */
+static enum door_use silence_of(const struct link *k)
+{
+	struct peer_id id;
+
+	return k->came && (!k->peer || !peer_id(k->peer, &id)) ? DOOR_SILENT
+							       : DOOR_OF_USE;
+}
+
 static enum door_use use_of(const struct link *k)
 {
 	struct peer_stats st;
-	struct peer_id id;
 
-	if (k->came && (!k->peer || !peer_id(k->peer, &id)))
+	if (silence_of(k) == DOOR_SILENT)
 		return DOOR_SILENT;
 	if (!k->peer || !k->ready || k->rent || k->trade)
 		return DOOR_OF_USE;
@@ -236,6 +244,18 @@ void links_turn_end(struct links *l)
 	free_dead(l);
 }
 
+/* Our own address as it would be seen: with an unknown one the order is
+ * another, and no less by chance. */
+static uint32_t prio_of_link(const struct links *l, const struct net_addr *at)
+{
+	const struct net_addr *us = net_source(l->net, at->sa.ss_family);
+	struct wire_addr a = {.ip = {[10] = 0xff, 0xff}}, b = wire_addr_of(at);
+
+	if (us)
+		a = wire_addr_of(us);
+	return prio_of(&a, &b);
+}
+
 static struct link *link_new(struct links *l, const struct net_addr *addr)
 {
 	struct link *k = calloc(1, sizeof(*k));
@@ -245,6 +265,7 @@ static struct link *link_new(struct links *l, const struct net_addr *addr)
 	k->links = l;
 	k->since_ms = loop_now_ms(l->loop);
 	k->addr = *addr;
+	k->prio = prio_of_link(l, addr);
 	k->next = l->all;
 	if (k->next)
 		k->next->prev = k;
@@ -339,29 +360,20 @@ static void bound_greetings(struct links *l)
 		end(oldest, PEER_CLOSE_FULL);
 }
 
-/* Our own address as it would be seen: with an unknown one the order is
- * another, and no less by chance. */
-static uint32_t prio_of_link(const struct links *l, const struct net_addr *at)
-{
-	const struct net_addr *us = net_source(l->net, at->sa.ss_family);
-	struct wire_addr a = {.ip = {[10] = 0xff, 0xff}}, b = wire_addr_of(at);
-
-	if (us)
-		a = wire_addr_of(us);
-	return prio_of(&a, &b);
-}
-
+/* Whether it is of use matters only where there is no room. */
 static struct door_row *door_rows(struct links *l, struct link **order)
 {
+	bool full = links_full(l);
 	struct door_row *rows = calloc(l->count ? l->count : 1, sizeof(*rows));
 	unsigned n = 0;
 
 	for (struct link *k = l->all; rows && k; k = k->next) {
 		rows[n] = (struct door_row){.addr = wire_addr_of(&k->addr),
-					    .use = use_of(k),
+					    .use = full ? use_of(k)
+							: silence_of(k),
 					    .came = k->came,
 					    .since_ms = k->since_ms,
-					    .prio = prio_of_link(l, &k->addr)};
+					    .prio = k->prio};
 		order[n++] = k;
 	}
 	return rows;

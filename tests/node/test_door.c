@@ -116,6 +116,26 @@ static void an_ipv6_host_is_its_network(void)
 	CHECK(ask(a) == DOOR_OPEN, "another");
 }
 
+static void many_connections_have_a_bound_of_their_own(void)
+{
+	static struct door_row many[5000];
+	struct wire_addr from = addr(9999);
+
+	for (unsigned i = 0; i < ROWS(many); i++)
+		many[i] = (struct door_row){.addr = addr(i),
+					    .use = i % 2 ? DOOR_OF_USE
+							 : DOOR_SILENT,
+					    .came = true,
+					    .since_ms = OLD + i};
+	CHECK(door_ask(many, 2 * DOOR_SILENT_MOST - 2, 10000, &from, NOW) ==
+		      DOOR_OPEN,
+	      "one less");
+	CHECK(door_ask(many, 2 * DOOR_SILENT_MOST, 10000, &from, NOW) == 0,
+	      "the oldest gives way");
+	CHECK(door_ask(many, ROWS(many), 10000, &from, NOW) == 0,
+	      "however many there are");
+}
+
 static void few_connections_have_room_too(void)
 {
 	struct wire_addr from = addr(999);
@@ -134,5 +154,6 @@ int main(void)
 	one_address_does_not_take_it_all();
 	an_ipv6_host_is_its_network();
 	few_connections_have_room_too();
+	many_connections_have_a_bound_of_their_own();
 	return CHECK_EXIT();
 }
