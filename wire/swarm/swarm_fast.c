@@ -14,7 +14,8 @@ void fast_say(struct link *l)
 {
 	const struct swarm *s = l->s;
 
-	if (!l->peer.fast || s->cfg.pieces == 0 || s->n_have == 0)
+	/* super seeding shows each peer other pieces */
+	if (!l->peer.fast || s->cfg.pieces == 0 || s->n_have == 0 || s->super)
 		return;
 	l->n_fast =
 		(uint8_t)allowed_set(l->fast, set_size(s), &l->peer.cfg.addr,
