@@ -12,7 +12,7 @@ static struct raw raw;
 #define CMD_FAST 2U
 #define CMD_EXTENDED 4U
 #define CMD_LATER 8U /* and over IPv4 */
-#define CMD_RAW 16U /* no handshake said for the input */
+#define CMD_RAW 16U  /* no handshake said for the input */
 #define CMD_OUTGOING 32U
 #define CMD_WAITING 64U
 #define CMD_V2 128U /* of both versions; hashes missing unless it seeds */
