@@ -125,7 +125,9 @@ class World:
         with open(said, "w") as f:
             p = subprocess.Popen(
                 [self.program, "--home", home, "get", torrent, "--out", out,
-                 "--log-level", "debug", *words], stdout=f, stderr=f)
+                 "--log-level", "debug", *words], stdout=f, stderr=f,
+                env=dict(os.environ,
+                         SEEDBANK_DHT_BOOTSTRAP="leak.example:6881"))
             try:
                 status = p.wait(seconds)
             except subprocess.TimeoutExpired:
