@@ -33,7 +33,7 @@ struct web_seed {
 
 	/* the request under way, in ASKING */
 	struct http_request *request;
-	char asked_url[WEB_SEED_URL_CAP];
+	char *asked_url;
 	struct web_range asked;
 	bool judged, paused;
 	struct web_answer answer;
@@ -67,6 +67,8 @@ static void leave_run(struct web_seed *s)
 {
 	http_cancel(s->request);
 	s->request = NULL;
+	free(s->asked_url);
+	s->asked_url = NULL;
 	s->paused = false;
 	s->at = s->end = 0;
 	if (s->src)
@@ -111,7 +113,8 @@ static void go_for_good(struct web_seed *s, const char *why)
 /* Where it led once may not be there any more: from the start again. */
 static bool forget_redirect(struct web_seed *s)
 {
-	bool led = s->moved && strcmp(s->asked_url, s->moved) == 0;
+	bool led =
+		s->moved && s->asked_url && strcmp(s->asked_url, s->moved) == 0;
 
 	free(s->moved);
 	s->moved = NULL;
@@ -162,6 +165,8 @@ static void on_verdict(struct web_seed *s, int64_t retry_s)
 	}
 	s->state = IDLE;
 	s->fails = 0;
+	free(s->asked_url);
+	s->asked_url = NULL;
 }
 
 /* --- the request -----------------------------------------------------------
@@ -254,23 +259,29 @@ static void on_done(void *ctx, const struct http_answer *answer,
 		go_away(s, error->msg, 0);
 }
 
+/* Kept for as long as it is asked only: seeds are many, and most at rest. */
 static enum err_code url_of_range(struct web_seed *s, struct err *e)
 {
-	if (s->moved && s->moved_file == s->asked.file) {
-		(void)snprintf(s->asked_url, sizeof(s->asked_url), "%s",
-			       s->moved);
-		return ERR_NONE;
-	}
-	return web_seed_url(s->asked_url, s->url, s->all->meta, s->asked.file,
-			    e);
+	char url[WEB_SEED_URL_CAP];
+	enum err_code code = ERR_NONE;
+
+	free(s->asked_url);
+	s->asked_url = NULL;
+	if (s->moved && s->moved_file == s->asked.file)
+		(void)snprintf(url, sizeof(url), "%s", s->moved);
+	else
+		code = web_seed_url(url, s->url, s->all->meta, s->asked.file,
+				    e);
+	if (code == ERR_NONE && !(s->asked_url = strdup(url)))
+		code = err_fail(e, ERR_NOMEM, "web seed");
+	return code;
 }
 
 static void ask(struct web_seed *s)
 {
 	char range[80];
 	const char *headers[] = {range};
-	struct http_ask what = {.url = s->asked_url,
-				.headers = headers,
+	struct http_ask what = {.headers = headers,
 				.header_count = 1,
 				.on_body = on_body,
 				.stall_s = STALL_S,
@@ -283,6 +294,7 @@ static void ask(struct web_seed *s)
 		go_for_good(s, e.msg);
 		return;
 	}
+	what.url = s->asked_url;
 	(void)snprintf(range, sizeof(range),
 		       "Range: bytes=%" PRIu64 "-%" PRIu64, s->asked.offset,
 		       s->asked.offset + s->asked.len - 1);
@@ -291,9 +303,8 @@ static void ask(struct web_seed *s)
 			  &e);
 	if (code == ERR_NONE) {
 		s->state = ASKING;
-	} else if (code ==
-		   ERR_LIMIT) { /* the node's requests are all under way */
-		leave_run(s);
+	} else if (code == ERR_LIMIT) {
+		leave_run(s); /* the node's requests are all under way */
 		s->state = AWAY;
 		s->away_until_ms = now_ms(s->all) + BUSY_MS;
 		s->why[0] = '\0';
@@ -479,6 +490,7 @@ void web_seeds_free(struct web_seeds *w)
 	web_seeds_stop(w);
 	for (unsigned i = 0; i < w->count; i++) {
 		free(w->seeds[i]->moved);
+		free(w->seeds[i]->asked_url);
 		free(w->seeds[i]->url);
 		free(w->seeds[i]);
 	}
