@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""lines.py - seedbank over bad lines: late, lossy and out of order, with itself
-and with libtorrent. First the router itself is looked at: what it delays, loses
-and translates.
+"""lines.py - seedbank over bad lines: late, lossy and out of order, by TCP and by
+uTP, with itself and with libtorrent; and between two who cannot be reached. First
+the router itself is looked at: what it delays, loses and translates.
 
 usage: lines.py --seedbank PROGRAM [--only NAME] [--keep]
 Where no namespaces with TUN devices can be made it is left out (status 77).
@@ -123,10 +123,14 @@ class World:
                 return stage.accepts(host.address, PORT)
         wait_for("listening " + p.name, ANSWER_S, up, p)
 
-    def seedbank(self, host, role, peer=None):
+    def seedbank(self, host, role, peer=None, utp=None):
         out = self.out if role == "get" else self.source
         at = "%s:%d" % (host.address, PORT)
         home = os.path.join(self.directory, "home%d-%s" % (self.runs, role))
+        if utp:
+            os.makedirs(home)
+            with open(os.path.join(home, "config"), "w") as f:
+                f.write("utp = %s\n" % utp)
         words = ["get", self.torrent, "--out", out, "--peer", peer] \
             if role == "get" else ["seed", out, "--torrent", self.torrent]
         p = self.spawn(host, "seedbank-" + role, self.program, "--home", home,
@@ -135,11 +139,11 @@ class World:
             self.listens(host, p)
         return p
 
-    def libtorrent(self, host, role, peer=None):
+    def libtorrent(self, host, role, peer=None, utp=False):
         out = self.out if role == "get" else self.source
         p = self.spawn(host, "libtorrent-" + role, LT_PYTHON, os.path.join(
             HERE, "lt_line.py"), "%s:%d" % (host.address, PORT), out,
-            self.torrent, peer or "")
+            self.torrent, peer or "", "utp" if utp else "tcp")
         if role == "seed":
             self.listens(host, p)
         return p
@@ -168,6 +172,55 @@ def seedbank_to_itself(w):
     w.swap(w.seedbank, w.seedbank, BAD)
 
 
+def seedbank_by_utp(w):
+    w.swap(lambda *a: w.seedbank(*a, utp="only"),
+           lambda *a: w.seedbank(*a, utp="only"), BAD)
+
+
+def libtorrent_by_utp_to_seedbank(w):
+    if has_libtorrent():
+        w.swap(lambda *a: w.libtorrent(*a, utp=True),
+               lambda *a: w.seedbank(*a, utp="only"), BAD)
+
+
+def seedbank_by_utp_to_libtorrent(w):
+    if has_libtorrent():
+        w.swap(lambda *a: w.seedbank(*a, utp="only"),
+               lambda *a: w.libtorrent(*a, utp=True), BAD)
+
+
+def through_two_nats(w):
+    """Neither can be reached. A third, whom both reach and who has next to
+    nothing, brings them together (BEP 11, 55)."""
+    w.runs += 1
+    w.out = os.path.join(w.directory, "out%d" % w.runs)
+    r = Router(seed=w.runs)
+    line = Link(delay_ms=10, rate=4 * MIB)
+    a = r.host("192.168.1.2", line, nat="port", outside="10.81.0.1")
+    b = r.host("192.168.2.2", line, nat="port", outside="10.82.0.1")
+    c = r.host(C, line)
+    third = w.spawn(c, "third", w.program, "--home", os.path.join(
+        w.directory, "third%d" % w.runs), "get", w.torrent, "--out",
+        w.out + ".third", "--listen", "%s:%d" % (C, PORT), "--limit-down",
+        "16KiB")
+    w.listens(c, third)
+    seeder = w.spawn(a, "inside-seeder", w.program, "--home", os.path.join(
+        w.directory, "a%d" % w.runs), "seed", w.source, "--torrent", w.torrent,
+        "--peer", "%s:%d" % (C, PORT), "--listen", "192.168.1.2:%d" % PORT)
+    w.listens(a, seeder)
+    leecher = w.seedbank(b, "get", "%s:%d" % (C, PORT))
+    try:
+        check("the leecher ends well", leecher.wait(ANSWER_S) == 0,
+              leecher.log)
+        check("bytes", stage.same(os.path.join(w.source, "a.bin"),
+                                  os.path.join(w.out, "a.bin")))
+        check("not by way of the third", third.poll() is None)
+    finally:
+        for p in (third, seeder):
+            w.stage.forget(p)
+        r.close()
+
+
 def libtorrent_to_seedbank(w):
     if has_libtorrent():
         w.swap(w.libtorrent, w.seedbank, BAD)
@@ -188,7 +241,9 @@ def has_libtorrent():
 
 
 PARTS = [router_translates, router_delays_and_loses, seedbank_to_itself,
-         libtorrent_to_seedbank, seedbank_to_libtorrent]
+         libtorrent_to_seedbank, seedbank_to_libtorrent, seedbank_by_utp,
+         libtorrent_by_utp_to_seedbank, seedbank_by_utp_to_libtorrent,
+         through_two_nats]
 
 
 def can_run():

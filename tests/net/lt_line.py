@@ -1,6 +1,6 @@
-"""lt_line.py LISTEN-IP:PORT DIR TORRENT [PEER-IP:PORT] - libtorrent with one
-torrent, nothing but peers that are named. Without a peer it seeds until SIGTERM;
-with one it ends when it has everything."""
+"""lt_line.py LISTEN-IP:PORT DIR TORRENT PEER-IP:PORT|"" tcp|utp - libtorrent with
+one torrent, nothing but peers that are named, by TCP or uTP alone. Without a peer
+it seeds until SIGTERM; with one it ends when it has everything."""
 
 import signal
 import sys
@@ -9,9 +9,10 @@ import time
 import libtorrent as lt
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-listen, directory, torrent, peer = sys.argv[1:]
+listen, directory, torrent, peer, way = sys.argv[1:]
+other = "tcp" if way == "utp" else "utp"
 off = ("enable_dht", "enable_lsd", "enable_upnp", "enable_natpmp",
-       "enable_incoming_utp", "enable_outgoing_utp")
+       "enable_incoming_" + other, "enable_outgoing_" + other)
 s = lt.session(dict({name: False for name in off}, listen_interfaces=listen,
                     allow_multiple_connections_per_ip=True))
 p = lt.add_torrent_params()
