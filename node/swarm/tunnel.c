@@ -121,7 +121,7 @@ void tunnel_close(struct tunnel *k)
 /* The callback closes k. */
 static void fail(struct tunnel *k, const char *why)
 {
-	char text[160];
+	char text[176];
 
 	(void)snprintf(text, sizeof(text), "proxy: %s", why);
 	k->done(k->ctx, text);
