@@ -123,7 +123,8 @@ class Leecher:
         self.sock = socket.create_connection((ADDRESS, PORT))
         self.sock.sendall(b"\x13BitTorrent protocol" + bytes(8) + info_hash +
                           b"-XX0000-%012d" % number + struct.pack(">IB", 1, 2))
-        self.got = 0
+        # one after another: many who have said nothing would be sent away
+        self.got = len(self.sock.recv(68))
         self.asked = False
         self.head = b""
         self.left = 0  # of the message under way
