@@ -5,9 +5,9 @@
 #include "node/core/engine.h"
 #include "node/core/settings.h"
 #include "node/host/host.h"
+#include "node/net/portmap.h"
 #include "node/renter/tenure.h"
 #include "node/renter/watch.h"
-#include "node/swarm/portmap.h"
 #include "node/swarm/torrent.h"
 
 #include <signal.h>

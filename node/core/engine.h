@@ -18,7 +18,7 @@
 #include "base/work.h"
 #include "node/core/call.h"
 #include "node/core/home.h"
-#include "node/swarm/link.h"
+#include "node/net/link.h"
 #include "wire/swarm/rate.h"
 
 /* What a node does about the wallet. */

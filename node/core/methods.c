@@ -1,10 +1,10 @@
 #include "node/core/methods.h"
 
 #include "base/address.h"
+#include "node/find/dht_node.h"
 #include "node/money/money.h"
+#include "node/net/portmap.h"
 #include "node/renter/tenure.h"
-#include "node/swarm/dht_node.h"
-#include "node/swarm/portmap.h"
 #include "node/swarm/torrent.h"
 
 const struct method methods[] = {

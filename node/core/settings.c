@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "ledger/chain/profile.h"
 #include "node/host/host_conf.h"
-#include "node/swarm/net.h"
+#include "node/net/net.h"
 #include "node/swarm/schedule.h"
 #include "wire/reach/proxy.h"
 

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "node/core/home.h"
-#include "wire/peer/veil.h"
+#include "wire/veil/veil.h"
 
 extern const struct option settings_table[];
 extern const size_t settings_count;

@@ -9,7 +9,7 @@
 #define NODE_GOSSIP_H
 
 #include "base/err.h"
-#include "node/swarm/net.h"
+#include "node/net/net.h"
 
 struct engine;
 struct gossip;

@@ -9,7 +9,7 @@
 #define NODE_RENT_FIND_H
 
 #include "base/ids.h"
-#include "node/swarm/dht_node.h"
+#include "node/find/dht_node.h"
 
 struct engine;
 

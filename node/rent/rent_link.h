@@ -20,7 +20,7 @@
 
 #include "base/err.h"
 #include "base/ids.h"
-#include "node/swarm/net.h"
+#include "node/net/net.h"
 #include "wire/peer/seal.h"
 
 #include <stdbool.h>

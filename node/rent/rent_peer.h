@@ -13,7 +13,7 @@
 #ifndef NODE_RENT_PEER_H
 #define NODE_RENT_PEER_H
 
-#include "node/swarm/net.h"
+#include "node/net/net.h"
 #include "storage/rent/rent_client.h"
 
 #include <stdbool.h>

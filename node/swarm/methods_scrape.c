@@ -2,8 +2,8 @@
  * it. All are asked at once. */
 #include "base/http.h"
 #include "node/core/methods.h"
+#include "node/find/udp_tracker.h"
 #include "node/swarm/torrent.h"
-#include "node/swarm/udp_tracker.h"
 #include "wire/find/scrape.h"
 
 #include <stdio.h>

@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "base/ids.h"
 #include "node/core/engine.h"
-#include "node/swarm/net.h"
+#include "node/net/net.h"
 #include "wire/swarm/swarm.h"
 #include "wire/torrent/metainfo.h"
 

@@ -7,7 +7,7 @@
 #ifndef NODE_TORRENT_IMPL_H
 #define NODE_TORRENT_IMPL_H
 
-#include "node/swarm/candidates.h"
+#include "node/find/candidates.h"
 #include "node/swarm/torrent.h"
 #include "node/swarm/webseed.h"
 #include "storage/torrent/torrent_store.h"

@@ -2,8 +2,8 @@
  * addresses that trackers gave, and when to try which. */
 #include "node/swarm/torrent_impl.h"
 
-#include "node/swarm/announcer.h"
-#include "node/swarm/dht_node.h"
+#include "node/find/announcer.h"
+#include "node/find/dht_node.h"
 #include "node/swarm/locals.h"
 
 #include <netdb.h>

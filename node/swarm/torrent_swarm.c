@@ -1,6 +1,6 @@
 /* torrent_swarm.c - between wire, storage and trade: what the swarm asks of the
  * rest of the node, and what the store answers. */
-#include "node/swarm/dht_node.h"
+#include "node/find/dht_node.h"
 #include "node/swarm/torrent_impl.h"
 
 #include "node/swarm/trade.h"

@@ -5,7 +5,7 @@
  * handed on between two that were not changed is what was said, and all
  * buffers come back. */
 #include "tests/wire/mse_pair.h"
-#include "wire/peer/veil.h"
+#include "wire/veil/veil.h"
 
 #include <sodium.h>
 

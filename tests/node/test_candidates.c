@@ -1,4 +1,4 @@
-#include "node/swarm/candidates.h"
+#include "node/find/candidates.h"
 #include "tests/check.h"
 
 static struct net_addr addr(unsigned n)

@@ -1,4 +1,4 @@
-#include "node/swarm/door.h"
+#include "node/net/door.h"
 
 #include "tests/check.h"
 

@@ -1,4 +1,4 @@
-#include "node/swarm/gate.h"
+#include "node/net/gate.h"
 
 #include "tests/check.h"
 

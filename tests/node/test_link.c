@@ -1,6 +1,6 @@
 /* Two ends of links in one process, on loopback, and strangers at raw sockets:
  * how connections are encrypted, and what strangers may cost. */
-#include "node/swarm/link.h"
+#include "node/net/link.h"
 
 #include "tests/check.h"
 #include "wire/peer/handshake.h"

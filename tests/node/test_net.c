@@ -1,5 +1,5 @@
 /* Sockets on loopback, both ends in one loop. */
-#include "node/swarm/net.h"
+#include "node/net/net.h"
 #include "tests/check.h"
 
 #include <string.h>

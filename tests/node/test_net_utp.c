@@ -1,6 +1,6 @@
 /* Connections by uTP on loopback, both ends in one loop. */
-#include "node/swarm/net.h"
-#include "node/swarm/udp.h"
+#include "node/net/net.h"
+#include "node/net/udp.h"
 #include "tests/check.h"
 
 #include <stdlib.h>

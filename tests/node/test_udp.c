@@ -1,5 +1,5 @@
 /* UDP sockets on loopback, both ends in one loop. */
-#include "node/swarm/udp.h"
+#include "node/net/udp.h"
 #include "tests/check.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* A relay on loopback that the test plays itself. */
-#include "node/swarm/link.h"
-#include "node/swarm/udp.h"
-#include "node/swarm/udp_relay.h"
+#include "node/net/link.h"
+#include "node/net/udp.h"
+#include "node/net/udp_relay.h"
 #include "tests/check.h"
 #include "wire/reach/proxy.h"
 

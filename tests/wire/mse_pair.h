@@ -6,8 +6,8 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "tests/check.h"
-#include "wire/peer/dh768.h"
-#include "wire/peer/mse.h"
+#include "wire/veil/dh768.h"
+#include "wire/veil/mse.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "wire/peer/frames.h"
+#include "wire/veil/frames.h"
 
 #include "base/hex.h"
 #include "base/rng.h"

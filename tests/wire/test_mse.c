@@ -1,4 +1,4 @@
-#include "wire/peer/mse.h"
+#include "wire/veil/mse.h"
 
 #include "base/hex.h"
 #include "tests/wire/mse_pair.h"

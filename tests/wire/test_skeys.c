@@ -1,8 +1,8 @@
-#include "wire/peer/skeys.h"
+#include "wire/veil/skeys.h"
 
 #include "base/rng.h"
 #include "tests/check.h"
-#include "wire/peer/mse.h"
+#include "wire/veil/mse.h"
 
 #define MANY 5000U
 

@@ -1,4 +1,4 @@
-#include "wire/peer/veil.h"
+#include "wire/veil/veil.h"
 
 #include "tests/wire/mse_pair.h"
 #include "wire/peer/handshake.h"
