@@ -613,6 +613,15 @@ static bool settled(const struct rig *r)
 	return !r->store->check && !r->store->suspect;
 }
 
+/* Pieces whose record is made: what changes later is noticed. */
+static uint32_t saved(const struct rig *r)
+{
+	struct store_stats stats;
+
+	store_stats_get(r->store, &stats);
+	return stats.saved;
+}
+
 /* While what was changed is hashed again, nothing of it is served. */
 static void doubt_is_not_served(struct rig *r)
 {
@@ -658,6 +667,7 @@ static void a_file_that_changes_is_noticed_by_reads(void)
 		else
 			rig_until(&r, r.read_ok == 1);
 		(void)snprintf(path, sizeof(path), "%s/d/b", r.root);
+		rig_until(&r, saved(&r) == 16);
 		rows[i].change(path);
 		CHECK(store_read(r.store, 9, 0, 16384, &s, 0) == STORE_LATER,
 		      "%s: a worker looks", rows[i].name);
@@ -756,7 +766,9 @@ static void a_bad_piece_leaves_the_cache(struct rig *r, const char *path)
 	struct rng rng = rng_seeded(1);
 	struct span s;
 
-	/* settle what the changes before it left */
+	/* settle what the changes before it left, recorded by now or not */
+	rig_until(r, saved(r) == 16);
+	touch(path);
 	CHECK(store_read(r->store, 6, 0, 16384, &s, 0) == STORE_LATER, "look");
 	rig_until(r, r->read_failed > 0 && settled(r));
 	scribble_unseen(path);
