@@ -215,6 +215,11 @@ def perform(st, path, addresses, isolated, kind):
     chain = start_chain(st, kind, addresses[0])
     seeder = Node(run, "seeder", addresses[0], chain)
     payers = [Node(run, n, a, chain) for n, a in zip(BIDS, addresses[1:3])]
+    free = Node(run, "free rider", addresses[3])
+    # who pays and who does not are compared at the seeder alone: they do not
+    # hear of each other
+    for node in (seeder, *payers, free):
+        node.configure(pex="no", lsd="no")
     bank = make_bank(chain, seeder, payers, DEPOSIT)
     say("a seeder with its upload capped at %s a second; a quarter of it is "
         "always kept for those who do not pay" % UPLOAD_CAP)
@@ -229,7 +234,6 @@ def perform(st, path, addresses, isolated, kind):
         return start_leecher(st, node, torrent, peer, "--bid", BIDS[node.name],
                              "--budget", BUDGET, "--passphrase-file",
                              node.passphrase)
-    free = Node(run, "free rider", addresses[3])
     leechers = [start_payer(payers[0]), start_leecher(st, free, torrent, peer),
                 *leechers]
     for l in leechers:
