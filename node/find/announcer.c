@@ -129,7 +129,7 @@ static void on_socket(void *ctx, int fd, const struct sockaddr *to,
 }
 
 /* Of a name that a proxy looks up nobody here knows the address. */
-static bool may_ask(void *ctx, const char *ip, const char *url)
+bool announcer_may_ask(void *ctx, const char *ip, const char *url)
 {
 	(void)ctx;
 	return !ip || announce_allowed(ip, url);
@@ -146,7 +146,7 @@ static enum err_code start_http(struct announcer *a, struct asked *k,
 				.max_redirects = 3,
 				.on_socket = on_socket,
 				.socket_ctx = a->engine,
-				.allow = may_ask};
+				.allow = announcer_may_ask};
 
 	return http_start(a->engine->http, &k->request, &what, on_answer, k, e);
 }

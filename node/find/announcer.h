@@ -48,4 +48,8 @@ bool announcer_status(const struct announcer *a, uint32_t i,
 		      struct tracker_status *out);
 void announcer_free(struct announcer *a);
 
+/* For http_ask.allow: announce_allowed(), and true where a proxy connects,
+ * which leaves the address unknown here. */
+bool announcer_may_ask(void *ctx, const char *ip, const char *url);
+
 #endif

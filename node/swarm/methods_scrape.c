@@ -2,6 +2,7 @@
  * it. All are asked at once. */
 #include "base/http.h"
 #include "node/core/methods.h"
+#include "node/find/announcer.h"
 #include "node/find/udp_tracker.h"
 #include "node/swarm/torrent.h"
 #include "wire/find/scrape.h"
@@ -139,20 +140,13 @@ static void on_udp(void *ctx, const struct udp_result *result, bool last)
 	}
 }
 
-/* By a proxy nobody here knows the address; it is the proxy's network. */
-static bool may_ask(void *ctx, const char *ip, const char *url)
-{
-	(void)ctx;
-	return !ip || announce_allowed(ip, url);
-}
-
 static void start(struct ask *k)
 {
 	struct engine *en = k->scrape->engine;
 	struct http_ask what = {.max_body = ANNOUNCE_MAX_BODY,
 				.timeout_ms = ANSWER_MS,
 				.max_redirects = 3,
-				.allow = may_ask};
+				.allow = announcer_may_ask};
 	char url[ANNOUNCE_URL_CAP], host[ANNOUNCE_HOST_CAP];
 	const char *path;
 	uint16_t port;
