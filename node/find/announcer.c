@@ -296,6 +296,20 @@ enum err_code announcer_add(struct announcer *a, const char *url, struct err *e)
 	return tracker_add(a->tracker, url, a->next_tier++, e);
 }
 
+enum err_code announcer_add_all(struct announcer *a, const struct announcer *of,
+				struct err *e)
+{
+	enum err_code code = ERR_NONE;
+	struct tracker_status st;
+
+	for (uint32_t i = 0; code == ERR_NONE && announcer_status(of, i, &st);
+	     i++)
+		code = tracker_add(a->tracker, st.url, st.tier, e);
+	if (a->next_tier < of->next_tier)
+		a->next_tier = of->next_tier;
+	return code;
+}
+
 void announcer_start(struct announcer *a)
 {
 	a->paused = false;

@@ -35,6 +35,9 @@ enum err_code announcer_new(struct announcer **out, struct engine *en,
 /* Before announcer_start(). ERR_PARSE: no URL of http(s) or udp. */
 enum err_code announcer_add(struct announcer *a, const char *url,
 			    struct err *e);
+/* All trackers of another one, in its tiers. */
+enum err_code announcer_add_all(struct announcer *a, const struct announcer *of,
+				struct err *e);
 /* First announce `started`, then at the tracker's interval. */
 void announcer_start(struct announcer *a);
 void announcer_completed(struct announcer *a);

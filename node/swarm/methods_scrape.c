@@ -1,5 +1,5 @@
 /* methods_scrape.c - `scrape`: what trackers know of a torrent, without joining
- * it. All are asked at once. */
+ * it. All are asked at once, by each hash that the torrent goes by. */
 #include "base/http.h"
 #include "node/core/methods.h"
 #include "node/find/announcer.h"
@@ -16,10 +16,12 @@
 
 struct scrape;
 
-struct ask { /* one tracker */
+struct ask { /* one tracker, by one hash */
 	struct scrape *scrape;
 	struct ask *next;
 	char *url;
+	struct info_hash hash;
+	bool again; /* the tracker of the one before, by another hash */
 	struct http_request *request; /* while under way: one of the two */
 	struct udp_question *question;
 	bool over;
@@ -30,7 +32,6 @@ struct ask { /* one tracker */
 struct scrape {
 	struct engine *engine;
 	struct call *call;
-	struct info_hash hash;
 	struct ask *asks;
 	struct ask **tail;
 	struct loop_timer *end; /* answers from here, never from a callback */
@@ -69,16 +70,34 @@ static void put_count(json_t *o, const char *name, int64_t n)
 		(void)json_object_set_new(o, name, json_integer(n));
 }
 
-static json_t *tell(const struct ask *k)
+static int64_t most(int64_t a, int64_t b)
 {
-	json_t *o = json_object();
+	return a > b ? a : b;
+}
 
-	(void)json_object_set_new(o, "tracker", place_of(k->url));
-	if (k->err.code != ERR_NONE)
-		(void)json_object_set_new(o, "error", json_string(k->err.msg));
-	put_count(o, "seeds", k->reply.seeds);
-	put_count(o, "leechers", k->reply.leechers);
-	put_count(o, "completed", k->reply.completed);
+/* Of a hybrid most peers are known by both hashes: the larger figures count,
+ * and one good answer is enough. */
+static json_t *tell(const struct ask **at)
+{
+	const struct ask *k = *at;
+	struct scrape_reply r = k->reply;
+	const char *error = k->err.msg;
+	json_t *o = json_pack("{so}", "tracker", place_of(k->url));
+
+	do {
+		r.seeds = most(r.seeds, k->reply.seeds);
+		r.leechers = most(r.leechers, k->reply.leechers);
+		r.completed = most(r.completed, k->reply.completed);
+		if (k->err.code == ERR_NONE)
+			error = NULL;
+		k = k->next;
+	} while (k && k->again);
+	if (error)
+		(void)json_object_set_new(o, "error", json_string(error));
+	put_count(o, "seeds", r.seeds);
+	put_count(o, "leechers", r.leechers);
+	put_count(o, "completed", r.completed);
+	*at = k;
 	return o;
 }
 
@@ -88,8 +107,8 @@ static void on_end(void *ctx)
 	struct call *c = s->call;
 	json_t *list = json_array();
 
-	for (const struct ask *k = s->asks; k; k = k->next)
-		(void)json_array_append_new(list, tell(k));
+	for (const struct ask *k = s->asks; k;)
+		(void)json_array_append_new(list, tell(&k));
 	free_scrape(s);
 	call_result(c, json_pack("{so}", "trackers", list));
 }
@@ -117,7 +136,7 @@ static void on_http(void *ctx, const struct http_answer *answer,
 		(void)err_fail(&k->err, ERR_STATE, "tracker: HTTP status %d",
 			       answer->status);
 	else
-		(void)scrape_parse(&k->reply, &k->scrape->hash, answer->body,
+		(void)scrape_parse(&k->reply, &k->hash, answer->body,
 				   answer->body_len, &k->err);
 	finish_if_over(k->scrape);
 }
@@ -154,15 +173,15 @@ static void start(struct ask *k)
 	what.url = url;
 	if (announce_split_udp(k->url, host, &port, &path))
 		(void)udp_trackers_scrape(en->udp_trackers, &k->question,
-					  k->url, &k->scrape->hash, on_udp, k,
-					  &k->err);
-	else if (scrape_url(url, k->url, &k->scrape->hash, &k->err) == ERR_NONE)
+					  k->url, &k->hash, on_udp, k, &k->err);
+	else if (scrape_url(url, k->url, &k->hash, &k->err) == ERR_NONE)
 		(void)http_start(en->http, &k->request, &what, on_http, k,
 				 &k->err);
 	k->over = k->err.code != ERR_NONE;
 }
 
-static void add(struct scrape *s, const char *url)
+static void add(struct scrape *s, const char *url, const struct info_hash *hash,
+		bool again)
 {
 	struct ask *k;
 
@@ -174,6 +193,8 @@ static void add(struct scrape *s, const char *url)
 		return;
 	}
 	k->scrape = s;
+	k->hash = *hash;
+	k->again = again;
 	k->reply = (struct scrape_reply){-1, -1, -1};
 	*s->tail = k;
 	s->tail = &k->next;
@@ -189,16 +210,18 @@ static enum err_code of_torrent(struct scrape *s, struct torrent *t,
 		return err_fail(e, ERR_STATE,
 				"its trackers were asked within the last "
 				"minute");
-	s->hash = *torrent_hash(t);
 	for (uint32_t i = 0; (url = torrent_tracker(t, i)); i++)
-		add(s, url);
+		for (unsigned n = 0; torrent_hash_at(t, n); n++)
+			add(s, url, torrent_hash_at(t, n), n > 0);
 	return ERR_NONE;
 }
 
 static enum err_code of_file(struct scrape *s, const json_t *params,
 			     struct err *e)
 {
+	struct info_hash hashes[METAINFO_NAMES_MAX];
 	struct metainfo meta;
+	unsigned names;
 	uint8_t *file;
 	size_t len;
 	enum err_code code = method_torrent_file(params, &file, &len, e);
@@ -209,9 +232,10 @@ static enum err_code of_file(struct scrape *s, const json_t *params,
 	free(file);
 	if (code != ERR_NONE)
 		return code;
-	s->hash = meta.info_hash;
+	names = metainfo_names(&meta, hashes);
 	for (uint32_t i = 0; i < meta.tracker_count; i++)
-		add(s, meta.trackers[i].url);
+		for (unsigned n = 0; n < names; n++)
+			add(s, meta.trackers[i].url, &hashes[n], n > 0);
 	metainfo_clear(&meta);
 	return ERR_NONE;
 }

@@ -334,16 +334,30 @@ void method_list(struct engine *en, const json_t *params, struct call *c)
 	call_result(c, json_pack("{so}", "torrents", list));
 }
 
+/* Does the text begin one of its hashes, in hexadecimal? */
+static bool is_named(const struct torrent *t, const char *text)
+{
+	const struct metainfo *m = torrent_meta(t);
+	const size_t n = strlen(text);
+	char hex[2 * sizeof(m->info_hash_v2.bytes) + 1];
+
+	if (n < 4)
+		return false;
+	hex_encode(hex, torrent_hash(t)->bytes, sizeof(m->info_hash.bytes));
+	if (strncmp(hex, text, n) == 0)
+		return true;
+	hex_encode(hex, m->info_hash_v2.bytes, sizeof(m->info_hash_v2.bytes));
+	return m->v2 && strncmp(hex, text, n) == 0;
+}
+
 struct torrent *method_torrent_named(struct engine *en, const json_t *params,
 				     struct err *e)
 {
 	const char *text = method_text(params, "info_hash");
 	struct torrent *found = NULL;
-	char hex[41];
 
 	for (struct torrent *t = en->torrents; text && t; t = torrent_next(t)) {
-		hex_encode(hex, torrent_hash(t)->bytes, 20);
-		if (strncmp(hex, text, strlen(text)) != 0 || strlen(text) < 4)
+		if (!is_named(t, text))
 			continue;
 		if (found) {
 			(void)err_fail(e, ERR_STATE,

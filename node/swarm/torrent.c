@@ -236,7 +236,7 @@ static void begin(struct torrent *t)
 	}
 	if (!goes_on)
 		candidates_retry_now(t->candidates);
-	torrent_peers_start(t);
+	torrent_names_start(t);
 	torrent_wake(t);
 }
 
@@ -279,7 +279,7 @@ void torrent_completed(struct torrent *t)
 		torrent_save_settings(t);
 	}
 	if (!torrent_is_partial(t)) /* else trackers would count a seeder */
-		torrent_peers_completed(t);
+		torrent_names_completed(t);
 	torrent_wake(t);
 }
 
@@ -310,7 +310,7 @@ void torrent_pause(struct torrent *t)
 {
 	if (t->state == TORRENT_PAUSED || t->state == TORRENT_STOPPED)
 		return;
-	torrent_peers_pause(t); /* before the swarm's figures are gone */
+	torrent_names_pause(t); /* before the swarm's figures are gone */
 	torrent_swarm_stop(t);
 	torrent_save_count(t);
 	if (t->store)
@@ -439,7 +439,7 @@ void torrent_stop(struct torrent *t, void (*done)(void *ctx), void *ctx)
 		return;
 	t->state = TORRENT_STOPPED;
 	loop_timer_cancel(t->tick);
-	torrent_peers_goodbye(t); /* before the swarm's figures are gone */
+	torrent_names_goodbye(t); /* before the swarm's figures are gone */
 	torrent_swarm_stop(t);
 	torrent_save_count(t);
 	trade_job_close(t->engine->trade, t->job);
@@ -617,19 +617,6 @@ static void link_in(struct torrent *t)
 	en->torrents = t;
 }
 
-/* One that goes by a hash of this torrent: it, or (as good as never) another
- * that peers and trackers could not tell from it. */
-static struct torrent *namesake(const struct torrent *t)
-{
-	struct torrent *found = NULL;
-	struct info_hash hashes[2];
-	unsigned n = torrent_hashes(t, hashes);
-
-	for (unsigned i = 0; i < n && !found; i++)
-		found = engine_find(t->engine, &hashes[i]);
-	return found;
-}
-
 /* It stands once in the list, with its own directory and limits. */
 static enum err_code there_already(const struct torrent *t, struct err *e)
 {
@@ -672,7 +659,9 @@ enum err_code torrent_add(struct torrent **out, struct engine *en,
 	if (!t)
 		return err_fail(e, ERR_NOMEM, "torrent");
 	code = read_source(t, cfg, e);
-	if (code == ERR_NONE && (*out = namesake(t)))
+	if (code == ERR_NONE)
+		torrent_names_read(t);
+	if (code == ERR_NONE && (*out = torrent_namesake(t, &t->meta)))
 		code = there_already(*out, e);
 	if (code == ERR_NONE &&
 	    !(t->dir = cfg->read_only ? pick_root(&t->meta, cfg->dir)

@@ -122,6 +122,7 @@ void torrent_told_of(struct torrent *t, const struct net_addr *addr,
  * the user named it, not a link. */
 enum err_code torrent_add_peer_text(struct torrent *t, const char *endpoint,
 				    bool keep, struct err *e);
+/* Of each of its hashes. */
 enum err_code torrent_add_tracker(struct torrent *t, const char *url,
 				  struct err *e);
 enum err_code torrent_add_web_seed(struct torrent *t, const char *url,
@@ -149,9 +150,10 @@ void torrent_wanted(const struct torrent *t, uint64_t *total, uint64_t *have);
 json_t *torrent_json(const struct torrent *t);
 
 const struct info_hash *torrent_hash(const struct torrent *t);
-/* The info hashes that it goes by, to peers, trackers and the DHT: one, or the
- * two of a hybrid (BEP 52). The first is torrent_hash(). */
-unsigned torrent_hashes(const struct torrent *t, struct info_hash out[2]);
+/* Hash i of those that it goes by, to peers, trackers, the DHT and the local
+ * network: one, or the two of a hybrid (BEP 52). The first is torrent_hash();
+ * NULL: there are no more. */
+const struct info_hash *torrent_hash_at(const struct torrent *t, unsigned i);
 bool torrent_goes_by(const struct torrent *t, const struct info_hash *hash);
 const char *torrent_kind(const struct torrent *t); /* "v1", "v2", "hybrid" */
 struct swarm *torrent_swarm(const struct torrent *t);

@@ -1,6 +1,7 @@
 /* torrent_impl.h - the insides of struct torrent, for the torrent_*.c files
  * only: torrent.c (life), torrent_swarm.c (between wire, storage and trade),
- * torrent_peers.c (trackers, names, connections), torrent_list.c (restarts),
+ * torrent_names.c (the hashes that it goes by, and where others are by each),
+ * torrent_peers.c (connections), torrent_list.c (restarts),
  * torrent_link.c (from a magnet link to a torrent), torrent_v2.c (what version
  * 2 has besides), torrent_move.c (to another directory), torrent_view.c
  * (telling). */
@@ -16,10 +17,20 @@ struct lookup;
 struct announcer;
 struct dht_topic;
 
+/* One of the hashes that it goes by, and where others are looked for by it. */
+struct torrent_name {
+	struct info_hash hash;
+	struct announcer *announcer;
+	struct dht_topic *dht; /* NULL: private, or not running */
+};
+
 struct torrent {
 	struct engine *engine;
 	struct torrent *prev, *next;
 	struct metainfo meta;
+	/* the first is meta.info_hash; of a link those that it tells */
+	struct torrent_name names[METAINFO_NAMES_MAX];
+	unsigned n_names;
 	char *magnet;	      /* the link that it came as; NULL: none */
 	char *save_torrent;   /* path for the .torrent; NULL: none, or done */
 	json_t *choice;	      /* wished, before the files are known; or NULL */
@@ -64,11 +75,8 @@ struct torrent {
 	uint64_t up_saved, down_saved; /* of the swarm, in the totals already */
 
 	struct candidates *candidates;
-	int64_t scraped_ms;	  /* 0: never */
-	struct dht_topic *dht[2]; /* of each info hash; NULL: private, or not
-				   * running */
-	struct announcer *announcers[2]; /* one for each of its info hashes */
-	unsigned goodbyes;		 /* of them, said */
+	int64_t scraped_ms; /* 0: never */
+	unsigned goodbyes;  /* said by names */
 	struct web_seeds *web;
 	struct lookup *lookups;
 
@@ -106,8 +114,6 @@ void torrent_stop_step(struct torrent *t);
 /* torrent_swarm.c */
 enum err_code torrent_swarm_start(struct torrent *t, struct err *e);
 void torrent_swarm_stop(struct torrent *t);
-/* Encrypted connections are to find it by its hashes, or not any more. */
-void torrent_list_hashes(const struct torrent *t, bool on);
 
 /* torrent_list.c: one of the list, as a daemon's start has it. */
 enum err_code torrent_restore(struct torrent **out, struct engine *en,
@@ -149,25 +155,42 @@ void torrent_move_aside(const struct torrent *t, const char *dir);
 void torrent_delete_aside(const struct torrent *t);
 bool torrent_is_partial(const struct torrent *t);
 
+/* torrent_names.c */
+/* The list is made of meta's hashes. */
+void torrent_names_read(struct torrent *t);
+/* Another torrent of the node that goes by one of meta's hashes, or NULL: it,
+ * or (as good as never) one that peers and trackers could not tell from it. */
+struct torrent *torrent_namesake(const struct torrent *t,
+				 const struct metainfo *meta);
+/* Each name has its trackers. */
+enum err_code torrent_names_new(struct torrent *t, struct err *e);
+/* Its metadata is here, perhaps with a hash more, by which others are looked
+ * for from now on. */
+enum err_code torrent_names_learn(struct torrent *t, struct err *e);
+/* Others are told of it, and looked for, from here on. */
+void torrent_names_start(struct torrent *t);
+void torrent_names_completed(struct torrent *t);
+/* Trackers are told `stopped`; torrent_names_start() begins again. */
+void torrent_names_pause(struct torrent *t);
+/* Tells trackers `stopped`, when they were told `started`; sets goodbye_said
+ * and calls torrent_stop_step() when it is answered, at once or later. */
+void torrent_names_goodbye(struct torrent *t);
+/* Nobody but trackers hears of it any more. */
+void torrent_names_hide(struct torrent *t);
+/* Encrypted connections are to find it, or not any more. */
+void torrent_names_list(const struct torrent *t, bool on);
+void torrent_names_free(struct torrent *t);
+
 /* torrent_peers.c */
 enum err_code torrent_peers_new(struct torrent *t, struct err *e);
 /* BEP 27: connections and addresses that are not of its trackers or the user
  * end; it was not known before that the torrent is private. */
 void torrent_drop_others(struct torrent *t);
-/* Its metadata told a hash more: trackers hear of that too. */
-enum err_code torrent_peers_renamed(struct torrent *t,
-				    const struct info_hash *before,
-				    struct err *e);
-/* Trackers are told from here on. */
-void torrent_peers_start(struct torrent *t);
 /* Connects to who is due; returns when to be called next. */
 int64_t torrent_peers_tick(struct torrent *t, int64_t now_ms);
-void torrent_peers_completed(struct torrent *t);
-/* Trackers are told `stopped`; torrent_peers_start() begins again. */
-void torrent_peers_pause(struct torrent *t);
-/* Tells trackers `stopped`, when they were told `started`; sets goodbye_said
- * and calls torrent_stop_step() when it is answered, at once or later. */
-void torrent_peers_goodbye(struct torrent *t);
+/* Of a private torrent another tracker took over: peers of the one before go.
+ */
+void torrent_tracker_switched(struct torrent *t);
 void torrent_peers_free(struct torrent *t);
 
 #endif

@@ -47,7 +47,7 @@ void torrent_seek_metadata(struct torrent *t)
 	t->up_saved = t->down_saved = 0;
 	torrent_tell(t, "seek", "%s: looking for its metadata", t->meta.name);
 	candidates_retry_now(t->candidates);
-	torrent_peers_start(t);
+	torrent_names_start(t);
 	torrent_wake(t);
 }
 
@@ -132,19 +132,6 @@ static enum err_code check_names(const struct metainfo *link,
 				   "the link's hashes are of two torrents");
 }
 
-/* By its other hash, which the link did not tell. */
-static bool is_there(const struct torrent *t, const struct metainfo *meta)
-{
-	const struct info_hash v2 = metainfo_hash_v2(meta);
-	const struct torrent *o = t->engine->torrents;
-
-	for (; o; o = o->next)
-		if (o != t && (torrent_goes_by(o, &meta->info_hash) ||
-			       (meta->v2 && torrent_goes_by(o, &v2))))
-			return true;
-	return false;
-}
-
 static enum err_code become(struct torrent *t, const uint8_t *info, size_t len,
 			    struct err *e)
 {
@@ -161,7 +148,8 @@ static enum err_code become(struct torrent *t, const uint8_t *info, size_t len,
 	if (code != ERR_NONE)
 		return code;
 	code = check_names(&t->meta, &meta, e);
-	if (code == ERR_NONE && is_there(t, &meta))
+	/* by its other hash, which the link did not tell */
+	if (code == ERR_NONE && torrent_namesake(t, &meta))
 		code = err_fail(e, ERR_STATE, "%.60s is there already",
 				meta.name);
 	if (code != ERR_NONE) {
@@ -187,11 +175,9 @@ void torrent_take_metadata(struct torrent *t, const uint8_t *info, size_t len)
 	struct err e = {0};
 	enum err_code code;
 
-	torrent_list_hashes(t, false);
 	code = become(t, info, len, &e);
-	torrent_list_hashes(t, true);
 	if (code == ERR_NONE)
-		code = torrent_peers_renamed(t, &before, &e);
+		code = torrent_names_learn(t, &e);
 	if (code != ERR_NONE) {
 		of_no_use(t, "its metadata is of no use", &e);
 		return;

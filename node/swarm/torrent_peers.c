@@ -1,10 +1,6 @@
-/* torrent_peers.c - whom a torrent connects to: names that the user gave,
- * addresses that trackers gave, and when to try which. */
+/* torrent_peers.c - whom a torrent connects to: host names that the user gave,
+ * addresses that others gave, and when to try which. */
 #include "node/swarm/torrent_impl.h"
-
-#include "node/find/announcer.h"
-#include "node/find/dht_node.h"
-#include "node/swarm/locals.h"
 
 #include <netdb.h>
 #include <stdio.h>
@@ -160,10 +156,8 @@ static void close_incoming(void *ctx, struct peer *p)
 				 "private: another tracker took over");
 }
 
-static void on_tracker_switched(void *ctx)
+void torrent_tracker_switched(struct torrent *t)
 {
-	struct torrent *t = ctx;
-
 	candidates_vouch_none(t->candidates);
 	torrent_drop_others(t);
 	if (t->swarm)
@@ -199,7 +193,7 @@ static bool is_here(const struct torrent *t, const struct net_addr *addr)
  * vain the other is tried. Who knows both takes either. */
 static bool open_peer(struct torrent *t, const struct net_addr *addr)
 {
-	bool by_v2 = t->meta.v1 && t->meta.v2 &&
+	bool by_v2 = t->n_names > 1 &&
 		     candidates_failures(t->candidates, addr) % 2 == 1;
 
 	return (by_v2 ? links_open_v2 : links_open)(
@@ -239,72 +233,15 @@ void torrent_link_ended(void *owner, const struct net_addr *to, bool lasted,
 		torrent_wake(t);
 }
 
-static void on_tracker_peer(void *ctx, const struct net_addr *addr)
-{
-	torrent_add_peer(ctx, addr, false, "tracker");
-}
-
-static void figures(void *ctx, uint64_t *up, uint64_t *down, uint64_t *left)
-{
-	const struct torrent *t = ctx;
-	struct swarm_stats stats = {.left = torrent_knows(t) ? t->meta.wanted
-							     : 1};
-
-	if (t->swarm)
-		swarm_stats_get(t->swarm, &stats);
-	*up = stats.uploaded;
-	*down = stats.downloaded;
-	*left = stats.left;
-}
-
-static bool is_partial(void *ctx)
-{
-	const struct torrent *t = ctx;
-	struct swarm_stats stats = {0};
-
-	if (t->swarm)
-		swarm_stats_get(t->swarm, &stats);
-	return stats.upload_only && stats.left > 0;
-}
-
 static void on_note(void *ctx, const char *text)
 {
 	torrent_tell(ctx, "note", "%s", text);
 }
 
-static void on_goodbye(void *ctx)
-{
-	struct torrent *t = ctx;
-
-	t->goodbyes++;
-	t->goodbye_said = !t->announcers[1] || t->goodbyes == 2;
-	if (t->goodbye_said)
-		torrent_stop_step(t);
-}
-
-static enum err_code add_announcer(struct torrent *t,
-				   const struct info_hash *hash, struct err *e)
-{
-	static const struct announcer_ops ops = {.peer = on_tracker_peer,
-						 .switched =
-							 on_tracker_switched,
-						 .figures = figures,
-						 .partial = is_partial,
-						 .note = on_note,
-						 .goodbye = on_goodbye};
-
-	return announcer_new(&t->announcers[t->announcers[0] != NULL],
-			     t->engine, &t->meta, hash, &ops, t, e);
-}
-
 enum err_code torrent_peers_new(struct torrent *t, struct err *e)
 {
-	struct info_hash hashes[2];
-	unsigned n = torrent_hashes(t, hashes);
-	enum err_code code = ERR_NONE;
+	enum err_code code = torrent_names_new(t, e);
 
-	for (unsigned i = 0; i < n && code == ERR_NONE; i++)
-		code = add_announcer(t, &hashes[i], e);
 	if (code == ERR_NONE)
 		code = web_seeds_new(&t->web, t->engine, on_note, t, e);
 	return code;
@@ -314,30 +251,6 @@ enum err_code torrent_add_web_seed(struct torrent *t, const char *url,
 				   struct err *e)
 {
 	return web_seeds_add(t->web, url, e);
-}
-
-enum err_code torrent_add_tracker(struct torrent *t, const char *url,
-				  struct err *e)
-{
-	enum err_code code = announcer_add(t->announcers[0], url, e);
-
-	if (code == ERR_NONE && t->announcers[1])
-		code = announcer_add(t->announcers[1], url, e);
-	return code;
-}
-
-static void each_announcer(struct torrent *t, void (*fn)(struct announcer *a))
-{
-	for (unsigned i = 0; i < 2; i++)
-		if (t->announcers[i])
-			fn(t->announcers[i]);
-}
-
-const char *torrent_tracker(const struct torrent *t, uint32_t i)
-{
-	struct tracker_status st;
-
-	return announcer_status(t->announcers[0], i, &st) ? st.url : NULL;
 }
 
 bool torrent_may_scrape(struct torrent *t, int64_t least_ms)
@@ -350,164 +263,21 @@ bool torrent_may_scrape(struct torrent *t, int64_t least_ms)
 	return true;
 }
 
-void torrent_tracker_counts(const struct torrent *t, int64_t *seeds,
-			    int64_t *leechers)
-{
-	struct tracker_status st;
-
-	*seeds = *leechers = -1;
-	for (uint32_t i = 0; announcer_status(t->announcers[0], i, &st); i++) {
-		*seeds = st.seeds > *seeds ? st.seeds : *seeds;
-		*leechers = st.leechers > *leechers ? st.leechers : *leechers;
-	}
-}
-
-static void on_dht_peer(void *ctx, const struct net_addr *addr)
-{
-	torrent_add_peer(ctx, addr, false, "dht");
-}
-
-/* A hybrid has two names (BEP 52): peers of either kind are of use. */
-static void dht_begin(struct torrent *t, int which, const uint8_t *hash)
-{
-	const bool seed = t->state == TORRENT_SEEDING;
-	struct dht_topic_cfg cfg = {
-		.announce = true,
-		.seed = seed,
-		.hungry = !seed && !t->read_only,
-		.on_peer = on_dht_peer,
-		.ctx = t,
-	};
-
-	if (t->dht[which])
-		return;
-	memcpy(cfg.target.bytes, hash, sizeof(cfg.target.bytes));
-	(void)dht_topic_new(&t->dht[which], t->engine->dht, &cfg, NULL);
-}
-
-/* Nodes that the torrent names. */
-static void dht_meet(struct torrent *t)
-{
-	for (uint32_t i = 0; i < t->meta.node_count; i++) {
-		const struct metainfo_node *n = &t->meta.nodes[i];
-		char text[300];
-
-		if (strlen(n->host) > sizeof(text) - 16)
-			continue; /* no name is so long */
-		(void)snprintf(text, sizeof(text),
-			       strchr(n->host, ':') ? "[%s]:%u" : "%s:%u",
-			       n->host, n->port);
-		(void)!dht_node_contact_text(t->engine->dht, text, NULL);
-	}
-}
-
-/* (!) BEP 27: a private torrent's peers are for its tracker to name. */
-static void dht_start(struct torrent *t)
-{
-	if (t->meta.is_private)
-		return;
-	dht_meet(t);
-	dht_begin(t, 0, t->meta.info_hash.bytes);
-	if (t->meta.v1 && t->meta.v2)
-		dht_begin(t, 1, t->meta.info_hash_v2.bytes);
-}
-
-static void dht_stop(struct torrent *t)
-{
-	for (int i = 0; i < 2; i++) {
-		dht_topic_free(t->dht[i]);
-		t->dht[i] = NULL;
-	}
-}
-
-static void dht_completed(struct torrent *t)
-{
-	for (int i = 0; i < 2; i++)
-		if (t->dht[i])
-			dht_topic_set(t->dht[i], true, false);
-}
-
-/* The same on the local network. */
-static void each_local(struct torrent *t,
-		       void (*fn)(struct locals *l, const struct info_hash *h))
-{
-	struct info_hash hashes[2];
-	unsigned n = torrent_hashes(t, hashes);
-
-	for (unsigned i = 0; i < n; i++)
-		fn(t->engine->locals, &hashes[i]);
-}
-
 void torrent_drop_others(struct torrent *t)
 {
-	dht_stop(t);
+	torrent_names_hide(t);
 	candidates_drop_others(t->candidates);
-	each_local(t, locals_remove);
 	if (t->swarm) {
 		swarm_end_pex(t->swarm);
 		swarm_each_peer(t->swarm, close_other, t);
 	}
 }
 
-enum err_code torrent_peers_renamed(struct torrent *t,
-				    const struct info_hash *before,
-				    struct err *e)
-{
-	struct info_hash hashes[2];
-	unsigned n = torrent_hashes(t, hashes);
-	enum err_code code;
-
-	if (info_hash_eq(&hashes[0], before) && (n < 2 || t->announcers[1]))
-		return ERR_NONE;
-	/* torrent_peers_start() goes by all names, once the files are open */
-	locals_remove(t->engine->locals, before);
-	dht_stop(t);
-	if (n < 2 || t->announcers[1])
-		return ERR_NONE;
-	code = add_announcer(t, &hashes[info_hash_eq(&hashes[0], before)], e);
-	if (code == ERR_NONE)
-		announcer_start(t->announcers[1]);
-	return code;
-}
-
-void torrent_peers_start(struct torrent *t)
-{
-	if (!t->meta.is_private)
-		each_local(t, locals_add);
-	each_announcer(t, announcer_start);
-	dht_start(t);
-}
-
-void torrent_peers_completed(struct torrent *t)
-{
-	each_announcer(t, announcer_completed);
-	dht_completed(t);
-}
-
-void torrent_peers_pause(struct torrent *t)
-{
-	each_local(t, locals_remove);
-	each_announcer(t, announcer_pause);
-	dht_stop(t);
-}
-
-void torrent_peers_goodbye(struct torrent *t)
-{
-	t->goodbyes = 0;
-	each_local(t, locals_remove);
-	each_announcer(t, announcer_goodbye);
-	dht_stop(t);
-}
-
 void torrent_peers_free(struct torrent *t)
 {
 	for (struct lookup *k = t->lookups; k; k = k->next)
 		k->torrent = NULL; /* frees itself when the worker is done */
-	if (!engine_find(t->engine,
-			 &t->meta.info_hash)) /* not the same, again */
-		each_local(t, locals_remove);
-	each_announcer(t, announcer_free);
-	dht_stop(t);
+	torrent_names_free(t);
 	web_seeds_free(t->web);
 	candidates_free(t->candidates);
 }

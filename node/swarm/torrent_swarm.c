@@ -293,15 +293,6 @@ static enum err_code know(struct torrent *t, struct err *e)
 	return code;
 }
 
-void torrent_list_hashes(const struct torrent *t, bool on)
-{
-	struct info_hash hashes[2];
-	unsigned n = torrent_hashes(t, hashes);
-
-	for (unsigned i = 0; i < n; i++)
-		(on ? links_list : links_unlist)(t->engine->links, &hashes[i]);
-}
-
 enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 {
 	struct engine *en = t->engine;
@@ -351,7 +342,7 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 		code = swarm_new(&t->swarm, &cfg, torrent_now(t), e);
 	free(layers);
 	if (code == ERR_NONE)
-		torrent_list_hashes(t, true);
+		torrent_names_list(t, true);
 	if (code == ERR_NONE)
 		start_web_seeds(t);
 	return code;
@@ -379,7 +370,7 @@ void torrent_swarm_stop(struct torrent *t)
 
 	if (!t->swarm)
 		return;
-	torrent_list_hashes(t, false);
+	torrent_names_list(t, false);
 	web_seeds_stop(t->web);
 	links_close_swarm(t->engine->links, t->swarm, t);
 	torrent_save_totals(t);

@@ -1,30 +1,11 @@
-/* torrent_v2.c - what a torrent of version 2 has besides (BEP 52): an info hash
- * of its own, and hashes of pieces that peers tell when a torrent came without
- * them. */
+/* torrent_v2.c - what a torrent of version 2 has besides (BEP 52): hashes of
+ * pieces that peers tell when it came without them. */
 #include "node/swarm/torrent_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-unsigned torrent_hashes(const struct torrent *t, struct info_hash out[2])
-{
-	out[0] = t->meta.info_hash;
-	if (!t->meta.v1 || !t->meta.v2)
-		return 1;
-	out[1] = metainfo_hash_v2(&t->meta);
-	return 2;
-}
-
-bool torrent_goes_by(const struct torrent *t, const struct info_hash *hash)
-{
-	struct info_hash own[2];
-	unsigned n = torrent_hashes(t, own);
-
-	return info_hash_eq(&own[0], hash) ||
-	       (n == 2 && info_hash_eq(&own[1], hash));
-}
 
 const char *torrent_kind(const struct torrent *t)
 {

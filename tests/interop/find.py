@@ -4,8 +4,10 @@
 pex: three nodes. A seeder and a leecher each know the hub alone, which has nothing and
 is held to 1 KiB/s; so the leecher gets the file in time only if the hub tells it of the
 seeder (BEP 11). Each of the three is once somebody else's program.
-lsd: two nodes that know nobody, on one network interface (BEP 14), both ways.
-scrape: opentracker counts one seeder, asked over HTTP and over UDP (BEP 48, 15).
+lsd: two nodes that know nobody, on one network interface (BEP 14), both ways. Who seeds
+a hybrid is found by its v2 hash, too.
+scrape: opentracker counts one seeder, asked over HTTP and over UDP (BEP 48, 15); of a
+hybrid's two hashes the one that has more is told.
 
 All is in a network namespace; without one it is left out.
 
@@ -19,6 +21,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.parse
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "scripts")]
@@ -72,7 +76,7 @@ class Seedbank:
         if role == "seed":
             argv += ["seed", run.source, "--torrent", run.torrent]
         else:
-            argv += ["get", run.torrent, "--out", run.out(role)]
+            argv += ["get", run.link or run.torrent, "--out", run.out(role)]
             # a hub stays, whoever is done ends
             listen += ["--limit-down", "1KiB"] if role == "hub" else \
                 ["--seed-time", "0"]
@@ -115,6 +119,7 @@ class Run:
         self.directory = os.path.join(directory, name)
         self.source = source
         self.torrent = torrent
+        self.link = None  # what the leecher is given instead
         os.makedirs(self.directory)
 
     def out(self, role):
@@ -142,6 +147,13 @@ def play(run, parts, addresses, lsd):
         run.stage.forget(p)
 
 
+def make_hybrid(program, directory, file, out, *words):
+    return json.loads(subprocess.run([
+        program, "--json", "--home", os.path.join(directory, "creator"),
+        "create", file, "--out", out, "--hybrid", *words],
+        capture_output=True, text=True, check=True).stdout)
+
+
 def scrape(st, program, directory, source):
     tracker = swap.Opentracker(LAN[1])
     file = os.path.join(source, "file.bin")
@@ -150,11 +162,19 @@ def scrape(st, program, directory, source):
     urls = [tracker.url, tracker.url.replace("http", "udp", 1)]
     for torrent, url in zip(torrents, urls):
         info_hash = stage.make_torrent(file, torrent, 65536, url)
-    tracker.start(st, [info_hash])
+    hybrid = os.path.join(directory, "scraped.torrent")
+    made = make_hybrid(program, directory, file, hybrid, "--tracker", urls[0])
+    by_v2 = made["info_hash_v2"][:40]
+    tracker.start(st, [info_hash, made["info_hash"], by_v2])
     seeder = st.spawn("scrape-seed", [
         program, "--home", os.path.join(directory, "scraped"), "seed", source,
         "--torrent", torrents[0], "--listen", LAN[0] + ":0"])
-    for torrent in torrents:
+    # who knows the hybrid by its second hash alone
+    urllib.request.urlopen(
+        "%s?info_hash=%s&peer_id=%s&port=1&uploaded=0&downloaded=0&left=0&"
+        "event=started" % (urls[0], urllib.parse.quote(bytes.fromhex(by_v2)),
+                           "x" * 20)).close()
+    for torrent in torrents + [hybrid]:
         def seeds():
             said = subprocess.run([
                 program, "--json", "--home", os.path.join(
@@ -193,7 +213,7 @@ def main():
     have_lt = subprocess.run([LT_PYTHON, "-c", "import libtorrent"],
                              capture_output=True).returncode == 0
     ours, theirs = lambda: Seedbank(args.seedbank), Libtorrent
-    runs = {"lsd": (ours, ours)}
+    runs = {"lsd": (ours, ours), "lsd-by-v2-hash": (ours, ours)}
     if have_lt:
         runs.update({
             "lsd-from-libtorrent": (theirs, ours),
@@ -223,8 +243,13 @@ def main():
                     continue
                 roles = ("hub", "seed", "leech")[-len(runs[name]):]
                 parts = {r: make() for r, make in zip(roles, runs[name])}
-                play(Run(st, name, directory, source, torrent), parts, LAN,
-                     name.startswith("lsd"))
+                run = Run(st, name, directory, source, torrent)
+                if name == "lsd-by-v2-hash":
+                    run.torrent = os.path.join(directory, "hybrid.torrent")
+                    run.link = "magnet:?xt=urn:btmh:1220" + make_hybrid(
+                        args.seedbank, directory, os.path.join(
+                            source, "file.bin"), run.torrent)["info_hash_v2"]
+                play(run, parts, LAN, name.startswith("lsd"))
                 print("%-20s ok" % name, flush=True)
     finally:
         shutil.rmtree(directory, ignore_errors=True)

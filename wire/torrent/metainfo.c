@@ -664,6 +664,16 @@ struct info_hash metainfo_hash_v2(const struct metainfo *m)
 	return cut;
 }
 
+unsigned metainfo_names(const struct metainfo *m,
+			struct info_hash out[METAINFO_NAMES_MAX])
+{
+	out[0] = m->info_hash;
+	if (!m->v1 || !m->v2)
+		return 1;
+	out[1] = metainfo_hash_v2(m);
+	return 2;
+}
+
 uint32_t metainfo_suggest_piece_length(uint64_t total)
 {
 	uint32_t length = 16U << 10;

@@ -131,6 +131,11 @@ struct pieces metainfo_pieces(const struct metainfo *m);
 
 /* v2: info_hash_v2 cut to what handshakes, trackers and the DHT take. */
 struct info_hash metainfo_hash_v2(const struct metainfo *m);
+/* All that it goes by to others: info_hash, and of a hybrid the cut v2 hash
+ * (BEP 52). Returns how many. */
+#define METAINFO_NAMES_MAX 2U
+unsigned metainfo_names(const struct metainfo *m,
+			struct info_hash out[METAINFO_NAMES_MAX]);
 /* Pieces of a file; 0 for empty ones. */
 uint32_t metainfo_file_pieces(const struct metainfo *m, uint32_t file);
 /* Takes the hashes of a file's pieces, METAINFO_ROOT_LEN bytes each, as many as
