@@ -14,7 +14,6 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 static const struct option own_options[] = {
@@ -39,17 +38,6 @@ static void print_help(void)
 		     "here too.\n\n");
 	options_print_help(own_options, OWN_COUNT, stdout);
 	options_print_help(settings_table, settings_count, stdout);
-}
-
-/* A node with many peers needs more descriptors than the usual 1,024. */
-static void raise_fd_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void dispatch(void *ctx, const char *method, const json_t *params,
@@ -129,7 +117,6 @@ int main(int argc, char **argv)
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* a file limit is a full disk */
-	raise_fd_limit();
 	if (sodium_init() < 0) {
 		(void)err_fail(&e, ERR_IO, "no source of randomness");
 	} else if (table && rest) {

@@ -1,5 +1,7 @@
 #include "node/core/api.h"
 
+#include "base/accept.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -33,7 +35,7 @@ struct api {
 	void *ctx;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	int fd;
-	struct loop_watch *watch;
+	struct acceptor *acceptor;
 	struct client *clients;
 	unsigned client_count;
 };
@@ -207,15 +209,14 @@ static void on_client(void *ctx, unsigned what)
 		hang_up(k);
 }
 
-static void on_connection(void *ctx, unsigned what)
+static void on_came(void *ctx, int fd, const struct sockaddr_storage *from,
+		    socklen_t len)
 {
 	struct api *a = ctx;
 	struct client *k;
-	int fd = accept4(a->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	(void)what;
-	if (fd < 0)
-		return;
+	(void)from;
+	(void)len;
 	k = a->client_count < API_CLIENTS_MAX ? calloc(1, sizeof(*k)) : NULL;
 	if (!k) {
 		(void)close(fd);
@@ -236,6 +237,8 @@ static void on_connection(void *ctx, unsigned what)
 	a->client_count++;
 	loop_watch_set(k->watch, LOOP_READ);
 }
+
+static const struct accept_ops acceptor_ops = {.came = on_came};
 
 static bool fill_address(struct sockaddr_un *sa, const char *path,
 			 struct err *e)
@@ -295,12 +298,11 @@ enum err_code api_new(struct api **out, struct loop *loop, struct log *log,
 		api_free(a);
 		return ERR_IO;
 	}
-	a->watch = loop_watch_new(loop, a->fd, on_connection, a);
-	if (!a->watch) {
+	a->acceptor = acceptor_new(loop, a->fd, &acceptor_ops, a);
+	if (!a->acceptor) {
 		api_free(a);
 		return err_fail(e, ERR_NOMEM, "api");
 	}
-	loop_watch_set(a->watch, LOOP_READ);
 	*out = a;
 	return ERR_NONE;
 }
@@ -330,7 +332,7 @@ void api_free(struct api *a)
 		(void)flush(a->clients); /* a last answer may wait there */
 		hang_up(a->clients);
 	}
-	loop_watch_free(a->watch);
+	acceptor_free(a->acceptor);
 	if (a->fd >= 0) {
 		(void)close(a->fd);
 		(void)unlink(a->path);

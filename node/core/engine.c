@@ -1,6 +1,7 @@
 #include "node/core/engine.h"
 
 #include "base/http.h"
+#include "node/core/fds.h"
 #include "node/core/methods.h"
 #include "node/core/settings.h"
 #include "node/find/dht_node.h"
@@ -188,6 +189,28 @@ static enum err_code open_env(struct engine *en, struct err *e)
 	return store_env_new(&en->store_env, &cfg, e);
 }
 
+/* Of `max-peers` those that descriptors bear. */
+static void count_peers(struct engine *en)
+{
+	unsigned want = (unsigned)engine_int(en, "max-peers");
+	unsigned limit = fds_raise();
+
+	en->max_peers = fds_peers(limit, want);
+	if (en->max_peers < want)
+		log_line(en->log, LOG_WARN, "net",
+			 "max-peers is %u, and %u fit in the %u files that "
+			 "this process may have open: raise that limit (ulimit "
+			 "-Hn; LimitNOFILE of a service)",
+			 want, en->max_peers, limit);
+}
+
+unsigned engine_torrent_peers(const struct engine *en)
+{
+	unsigned most = (unsigned)engine_int(en, "max-peers-torrent");
+
+	return most && most < en->max_peers ? most : en->max_peers;
+}
+
 static enum err_code use_utp(struct engine *en, struct err *e)
 {
 	enum settings_utp utp = SETTINGS_UTP_NO;
@@ -202,7 +225,7 @@ static enum err_code use_utp(struct engine *en, struct err *e)
 	return net_use_utp(links_net(en->links), en->udp,
 			   utp == SETTINGS_UTP_ONLY,
 			   /* those that say goodbye count too */
-			   2 * (unsigned)engine_int(en, "max-peers"), e);
+			   2 * en->max_peers, e);
 }
 
 static enum err_code build(struct engine *en, struct err *e)
@@ -233,9 +256,10 @@ static enum err_code build(struct engine *en, struct err *e)
 	if (http_new(&en->http, en->loop, HTTP_REQUESTS, e) != ERR_NONE ||
 	    http_new(&en->web, en->loop, WEB_REQUESTS, e) != ERR_NONE)
 		return ERR_NOMEM;
+	count_peers(en);
 	en->udp = udp_new(en->loop, en->log, e);
-	en->links = links_new(en->loop, en->log, &link_ops, en,
-			      (unsigned)engine_int(en, "max-peers"), e);
+	en->links =
+		links_new(en->loop, en->log, &link_ops, en, en->max_peers, e);
 	if (en->links)
 		links_set_encryption(en->links, policy);
 	en->rent = rent_links_new(en, e);

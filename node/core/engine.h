@@ -82,6 +82,7 @@ struct engine {
 	struct watch *watch;	   /* asleep until a daemon begins */
 	struct tunnels *tunnels;   /* NULL: no proxy */
 	struct portmap *portmap;   /* asleep until a daemon listens */
+	unsigned max_peers;	   /* connections in all */
 	uint16_t listen_port;	   /* 0: not listening (yet) */
 	struct torrent *torrents;
 	struct money *money; /* NULL: no wallet in use */
@@ -111,6 +112,9 @@ void engine_on_stop_signal(struct engine *en, void (*fn)(void *ctx), void *ctx);
 
 void engine_dispatch(struct engine *en, const char *method,
 		     const json_t *params, struct call *c);
+
+/* Connections in one torrent, at the most. */
+unsigned engine_torrent_peers(const struct engine *en);
 
 /* Begins listening (once), with a proxy only where the user says; with an
  * explicit address failure is an error, with the default one a port of the

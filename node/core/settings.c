@@ -51,6 +51,8 @@ const struct option settings_table[] = {
 	 "may be given again, the first that fits counts"},
 	{"max-peers", OPT_INT, "200", 1, 100000, "N",
 	 "connections in all torrents together"},
+	{"max-peers-torrent", OPT_INT, "0", 0, 100000, "N",
+	 "connections in one torrent; 0: as many as in all"},
 	{"encryption", OPT_STRING, "allow", 0, 0, "HOW",
 	 "connections: off, allow (plain first), prefer (encrypted first) or "
 	 "require (never plain)"},

@@ -343,20 +343,56 @@ static bool is_greeting(const struct link *k)
 	return !k->swarm && k->veil && k->kind == VEIL_NOT_YET;
 }
 
-/* A new one comes; who was asked longest ago and has not said anything useful
- * gives way, as who means it has said so within a round trip. */
-static void bound_greetings(struct links *l)
+/* A burst comes and speaks before the loop gets to any of it: nobody is ended
+ * for silence before what has arrived from them was read. */
+static void hear_silent(struct links *l)
+{
+	struct link *next;
+
+	/* who ends meanwhile keeps its place until the end of the turn */
+	for (struct link *k = l->all; k; k = next) {
+		next = k->next;
+		if (!k->dead && silence_of(k) == DOOR_SILENT)
+			net_hear(k->conn);
+	}
+}
+
+/* False: it was silent because nobody had listened. */
+static bool stays_silent(struct link *k)
+{
+	net_hear(k->conn);
+	return !k->dead && silence_of(k) == DOOR_SILENT;
+}
+
+static struct link *oldest_greeting(const struct links *l, unsigned *count)
 {
 	struct link *oldest = NULL;
-	unsigned n = 0;
 
+	*count = 0;
 	for (struct link *k = l->all; k; k = k->next) {
 		if (!is_greeting(k))
 			continue;
 		oldest = k; /* the list begins with the newest */
-		n++;
+		++*count;
 	}
-	if (n > LINKS_GREETING_MAX)
+	return oldest;
+}
+
+/* A new one comes; who was asked longest ago and has not said anything useful
+ * gives way, as who means it has said so within a round trip. */
+static void bound_greetings(struct links *l)
+{
+	unsigned n;
+	struct link *oldest = oldest_greeting(l, &n);
+
+	if (n < LINKS_GREETING_MAX)
+		return;
+	net_hear(oldest->conn);
+	if (oldest->dead || !is_greeting(oldest)) {
+		hear_silent(l);
+		oldest = oldest_greeting(l, &n);
+	}
+	if (n >= LINKS_GREETING_MAX)
 		end(oldest, PEER_CLOSE_FULL);
 }
 
@@ -379,8 +415,8 @@ static struct door_row *door_rows(struct links *l, struct link **order)
 	return rows;
 }
 
-/* False: not now. Another one may have been ended for it. */
-static bool let_in(struct links *l, const struct net_addr *from)
+static long ask_door(struct links *l, const struct net_addr *from,
+		     struct link **victim)
 {
 	struct link **order = calloc(l->count ? l->count : 1, sizeof(*order));
 	struct door_row *rows = order ? door_rows(l, order) : NULL;
@@ -390,10 +426,25 @@ static bool let_in(struct links *l, const struct net_addr *from)
 	if (rows)
 		what = door_ask(rows, l->count, l->max, &at,
 				loop_now_ms(l->loop));
-	if (what >= 0)
-		end(order[what], PEER_CLOSE_FULL);
+	*victim = what >= 0 ? order[what] : NULL;
 	free(rows);
 	free(order);
+	return what;
+}
+
+/* False: not now. Another one may have been ended for it. */
+static bool let_in(struct links *l, const struct net_addr *from)
+{
+	struct link *victim;
+	long what = ask_door(l, from, &victim);
+
+	if (victim && silence_of(victim) == DOOR_SILENT &&
+	    !stays_silent(victim)) {
+		hear_silent(l);
+		what = ask_door(l, from, &victim);
+	}
+	if (victim)
+		end(victim, PEER_CLOSE_FULL);
 	return what != DOOR_SHUT;
 }
 
@@ -404,7 +455,10 @@ static void *on_accepted(void *net_ctx, struct conn *c,
 	struct peer_cfg cfg;
 	struct link *k;
 
-	if (!let_in(l, from) || !(k = link_new(l, from)))
+	if (!let_in(l, from))
+		return NULL;
+	bound_greetings(l);
+	if (!(k = link_new(l, from)))
 		return NULL;
 	k->conn = c;
 	k->came = true;
@@ -417,7 +471,6 @@ static void *on_accepted(void *net_ctx, struct conn *c,
 		end(k, PEER_CLOSE_NOMEM);
 		return NULL;
 	}
-	bound_greetings(l);
 	return k;
 }
 

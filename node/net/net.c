@@ -126,7 +126,7 @@ void net_free(struct net *n)
 	net_utp_free(n->utp);
 	free_dead(n);
 	for (unsigned i = 0; i < n->listener_count; i++) {
-		loop_watch_free(n->listeners[i].watch);
+		acceptor_free(n->listeners[i].acceptor);
 		(void)close(n->listeners[i].fd);
 	}
 	loop_timer_free(n->idle);
@@ -310,36 +310,39 @@ static bool take_socket(struct conn *c, int fd)
 	return c->watch != NULL;
 }
 
-static void on_listener(void *ctx, unsigned what)
+static void on_came(void *ctx, int fd, const struct sockaddr_storage *from,
+		    socklen_t len)
 {
 	struct net_listener *l = ctx;
 	struct net *n = l->net;
+	const struct net_addr at = {.sa = *from, .len = len};
+	struct conn *c = n->utp_only ? NULL : net_conn_new(n);
 
-	(void)what;
-	for (int i = 0; i < 64; i++) {
-		struct net_addr from = {.len = sizeof(from.sa)};
-		struct conn *c;
-		int fd = accept4(l->fd, (struct sockaddr *)&from.sa, &from.len,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd < 0)
-			return;
-		c = n->utp_only ? NULL : net_conn_new(n);
-		if (!c) {
-			(void)close(fd);
-			continue;
-		}
-		if (!take_socket(c, fd)) {
-			net_close(c);
-			continue;
-		}
-		c->ctx = n->ops->accepted(n->ctx, c, &from);
-		if (!c->ctx)
-			net_close(c);
-		else if (!c->dead)
-			set_watch(c);
+	if (!c) {
+		(void)close(fd);
+		return;
 	}
+	if (!take_socket(c, fd)) {
+		net_close(c);
+		return;
+	}
+	c->ctx = n->ops->accepted(n->ctx, c, &at);
+	if (!c->ctx)
+		net_close(c);
+	else if (!c->dead)
+		set_watch(c);
 }
+
+static void on_short_of(void *ctx, int error)
+{
+	const struct net_listener *l = ctx;
+
+	log_line(l->net->log, LOG_WARN, "net",
+		 "nobody is let in for a moment why=\"%s\"", strerror(error));
+}
+
+static const struct accept_ops listener_ops = {.came = on_came,
+					       .short_of = on_short_of};
 
 static int bind_socket(const struct net_addr *at)
 {
@@ -468,8 +471,8 @@ enum err_code net_listen(struct net *n, const char *host, uint16_t port,
 		return err_fail(e, ERR_IO, "cannot listen on %.60s port %u: %s",
 				host, port, strerror(errno));
 	l->net = n;
-	l->watch = loop_watch_new(n->loop, l->fd, on_listener, l);
-	if (!l->watch) {
+	l->acceptor = acceptor_new(n->loop, l->fd, &listener_ops, l);
+	if (!l->acceptor) {
 		(void)close(l->fd);
 		return err_fail(e, ERR_NOMEM, "listener");
 	}
@@ -479,7 +482,6 @@ enum err_code net_listen(struct net *n, const char *host, uint16_t port,
 	n->any6 |= strcmp(host, "::") == 0;
 	note_source(n, &at);
 	note_family(n, &at);
-	loop_watch_set(l->watch, LOOP_READ);
 	return ERR_NONE;
 }
 
@@ -652,6 +654,16 @@ void net_want_read(struct conn *c)
 		return;
 	c->read_paused = false;
 	set_watch(c);
+}
+
+void net_hear(struct conn *c)
+{
+	if (c->dead || c->connecting)
+		return;
+	if (c->utp)
+		net_utp_hear(c);
+	else if (c->fd >= 0 && !c->read_paused)
+		(void)receive_once(c);
 }
 
 void net_flush(struct net *n)

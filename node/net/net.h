@@ -107,6 +107,9 @@ bool net_global_ip6(const struct net *n, char out[NET_IP_TEXT_MAX]);
 /* There is (or may be) output: written at the next net_flush(). */
 void net_want_write(struct conn *c);
 void net_want_read(struct conn *c);
+/* Reads once what has arrived, without waiting for the loop: before a
+ * connection is ended for its silence. `received` or `closed` may be called. */
+void net_hear(struct conn *c);
 /* Writes for everyone who wanted; call once at the end of a loop turn. */
 void net_flush(struct net *n);
 

@@ -2,6 +2,7 @@
 #ifndef NODE_NET_INT_H
 #define NODE_NET_INT_H
 
+#include "base/accept.h"
 #include "node/net/net.h"
 
 #define NET_MAX_LISTENERS 16
@@ -15,7 +16,7 @@ struct utp_conn;
 struct net_listener {
 	struct net *net;
 	int fd;
-	struct loop_watch *watch;
+	struct acceptor *acceptor;
 };
 
 /* By TCP (fd), by uTP, or, while it connects, by both. */
@@ -84,6 +85,7 @@ bool net_utp_connect(struct conn *c);
 void net_utp_close(struct conn *c);
 void net_utp_want_write(struct conn *c);
 void net_utp_want_read(struct conn *c);
+void net_utp_hear(struct conn *c);
 void net_utp_flush(struct net_utp *nu);
 
 #endif

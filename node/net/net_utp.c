@@ -281,3 +281,8 @@ void net_utp_want_read(struct conn *c)
 	utp_conn_want_read(c->utp);
 	loop_want_turn_end(c->net->loop);
 }
+
+void net_utp_hear(struct conn *c)
+{
+	utp_conn_hear(c->utp);
+}

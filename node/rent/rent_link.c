@@ -550,7 +550,7 @@ static enum err_code swarm_of(struct swarm **out, struct rent_links *n,
 	struct swarm_cfg cfg = {
 		.info_hash = *name,
 		.self = *self,
-		.max_peers = (uint32_t)engine_int(en, "max-peers"),
+		.max_peers = en->max_peers,
 		.listen_port = key ? en->listen_port : 0,
 		.rate = en->rate,
 		.local_unlimited = !engine_flag(en, "limit-local"),

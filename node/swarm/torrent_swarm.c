@@ -310,7 +310,7 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 		.super_seed = t->super_seed,
 		.prios = t->piece_prios,
 		.in_order = t->in_order,
-		.max_peers = (uint32_t)engine_int(en, "max-peers"),
+		.max_peers = engine_torrent_peers(en),
 		.slots =
 			t->slots ? t->slots : (uint32_t)engine_int(en, "slots"),
 		.listen_port = en->listen_port,

@@ -289,6 +289,35 @@ static void who_speaks_finds_room_among_the_silent(void)
 	clean_up();
 }
 
+/* Nobody has been read yet when the bounds for the silent are met. The bytes
+ * fit and are not whole, so a link stays that spoke. */
+static void a_burst_that_has_spoken_is_let_in(void)
+{
+	static const uint8_t says[] = "\x13"
+				      "BitTorrent protocol\0\0\0\0\0"
+				      "\0\0\0wwwwwwwwwwwwwwwwwwww";
+	uint8_t whole[68];
+	int fd[150];
+	unsigned kept = 0;
+	uint8_t byte;
+
+	set_up(VEIL_ALLOW, VEIL_ALLOW, true);
+	memcpy(whole, says, 48);
+	for (size_t i = 0; i < ROWS(fd); i++) {
+		fd[i] = stranger();
+		memset(whole + 48, (int)i + 10, 20); /* each by its own id */
+		CHECK(write(fd[i], whole, sizeof(whole)) == 68, "write");
+	}
+	settle();
+	for (size_t i = 0; i < ROWS(fd); i++) {
+		/* answered, or closed with its bytes unread: ECONNRESET */
+		kept += recv(fd[i], &byte, 1, MSG_DONTWAIT) == 1;
+		(void)close(fd[i]);
+	}
+	CHECK(kept == ROWS(fd), "%u of %zu are there", kept, ROWS(fd));
+	clean_up();
+}
+
 /* From one address 16 at once cost a key exchange; the others are closed. */
 static void a_flood_of_handshakes_is_bounded(void)
 {
@@ -344,6 +373,7 @@ int main(void)
 	a_swarm_that_is_not_listed_is_not_found();
 	of_the_silent_the_oldest_gives_way();
 	who_speaks_finds_room_among_the_silent();
+	a_burst_that_has_spoken_is_let_in();
 	a_flood_of_handshakes_is_bounded();
 	noise_is_closed_and_told_nothing();
 	return CHECK_EXIT();

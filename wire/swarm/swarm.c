@@ -695,6 +695,11 @@ const uint8_t *swarm_have(const struct swarm *s, size_t *len)
 	return s->have;
 }
 
+bool swarm_has_room(const struct swarm *s)
+{
+	return s->n_links < s->cfg.max_peers;
+}
+
 void swarm_each_peer(struct swarm *s, void (*fn)(void *ctx, struct peer *p),
 		     void *ctx)
 {

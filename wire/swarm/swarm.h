@@ -347,6 +347,8 @@ void swarm_stats_get(const struct swarm *s, struct swarm_stats *out);
 /* BEP 3 bitfield of verified pieces, (pieces+7)/8 bytes; borrowed until the
  * next call on the swarm. */
 const uint8_t *swarm_have(const struct swarm *s, size_t *len);
+/* One more peer would be taken. */
+bool swarm_has_room(const struct swarm *s);
 /* fn for every peer of the swarm; fn must not free peers. */
 void swarm_each_peer(struct swarm *s, void (*fn)(void *ctx, struct peer *p),
 		     void *ctx);

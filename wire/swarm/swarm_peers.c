@@ -56,7 +56,7 @@ static void wake_down(void *ctx, int64_t now_ms)
 
 static bool attach(struct link *l, struct swarm *s)
 {
-	if (s->n_links >= s->cfg.max_peers || !grow_links(s))
+	if (!swarm_has_room(s) || !grow_links(s))
 		return false;
 	if (s->n_links == 0) /* the clockwork stood still */
 		s->second_ms = s->round_ms = s->optimistic_ms = 0;

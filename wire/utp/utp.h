@@ -117,6 +117,8 @@ void utp_conn_limit(struct utp_conn *c, uint32_t packet_max, uint32_t window);
 void utp_conn_close(struct utp_conn *c);
 void utp_conn_want_write(struct utp_conn *c);
 void utp_conn_want_read(struct utp_conn *c);
+/* Hands on what has arrived, before utp_deliver() does. */
+void utp_conn_hear(struct utp_conn *c);
 
 struct utp_stats {
 	uint32_t cwnd, flight, peer_window, packet;

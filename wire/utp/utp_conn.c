@@ -303,6 +303,12 @@ void utp_conn_want_read(struct utp_conn *c)
 	utp_mark(c);
 }
 
+void utp_conn_hear(struct utp_conn *c)
+{
+	if (c->state == UTP_OPEN)
+		utp_rx_deliver(c);
+}
+
 void utp_conn_stats(const struct utp_conn *c, struct utp_stats *out)
 {
 	*out = c->stats;
