@@ -11,8 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RBUFS_MAX 4096 /* 4 GiB of received bytes still held: a ceiling */
-#define RBUFS_KEPT 32  /* a new one costs 256 page faults */
+/* A ceiling: 4 GiB of received bytes that are still held. */
+#define RBUFS_MAX ((1U << 30) / NET_RBUF * 4)
+/* A new one costs a page fault for each 4 KiB. */
+#define RBUFS_KEPT ((32U << 20) / NET_RBUF)
+#define ROOM_MIN (32U << 10) /* less is not worth a call */
 #define IDLE_MS 5000
 #define RECVS_A_TURN 4 /* then others get their turn */
 #define WRITES_A_TURN 8
@@ -155,12 +158,12 @@ static void set_watch(struct conn *c)
 	loop_watch_set(c->watch, what);
 }
 
-/* Room for a whole receive, in a buffer that nobody else writes behind. */
+/* Room to receive, in a buffer that nobody else writes behind. */
 static bool rbuf_ready(struct net *n)
 {
 	if (n->rbuf && n->rbuf->refs == 1)
 		n->rbuf_used = 0; /* nobody kept a span: start over, hot */
-	if (n->rbuf && n->rbuf->cap - n->rbuf_used >= NET_RECV)
+	if (n->rbuf && n->rbuf->cap - n->rbuf_used >= ROOM_MIN)
 		return true;
 	if (!n->rbuf)
 		loop_timer_set(n->idle, IDLE_MS);
@@ -185,6 +188,8 @@ static bool receive_once(struct conn *c)
 	}
 	if (room > NET_RECV)
 		room = NET_RECV;
+	if (room > n->rbuf->cap - n->rbuf_used)
+		room = n->rbuf->cap - n->rbuf_used;
 	got = recv(c->fd, n->rbuf->data + n->rbuf_used, room, MSG_DONTWAIT);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;

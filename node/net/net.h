@@ -23,7 +23,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#define NET_RBUF (1U << 20)
+#define NET_RBUF (256U << 10)
 #define NET_RECV (256U << 10)
 #define NET_IOV_MAX 64
 

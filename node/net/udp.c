@@ -12,7 +12,8 @@
 #define UDP_GRO 104
 #endif
 
-#define RBUFS_MAX 4096U		/* NET_RBUF each */
+#define RBUF (1U << 20)
+#define RBUFS_MAX 4096U
 #define RBUFS_KEPT 8U		/* a new one costs 256 page faults */
 #define SOCKET_BUFFER (1 << 22) /* asked for; the system may give less */
 
@@ -48,7 +49,7 @@ struct udp *udp_new(struct loop *loop, struct log *log, struct err *e)
 	struct udp *u = calloc(1, sizeof(*u));
 
 	if (u) {
-		u->pool = cbuf_pool_new(NET_RBUF, RBUFS_MAX, RBUFS_KEPT);
+		u->pool = cbuf_pool_new(RBUF, RBUFS_MAX, RBUFS_KEPT);
 		u->slots = malloc((size_t)UDP_BATCH * UDP_SLOT);
 		u->idle = loop_timer_new(loop, on_idle, u);
 	}

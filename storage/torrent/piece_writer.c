@@ -7,9 +7,10 @@
 #include <string.h>
 
 #define BUCKETS 256U
-#define JOB_CHUNKS 4U /* of a piece in one job */
+/* Of all pieces of a job: small enough that what it holds is free again soon.
+ */
+#define JOB_CHUNKS 16U
 #define HOLD_BYTES (16U << 20)
-#define BUSY_JOBS 2U
 #define TICK_MS 250
 
 struct piece_writer {
@@ -175,20 +176,23 @@ static bool in_order(const struct active *a)
 	       a->hashed < a->ready->chunk * STORE_CHUNK + STORE_CHUNK;
 }
 
-/* Whether it goes though fewer than w->lanes are ready. While workers are busy
- * with other jobs there is nothing to gain, and more to be hashed in step when
- * one ends. */
+/* Whether it goes though fewer than w->lanes are ready. */
 static bool is_due(const struct piece_writer *w, const struct active *a,
 		   int64_t now)
 {
-	int64_t age = now - a->ready->since_ms;
+	return w->closing || !w->cfg.sums.sha1s || a->due ||
+	       w->held > w->hold_max ||
+	       *w->cfg.queued > w->cfg.queued_max / 4 * 3 ||
+	       now - a->ready->since_ms >= WRITER_HOLD_MS;
+}
 
-	if (w->closing || !w->cfg.sums.sha1s || age >= 5 * WRITER_HOLD_MS)
-		return true;
-	return w->jobs < BUSY_JOBS &&
-	       (a->due || w->held > w->hold_max ||
-		*w->cfg.queued > w->cfg.queued_max / 4 * 3 ||
-		age >= WRITER_HOLD_MS);
+/* One job at a time: two at one file would wait for each other in the kernel,
+ * and what comes meanwhile is hashed in step when it ends. More of them when
+ * one falls behind. */
+static bool may_submit(const struct piece_writer *w)
+{
+	return w->jobs == 0 || (*w->cfg.queued >= w->cfg.queued_max &&
+				w->jobs < work_threads(w->cfg.work));
 }
 
 static struct gather *take_ready(struct piece_writer *w, struct active *a,
@@ -206,7 +210,7 @@ static struct gather *take_ready(struct piece_writer *w, struct active *a,
 	return first;
 }
 
-static void add_part(struct write_job *j, struct active *a)
+static void add_part(struct write_job *j, struct active *a, unsigned chunks)
 {
 	struct part *p = &j->parts[j->count++];
 
@@ -214,41 +218,43 @@ static void add_part(struct write_job *j, struct active *a)
 	memset(p, 0, sizeof(*p));
 	p->a = a;
 	if (a->ready)
-		p->list = take_ready(j->w, a, JOB_CHUNKS);
+		p->list = take_ready(j->w, a, chunks);
 	p->final = complete(a) && !a->ready && !a->open;
 	a->in_job = true;
 	a->due = a->due && a->ready;
 	j->bytes += bytes_of(p->list);
 }
 
-/* Whether a job is worth its while: enough pieces to be hashed in step, or one
- * that must not wait. */
-static bool worth_a_job(const struct piece_writer *w, int64_t now)
+/* How many pieces go into a job: enough to be hashed in step, or, with one that
+ * must not wait, all that can be hashed beside it. 0: better wait. */
+static unsigned job_size(const struct piece_writer *w, int64_t now)
 {
-	unsigned lanes = 0;
+	unsigned n = 0, lanes = 0;
+	bool due = false;
 
-	for (const struct active *a = w->q_head; a; a = a->q_next) {
-		lanes += in_order(a);
-		if (lanes >= w->lanes || is_due(w, a, now))
-			return true;
+	for (const struct active *a = w->q_head; a && n < JOB_PARTS;
+	     a = a->q_next) {
+		bool in_step = in_order(a), must = is_due(w, a, now);
+
+		lanes += in_step;
+		due = due || must;
+		n += in_step || must;
 	}
-	return false;
+	return due || lanes >= w->lanes ? n : 0;
 }
 
-/* Fills a job from the queue; false when all that is left should wait. With one
- * that is due goes all that can be hashed beside it. */
+/* Fills a job from the queue; false when all that is left should wait. */
 static bool fill_job(struct piece_writer *w, struct write_job *j, int64_t now)
 {
+	unsigned size = job_size(w, now);
 	struct active *a = w->q_head, *next;
 
-	if (!worth_a_job(w, now))
-		return false;
-	for (; a && j->count < JOB_PARTS; a = next) {
+	for (; a && j->count < size; a = next) {
 		next = a->q_next;
 		if (in_order(a) || is_due(w, a, now))
-			add_part(j, a);
+			add_part(j, a, JOB_CHUNKS / size);
 	}
-	return true;
+	return size > 0;
 }
 
 static void write_done(struct work_job *job);
@@ -268,7 +274,7 @@ static void kick(struct piece_writer *w)
 	if (w->paused || !w->q_head)
 		return;
 	now = loop_now_ms(w->cfg.loop);
-	while (w->q_head) {
+	while (w->q_head && may_submit(w)) {
 		struct write_job *j = malloc(sizeof(*j));
 
 		if (!j)
@@ -629,8 +635,8 @@ enum err_code piece_writer_new(struct piece_writer **out,
 	w->ctx = ctx;
 	w->lanes = sha1_best_way() == SHA1_LANES ? JOB_PARTS : 2;
 	w->hold_max = w->lanes > 2 ? HOLD_BYTES : HOLD_BYTES / 2;
-	if (w->hold_max > cfg->queued_max / 2)
-		w->hold_max = cfg->queued_max / 2;
+	if (w->hold_max > cfg->queued_max / 4 * 3)
+		w->hold_max = cfg->queued_max / 4 * 3;
 	*out = w;
 	return ERR_NONE;
 }

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define CACHE_MAX (32U << 20)
-#define WRITE_MAX (40U << 20)
+#define WRITE_MAX (18U << 20)
 #define MAX_FDS 128U
 #define SAVE_MS 5000
 #define SAVE_BYTES (64U << 20)

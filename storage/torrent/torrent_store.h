@@ -53,7 +53,7 @@ struct store_env_cfg {
 	size_t cache_max;	  /* bytes of cache blocks; 16 MiB. Given back
 				   * when nothing was read for some seconds */
 	size_t write_max;    /* bytes handed to workers and not on disk yet,
-			      * above which `pressure` is called; 40 MiB */
+			      * above which `pressure` is called; 18 MiB */
 	unsigned max_fds;    /* open files; 128 */
 	int64_t save_ms;     /* verified pieces are recorded after this
 			      * long; 5000 */

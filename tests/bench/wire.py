@@ -87,8 +87,8 @@ class Seedbank(Client):
         p = run.stage.spawn("sb-seed", [
             SEEDBANK, "--home", self.home(run, "seed"), "seed", os.path.join(run.directory, "seed"), "--torrent",
             run.torrent, "--listen", "%s:%d" % (address, port)])
-        wait_for("listening seedbank", 60,
-                 lambda: stage.accepts(address, port), p)
+        wait_for("seedbank with its file checked", 60,
+                 lambda: "seeding on port" in open(p.log).read(), p)
         return p
 
     def leech(self, run, address, port, peer):
