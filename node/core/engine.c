@@ -252,6 +252,7 @@ static enum err_code build(struct engine *en, struct err *e)
 	if (!en->loop || !en->log || !en->rate)
 		return err_fail(e, ERR_NOMEM, "node");
 	en->rate_timer = loop_timer_new(en->loop, on_rate_tick, en);
+	en->rest_timer = loop_timer_new(en->loop, torrents_rest, en);
 	en->work = work_new(en->loop, 0, e);
 	if (http_new(&en->http, en->loop, HTTP_REQUESTS, e) != ERR_NONE ||
 	    http_new(&en->web, en->loop, WEB_REQUESTS, e) != ERR_NONE)
@@ -263,8 +264,9 @@ static enum err_code build(struct engine *en, struct err *e)
 	if (en->links)
 		links_set_encryption(en->links, policy);
 	en->rent = rent_links_new(en, e);
-	if (!en->rate_timer || !en->work || !en->udp || !en->links ||
-	    !en->rent || locals_new(&en->locals, en, e) != ERR_NONE ||
+	if (!en->rate_timer || !en->rest_timer || !en->work || !en->udp ||
+	    !en->links || !en->rent ||
+	    locals_new(&en->locals, en, e) != ERR_NONE ||
 	    udp_trackers_new(&en->udp_trackers, en, e) != ERR_NONE ||
 	    dht_node_new(&en->dht, en, e) != ERR_NONE ||
 	    renting_new(&en->renting, en, e) != ERR_NONE ||
@@ -421,6 +423,7 @@ void engine_free(struct engine *en)
 		(void)close(en->claims);
 	limiter_free(en->limiter);
 	loop_timer_free(en->rate_timer);
+	loop_timer_free(en->rest_timer);
 	rate_free(en->rate);
 	loop_free(en->loop);
 	log_free(en->log);

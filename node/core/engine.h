@@ -85,6 +85,9 @@ struct engine {
 	unsigned max_peers;	   /* connections in all */
 	uint16_t listen_port;	   /* 0: not listening (yet) */
 	struct torrent *torrents;
+	struct loop_timer *rest_timer; /* torrents_rest(); set while some that
+					* could rest do not */
+	bool rest_set;
 	struct money *money; /* NULL: no wallet in use */
 	struct trade *trade; /* NULL: no wallet in use */
 	char no_wallet[160]; /* why a wallet that is there is not used */

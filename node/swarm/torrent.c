@@ -42,10 +42,15 @@ void torrent_wake(struct torrent *t)
 	loop_timer_set(t->tick, 0);
 }
 
+/* What cannot be read again is not told; pieces are served all the same. */
 void torrent_expect(struct torrent *t)
 {
-	if (t->swarm)
-		torrent_wake(t);
+	struct err e = {0};
+
+	if (!t->swarm)
+		return;
+	(void)torrent_recall(t, &e);
+	torrent_wake(t);
 }
 
 /* ---- time ---- */
@@ -256,6 +261,7 @@ void torrent_begin(struct torrent *t)
 void torrent_opened(struct torrent *t)
 {
 	torrent_begin(t);
+	torrent_rest_soon(t);
 }
 
 void torrent_check_progress(struct torrent *t, uint64_t done, uint64_t total)

@@ -31,6 +31,10 @@ enum torrent_state {
 	TORRENT_STOPPED,
 };
 
+/* Of a longer .torrent nothing goes out of memory: to read it again would keep
+ * the loop too long. */
+#define TORRENT_REST_MAX (4U << 20)
+
 struct torrent_cfg {
 	const uint8_t *file; /* the .torrent's bytes; copied */
 	size_t file_len;
@@ -69,6 +73,10 @@ typedef void torrent_event_fn(void *ctx, const char *type, const char *text);
  * that one). Other errors name what is wrong with the torrent or directory. */
 enum err_code torrent_add(struct torrent **out, struct engine *en,
 			  const struct torrent_cfg *cfg, struct err *e);
+/* What torrents need only while somebody asks for them goes out of memory: what
+ * they need again they read from the list that the daemon restores. For the
+ * engine's timer; `engine` is a struct engine. */
+void torrents_rest(void *engine);
 /* Those that the daemon had when it ended. */
 enum err_code torrents_restore(struct engine *en, struct err *e);
 /* Frees at once; see torrent_stop(). NULL is a no-op. */

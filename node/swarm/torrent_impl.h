@@ -4,7 +4,7 @@
  * torrent_peers.c (connections), torrent_list.c (restarts),
  * torrent_link.c (from a magnet link to a torrent), torrent_v2.c (what version
  * 2 has besides), torrent_move.c (to another directory), torrent_view.c
- * (telling). */
+ * (telling), torrent_rest.c (what is not in memory all the time). */
 #ifndef NODE_TORRENT_IMPL_H
 #define NODE_TORRENT_IMPL_H
 
@@ -131,6 +131,17 @@ void torrent_seek_metadata(struct torrent *t);
 void torrent_keep_file(struct torrent *t);
 /* From the swarm: the info dictionary is here. */
 void torrent_take_metadata(struct torrent *t, const uint8_t *info, size_t len);
+
+/* BEP 27: who may know a private torrent is for its tracker to say; then there
+ * is none. */
+const uint8_t *torrent_info_for_others(const struct torrent *t, size_t *len);
+
+/* torrent_rest.c */
+/* Has the whole metainfo again; before somebody is connected, hashes are looked
+ * at. Errors are resume_get()'s and metainfo_recall()'s. */
+enum err_code torrent_recall(struct torrent *t, struct err *e);
+/* Unless something keeps it, it rests some seconds from now. */
+void torrent_rest_soon(struct torrent *t);
 
 /* torrent_v2.c */
 /* Files of more than one piece, for the swarm; *out is malloc'ed. */

@@ -195,7 +195,9 @@ static bool open_peer(struct torrent *t, const struct net_addr *addr)
 {
 	bool by_v2 = t->n_names > 1 &&
 		     candidates_failures(t->candidates, addr) % 2 == 1;
+	struct err e = {0};
 
+	(void)torrent_recall(t, &e); /* as in torrent_expect() */
 	return (by_v2 ? links_open_v2 : links_open)(
 		t->engine->links, t->swarm, addr, torrent_link_ended, t);
 }

@@ -247,11 +247,12 @@ static const struct swarm_ops swarm_callbacks = {
 	.holepunch = on_holepunch,
 };
 
-/* BEP 27: who may know a private torrent is for its tracker to say. */
-static const uint8_t *info_for_others(const struct torrent *t, size_t *len)
+const uint8_t *torrent_info_for_others(const struct torrent *t, size_t *len)
 {
-	*len = t->meta.is_private ? 0 : t->meta.info_len;
-	return t->meta.is_private ? NULL : t->meta.info;
+	const bool told = !t->meta.is_private && t->meta.info;
+
+	*len = told ? t->meta.info_len : 0;
+	return told ? t->meta.info : NULL;
 }
 
 /* They have files, which a link does not know. */
@@ -280,7 +281,7 @@ static enum err_code know(struct torrent *t, struct err *e)
 	size_t len;
 
 	swarm_set_in_order(t->swarm, t->in_order);
-	content.info = info_for_others(t, &content.info_len);
+	content.info = torrent_info_for_others(t, &content.info_len);
 	content.have = store_have(t->store, &len);
 	code = torrent_layers(t, &layers, &content.layer_count, e);
 	content.layers = layers;
@@ -329,7 +330,7 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 
 	if (t->swarm)
 		return know(t, e);
-	cfg.info = info_for_others(t, &cfg.info_len);
+	cfg.info = torrent_info_for_others(t, &cfg.info_len);
 	cfg.free_slots =
 		(cfg.slots * (uint32_t)engine_int(en, "free-share") + 99) / 100;
 	if (t->store)
@@ -452,6 +453,17 @@ static void on_store_note(void *ctx, const char *text)
 	torrent_tell(ctx, "note", "%s", text);
 }
 
+static enum err_code on_store_hashes(void *ctx, const uint8_t **hashes,
+				     const uint8_t **roots, struct err *e)
+{
+	struct torrent *t = ctx;
+	enum err_code code = torrent_recall(t, e);
+
+	*hashes = t->meta.pieces;
+	*roots = t->meta.roots;
+	return code;
+}
+
 const struct store_ops torrent_store_callbacks = {
 	.ready = on_store_ready,
 	.piece = on_store_piece,
@@ -462,4 +474,5 @@ const struct store_ops torrent_store_callbacks = {
 	.error = on_store_error,
 	.progress = on_store_progress,
 	.note = on_store_note,
+	.hashes = on_store_hashes,
 };

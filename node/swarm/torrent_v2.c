@@ -90,6 +90,7 @@ void torrent_layer_came(struct torrent *t, uint32_t file, const uint8_t *pieces)
 	log_line(t->engine->log, LOG_INFO, "torrent",
 		 "hashes of all pieces are known name=\"%s\"", m->name);
 	torrent_keep_file(t);
+	torrent_rest_soon(t);
 	/* of a hybrid v1's hashes did until now */
 	t->check_soon = !m->v1 && any_file_there(t);
 	torrent_wake(t);

@@ -47,13 +47,13 @@ struct store {
 	struct store_ops ops;
 	void *ctx;
 	struct info_hash info_hash;
-	char *root; /* absolute: the record's key */
-	struct piece_sums sums;
+	char *root;		/* absolute: the record's key */
+	struct piece_sums sums; /* none while it rests, see store_sums() */
 	bool read_only, no_resume;
 	struct layout layout;
 	struct files *files;
 	struct read_client *reader;
-	struct piece_writer *writer;
+	struct piece_writer *writer; /* NULL: nothing is being written */
 	enum store_phase phase;
 	unsigned pending; /* jobs and parts that must end before the store */
 	struct scan_job scan;
@@ -111,6 +111,11 @@ void store_note(struct store *t, const char *fmt, ...)
 /* Number of the cache block that holds this place. */
 uint64_t store_block_of(const struct store *t, uint32_t piece, uint32_t offset);
 void store_become_ready(struct store *t);
+/* t->sums can be used from now on, until it rests. */
+enum err_code store_sums(struct store *t, struct err *e);
+/* Blocks of the piece are kept, or being written. */
+bool store_is_writing(const struct store *t, uint32_t piece);
+bool store_writes(const struct store *t); /* of any */
 
 /* --- store_aside.c --- */
 enum err_code store_aside_init(struct store *t, const struct store_cfg *cfg,

@@ -79,7 +79,7 @@ static void check_piece(void *ctx, uint32_t piece,
 	bool ok = fit == PIECE_FITS;
 	bool had = bits_get(t->have, piece);
 
-	if (t->phase == PHASE_CLOSING || piece_writer_has(t->writer, piece))
+	if (t->phase == PHASE_CLOSING || store_is_writing(t, piece))
 		return;
 	if (!digest && err->code == ERR_IO)
 		store_note(t, "cannot read: %s", err->msg);
@@ -138,15 +138,15 @@ static const struct piece_check_ops check_ops = {
 static enum err_code start_check(struct store *t, enum check_kind kind,
 				 const uint8_t *todo, struct err *e)
 {
-	const struct piece_check_cfg cfg = {.work = t->env->cfg.work,
-					    .files = t->files,
-					    .layout = &t->layout,
-					    .todo = todo,
-					    .kinds =
-						    piece_sums_kinds(&t->sums)};
-	enum err_code code =
-		piece_check_start(&t->check, &cfg, &check_ops, t, e);
+	struct piece_check_cfg cfg = {.work = t->env->cfg.work,
+				      .files = t->files,
+				      .layout = &t->layout,
+				      .todo = todo};
+	enum err_code code = store_sums(t, e);
 
+	cfg.kinds = piece_sums_kinds(&t->sums);
+	if (code == ERR_NONE)
+		code = piece_check_start(&t->check, &cfg, &check_ops, t, e);
 	if (code != ERR_NONE)
 		return code;
 	t->checking = kind;
@@ -414,8 +414,8 @@ static bool will_write(const struct store *t)
 		return false;
 	if (t->checking == CHECK_OPEN || t->phase == PHASE_SCAN)
 		return true;
-	return t->wrote && (t->have_count < t->layout.piece_count ||
-			    !piece_writer_idle(t->writer));
+	return t->wrote &&
+	       (t->have_count < t->layout.piece_count || store_writes(t));
 }
 
 /* A file could not be flushed: what of it is not recorded may never reach the

@@ -252,23 +252,13 @@ static enum err_code init_parts(struct store *t, const struct store_cfg *cfg,
 					.aside = aside,
 					.read_only = cfg->read_only,
 					.preallocate = cfg->preallocate};
-	struct piece_writer_cfg writer = {.loop = t->env->cfg.loop,
-					  .work = t->env->cfg.work,
-					  .layout = &t->layout,
-					  .sums = t->sums,
-					  .copies = t->env->copies,
-					  .queued = &t->env->queued,
-					  .queued_max = t->env->cfg.write_max};
 
 	store_aside_name(aside, &t->info_hash);
 	t->files = files_new(&files);
 	if (!t->files)
 		return err_fail(e, ERR_NOMEM, "files");
-	writer.files = t->files;
 	t->reader = read_client_new(t->env->cache, t->files, &reader_ops, t);
-	if (!t->reader)
-		return err_fail(e, ERR_NOMEM, "a reader");
-	return piece_writer_new(&t->writer, &writer, &writer_ops, t, e);
+	return t->reader ? ERR_NONE : err_fail(e, ERR_NOMEM, "a reader");
 }
 
 static enum err_code store_init(struct store *t, const struct store_cfg *cfg,
@@ -314,8 +304,6 @@ enum err_code store_open(struct store **out, struct store_env *env,
 	if (code != ERR_NONE) {
 		if (t->reader)
 			read_client_close(t->reader, NULL, NULL);
-		if (t->writer)
-			piece_writer_close(t->writer, NULL, NULL);
 		store_free(t);
 		return code;
 	}
@@ -357,10 +345,13 @@ void store_close(struct store *t, loop_fn *done, void *ctx)
 	t->pending++; /* ours, until all parts were told */
 	store_check_cancel(t);
 	/* files of partial pieces were changed: stamp them anew */
-	piece_writer_each(t->writer, mark_one, t);
-	t->pending += 2;
+	t->pending++;
 	read_client_close(t->reader, on_part_closed, t);
-	piece_writer_close(t->writer, on_part_closed, t);
+	if (t->writer) {
+		piece_writer_each(t->writer, mark_one, t);
+		t->pending++;
+		piece_writer_close(t->writer, on_part_closed, t);
+	}
 	store_part_ended(t);
 }
 
@@ -389,7 +380,7 @@ void store_stats_get(const struct store *t, struct store_stats *out)
 		.have_bytes = t->have_bytes,
 		.have = t->have_count,
 		.saved = t->saved_count,
-		.gathering = piece_writer_gathering(t->writer),
+		.gathering = t->writer ? piece_writer_gathering(t->writer) : 0,
 		.writing = t->env->queued,
 		.uploaded = t->up_recorded + t->up,
 		.downloaded = t->down_recorded + t->down,
@@ -484,7 +475,61 @@ enum store_read store_read(struct store *t, uint32_t piece, uint32_t offset,
 	return STORE_FAILED;
 }
 
+/* --- rest --- */
+
+bool store_rest(struct store *t)
+{
+	if (!t->ops.hashes || t->phase != PHASE_READY || t->check ||
+	    t->suspect || t->paused || store_writes(t))
+		return false;
+	if (t->writer)
+		piece_writer_close(t->writer, NULL, NULL);
+	t->writer = NULL;
+	t->sums = (struct piece_sums){NULL, NULL};
+	return true;
+}
+
+enum err_code store_sums(struct store *t, struct err *e)
+{
+	if (piece_sums_kinds(&t->sums))
+		return ERR_NONE;
+	return t->ops.hashes(t->ctx, &t->sums.sha1s, &t->sums.roots, e);
+}
+
 /* --- writes --- */
+
+bool store_is_writing(const struct store *t, uint32_t piece)
+{
+	return t->writer && piece_writer_has(t->writer, piece);
+}
+
+bool store_writes(const struct store *t)
+{
+	return t->writer && !piece_writer_idle(t->writer);
+}
+
+/* What cannot be checked is not taken: the disk that has the hashes refuses. */
+static enum err_code need_writer(struct store *t, struct err *e)
+{
+	struct piece_writer_cfg cfg = {.loop = t->env->cfg.loop,
+				       .work = t->env->cfg.work,
+				       .files = t->files,
+				       .layout = &t->layout,
+				       .copies = t->env->copies,
+				       .queued = &t->env->queued,
+				       .queued_max = t->env->cfg.write_max};
+	enum err_code code;
+
+	if (t->writer)
+		return ERR_NONE;
+	code = store_sums(t, e);
+	if (code != ERR_NONE) {
+		store_pause(t, e);
+		return code;
+	}
+	cfg.sums = t->sums;
+	return piece_writer_new(&t->writer, &cfg, &writer_ops, t, e);
+}
 
 enum err_code store_write(struct store *t, uint32_t piece, uint32_t offset,
 			  const struct span *spans, size_t n, struct err *e)
@@ -498,16 +543,18 @@ enum err_code store_write(struct store *t, uint32_t piece, uint32_t offset,
 		return err_fail(e, ERR_LIMIT, "there is no piece %u", piece);
 	if (bits_get(t->have, piece))
 		return err_fail(e, ERR_STATE, "piece %u is verified", piece);
+	code = need_writer(t, e ? e : &local);
+	if (code != ERR_NONE)
+		return code;
 	if (!t->wrote)
 		store_wrote(t);
-	code = piece_writer_add(t->writer, piece, offset, spans, n,
+	return piece_writer_add(t->writer, piece, offset, spans, n,
 				e ? e : &local);
-	return code;
 }
 
 void store_forget_partial(struct store *t)
 {
-	if (t->phase == PHASE_CLOSING)
+	if (t->phase == PHASE_CLOSING || !t->writer)
 		return;
 	piece_writer_each(t->writer, mark_one, t);
 	piece_writer_forget_partial(t->writer);
@@ -520,7 +567,8 @@ void store_resume(struct store *t)
 		return;
 	t->paused = false;
 	t->save_failures = 0;
-	piece_writer_resume(t->writer);
+	if (t->writer)
+		piece_writer_resume(t->writer);
 	if (t->changed)
 		(void)store_save_now(t);
 	store_level(t);

@@ -12,7 +12,7 @@
  * them while they are hot. Formats and crash rules: storage/DESIGN.md.
  *
  * Thread: the loop's, all of it. Callbacks come on the loop, never from inside
- * store_read(); store_write() may call `pressure`.
+ * store_read(); store_write() may call `pressure` and `error`.
  */
 #ifndef STORAGE_TORRENT_STORE_H
 #define STORAGE_TORRENT_STORE_H
@@ -108,6 +108,11 @@ struct store_ops {
 	/* One line for the user: files missing or changed, pieces checked
 	 * again. Also logged. May be NULL. */
 	void (*note)(void *ctx, const char *text);
+	/* After store_rest(): what pieces must come to is needed again, by
+	 * store_write(), store_verify() or a read that found a file changed;
+	 * borrowed as those of store_cfg. NULL: the store never rests. */
+	enum err_code (*hashes)(void *ctx, const uint8_t **hashes,
+				const uint8_t **roots, struct err *e);
 };
 
 struct store_cfg {
@@ -121,7 +126,7 @@ struct store_cfg {
 	uint32_t piece_len;   /* 1 KiB .. STORE_MAX_PIECE */
 	uint32_t piece_count; /* must fit the files' lengths */
 	/* What the pieces must come to, one of them or both (a hybrid; then
-	 * both must fit); borrowed until the store is closed. */
+	 * both must fit); borrowed until the store is closed or rests. */
 	const uint8_t *hashes; /* v1: SHA-1, STORE_HASH_LEN a piece */
 	const uint8_t *roots;  /* v2: STORE_ROOT_LEN a piece, as high as
 				* merkle_piece_top() says; every file that is
@@ -148,6 +153,10 @@ store_open(struct store **out, struct store_env *env,
  * what cannot be written is given up. done may be NULL. Every store ends
  * through here. */
 void store_close(struct store *t, loop_fn *done, void *ctx);
+
+/* A store that neither writes nor checks needs no hashes: true, and what it
+ * borrowed of them may go, until it asks by ops->hashes. */
+bool store_rest(struct store *t);
 
 bool store_is_ready(const struct store *t);
 /* BEP 3 bitfield of verified pieces, (piece_count + 7) / 8 bytes; borrowed
@@ -194,7 +203,8 @@ bool store_is_paused(const struct store *t);
 
 /* Hashes every piece again; `progress`, `lost` and `found` tell, then done(ctx,
  * true), or done(ctx, false) when cancelled or closed. ERR_STATE: not ready,
- * or one is running. Pieces that are being written meanwhile are left out. */
+ * or one is running; what ops->hashes says. Pieces that are being written
+ * meanwhile are left out. */
 __attribute__((warn_unused_result)) enum err_code
 store_verify(struct store *t, void (*done)(void *ctx, bool whole), void *ctx,
 	     struct err *e);

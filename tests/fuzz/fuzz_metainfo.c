@@ -94,6 +94,16 @@ static const struct metainfo_file *next_file(const struct metainfo *m,
 	return *i < m->file_count ? &m->files[(*i)++] : NULL;
 }
 
+/* It is had again from the same bytes, whatever they were. */
+static void check_rest(struct metainfo *m, const uint8_t *data, size_t size)
+{
+	metainfo_rest(m);
+	must(metainfo_rests(m) == (m->layers_missing == 0));
+	if (metainfo_rests(m))
+		must(metainfo_recall(m, data, size, NULL) == ERR_NONE);
+	check_promises(m);
+}
+
 /* Pads apart, which v2 alone has anywhere, all is as it was. */
 static void check_again(const struct metainfo *m, const struct metainfo *again)
 {
@@ -130,6 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (metainfo_parse(&m, data, size, NULL) != ERR_NONE)
 		return 0;
 	check_promises(&m);
+	check_rest(&m, data, size);
 	if (m.v2 && m.layers_missing == 0) {
 		must(metainfo_with_layers(&out, &len, &m, NULL) == ERR_NONE);
 		must(metainfo_parse(&again, out, len, NULL) == ERR_NONE);

@@ -24,6 +24,7 @@ from cli_suite import (ADDRESS, ANSWER_S, Failed, MIB, Suite, Tracker,
 from cli_daemon import part_again, part_daemon, part_stop
 from cli_files import part_files
 from cli_magnet import part_magnet
+from cli_rest import part_rest, part_rest_begin
 from cli_v2 import part_v2
 
 # the words of BIP-39's first vector and their first Ethereum account
@@ -569,11 +570,13 @@ def part_two(s):
 
 PARTS = {"help": part_help, "usage": part_usage, "home": part_home,
          "config": part_config, "create": part_create, "bad": part_bad_get,
+         "rest-begin": part_rest_begin,
          "transfer": part_transfer, "announce": part_announce,
          "two": part_two, "magnet": part_magnet, "v2": part_v2,
          "files": part_files,
          "daemon": part_daemon, "stop": part_stop, "again": part_again,
-         "wallet": part_wallet, "ledger": part_ledger, "disk": part_disk}
+         "wallet": part_wallet, "ledger": part_ledger, "disk": part_disk,
+         "rest": part_rest}
 
 
 def quietly(*argv):

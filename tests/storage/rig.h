@@ -57,6 +57,8 @@ struct rig {
 	uint8_t verdicts[4096]; /* 1 good, 2 bad, by piece */
 	int report_fd;		/* good pieces are written here; -1 */
 	bool corrupt_reads_allowed;
+	unsigned recalls;     /* hashes asked for after store_rest() */
+	enum err_code recall; /* what is said then */
 	void (*on_read_failed)(struct rig *r); /* may be NULL */
 };
 
@@ -266,6 +268,19 @@ RIG_UNUSED static void rig_verified(void *ctx, bool whole)
 	loop_stop(r->loop);
 }
 
+RIG_UNUSED static enum err_code rig_hashes(void *ctx, const uint8_t **hashes,
+					   const uint8_t **roots, struct err *e)
+{
+	struct rig *r = ctx;
+
+	r->recalls++;
+	if (r->recall != ERR_NONE)
+		return err_fail(e, r->recall, "no hashes");
+	*hashes = r->torrent->hashes;
+	*roots = r->torrent->roots;
+	return ERR_NONE;
+}
+
 static const struct store_ops rig_ops RIG_UNUSED = {
 	.ready = rig_ready,
 	.piece = rig_piece,
@@ -276,6 +291,7 @@ static const struct store_ops rig_ops RIG_UNUSED = {
 	.error = rig_error,
 	.progress = rig_progress,
 	.note = rig_note,
+	.hashes = rig_hashes,
 };
 
 /* --- life --- */

@@ -833,6 +833,61 @@ static void verify_finds_what_changed(void)
 
 /* --- data path --- */
 
+/* Without hashes it reads; it asks for them when it writes or checks. */
+static void a_store_at_rest_asks_for_its_hashes(void)
+{
+	struct rng rng = rng_seeded(21);
+	struct rig_torrent t;
+	struct span s;
+	char path[200];
+	struct rig r;
+
+	three_files(&t);
+	rig_home(&r);
+	rig_start(&r, NULL);
+	rig_open(&r, &t);
+	CHECK(store_rest(r.store) && r.recalls == 0, "nothing is written");
+	rig_write_piece(&r, 0, &rng, false);
+	CHECK(r.recalls == 1, "%u recalls for a piece", r.recalls);
+	CHECK(!store_rest(r.store), "while it writes");
+	rig_until(&r, r.good == 1);
+	CHECK(store_rest(r.store), "written");
+	write_shuffled(&r, &rng, 0);
+	CHECK(r.recalls == 2, "%u recalls", r.recalls);
+	CHECK(store_rest(r.store) && store_rest(r.store), "complete");
+	read_random(&r, &rng, 200);
+	CHECK(r.recalls == 2, "reads need none");
+
+	CHECK(store_verify(r.store, rig_verified, &r, NULL) == ERR_NONE, "go");
+	CHECK(r.recalls == 3 && !store_rest(r.store), "while it checks");
+	rig_until(&r, r.verified);
+	CHECK(r.verify_whole && r.lost == 0, "%u lost", r.lost);
+	CHECK(store_rest(r.store), "checked");
+
+	/* another program changes a file: a read has it checked */
+	rig_close(&r);
+	rig_open(&r, &t);
+	CHECK(store_rest(r.store), "opened");
+	(void)snprintf(path, sizeof(path), "%s/d/b", r.root);
+	scribble(path);
+	r.read_failed = 0;
+	CHECK(store_read(r.store, 9, 0, 16384, &s, 0) == STORE_LATER, "looks");
+	rig_until(&r, r.read_failed == 1 && settled(&r));
+	CHECK(r.lost == 1 && r.recalls == 4, "%u lost, %u recalls", r.lost,
+	      r.recalls);
+	CHECK(store_rest(r.store), "though a piece is missing");
+
+	r.recall = ERR_DB;
+	CHECK(store_verify(r.store, rig_verified, &r, NULL) == ERR_DB,
+	      "what cannot be had is said");
+	CHECK(r.errors == 0, "and no more");
+	CHECK(rig_write(&r, 6, 0, &rng, false) == ERR_DB && r.errors == 1,
+	      "a block that cannot be checked is not taken");
+	rig_stop(&r);
+	rig_remove(&r);
+	rig_torrent_clear(&t);
+}
+
 static void many_readers_wait_for_one_read(void)
 {
 	struct rig_torrent t;
@@ -1093,6 +1148,7 @@ int main(void)
 	a_file_that_changes_is_noticed_by_reads();
 	files_are_executable_where_the_torrent_says_so();
 	verify_finds_what_changed();
+	a_store_at_rest_asks_for_its_hashes();
 	many_readers_wait_for_one_read();
 	held_spans_keep_their_bytes();
 	wrong_blocks_are_refused_and_doubles_ignored();

@@ -475,6 +475,99 @@ static void a_torrent_gets_its_layers_back(void)
 	}
 }
 
+/* What is left of it at rest, and all of it again. */
+static void what_rests_is_had_again(void)
+{
+	static const char v1[] =
+		"d4:infod6:lengthi20000e4:name1:a12:piece length"
+		"i16384e6:pieces40:" H20 H20 "ee";
+	static const struct {
+		const char *name;
+		const uint8_t *torrent;
+		size_t len;
+	} rows[] = {
+		{"v1", (const uint8_t *)v1, sizeof(v1) - 1},
+		{"v2", lt_multi_v2, sizeof(lt_multi_v2)},
+		{"a hybrid", lt_multi_hybrid, sizeof(lt_multi_hybrid)},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		const char *name = rows[i].name;
+		struct metainfo m, whole;
+		struct err e = {0};
+
+		CHECK(metainfo_parse(&m, rows[i].torrent, rows[i].len, &e) ==
+				      ERR_NONE &&
+			      metainfo_parse(&whole, rows[i].torrent,
+					     rows[i].len, &e) == ERR_NONE,
+		      "%s: %s", name, e.msg);
+		CHECK(!metainfo_rests(&m), "%s: awake", name);
+		metainfo_rest(&m);
+		metainfo_rest(&m); /* twice is once */
+		CHECK(metainfo_rests(&m) && !m.file && !m.info && !m.pieces &&
+			      !m.roots,
+		      "%s: something is left", name);
+		CHECK(strcmp(m.name, whole.name) == 0 &&
+			      m.total == whole.total &&
+			      strcmp(m.files[m.file_count - 1].path,
+				     whole.files[m.file_count - 1].path) == 0,
+		      "%s: names and sizes stay", name);
+		CHECK(metainfo_recall(&m, rows[i].torrent, rows[i].len - 1,
+				      NULL) == ERR_PARSE &&
+			      metainfo_rests(&m),
+		      "%s: broken", name);
+		CHECK(metainfo_recall(&m, lt_one_v2, sizeof(lt_one_v2), NULL) ==
+				      ERR_SIG &&
+			      metainfo_rests(&m) && !m.pieces && !m.roots,
+		      "%s: another torrent", name);
+		CHECK(metainfo_recall(&m, rows[i].torrent, rows[i].len, &e) ==
+			      ERR_NONE,
+		      "%s: %s", name, e.msg);
+		CHECK(!metainfo_rests(&m) && m.info_len == whole.info_len &&
+			      memcmp(m.info, whole.info, m.info_len) == 0 &&
+			      memcmp(m.file, whole.file, m.file_len) == 0,
+		      "%s: bytes", name);
+		CHECK(!m.v1 || memcmp(m.pieces, whole.pieces,
+				      m.piece_count * 20) == 0,
+		      "%s: SHA-1", name);
+		CHECK(!m.v2 || memcmp(m.roots, whole.roots,
+				      m.piece_count * 32) == 0,
+		      "%s: roots", name);
+		for (uint32_t k = 0; k < m.file_count; k++)
+			CHECK(!m.files[k].root == !whole.files[k].root &&
+				      (!m.files[k].root ||
+				       memcmp(m.files[k].root,
+					      whole.files[k].root, 32) == 0),
+			      "%s: root of file %u", name, k);
+		metainfo_clear(&whole);
+		metainfo_clear(&m);
+	}
+}
+
+/* What was not kept with its layers stays: it could not be had again. */
+static void what_waits_for_layers_does_not_rest(void)
+{
+	size_t to = find(lt_one_v2, sizeof(lt_one_v2), "12:piece layers");
+	uint8_t bare[sizeof(lt_one_v2)];
+	struct err e = {0};
+	struct metainfo m;
+
+	memcpy(bare, lt_one_v2, to);
+	bare[to] = 'e';
+	CHECK(metainfo_parse(&m, bare, to + 1, &e) == ERR_NONE, "%s", e.msg);
+	metainfo_rest(&m);
+	CHECK(!metainfo_rests(&m) && m.info && m.roots, "it rests");
+	metainfo_clear(&m);
+
+	CHECK(metainfo_parse(&m, lt_one_v2, sizeof(lt_one_v2), &e) == ERR_NONE,
+	      "%s", e.msg);
+	metainfo_rest(&m);
+	CHECK(metainfo_recall(&m, bare, to + 1, &e) == ERR_SIG &&
+		      metainfo_rests(&m) && m.layers_missing == 0,
+	      "without its layers");
+	metainfo_clear(&m);
+}
+
 static void a_tree_of_one_file_is_that_file(void)
 {
 	static const struct {
@@ -510,6 +603,8 @@ int main(void)
 	layers_lead_to_roots();
 	layers_may_come_later();
 	a_torrent_gets_its_layers_back();
+	what_rests_is_had_again();
+	what_waits_for_layers_does_not_rest();
 	a_tree_of_one_file_is_that_file();
 	return CHECK_EXIT();
 }

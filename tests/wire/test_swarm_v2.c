@@ -147,6 +147,43 @@ static void hashes_are_handed_on(void)
 	sim_free(&sim);
 }
 
+/* Between connections a seed lets go of all that it does not need alone. */
+static void a_swarm_at_rest_tells_again_what_it_is_told(void)
+{
+	for (int again = 0; again < 2; again++) {
+		struct sim_node *seed, *leech;
+		struct layers_file file;
+
+		sim_init(&sim, 11, 40, 65536, 100);
+		sim_make_info(&sim, 40000);
+		sim_make_v2(&sim);
+		seed = add(V2, true);
+		sim.waiting = true;
+		leech = add(V2, false);
+		sim.waiting = false;
+		CHECK(!swarm_rest(leech->s), "it waits itself");
+		CHECK(swarm_rest(seed->s) && swarm_rest(seed->s), "nobody");
+		sim.layer_off = false;
+		file = sim_layers_file(&sim);
+		if (again)
+			CHECK(swarm_recall(seed->s, sim.info, sim.info_len,
+					   &file, 1, NULL) == ERR_NONE,
+			      "recalled");
+		sim.layer_off = true;
+		sim.v1_off = true;
+		sim.v2_off = false;
+		(void)sim_connect(&sim, leech, seed);
+		sim_run(&sim, 10000);
+		CHECK(leech->metadata == (unsigned)again &&
+			      leech->completed == (bool)again,
+		      "recalled %d: %u, %u", again, leech->metadata,
+		      leech->completed);
+		CHECK(seed->closes + leech->closes == 0, "closed");
+		CHECK(!swarm_rest(seed->s), "with a peer");
+		sim_free(&sim);
+	}
+}
+
 /* A hand-written v2 seed. */
 static void open_raw(struct sim_node *n, bool v2_hash, bool bit)
 {
@@ -340,6 +377,7 @@ int main(void)
 	many_hashes_come_from_several_peers();
 	all_comes_from_a_v2_hash_alone();
 	hashes_are_handed_on();
+	a_swarm_at_rest_tells_again_what_it_is_told();
 	the_answer_names_the_version();
 	hash_messages_in_v1_are_of_no_purpose();
 	who_says_false_hashes_is_banned();

@@ -122,7 +122,8 @@ struct swarm_cfg {
 	 * serve us, is kept until swarm_set_metadata(). */
 	bool waits_for_metadata;
 	/* The info dictionary, to be served to others (BEP 9); borrowed until
-	 * swarm_free(). NULL: it is not (BEP 27: of a private torrent). */
+	 * swarm_free() or swarm_rest(). NULL: it is not (BEP 27: of a private
+	 * torrent). */
 	const uint8_t *info;
 	size_t info_len;
 	/* BEP 52: the torrent is one of v2 and goes by this hash too, cut to 20
@@ -280,6 +281,15 @@ struct swarm_content {
 enum err_code swarm_set_metadata(struct swarm *s, int64_t now_ms,
 				 const struct swarm_content *content,
 				 struct err *e);
+/* With nobody connected: what it borrowed to tell others, the info dictionary
+ * and the hashes of pieces, may go. False: somebody is, or it waits for such
+ * itself. */
+bool swarm_rest(struct swarm *s);
+/* They are there again, for who is to connect now; members as in swarm_cfg.
+ * ERR_NOMEM: others are told no hashes. */
+enum err_code swarm_recall(struct swarm *s, const uint8_t *info,
+			   size_t info_len, const struct layers_file *layers,
+			   uint32_t layer_count, struct err *e);
 /* Bytes of the info dictionary that are here, and how many there are as is
  * believed now (0: not known); both 0 for a swarm that does not wait. */
 void swarm_metadata_progress(const struct swarm *s, uint32_t *have,

@@ -29,6 +29,30 @@ static bool hash_waits(const struct swarm *s)
 	return s->layers && layers_missing(s->layers) > 0;
 }
 
+bool swarm_rest(struct swarm *s)
+{
+	if (s->n_links > 0 || s->cfg.waits_for_metadata || hash_waits(s))
+		return false;
+	s->cfg.info = NULL;
+	s->cfg.info_len = 0;
+	layers_free(s->layers);
+	s->layers = NULL;
+	return true;
+}
+
+enum err_code swarm_recall(struct swarm *s, const uint8_t *info,
+			   size_t info_len, const struct layers_file *layers,
+			   uint32_t layer_count, struct err *e)
+{
+	s->cfg.info = info;
+	s->cfg.info_len = info_len;
+	layers_free(s->layers);
+	s->layers = NULL;
+	s->cfg.layers = layers;
+	s->cfg.layer_count = layer_count;
+	return hash_init(s, e);
+}
+
 bool hash_holds(const struct swarm *s)
 {
 	return hash_waits(s) && info_hash_eq(&s->hash_v2, &s->cfg.info_hash);

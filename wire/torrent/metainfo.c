@@ -516,9 +516,11 @@ static enum err_code check_version(struct reader *r)
 	return ERR_NONE;
 }
 
-/* One block: the file, then all strings but the piece hashes. */
+/* Two blocks: the file, and all strings but hashes, which stay when
+ * metainfo_rest() lets go of the file. */
 static enum err_code take_info(struct reader *r, const uint8_t *buf, size_t len)
 {
+	struct ben layers = ben_get(r->root, "piece layers");
 	struct ben_view raw, pieces = {NULL, 0};
 	uint8_t *block;
 
@@ -529,16 +531,16 @@ static enum err_code take_info(struct reader *r, const uint8_t *buf, size_t len)
 	raw = ben_raw(r->info);
 	(void)ben_str(ben_get(r->info, "pieces"), &pieces);
 	r->text.cap = len - pieces.len;
-	block = malloc(len + r->text.cap);
-	if (!block)
+	if (ben_type(layers))
+		r->text.cap -= ben_raw(layers).len;
+	r->m->file = block = malloc(len);
+	r->m->owned = r->text.p = malloc(r->text.cap);
+	if (!block || !r->text.p)
 		return err_fail(r->e, ERR_NOMEM, "torrent");
 	memcpy(block, buf, len);
-	r->m->owned = block;
-	r->m->file = block;
 	r->m->file_len = len;
 	r->m->info = block + (raw.p - buf);
 	r->m->info_len = raw.len;
-	r->text.p = (char *)block + len;
 	return ERR_NONE;
 }
 
@@ -634,7 +636,62 @@ void metainfo_clear(struct metainfo *m)
 	free(m->files);
 	free(m->owned_paths);
 	free(m->owned);
+	free((void *)m->file);
 	*m = (struct metainfo){0};
+}
+
+bool metainfo_rests(const struct metainfo *m)
+{
+	return m->piece_count > 0 && !m->file;
+}
+
+void metainfo_rest(struct metainfo *m)
+{
+	if (!m->file || m->layers_missing)
+		return;
+	free((void *)m->file);
+	free(m->roots);
+	m->file = m->info = m->pieces = NULL;
+	m->roots = NULL;
+	for (uint32_t i = 0; i < m->file_count; i++)
+		m->files[i].root = NULL;
+}
+
+/* With the same info dictionary files, and all that was read of them, are the
+ * same. */
+static bool same_info(const struct metainfo *a, const struct metainfo *b)
+{
+	return info_hash_eq(&a->info_hash, &b->info_hash) && a->v2 == b->v2 &&
+	       a->file_count == b->file_count &&
+	       a->piece_count == b->piece_count &&
+	       memcmp(a->info_hash_v2.bytes, b->info_hash_v2.bytes,
+		      sizeof(a->info_hash_v2.bytes)) == 0;
+}
+
+enum err_code metainfo_recall(struct metainfo *m, const uint8_t *buf,
+			      size_t len, struct err *e)
+{
+	struct metainfo again;
+	enum err_code code = metainfo_parse(&again, buf, len, e);
+
+	if (code == ERR_NONE && (!same_info(m, &again) || again.layers_missing))
+		code = err_fail(e, ERR_SIG,
+				"torrent: what was kept is not \"%.80s\"",
+				m->name);
+	if (code == ERR_NONE) {
+		m->file = again.file;
+		m->file_len = again.file_len;
+		m->info = again.info;
+		m->info_len = again.info_len;
+		m->pieces = again.pieces;
+		m->roots = again.roots;
+		for (uint32_t i = 0; i < m->file_count; i++)
+			m->files[i].root = again.files[i].root;
+		again.file = NULL;
+		again.roots = NULL;
+	}
+	metainfo_clear(&again);
+	return code;
 }
 
 uint32_t metainfo_piece_size(const struct metainfo *m, uint32_t index)

@@ -91,7 +91,9 @@ struct metainfo {
 	uint64_t wanted;       /* what a download takes: less where padding need
 				* not be sent */
 	int64_t creation_date; /* Unix seconds; 0: not stated */
-	const uint8_t *pieces; /* v1: piece_count * METAINFO_HASH_LEN */
+	/* NULL while metainfo_rests(), like `roots`, `file`, `info` and the
+	 * files' roots: v1: piece_count * METAINFO_HASH_LEN */
+	const uint8_t *pieces;
 	/* v2: piece_count * METAINFO_ROOT_LEN: what each piece is checked
 	 * against, the root of its blocks (merkle_piece_top() tells how high).
 	 * Zeroes while its file's layer is missing. */
@@ -112,7 +114,7 @@ struct metainfo {
 	const uint8_t *file;	/* all of it, as it was found */
 	const uint8_t *info;	/* the info dictionary in it */
 	size_t file_len, info_len;
-	void *owned, *owned_paths; /* memory behind the pointers above */
+	void *owned, *owned_paths; /* memory behind the texts above */
 };
 
 /* Fills *out, which keeps nothing of `buf`. ERR_PARSE or ERR_LIMIT name the
@@ -122,6 +124,16 @@ enum err_code metainfo_parse(struct metainfo *out, const uint8_t *buf,
 			     size_t len, struct err *e);
 /* Only for what metainfo_parse() filled; an empty one is a no-op. */
 void metainfo_clear(struct metainfo *m);
+
+/* A torrent that nobody asks for needs neither its hashes nor the .torrent's
+ * bytes, which are most of it: lets go of them. Nothing happens while the
+ * hashes of some pieces are missing, or twice. */
+void metainfo_rest(struct metainfo *m);
+bool metainfo_rests(const struct metainfo *m);
+/* Has them again, out of the .torrent, which the caller kept. Errors are those
+ * of metainfo_parse(); ERR_SIG: it is another torrent. It rests on then. */
+enum err_code metainfo_recall(struct metainfo *m, const uint8_t *buf,
+			      size_t len, struct err *e);
 
 /* Bytes of this piece's place; the last one may be shorter. index <
  * piece_count. */
