@@ -125,27 +125,6 @@ enum err_code file_load(const char *path, size_t max, char **out, size_t *len,
 	return code;
 }
 
-int file_make_dirs(const char *dir)
-{
-	char path[PATH_MAX];
-	size_t len = strlen(dir);
-
-	if (len == 0 || len >= sizeof(path)) {
-		errno = len ? ENAMETOOLONG : ENOENT;
-		return -1;
-	}
-	memcpy(path, dir, len + 1);
-	for (size_t i = 1; i <= len; i++) {
-		if (path[i] != '/' && path[i] != '\0')
-			continue;
-		path[i] = '\0';
-		if (mkdir(path, 0777) != 0 && errno != EEXIST)
-			return -1;
-		path[i] = dir[i];
-	}
-	return 0;
-}
-
 enum err_code file_sync_dir(const char *path, struct err *e)
 {
 	char dir[PATH_MAX];
@@ -167,6 +146,29 @@ enum err_code file_sync_dir(const char *path, struct err *e)
 	if (fd >= 0)
 		(void)close(fd);
 	return failed ? ERR_IO : ERR_NONE;
+}
+
+int file_make_dirs(const char *dir)
+{
+	char path[PATH_MAX];
+	size_t len = strlen(dir);
+
+	if (len == 0 || len >= sizeof(path)) {
+		errno = len ? ENAMETOOLONG : ENOENT;
+		return -1;
+	}
+	memcpy(path, dir, len + 1);
+	for (size_t i = 1; i <= len; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		path[i] = '\0';
+		if (mkdir(path, 0777) == 0)
+			(void)!file_sync_dir(path, NULL); /* best effort */
+		else if (errno != EEXIST)
+			return -1;
+		path[i] = dir[i];
+	}
+	return 0;
 }
 
 static bool write_all(int fd, const uint8_t *data, size_t len)

@@ -41,7 +41,8 @@ enum err_code file_replace(const char *path, const uint8_t *data, size_t len,
 			   struct err *e) __attribute__((warn_unused_result));
 
 /* Makes a directory and those above it, as `mkdir -p`; links in the path are
- * followed. 0, also when it is there; -1 with errno, as mkdir(). */
+ * followed. What is made survives a loss of power where its parent can be
+ * flushed. 0, also when it is there; -1 with errno, as mkdir(). */
 int file_make_dirs(const char *dir);
 
 /* Syncs the directory that `path` lies in, so that its name survives. */
