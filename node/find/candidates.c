@@ -71,17 +71,36 @@ static struct candidate *find(const struct candidates *c,
 
 static struct candidate *worst(const struct candidates *c)
 {
-	struct candidate *out = NULL;
+	struct candidate *out = NULL, *banned = NULL;
 
 	for (unsigned i = 0; i < c->count; i++) {
 		struct candidate *k = &c->list[i];
 
+		if (k->banned && !banned)
+			banned = k;
 		if (k->keep || k->connected || k->banned || !k->failures)
 			continue;
 		if (!out || k->failures > out->failures)
 			out = k;
 	}
-	return out;
+	return out ? out : banned;
+}
+
+/* Are there as many ports of this host as may be? */
+static bool host_is_full(const struct candidates *c,
+			 const struct net_addr *addr)
+{
+	uint8_t ip[16], other[16];
+	size_t len = net_addr_ip(addr, ip);
+	unsigned n = 0;
+
+	if (net_addr_is_near(addr))
+		return false;
+	for (unsigned i = 0; i < c->count; i++)
+		n += !c->list[i].keep &&
+		     net_addr_ip(&c->list[i].addr, other) == len &&
+		     memcmp(ip, other, len == 16 ? 8 : 4) == 0;
+	return n >= CANDIDATES_OF_ONE;
 }
 
 static struct candidate *room(struct candidates *c)
@@ -110,7 +129,8 @@ bool candidates_add(struct candidates *c, const struct net_addr *addr,
 		k->keep = k->keep || keep;
 		return false;
 	}
-	if (net_addr_port(addr) == 0 || !(k = room(c)))
+	if (net_addr_port(addr) == 0 || (!keep && host_is_full(c, addr)) ||
+	    !(k = room(c)))
 		return false;
 	*k = (struct candidate){.addr = *addr,
 				.keep = keep,

@@ -7,7 +7,10 @@
  * connected already did not, however well its handshakes went. Where such a
  * peer is known beforehand it is not tried for the longest of these waits.
  * A banned address is never tried again. At most CANDIDATES_MAX are kept; the
- * one that failed most often gives way.
+ * one that failed most often gives way, and where none did, one that is banned:
+ * whoever has many addresses would else fill the list for good. Of one public
+ * address (IPv6: one /64) CANDIDATES_OF_ONE ports are kept, besides those that
+ * the user named: a list of thousands leads nobody against one host.
  * Pure: time is an argument. Thread: the loop.
  */
 #ifndef NODE_CANDIDATES_H
@@ -17,6 +20,7 @@
 #include "wire/peer/peer.h"
 
 #define CANDIDATES_MAX 2000
+#define CANDIDATES_OF_ONE 8
 
 struct candidates;
 

@@ -1,6 +1,8 @@
 #include "node/find/candidates.h"
 #include "tests/check.h"
 
+#include <string.h>
+
 static struct net_addr addr(unsigned n)
 {
 	struct net_addr a;
@@ -118,6 +120,73 @@ static void the_list_is_bounded(void)
 	candidates_ended(c, &got, 0, CANDIDATE_FAILED);
 	CHECK(candidates_add(c, &a, true), "the failed one gives way");
 	CHECK(candidates_count(c) == CANDIDATES_MAX, "count");
+	candidates_free(c);
+}
+
+/* Whoever has a /64 could fill it with them. */
+static void the_banned_do_not_fill_it(void)
+{
+	struct candidates *c = candidates_new();
+	struct net_addr a, got;
+	int64_t wake;
+
+	for (unsigned i = 0; i < CANDIDATES_MAX; i++) {
+		a = addr(i);
+		CHECK(candidates_add(c, &a, false), "%u", i);
+		CHECK(candidates_take(c, 0, &got, &wake), "%u", i);
+		candidates_ended(c, &got, 0, CANDIDATE_BANNED);
+	}
+	a = addr(CANDIDATES_MAX);
+	CHECK(candidates_add(c, &a, false), "one of them gives way");
+	CHECK(candidates_take(c, 0, &got, &wake) && net_addr_eq(&got, &a),
+	      "and is not tried again");
+	candidates_free(c);
+}
+
+static unsigned added(struct candidates *c, const uint8_t *ip, size_t len,
+		      bool keep)
+{
+	unsigned n = 0;
+
+	for (uint16_t port = 1; port <= 100; port++) {
+		struct net_addr a;
+		uint8_t each[16];
+
+		memcpy(each, ip, len);
+		if (len == 16)
+			each[15] = (uint8_t)port; /* a host of its own, too */
+		(void)net_addr_from_bytes(&a, each, len, port);
+		n += candidates_add(c, &a, keep);
+	}
+	return n;
+}
+
+static void nobody_is_led_against_one_host(void)
+{
+	static const struct {
+		const char *name;
+		uint8_t ip[16];
+		size_t len;
+		bool keep;
+		unsigned want;
+	} rows[] = {
+		{"IPv4", {203, 0, 113, 7}, 4, false, CANDIDATES_OF_ONE},
+		{"another", {203, 0, 113, 8}, 4, false, CANDIDATES_OF_ONE},
+		{"a network of IPv6",
+		 {0x20, 1, 0xd, 0xb8, 1},
+		 16,
+		 false,
+		 CANDIDATES_OF_ONE},
+		{"in one's own network", {192, 168, 0, 7}, 4, false, 100},
+		{"the user's", {203, 0, 113, 9}, 4, true, 100},
+	};
+	struct candidates *c = candidates_new();
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		unsigned n = added(c, rows[i].ip, rows[i].len, rows[i].keep);
+
+		CHECK(n == rows[i].want, "%s: %u", rows[i].name, n);
+	}
 	candidates_free(c);
 }
 
@@ -282,5 +351,7 @@ int main(void)
 	a_banned_one_is_never_tried();
 	after_a_pause_all_are_tried_at_once();
 	the_list_is_bounded();
+	the_banned_do_not_fill_it();
+	nobody_is_led_against_one_host();
 	return CHECK_EXIT();
 }

@@ -207,6 +207,37 @@ static void a_host_is_held_to_its_rate(void)
 	dht_gate_free(g);
 }
 
+static void a_network_is_held_to_its_rate(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t first;
+		unsigned want;
+	} rows[] = {
+		{"the addresses of a /24", 0x1e000100, DHT_GATE_NET_BURST},
+		{"of another", 0x1e000200, DHT_GATE_NET_BURST},
+		{"of one's own network", 0x0a000100, 256 * 10},
+	};
+	struct dht_gate *g;
+
+	if (dht_gate_new(&g, &rng, 0, NULL) != ERR_NONE)
+		abort();
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		uint32_t in = 0;
+
+		for (uint32_t k = 0; k < 256 * 10; k++) {
+			struct wire_addr a =
+				sim_v4(rows[i].first + k % 256, 10);
+
+			in += dht_gate_admits(g, &a, 1000000);
+		}
+		/* now and then two hosts have one slot */
+		CHECK(in <= rows[i].want && in > rows[i].want * 9 / 10,
+		      "%s: %u", rows[i].name, in);
+	}
+	dht_gate_free(g);
+}
+
 static void items_are_kept(void)
 {
 	static const struct {
@@ -366,6 +397,7 @@ int main(void)
 	the_oldest_make_room();
 	tokens_are_good_for_a_while();
 	a_host_is_held_to_its_rate();
+	a_network_is_held_to_its_rate();
 	items_are_kept();
 	the_oldest_item_makes_room();
 	signatures_are_those_of_the_bep();

@@ -47,6 +47,8 @@ static void bad_torrents_are_refused_with_words(void)
 		 "\"a\" has no length"},
 		{"a length below 0", TREE("1:ad0:d6:lengthi-7e" ROOT "ee"),
 		 ERR_PARSE, "below 0"},
+		{"two lengths", TREE("1:ad0:d6:lengthi7e6:lengthi8e" ROOT "ee"),
+		 ERR_PARSE, "twice"},
 		{"no root", TREE("1:ad0:d6:lengthi7eee"), ERR_PARSE,
 		 "no pieces root"},
 		{"a root of 31 bytes",

@@ -12,6 +12,7 @@ struct raw {
 	uint16_t id;	   /* that we send by */
 	uint16_t seq, ack; /* our next; their last */
 	uint32_t window;
+	uint32_t answered_us; /* stamp of their answer to our SYN */
 };
 
 static struct utp_packet heard(const struct rig *r, unsigned side)
@@ -79,6 +80,7 @@ static struct raw raw_half(void)
 	k.id = ID + 1;
 	k.seq = SEQ + 1;
 	k.ack = (uint16_t)(heard(k.r, 1).seq - 1);
+	k.answered_us = heard(k.r, 1).stamp_us;
 	return k;
 }
 
@@ -322,6 +324,25 @@ static void only_what_was_sent_is_acked(void)
 	}
 }
 
+/* It acks all at once, whether it can have arrived or not. */
+static void who_acks_what_cannot_have_arrived_is_left(void)
+{
+	struct raw k = raw_open();
+
+	k.e->to_send = 1ULL << 30;
+	utp_conn_want_write(k.e->conn);
+	rig_settle(k.r);
+	for (unsigned n = 0; n < 100000 && !k.e->closed; n++) {
+		k.r->now += 1000;
+		say(&k, UTP_STATE, k.seq, heard(k.r, 1).seq, NULL, 0);
+	}
+	CHECK(k.e->closed && k.e->why == UTP_CLOSE_LIED, "after %llu packets",
+	      (unsigned long long)k.r->packets[1]);
+	CHECK(k.r->packets[1] <= 2 * UTP_HOLD_EVERY + UTP_FLIGHT_PACKETS,
+	      "%llu packets", (unsigned long long)k.r->packets[1]);
+	rig_free(k.r);
+}
+
 static void say_sack(struct raw *k, uint8_t bits)
 {
 	const struct utp_packet p = {.type = UTP_STATE,
@@ -422,18 +443,21 @@ static void no_window_is_believed_too_much(void)
 	say_data(&k, k.seq++, 0, 1);
 	k.e->to_send = 1 << 30;
 	utp_conn_want_write(k.e->conn);
-	for (unsigned i = 0; i < 20000; i++) {
+	/* it is left before long, as one that acks too much */
+	for (unsigned i = 0; i < 20000 && !k.e->closed; i++) {
 		struct utp_packet last = heard(k.r, 1);
 
+		utp_conn_stats(k.e->conn, &s);
+		CHECK(s.cwnd <= UTP_FLIGHT_BYTES &&
+			      s.flight <= UTP_FLIGHT_BYTES,
+		      "window %u, %u on their way", s.cwnd, s.flight);
 		rig_run(k.r, 1000);
 		if (last.type == UTP_DATA)
 			say(&k, UTP_STATE, k.seq, last.seq, NULL, 0);
 	}
-	utp_conn_stats(k.e->conn, &s);
-	CHECK(s.cwnd <= UTP_FLIGHT_BYTES && s.flight <= UTP_FLIGHT_BYTES,
-	      "window %u, %u on their way", s.cwnd, s.flight);
-	CHECK(k.e->sent > 10 << 20, "only %llu were sent",
-	      (unsigned long long)k.e->sent);
+	CHECK(s.cwnd > UTP_FLIGHT_BYTES / 2 && k.e->sent > 1 << 20,
+	      "only %llu were sent, window %u", (unsigned long long)k.e->sent,
+	      s.cwnd);
 	rig_free(k.r);
 }
 
@@ -634,26 +658,38 @@ static void a_syn_is_worth_one_small_packet(void)
 	rig_free(k.r);
 }
 
-/* From many addresses that are not the sender's own. */
-static void a_flood_of_syns_shuts_nobody_out(void)
+static void flood(struct raw *k, unsigned from, unsigned to)
 {
-	struct raw k = raw_new();
-
-	for (unsigned i = 0; i < 5000; i++) {
-		struct utp_path from = rig_path(1);
+	for (unsigned i = from; i < to; i++) {
+		struct utp_path path = rig_path(1);
 		struct utp_packet p = {
 			.type = UTP_SYN, .id = (uint16_t)i, .seq = (uint16_t)i};
 		uint8_t buf[UTP_HEAD];
 		struct span rest = {.p = buf + UTP_HEAD};
 
 		(void)utp_packet_encode(buf, sizeof(buf), &p);
-		from.to.ip[13] = (uint8_t)(i >> 8);
-		from.to.ip[14] = (uint8_t)i;
-		utp_input(k.r->u[1], k.r->now, &from, buf, &rest);
+		path.to.ip[13] = (uint8_t)(i >> 8);
+		path.to.ip[14] = (uint8_t)i;
+		utp_input(k->r->u[1], ++k->r->now, &path, buf, &rest);
 	}
-	rig_free(k.r);
-	k = raw_open();
-	CHECK(k.e->connected, "nobody gets in");
+}
+
+/* From many addresses that are not the sender's own: as many as there are
+ * places may come between its SYN and its answer. */
+static void a_flood_of_syns_shuts_nobody_out(void)
+{
+	struct raw k = raw_new();
+
+	k.id = ID;
+	flood(&k, 1, 5000);
+	say(&k, UTP_SYN, SEQ, 0, NULL, 0);
+	k.id = ID + 1;
+	k.seq = SEQ + 1;
+	k.ack = (uint16_t)(heard(k.r, 1).seq - 1);
+	flood(&k, 5000, 5000 + UTP_HALF_OPEN - 1);
+	CHECK(utp_count(k.r->u[1]) == 0, "a SYN alone made a connection");
+	say_data(&k, k.seq, 0, 1);
+	CHECK(k.e->connected, "it is shut out");
 	rig_free(k.r);
 }
 
@@ -677,17 +713,43 @@ static void one_address_has_its_share_of_half_open(void)
 	rig_free(k.r);
 }
 
+/* All numbers that there are, by one who cannot hear: then by one who can. */
 static void who_guesses_gets_in_nowhere(void)
 {
 	struct raw k = raw_half();
+	struct utp_packet p = {.type = UTP_DATA,
+			       .id = k.id,
+			       .seq = k.seq,
+			       .window = k.window,
+			       .payload = k.r->pattern,
+			       .len = 1};
 
-	for (unsigned i = 1; i < 2000; i++)
-		say(&k, UTP_DATA, k.seq, (uint16_t)(k.ack + i),
-		    (const uint8_t *)"x", 1);
-	CHECK(!k.e->connected, "a wrong number was let in");
+	k.r->now += 5000;
+	for (uint32_t i = 1; i <= 65536; i++) {
+		p.ack = (uint16_t)(k.ack + i);
+		p.delay_us = i * 2654435761U; /* of a clock that it never saw */
+		say_packet(k.r, k.e->side, &p);
+	}
+	CHECK(!k.e->connected, "a guess was let in");
 	CHECK(k.r->packets[1] <= 1 + UTP_RESETS_A_SECOND &&
 		      k.r->bytes[1] <= (1 + UTP_RESETS_A_SECOND) * UTP_HEAD,
 	      "%llu packets in answer", (unsigned long long)k.r->packets[1]);
+	p.ack = k.ack;
+	p.delay_us = (uint32_t)k.r->now - k.answered_us;
+	say_packet(k.r, k.e->side, &p);
+	CHECK(k.e->connected, "who had our answer is shut out");
+	rig_free(k.r);
+}
+
+/* A wrong number or two are no attack: a clock is not asked for. */
+static void a_first_packet_without_a_delay_is_taken(void)
+{
+	struct raw k = raw_half();
+
+	for (unsigned i = 1; i <= UTP_GUESSES; i++)
+		say(&k, UTP_DATA, k.seq, (uint16_t)(k.ack + i),
+		    (const uint8_t *)"x", 1);
+	CHECK(!k.e->connected, "a wrong number was let in");
 	say_data(&k, k.seq, 0, 1);
 	CHECK(k.e->connected, "the right one is shut out");
 	rig_free(k.r);
@@ -843,6 +905,7 @@ int main(void)
 	a_reset_needs_ids_and_a_number();
 	only_the_one_asked_answers_a_syn();
 	only_what_was_sent_is_acked();
+	who_acks_what_cannot_have_arrived_is_left();
 	what_three_have_overtaken_is_lost();
 	a_packet_sent_twice_measures_nothing();
 	three_acks_of_the_same_bring_it_again();
@@ -857,6 +920,7 @@ int main(void)
 	a_flood_of_syns_shuts_nobody_out();
 	one_address_has_its_share_of_half_open();
 	who_guesses_gets_in_nowhere();
+	a_first_packet_without_a_delay_is_taken();
 	who_is_refused_is_told();
 	nobody_is_waited_for_without_end();
 	who_never_acks_is_left();

@@ -126,6 +126,32 @@ static void a_link_is_used(void)
 
 /* What is queued stays near the target, though the queue would take a second,
  * and the link is used, whatever the clocks do. */
+/* Who acks what arrived is not taken for a liar, and what is held back does not
+ * make the window smaller: no other packet is lost here. */
+static void what_is_held_back_costs_next_to_nothing(void)
+{
+	struct rig *r = rig_new(60);
+	const uint64_t size = 40ULL << 20;
+	struct rig_end *e = rig_pair(r, size, 0);
+	struct utp_stats s = {0};
+	uint32_t cwnd = 0;
+
+	r->net[0] = r->net[1] = (struct rig_net){.delay_us = 5000};
+	utp_conn_limit(e->conn, UTP_PACKET_ETHERNET, UTP_WINDOW);
+	for (int i = 0; i < 1000 && r->ends[1].received < size; i++) {
+		rig_run(r, 20000);
+		utp_conn_stats(e->conn, &s);
+		CHECK(s.cwnd >= cwnd, "the window fell from %u to %u", cwnd,
+		      s.cwnd);
+		cwnd = s.cwnd;
+	}
+	CHECK(r->ends[1].received == size && !r->ends[1].wrong, "%llu arrived",
+	      (unsigned long long)r->ends[1].received);
+	CHECK(s.losses >= 2 && s.losses < 10 && s.timeouts == 0, "%llu held",
+	      (unsigned long long)s.losses);
+	rig_free(r);
+}
+
 static void the_queue_stays_short(void)
 {
 	static const struct {
@@ -306,6 +332,7 @@ static void a_full_socket_delays_and_loses_nothing(void)
 int main(void)
 {
 	a_link_is_used();
+	what_is_held_back_costs_next_to_nothing();
 	the_queue_stays_short();
 	it_yields_to_who_fills_the_queue();
 	flows_share();

@@ -32,6 +32,7 @@
 #define DHT_MAX_CONTACTS 256U /* addresses still to be asked, a family */
 #define DHT_MAX_ANSWER 1400U  /* bytes */
 #define DHT_MAX_GAIN 14U      /* an answer's bytes for one of the question */
+#define DHT_UNKNOWN_GAIN 5U   /* peers and nodes for who never answered us */
 #define DHT_SLOW_MS 1500      /* then the next one is asked, too */
 #define DHT_LOST_MS 6000      /* then no answer is waited for */
 #define DHT_REFRESH_MS (15 * 60 * 1000)

@@ -5,12 +5,14 @@
 
 #define MOST_VALUE_BYTES 600U /* 75 IPv4 peers */
 #define MOST_SAMPLES 20U
+#define HEAD_BYTES 128U /* an answer without lists and transaction id */
 #define SAMPLE_INTERVAL_S 600
 
 /* One answer being made, with the memory that its views are of. */
 struct making {
 	struct krpc_msg m;
 	size_t cap;
+	size_t room; /* for peers, nodes and samples */
 	uint8_t token[DHT_GATE_TOKEN_LEN];
 	uint8_t nodes[DHT_FAMILIES][TABLE_K * (DHT_ID_LEN + 18)];
 	uint8_t values[MOST_VALUE_BYTES];
@@ -62,7 +64,7 @@ static void put_nodes_of(struct dht *d, struct making *a,
 	if (!d->sides[family].on)
 		return;
 	n = table_closest(d->sides[family].table, near, TABLE_K, target);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && (kept + 1) * len <= a->room; i++) {
 		uint8_t *at = a->nodes[family] + kept * len;
 
 		/* of our own network only who is in it is told */
@@ -73,6 +75,7 @@ static void put_nodes_of(struct dht *d, struct making *a,
 		dht_compact_write(at + DHT_ID_LEN, &near[i].addr);
 		kept++;
 	}
+	a->room -= kept * len;
 	*view = (struct ben_view){a->nodes[family], kept * len};
 }
 
@@ -110,12 +113,15 @@ static void put_peers(struct dht *d, struct making *a,
 		      const struct wire_addr *to, const struct krpc_msg *q,
 		      int64_t now_ms)
 {
-	size_t len = kept_peers_write(d->peers, a->values, sizeof(a->values),
-				      &q->target, dht_family_of(to), q->noseed,
-				      chance(d), now_ms);
+	size_t most = a->room / 2 < sizeof(a->values) ? a->room / 2
+						      : sizeof(a->values);
+	size_t len = kept_peers_write(d->peers, a->values, most, &q->target,
+				      dht_family_of(to), q->noseed, chance(d),
+				      now_ms);
 
 	if (len)
 		a->m.values = (struct ben_view){a->values, len};
+	a->room -= len;
 }
 
 static void put_item(struct dht *d, struct making *a, const struct krpc_msg *q,
@@ -136,12 +142,15 @@ static void put_item(struct dht *d, struct making *a, const struct krpc_msg *q,
 
 static void put_samples(struct dht *d, struct making *a)
 {
-	size_t n = kept_peers_sample(d->peers, a->samples, MOST_SAMPLES,
+	size_t most = a->room / 2 / DHT_ID_LEN;
+	size_t n = kept_peers_sample(d->peers, a->samples,
+				     most < MOST_SAMPLES ? most : MOST_SAMPLES,
 				     chance(d));
 
 	a->m.samples = (struct ben_view){a->samples[0].bytes, n * DHT_ID_LEN};
 	a->m.has_num = a->m.has_interval = true;
 	a->m.num = (int64_t)kept_peers_torrents(d->peers);
+	a->room -= n * DHT_ID_LEN;
 	a->m.interval = SAMPLE_INTERVAL_S;
 }
 
@@ -242,6 +251,23 @@ static bool needs_target(enum krpc_method m)
 	return m != KRPC_UNKNOWN && m != KRPC_PING && m != KRPC_PUT;
 }
 
+/* What an answer to `len` bytes may hold. To an address that may be forged it
+ * is little, but for an item, which is of no use in part: whoever wants one
+ * sent to another had to put it here first. */
+static void set_bounds(struct making *a, const struct side *side,
+		       const struct wire_addr *from, size_t tid_len, size_t len)
+{
+	size_t gain = table_knows(side->table, from) ? DHT_MAX_GAIN
+						     : DHT_UNKNOWN_GAIN;
+	size_t lists =
+		len * gain < DHT_MAX_ANSWER ? len * gain : DHT_MAX_ANSWER;
+
+	a->cap = len * DHT_MAX_GAIN < DHT_MAX_ANSWER ? len * DHT_MAX_GAIN
+						     : DHT_MAX_ANSWER;
+	a->room =
+		lists > HEAD_BYTES + tid_len ? lists - HEAD_BYTES - tid_len : 0;
+}
+
 void dht_answer(struct dht *d, const struct wire_addr *from,
 		const struct krpc_msg *q, size_t len, int64_t now_ms)
 {
@@ -261,8 +287,7 @@ void dht_answer(struct dht *d, const struct wire_addr *from,
 	a.m.id = side->id;
 	a.m.has_ip = true;
 	a.m.ip = *from;
-	a.cap = len * DHT_MAX_GAIN < DHT_MAX_ANSWER ? len * DHT_MAX_GAIN
-						    : DHT_MAX_ANSWER;
+	set_bounds(&a, side, from, q->tid.len, len);
 	refused = !q->has_id || (needs_target(q->method) && !q->has_target)
 			  ? KRPC_PROTOCOL
 			  : fill(d, &a, from, q, now_ms);

@@ -16,7 +16,8 @@ struct dht_gate {
 	uint8_t slot_key[KEY];
 	uint8_t keys[2][KEY]; /* of tokens: now, and before */
 	int64_t keyed_ms;
-	struct slot slots[SLOTS];
+	struct slot slots[SLOTS]; /* of hosts */
+	struct slot nets[SLOTS];
 };
 
 enum err_code dht_gate_new(struct dht_gate **out, struct rng *rng,
@@ -38,34 +39,44 @@ void dht_gate_free(struct dht_gate *g)
 	free(g);
 }
 
-static size_t host_len(const struct wire_addr *a)
-{
-	return dht_family_of(a) == DHT_V4 ? 16 : 8;
-}
-
-/* Which slot is a host's; nobody outside can foresee it. */
-static struct slot *slot_of(struct dht_gate *g, const struct wire_addr *a)
+/* Which slot is theirs that share these bytes; nobody outside can foresee it.
+ */
+static struct slot *slot_of(struct dht_gate *g, struct slot slots[SLOTS],
+			    const struct wire_addr *a, size_t len)
 {
 	uint8_t h[crypto_shorthash_BYTES];
 	uint32_t v;
 
-	(void)crypto_shorthash(h, a->ip, host_len(a), g->slot_key);
+	(void)crypto_shorthash(h, a->ip, len, g->slot_key);
 	memcpy(&v, h, sizeof(v));
-	return &g->slots[v % SLOTS];
+	return &slots[v % SLOTS];
+}
+
+static bool has_room(struct slot *s, uint32_t burst, uint32_t per_s,
+		     int64_t now_ms)
+{
+	uint64_t back = (uint64_t)((uint32_t)now_ms - s->since_ms) * per_s;
+
+	s->used = back < s->used ? s->used - (uint32_t)back : 0;
+	s->since_ms = (uint32_t)now_ms;
+	return s->used + 1000 <= burst * 1000;
 }
 
 bool dht_gate_admits(struct dht_gate *g, const struct wire_addr *from,
 		     int64_t now_ms)
 {
-	struct slot *s = slot_of(g, from);
-	uint64_t back =
-		(uint64_t)((uint32_t)now_ms - s->since_ms) * DHT_GATE_PER_S;
+	bool v4 = dht_family_of(from) == DHT_V4;
+	struct slot *host = slot_of(g, g->slots, from, v4 ? 16 : 8);
+	struct slot *net = slot_of(g, g->nets, from, v4 ? 15 : 6);
+	bool ours = dht_place_of(from) == DHT_LOCAL;
 
-	s->used = back < s->used ? s->used - (uint32_t)back : 0;
-	s->since_ms = (uint32_t)now_ms;
-	if (s->used + 1000 > DHT_GATE_BURST * 1000)
+	if (!has_room(host, DHT_GATE_BURST, DHT_GATE_PER_S, now_ms) ||
+	    (!ours &&
+	     !has_room(net, DHT_GATE_NET_BURST, DHT_GATE_NET_PER_S, now_ms)))
 		return false;
-	s->used += 1000;
+	host->used += 1000;
+	if (!ours)
+		net->used += 1000;
 	return true;
 }
 

@@ -5,10 +5,10 @@
  * every five minutes; the one before still counts. So nothing is kept of
  * anyone.
  *
- * Questions are held to a rate by host (IPv4 address, /64 of IPv6): what cannot
- * be answered within it is dropped without a word, so that nobody is flooded
- * from a forged address. Hosts share 8,192 slots by a keyed hash. Thread: the
- * loop.
+ * Questions are held to a rate by host (IPv4 address, /64 of IPv6) and by
+ * network (/24, /48; not one's own): what cannot be answered within it is
+ * dropped without a word, so that nobody is flooded from forged addresses. Both
+ * share slots by a keyed hash, 8,192 each. Thread: the loop.
  */
 #ifndef WIRE_DHT_GATE_H
 #define WIRE_DHT_GATE_H
@@ -23,6 +23,8 @@
 #define DHT_GATE_TOKEN_LEN 8U
 #define DHT_GATE_BURST 60U /* questions of one host at once */
 #define DHT_GATE_PER_S 15U /* and then */
+#define DHT_GATE_NET_BURST 240U
+#define DHT_GATE_NET_PER_S 60U
 #define DHT_GATE_TOKEN_MS (5 * 60 * 1000)
 
 struct dht_gate;

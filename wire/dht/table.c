@@ -74,6 +74,13 @@ static struct table_node *find_addr(const struct table *t,
 	return NULL;
 }
 
+bool table_knows(const struct table *t, const struct wire_addr *addr)
+{
+	const struct table_node *n = find_addr(t, addr);
+
+	return n && n->failures == 0;
+}
+
 static struct table_node *find_id(const struct table *t,
 				  const struct dht_id *id)
 {

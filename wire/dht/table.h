@@ -55,6 +55,9 @@ void table_asked_us(struct table *t, const struct dht_id *id,
 		    const struct wire_addr *addr, int64_t now_ms);
 /* It did not answer: gone at the third time, or at once when a spare waits. */
 void table_failed(struct table *t, const struct wire_addr *addr);
+/* Is there a node at this address that answered us, our last question too? So
+ * the address is not forged. */
+bool table_knows(const struct table *t, const struct wire_addr *addr);
 /* Would it get in, if it answered? (False for who is in already.) */
 bool table_wants(const struct table *t, const struct dht_id *id,
 		 const struct wire_addr *addr);

@@ -10,6 +10,7 @@
 
 #define MAX_TEXT 4096U
 #define MAX_TIERS 64U
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 void metainfo_put(struct text_block *t, char c)
 {
@@ -51,6 +52,47 @@ enum err_code metainfo_put_component(struct text_block *t, struct ben_view v,
 				what);
 	text_put_clean(t, v);
 	return ERR_NONE;
+}
+
+enum err_code metainfo_check_once(struct ben dict, const char *const *keys,
+				  size_t n, const char *what, struct err *e)
+{
+	unsigned seen = 0;
+	struct ben it;
+
+	for (it = ben_first(dict); ben_type(it); it = ben_next(it)) {
+		struct ben_view key = {NULL, 0};
+
+		(void)ben_str(it, &key);
+		for (size_t i = 0; i < n; i++) {
+			if (strlen(keys[i]) != key.len ||
+			    memcmp(keys[i], key.p, key.len) != 0)
+				continue;
+			if (seen >> i & 1)
+				return err_fail(e, ERR_PARSE,
+						"torrent: %s%s stands there "
+						"twice",
+						what, keys[i]);
+			seen |= 1U << i;
+		}
+	}
+	return ERR_NONE;
+}
+
+static enum err_code check_info_once(struct reader *r)
+{
+	static const char *const root[] = {"info", "piece layers"};
+	static const char *const info[] = {
+		"name",	 "name.utf-8",	 "piece length", "pieces",  "length",
+		"files", "meta version", "file tree",	 "private",
+	};
+	enum err_code code =
+		metainfo_check_once(r->root, root, COUNT(root), "", r->e);
+
+	return code == ERR_NONE
+		       ? metainfo_check_once(r->info, info, COUNT(info),
+					     "info.", r->e)
+		       : code;
 }
 
 static enum err_code read_name(struct reader *r)
@@ -157,11 +199,17 @@ enum err_code metainfo_add_file(struct reader *r, const char *path,
 static enum err_code read_file(struct reader *r, struct ben file,
 			       uint32_t index)
 {
+	static const char *const once[] = {"length", "path", "path.utf-8",
+					   "attr"};
 	const char *path = NULL;
 	enum err_code code;
 	char what[48];
 	int64_t length;
 
+	(void)snprintf(what, sizeof(what), "info.files[%" PRIu32 "].", index);
+	code = metainfo_check_once(file, once, COUNT(once), what, r->e);
+	if (code != ERR_NONE)
+		return code;
 	(void)snprintf(what, sizeof(what), "info.files[%" PRIu32 "].length",
 		       index);
 	if (!ben_int(ben_get(file, "length"), &length))
@@ -570,6 +618,8 @@ static enum err_code read_all(struct reader *r, const uint8_t *buf, size_t len)
 {
 	enum err_code code = take_info(r, buf, len);
 
+	if (code == ERR_NONE)
+		code = check_info_once(r);
 	if (code == ERR_NONE)
 		code = check_version(r);
 	if (code == ERR_NONE)

@@ -33,6 +33,11 @@ void metainfo_put(struct text_block *t, char c);
  * `what` names it. */
 enum err_code metainfo_put_component(struct text_block *t, struct ben_view v,
 				     const char *what, struct err *e);
+/* Where one of these keys stands twice, one reader takes the first and another
+ * the last: they would see different torrents of one name. ERR_PARSE says
+ * `what` and the key. At most 32 keys. */
+enum err_code metainfo_check_once(struct ben dict, const char *const *keys,
+				  size_t n, const char *what, struct err *e);
 bool metainfo_has_attr(struct ben file, char c);
 /* What BEP 47 says of a file, but that it is padding. */
 void metainfo_read_attr(struct metainfo_file *f, struct ben file);

@@ -60,9 +60,12 @@ static enum err_code walk_leaf(struct walk *w, struct ben file)
 {
 	struct leaf f = {
 		.path = w->path.p, .path_len = w->path.len, .file = file};
+	static const char *const once[] = {"length", "pieces root", "attr"};
 	struct ben_view root;
 	int64_t length;
 
+	if (metainfo_check_once(file, once, 3, "", NULL) != ERR_NONE)
+		return walk_bad(w, ERR_PARSE, "says something twice");
 	if (metainfo_has_attr(file, 'l'))
 		return ERR_NONE; /* a link */
 	if (metainfo_has_attr(file, 'p'))

@@ -15,6 +15,8 @@ const char *utp_close_name(enum utp_close why)
 		return "reset by the peer";
 	case UTP_CLOSE_TIMEOUT:
 		return "no answer";
+	case UTP_CLOSE_LIED:
+		return "it acks what was not sent";
 	case UTP_CLOSE_NOMEM:
 		return "out of memory";
 	}
@@ -332,7 +334,8 @@ static void answer_syn(struct utp *u, struct utp_half *h,
 
 	if (h->answers >= UTP_SYN_ANSWERS)
 		return;
-	h->answers++;
+	if (h->answers++ == 0)
+		h->said_us = p.stamp_us;
 	(void)utp_packet_encode(buf, sizeof(buf), &p);
 	(void)utp_send_small(u, &h->path, buf, sizeof(buf));
 }
@@ -360,6 +363,35 @@ static void on_syn(struct utp *u, const struct utp_path *from,
 	answer_syn(u, h, p);
 }
 
+static void note_guess(struct utp *u)
+{
+	if (u->now_us - u->guesses_from >= UTP_HALF_OPEN_US) {
+		u->guesses_from = u->now_us;
+		u->guesses = 0;
+	}
+	u->guesses++;
+}
+
+/* Our number has 16 bits, so whoever may send 65,536 packets would find it, and
+ * have us send files to a forged address. While there are guesses, who is let
+ * in must have heard our clock too: the delay that it measured leads from its
+ * own stamp back to that of our answer. Else that is not asked, since some may
+ * not say it in their first packet. */
+static bool had_answer(struct utp *u, const struct utp_half *h,
+		       const struct utp_packet *p)
+{
+	uint32_t heard_us = p->stamp_us - p->delay_us;
+
+	if (p->ack != (uint16_t)(h->seq - 1)) {
+		note_guess(u);
+		return false;
+	}
+	if (u->guesses <= UTP_GUESSES ||
+	    u->now_us - u->guesses_from >= 2LL * UTP_HALF_OPEN_US)
+		return true;
+	return heard_us - h->said_us <= (uint32_t)u->now_us - h->said_us;
+}
+
 /* Its sender has had our answer: it acks a number that only that told. */
 static struct utp_conn *promote(struct utp *u, const struct utp_path *from,
 				const struct utp_packet *p)
@@ -367,7 +399,7 @@ static struct utp_conn *promote(struct utp *u, const struct utp_path *from,
 	struct utp_half *h = find_half(u, from, (uint16_t)(p->id - 1));
 	struct utp_conn *c;
 
-	if (!h || is_over(u, h) || p->ack != (uint16_t)(h->seq - 1))
+	if (!h || is_over(u, h) || !had_answer(u, h, p))
 		return NULL;
 	h->since_us = 0;
 	c = conn_new(u, from, p->id, h->id, h->seq);

@@ -64,6 +64,7 @@ enum utp_close {
 	UTP_CLOSE_FIN,	   /* the other side has nothing more to say */
 	UTP_CLOSE_RESET,   /* it does not know the connection */
 	UTP_CLOSE_TIMEOUT, /* no answer */
+	UTP_CLOSE_LIED,	   /* it acked what cannot have arrived */
 	UTP_CLOSE_NOMEM,
 };
 
@@ -140,8 +141,13 @@ void utp_conn_stats(const struct utp_conn *c, struct utp_stats *out);
 #define UTP_HALF_OPEN 256U
 #define UTP_HALF_OPEN_IP 16U /* of one address */
 #define UTP_HALF_OPEN_US 10000000
+#define UTP_GUESSES 8U	   /* wrong numbers, in UTP_HALF_OPEN_US */
 #define UTP_SYN_ANSWERS 8U /* to one SYN and its repeats */
 #define UTP_SYN_TRIES 4U
+/* One data packet in about so many is first held back, as if the path had lost
+ * it. Who acks it acks what cannot have arrived, to be sent more than its path
+ * carries (or the path of a forged address), and is left. */
+#define UTP_HOLD_EVERY 8192U
 #define UTP_RESETS_A_SECOND 50U
 #define UTP_TIMEOUTS 8U /* in a row; then silence means that it is gone */
 #define UTP_SILENCE_US 60000000

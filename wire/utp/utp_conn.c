@@ -148,6 +148,8 @@ static void on_packet(struct utp_conn *c, const struct utp_packet *p,
 	if (utp_seq_diff(p->ack, (uint16_t)(c->tx.first - 1)) >= 0) {
 		c->peer_window = p->window;
 		utp_tx_acked(c, p);
+		if (c->state == UTP_DEAD) /* it lied */
+			return;
 	}
 	if (p->type == UTP_DATA || p->type == UTP_FIN)
 		utp_rx_data(c, p, owner);

@@ -17,6 +17,7 @@ enum {
 	UTP_TX_ACKED = 1,
 	UTP_TX_LOST = 2,
 	UTP_TX_PROBE = 4, /* of the path's MTU */
+	UTP_TX_HELD = 8,  /* counts as sent, and was not: see UTP_HOLD_EVERY */
 };
 
 struct utp_tx_packet {
@@ -42,6 +43,7 @@ struct utp_tx {
 	uint32_t order_acked;  /* the highest that arrived */
 	uint32_t order_cut;    /* losses before it have cut the window */
 	unsigned duplicates;   /* acks in a row that say nothing new */
+	uint32_t until_held;   /* packets built until one is held */
 	bool holes;	       /* a selective ack came since the last look */
 	bool fin;	       /* is the last in the ring */
 	bool wants;	       /* the caller may have output */
@@ -113,6 +115,7 @@ struct utp_half {
 	int64_t since_us; /* 0: free */
 	uint16_t id, seq, their_seq;
 	uint8_t answers;
+	uint32_t said_us; /* stamp of the first answer */
 };
 
 struct utp {
@@ -131,6 +134,8 @@ struct utp {
 	int64_t wake_us;
 	int64_t resets_from; /* the second that resets are counted in */
 	unsigned resets;
+	int64_t guesses_from; /* likewise wrong numbers for half-open ones */
+	unsigned guesses;
 	bool blocked;
 };
 

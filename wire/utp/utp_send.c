@@ -180,6 +180,7 @@ static void arm(struct utp_conn *c)
 struct acked {
 	uint32_t bytes;
 	int64_t rtt_us; /* of the packet sent last among them; -1: none */
+	bool lied;	/* one of them cannot have arrived */
 };
 
 static void ack_one(struct utp_conn *c, struct utp_tx_packet *k,
@@ -190,6 +191,8 @@ static void ack_one(struct utp_conn *c, struct utp_tx_packet *k,
 
 	if (k->flags & UTP_TX_ACKED)
 		return;
+	if (k->flags & UTP_TX_HELD)
+		sum->lied = true;
 	if (k->flags & UTP_TX_LOST)
 		tx->lost--;
 	else
@@ -231,19 +234,18 @@ static void ack_selected(struct utp_conn *c, const struct utp_packet *p,
 	tx->holes = true;
 }
 
+/* False: that says nothing of the path. */
 static bool mark_lost(struct utp_conn *c, struct utp_tx_packet *k)
 {
 	struct utp_tx *tx = &c->tx;
-	bool probe = k->flags & UTP_TX_PROBE;
+	uint8_t ours = k->flags & (UTP_TX_PROBE | UTP_TX_HELD);
 
 	tx->flight -= payload_of(k);
 	tx->lost++;
-	k->flags |= UTP_TX_LOST;
-	if (probe) {
+	if (ours & UTP_TX_PROBE)
 		utp_mtu_lost(&c->mtu, k->len, c->u->now_us);
-		k->flags = UTP_TX_LOST; /* from now on it may be fragmented */
-	}
-	return !probe;
+	k->flags = UTP_TX_LOST; /* from now on it may be fragmented */
+	return !ours;
 }
 
 /* An ack that says what the last one said (from who knows no selective acks).
@@ -282,6 +284,11 @@ void utp_tx_acked(struct utp_conn *c, const struct utp_packet *p)
 	while (tx->first != tx->unsent &&
 	       packet_at(tx, tx->first)->flags & UTP_TX_ACKED)
 		tx->first++;
+	if (sum.lied) {
+		utp_say_reset(c->u, &c->path, c->send_id, c->rx.ack);
+		utp_end(c, UTP_CLOSE_LIED);
+		return;
+	}
 	if (sum.bytes == 0 && tx->first == before) {
 		count_duplicate(c, p);
 		return;
@@ -452,7 +459,9 @@ static unsigned send_run(struct utp_conn *c, uint16_t seq, uint16_t end,
 		utp_packet_stamp(packet_at(tx, (uint16_t)(seq + i))->p,
 				 (uint32_t)c->u->now_us, c->reply_us, window,
 				 c->rx.ack);
-	sent = c->u->ops->send(c->u->ctx, &c->path, &out);
+	sent = first->flags & UTP_TX_HELD
+		       ? UTP_SENT
+		       : c->u->ops->send(c->u->ctx, &c->path, &out);
 	if (sent == UTP_TOO_LONG && out.whole) {
 		probe_failed(c, first);
 		out.whole = false;
@@ -549,6 +558,25 @@ static uint32_t next_payload(struct utp_conn *c, size_t left, uint32_t space,
 	return space;
 }
 
+/* Is this packet the one to be held? Only where enough follows that shows it to
+ * be missing: `left` bytes. */
+static bool is_held(struct utp_conn *c, uint32_t len, size_t left)
+{
+	struct utp_tx *tx = &c->tx;
+
+	if (tx->until_held == 0)
+		tx->until_held = UTP_HOLD_EVERY / 2 +
+				 rng_below(&c->u->rng, UTP_HOLD_EVERY);
+	if (tx->until_held > 1) {
+		tx->until_held--;
+		return false;
+	}
+	if (left < (2 * REORDER + 1) * (size_t)len)
+		return false;
+	tx->until_held = 0;
+	return true;
+}
+
 /* Asks for output once. False: there is none, or no room. */
 static bool build(struct utp_conn *c)
 {
@@ -580,6 +608,11 @@ static bool build(struct utp_conn *c)
 		if (probe) {
 			k->flags = UTP_TX_PROBE;
 			utp_mtu_sent(&c->mtu);
+		} else if (done < space &&
+			   is_held(c, len,
+				   s.left < space - done ? s.left
+							 : space - done)) {
+			k->flags = UTP_TX_HELD;
 		}
 		if (done > space)
 			break;
@@ -635,6 +668,7 @@ void utp_tx_probe_tail(struct utp_conn *c)
 		tx->flight -= payload_of(k);
 		tx->lost++;
 		k->flags |= UTP_TX_LOST;
+		k->flags &= (uint8_t)~UTP_TX_HELD;
 		(void)send_run(c, seq, (uint16_t)(seq + 1), 0);
 		c->probe_at = 0;
 		return;
