@@ -144,7 +144,7 @@ enum err_code torrent_recall(struct torrent *t, struct err *e);
 void torrent_rest_soon(struct torrent *t);
 
 /* torrent_v2.c */
-/* Files of more than one piece, for the swarm; *out is malloc'ed. */
+/* Files of more than one block, for the swarm; *out is malloc'ed. */
 enum err_code torrent_layers(const struct torrent *t, struct layers_file **out,
 			     uint32_t *count, struct err *e);
 /* Peers told the hashes of a file's pieces, and they are the right ones. */

@@ -28,6 +28,13 @@ static enum swarm_read on_read(void *ctx, uint32_t piece, uint32_t offset,
 	return SWARM_READ_FAILED;
 }
 
+static bool on_leaves(void *ctx, uint32_t piece, uint64_t cookie)
+{
+	struct torrent *t = ctx;
+
+	return store_leaves(t->store, piece, cookie);
+}
+
 static void on_write(void *ctx, uint32_t piece, uint32_t offset,
 		     const struct span *spans, size_t n)
 {
@@ -242,6 +249,7 @@ static const struct swarm_ops swarm_callbacks = {
 	.peer_slot = on_peer_slot,
 	.peer_banned = on_peer_banned,
 	.layer = on_layer,
+	.leaves = on_leaves,
 	.metadata = on_metadata,
 	.pex_peer = on_pex_peer,
 	.holepunch = on_holepunch,
@@ -430,6 +438,15 @@ static void on_store_read_done(void *ctx, uint64_t cookie,
 		span_unref(data);
 }
 
+static void on_store_leaves(void *ctx, uint64_t cookie,
+			    const struct hash32 *leaves, uint32_t n)
+{
+	struct torrent *t = ctx;
+
+	if (t->swarm)
+		swarm_leaves(t->swarm, torrent_now(t), cookie, leaves, n);
+}
+
 static void on_store_pressure(void *ctx, bool blocked)
 {
 	struct torrent *t = ctx;
@@ -470,6 +487,7 @@ const struct store_ops torrent_store_callbacks = {
 	.lost = on_store_lost,
 	.found = on_store_found,
 	.read_done = on_store_read_done,
+	.leaves = on_store_leaves,
 	.pressure = on_store_pressure,
 	.error = on_store_error,
 	.progress = on_store_progress,

@@ -17,6 +17,21 @@ static bool has_layer(const struct metainfo *m, uint32_t file)
 	return m->files[file].root && m->files[file].length > m->piece_length;
 }
 
+/* Of one block the root is all there is to know. */
+static bool has_tree(const struct metainfo *m, uint32_t file)
+{
+	return m->files[file].root && m->files[file].length > METAINFO_BLOCK;
+}
+
+static const uint8_t *piece_hashes(const struct metainfo *m, uint32_t file)
+{
+	uint64_t piece = m->files[file].offset / m->piece_length;
+
+	return has_layer(m, file) && !m->files[file].layer_missing
+		       ? m->roots + (size_t)piece * METAINFO_ROOT_LEN
+		       : NULL;
+}
+
 enum err_code torrent_layers(const struct torrent *t, struct layers_file **out,
 			     uint32_t *count, struct err *e)
 {
@@ -26,7 +41,7 @@ enum err_code torrent_layers(const struct torrent *t, struct layers_file **out,
 	*out = NULL;
 	*count = 0;
 	for (uint32_t i = 0; i < m->file_count; i++)
-		n += has_layer(m, i);
+		n += has_tree(m, i);
 	if (n == 0)
 		return ERR_NONE;
 	*out = calloc(n, sizeof(**out));
@@ -34,20 +49,15 @@ enum err_code torrent_layers(const struct torrent *t, struct layers_file **out,
 		return err_fail(e, ERR_NOMEM, "hashes of %u files", n);
 	for (uint32_t i = 0; i < m->file_count; i++) {
 		const struct metainfo_file *f = &m->files[i];
-		uint32_t piece = (uint32_t)(f->offset / m->piece_length);
 
-		if (!has_layer(m, i))
+		if (!has_tree(m, i))
 			continue;
 		(*out)[(*count)++] = (struct layers_file){
 			.root = f->root,
 			.length = f->length,
-			.first_piece = piece,
+			.first_piece = (uint32_t)(f->offset / m->piece_length),
 			.number = i,
-			.pieces =
-				f->layer_missing
-					? NULL
-					: m->roots + (size_t)piece *
-							     METAINFO_ROOT_LEN,
+			.pieces = piece_hashes(m, i),
 		};
 	}
 	return ERR_NONE;

@@ -3,7 +3,7 @@
  *
  * torrent_store.c: life, reads, writes. store_state.c: which pieces are there -
  * checks, losses, and the record of it. store_aside.c: files that are not
- * wanted.
+ * wanted. store_leaves.c: hashes of blocks.
  */
 #ifndef STORAGE_STORE_INT_H
 #define STORAGE_STORE_INT_H
@@ -23,9 +23,11 @@ struct store_env {
 	struct file_pool *pool;
 	struct read_cache *cache;
 	struct cbuf_pool *copies;
-	struct recorder *recorder; /* NULL: nothing is remembered */
-	uint64_t queued;	   /* bytes, of all writers */
-	bool full;		   /* queued passed write_max */
+	struct recorder *recorder;  /* NULL: nothing is remembered */
+	uint64_t queued;	    /* bytes, of all writers */
+	bool full;		    /* queued passed write_max */
+	struct work_lane leaf_lane; /* see store_leaves(): one at a time */
+	unsigned leaf_jobs;
 	struct store *stores;
 };
 
@@ -50,6 +52,7 @@ struct store {
 	char *root;		/* absolute: the record's key */
 	struct piece_sums sums; /* none while it rests, see store_sums() */
 	bool read_only, no_resume;
+	bool v2; /* there are roots */
 	struct layout layout;
 	struct files *files;
 	struct read_client *reader;

@@ -268,6 +268,7 @@ static enum err_code store_init(struct store *t, const struct store_cfg *cfg,
 
 	t->info_hash = cfg->info_hash;
 	t->sums = (struct piece_sums){cfg->hashes, cfg->roots};
+	t->v2 = cfg->roots != NULL;
 	t->read_only = cfg->read_only;
 	t->no_resume = cfg->no_resume || !t->env->cfg.resume;
 	t->root = absolute(cfg->root);

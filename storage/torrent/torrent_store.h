@@ -42,6 +42,7 @@ struct store;
 #define STORE_MAX_PIECES (4U << 20)
 #define STORE_MAX_ACTIVE 8192U	/* pieces being written, per torrent */
 #define STORE_MAX_WAITING 4096U /* reads being waited for, all torrents */
+#define STORE_MAX_LEAVES 64U	/* pieces in store_leaves(), all torrents */
 
 /* 0 anywhere: the default named there. */
 struct store_env_cfg {
@@ -95,6 +96,11 @@ struct store_ops {
 	void (*found)(void *ctx, uint32_t piece);
 	/* Answer to STORE_LATER. data NULL: failed. The reference passes. */
 	void (*read_done)(void *ctx, uint64_t cookie, const struct span *data);
+	/* Answer to store_leaves(). NULL: failed. May be NULL where nobody
+	 * asks.
+	 */
+	void (*leaves)(void *ctx, uint64_t cookie, const struct hash32 *leaves,
+		       uint32_t n);
 	/* True: stop sending blocks (those already on their way are taken). */
 	void (*pressure)(void *ctx, bool blocked);
 	/* Writing or recording failed: full disk, I/O error, no permission.
@@ -171,6 +177,13 @@ enum store_read { STORE_NOW, STORE_LATER, STORE_FAILED };
  * STORE_MAX_WAITING, or no buffer. */
 enum store_read store_read(struct store *t, uint32_t piece, uint32_t offset,
 			   uint32_t len, struct span *out, uint64_t cookie);
+
+/* The hashes of a piece's blocks (leaves of base/merkle.h, of the bytes that
+ * are its file's), verified or just said to be !ok, as its bytes are on the
+ * disk: a worker makes them, of one piece after another in the whole program,
+ * and `leaves` comes with the cookie. False: not of v2, not ready, out of
+ * range, or STORE_MAX_LEAVES wait. */
+bool store_leaves(struct store *t, uint32_t piece, uint64_t cookie);
 
 /* One whole block: offset a multiple of STORE_BLOCK, STORE_BLOCK bytes or up to
  * the piece's end, in 1..4 spans, of which references are taken (spans without

@@ -52,6 +52,10 @@ struct rig {
 	unsigned good, bad, lost, found, errors, notes, hashed_calls;
 	unsigned read_ok, read_failed;
 	bool wrong_bytes;
+	unsigned leaf_calls;
+	struct hash32 leaves[64]; /* of the last call */
+	uint32_t n_leaves;	  /* 0: failed */
+	uint64_t leaf_cookie;
 	struct err err;
 	char note[256];
 	uint8_t verdicts[4096]; /* 1 good, 2 bad, by piece */
@@ -199,6 +203,18 @@ RIG_UNUSED static void rig_found(void *ctx, uint32_t piece)
 }
 
 /* Cookies say where the bytes are: offset in the torrent. */
+RIG_UNUSED static void rig_leaves(void *ctx, uint64_t cookie,
+				  const struct hash32 *leaves, uint32_t n)
+{
+	struct rig *r = ctx;
+
+	r->leaf_calls++;
+	r->leaf_cookie = cookie;
+	r->n_leaves = leaves && n <= 64 ? n : 0;
+	memcpy(r->leaves, leaves ? leaves : r->leaves,
+	       r->n_leaves * sizeof(*leaves));
+}
+
 RIG_UNUSED static void rig_read_done(void *ctx, uint64_t cookie,
 				     const struct span *data)
 {
@@ -287,6 +303,7 @@ static const struct store_ops rig_ops RIG_UNUSED = {
 	.lost = rig_lost,
 	.found = rig_found,
 	.read_done = rig_read_done,
+	.leaves = rig_leaves,
 	.pressure = rig_pressure,
 	.error = rig_error,
 	.progress = rig_progress,

@@ -1,7 +1,7 @@
 /* Torrents of version 2 and of both versions, and short pieces of version 1. */
 #include "tests/storage/rig.h"
 
-#define PIECE_LEN 131072U /* eight blocks */
+#define PIECE_LEN 524288U /* 32 blocks */
 
 enum kind { V1, V2, BOTH };
 
@@ -274,8 +274,102 @@ static void holes_are_hashed_where_zeroes_are_wanted(void)
 	}
 }
 
+static bool leaves_right(const struct rig *r, uint32_t piece, uint32_t but)
+{
+	const struct rig_torrent *t = r->torrent;
+	uint32_t n =
+		(rig_piece_wanted(t, piece) + STORE_BLOCK - 1) / STORE_BLOCK;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t at = (uint64_t)piece * PIECE_LEN + i * STORE_BLOCK;
+		uint64_t file = 0, end = 0, len;
+		struct hash32 want;
+
+		for (; end <= at; end += t->files[file++].length)
+			;
+		len = end - at < STORE_BLOCK ? end - at : STORE_BLOCK;
+		sha256_once(want.bytes, t->data + at, len);
+		if ((memcmp(&want, &r->leaves[i], sizeof(want)) == 0) ==
+		    (i == but))
+			return false;
+	}
+	return r->n_leaves == n;
+}
+
+static void ask_leaves(struct rig *r, uint32_t piece)
+{
+	unsigned before = r->leaf_calls;
+
+	CHECK(store_leaves(r->store, piece, 70 + piece), "piece %u", piece);
+	rig_until(r, r->leaf_calls > before);
+	CHECK(r->leaf_cookie == 70 + piece, "cookie");
+}
+
+static void blocks_are_hashed_as_they_are_on_the_disk(void)
+{
+	for (enum kind kind = V2; kind <= BOTH; kind++) {
+		struct rng rng = rng_seeded(kind);
+		struct rig_torrent t;
+		unsigned before;
+		char path[300];
+		struct rig r;
+
+		make(&t, kind);
+		rig_home(&r);
+		rig_start(&r, NULL);
+		rig_open(&r, &t);
+		write_all(&r, &rng, 3);
+		for (uint32_t i = 0; i < t.pieces; i++) {
+			/* the last block of piece 3 is false */
+			uint32_t but =
+				i == 3 ? blocks_of(&t, i) - 1 : UINT32_MAX;
+
+			ask_leaves(&r, i);
+			CHECK(leaves_right(&r, i, but), "%s: piece %u",
+			      kind_names[kind], i);
+		}
+		/* those that are good are given once more, as they were */
+		for (uint32_t b = 0; b < blocks_of(&t, 3); b++)
+			CHECK(rig_write(&r, 3, b * STORE_BLOCK, &rng, false) ==
+				      ERR_NONE,
+			      "block %u", b);
+		rig_until(&r, r.good == t.pieces);
+		CHECK(!store_leaves(r.store, t.pieces, 1), "no such piece");
+		(void)snprintf(path, sizeof(path), "%s/f0", r.root);
+		CHECK(truncate(path, 9) == 0, "%s", path);
+		ask_leaves(&r, 2);
+		CHECK(r.n_leaves == 0, "what is not there has no hashes");
+		for (unsigned i = 0; i < STORE_MAX_LEAVES; i++)
+			CHECK(store_leaves(r.store, 8, i), "%u", i);
+		CHECK(!store_leaves(r.store, 8, 1), "too many wait");
+		before = r.leaf_calls;
+		rig_stop(&r); /* while they do */
+		CHECK(r.leaf_calls == before, "called back after the end");
+		rig_remove(&r);
+		rig_torrent_clear(&t);
+	}
+}
+
+static void blocks_of_v1_have_no_hashes(void)
+{
+	struct rig_torrent t;
+	struct rig r;
+
+	make(&t, V1);
+	rig_home(&r);
+	rig_put_files(&r, &t);
+	rig_start(&r, NULL);
+	rig_open(&r, &t);
+	CHECK(!store_leaves(r.store, 0, 1), "of v1");
+	rig_stop(&r);
+	rig_remove(&r);
+	rig_torrent_clear(&t);
+}
+
 int main(void)
 {
+	blocks_are_hashed_as_they_are_on_the_disk();
+	blocks_of_v1_have_no_hashes();
 	every_kind_comes_back_byte_for_byte();
 	a_changed_file_costs_its_pieces();
 	a_hybrid_that_contradicts_itself_is_stopped();

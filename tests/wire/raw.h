@@ -113,6 +113,33 @@ static inline void raw_say_handshake(struct raw *r, bool fast, bool extended)
 	raw_say(r, buf, sizeof(buf));
 }
 
+static inline void raw_say_body(struct raw *r, enum msg_id id,
+				const uint8_t *body, size_t len)
+{
+	uint8_t head[5];
+	struct wr w = wr_into(head, sizeof(head));
+
+	wr_u32(&w, (uint32_t)len + 1);
+	wr_u8(&w, (uint8_t)id);
+	raw_say(r, head, sizeof(head));
+	raw_say(r, body, len);
+}
+
+/* As a seed that goes by the v2 hash, or says the bit of v2. */
+static inline void raw_open_v2(struct raw *r, struct sim *sim,
+			       struct sim_node *n, bool v2_hash, bool bit)
+{
+	struct handshake hs = {.fast = true, .extended = false, .v2 = bit};
+	uint8_t buf[HANDSHAKE_LEN];
+
+	raw_open(r, sim, n, false);
+	hs.hash = v2_hash ? sim->hash_v2 : sim->hash;
+	memset(&hs.id, 'R', sizeof(hs.id));
+	handshake_encode(buf, &hs);
+	raw_say(r, buf, sizeof(buf));
+	raw_say_id(r, MSG_HAVE_ALL);
+}
+
 /* The node's next message but for haves, extended ones and keep-alives;
  * MSG_UNKNOWN when there is none. Blocks are compared with the truth. */
 static inline struct msg raw_next(struct raw *r)

@@ -21,6 +21,7 @@
 #define SIM_NODES 16
 #define SIM_CONNS 64
 #define SIM_LATER 4096
+#define SIM_LEAVES 8
 #define SIM_STEP_MS 10
 
 struct sim;
@@ -41,17 +42,23 @@ struct sim_node {
 	bool lies_some;	  /* only of even blocks */
 	bool reads_later; /* answers reads a step later */
 	bool checks_later;
-	bool mute;     /* its output never leaves: a peer that hangs */
-	uint64_t hold; /* charge: bytes after which it says HOLD */
+	bool no_leaves; /* cannot hash blocks */
+	bool lies_once; /* only of block 1 of a piece */
+	bool mute;	/* its output never leaves: a peer that hangs */
+	uint64_t hold;	/* charge: bytes after which it says HOLD */
 	enum swarm_charge charge_as;
 	/* what happened */
 	struct sim_later later[SIM_LATER];
 	unsigned n_later;
 	uint32_t checks[SIM_LATER];
 	unsigned n_checks;
+	struct sim_later leaves[SIM_LEAVES];
+	unsigned n_leaves;
+	unsigned hashed; /* pieces, for others or when they failed */
 	uint64_t charged, uncharged, held, received, unwanted;
 	unsigned banned, ready, gone, completed, failed, verified;
 	uint64_t banned_serial;
+	uint32_t failed_piece; /* the last */
 	unsigned closes, bad_closes;
 	uint16_t dht_heard; /* a port that a peer told */
 	enum peer_close last_close;
@@ -112,7 +119,7 @@ struct sim {
 	size_t info_len;
 	uint16_t dht_port; /* of the nodes that are added; 0: no DHT */
 	bool waiting;	   /* the nodes that are added know the hash alone */
-	/* BEP 52, see sim_make_v2(): one file, its pieces' hashes by chance */
+	/* BEP 52, see sim_make_v2(): one file */
 	uint8_t *layer;
 	struct hash32 root;
 	struct hash32 whole_v2;
@@ -137,7 +144,8 @@ static inline uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)
 
 static inline bool sim_lies(const struct sim_node *n, uint32_t offset)
 {
-	return n->liar || (n->lies_some && offset / PICKER_BLOCK % 2 == 0);
+	return n->liar || (n->lies_some && offset / PICKER_BLOCK % 2 == 0) ||
+	       (n->lies_once && offset == PICKER_BLOCK);
 }
 
 static inline struct span sim_load(struct sim_node *n, uint32_t piece,
@@ -178,8 +186,10 @@ static inline void sim_write(void *ctx, uint32_t piece, uint32_t offset,
 {
 	struct sim_node *n = ctx;
 	uint64_t at = (uint64_t)piece * n->sim->piece_len + offset;
-	size_t sum = 0;
+	size_t sum = 0, len;
 
+	CHECK(!bits_get(swarm_have(n->s, &len), piece),
+	      "written though it is verified");
 	CHECK(n_spans >= 1 && n_spans <= 4, "%zu spans", n_spans);
 	for (size_t i = 0; i < n_spans; i++) {
 		memcpy(n->data + at + sum, spans[i].p, spans[i].len);
@@ -220,6 +230,7 @@ static inline void sim_piece_done(void *ctx, uint32_t piece, bool ok)
 		n->order[n->verified] = piece;
 	n->verified += ok;
 	n->failed += !ok;
+	n->failed_piece = ok ? n->failed_piece : piece;
 }
 
 static inline void sim_complete(void *ctx)
@@ -436,7 +447,34 @@ static inline void sim_layer(void *ctx, uint32_t file, const uint8_t *pieces)
 	CHECK(n->received == 0 || !n->sim->v1_off, "blocks came before them");
 }
 
+static inline bool sim_leaves(void *ctx, uint32_t piece, uint64_t cookie)
+{
+	struct sim_node *n = ctx;
+
+	CHECK(n->n_leaves < SIM_LEAVES, "more than are said to be");
+	if (n->no_leaves || n->n_leaves == SIM_LEAVES)
+		return false;
+	n->hashed++;
+	n->leaves[n->n_leaves++] =
+		(struct sim_later){.cookie = cookie, .piece = piece};
+	return true;
+}
+
+static inline void sim_hash_leaves(struct sim_node *n, uint32_t piece,
+				   uint64_t cookie)
+{
+	uint32_t len = sim_piece_bytes(n->sim, piece);
+	uint32_t blocks = (len + MERKLE_BLOCK - 1) / MERKLE_BLOCK;
+	struct hash32 *leaves = malloc(blocks * sizeof(*leaves));
+
+	merkle_leaves(leaves, n->data + (uint64_t)piece * n->sim->piece_len,
+		      len);
+	swarm_leaves(n->s, n->sim->now, cookie, leaves, blocks);
+	free(leaves);
+}
+
 static const struct swarm_ops sim_ops = {
+	.leaves = sim_leaves,
 	.layer = sim_layer,
 	.read = sim_read,
 	.write = sim_write,
@@ -521,7 +559,15 @@ static inline void sim_make_v2(struct sim *sim)
 	struct merkle tree;
 
 	sim->layer = malloc((size_t)sim->pieces * 32);
-	rng_fill(&sim->rng, sim->layer, (size_t)sim->pieces * 32);
+	for (uint32_t i = 0; i < sim->pieces; i++) {
+		merkle_init(&tree, 0);
+		merkle_add_data(&tree,
+				sim->truth + (uint64_t)i * sim->piece_len,
+				sim_piece_bytes(sim, i));
+		merkle_end(&tree,
+			   (struct hash32 *)(void *)(sim->layer + 32UL * i),
+			   merkle_piece_top(length, sim->piece_len));
+	}
 	merkle_init(&tree, merkle_piece_top(length, sim->piece_len));
 	merkle_add(&tree, (const struct hash32 *)(const void *)sim->layer,
 		   sim->pieces);
@@ -759,7 +805,13 @@ static inline void sim_hangup(struct sim *sim, unsigned c)
 static inline void sim_answer_later(struct sim *sim, struct sim_node *n)
 {
 	unsigned n_later = n->n_later, n_checks = n->n_checks;
+	struct sim_later leaves[SIM_LEAVES];
+	unsigned n_leaves = n->n_leaves;
 
+	memcpy(leaves, n->leaves, sizeof(leaves));
+	n->n_leaves = 0;
+	for (unsigned i = 0; i < n_leaves; i++)
+		sim_hash_leaves(n, leaves[i].piece, leaves[i].cookie);
 	n->n_later = 0;
 	n->n_checks = 0;
 	/* last first: answers need not come in order */

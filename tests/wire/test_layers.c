@@ -269,8 +269,215 @@ static void files_that_need_none_are_passed_over(void)
 	free(c.layer);
 }
 
+/* ---- below pieces ---- */
+
+struct blocks { /* a file of n blocks, their hashes by chance */
+	struct hash32 *leaves, *layer, root;
+	uint32_t n, pieces;
+	uint32_t piece_len;
+	unsigned height; /* of what a piece is checked against */
+	struct layers *y;
+};
+
+static void blocks_init(struct blocks *b, uint32_t n, uint32_t piece_len,
+			uint64_t seed)
+{
+	const uint64_t length = (uint64_t)n * MERKLE_BLOCK - 100;
+	uint32_t per = piece_len / MERKLE_BLOCK;
+	struct layers_file file = {.length = length, .first_piece = 3};
+	struct rng rng = rng_seeded(seed);
+	struct merkle tree;
+
+	*b = (struct blocks){.n = n, .piece_len = piece_len};
+	b->height = merkle_piece_top(length, piece_len);
+	b->pieces = (n + per - 1) / per;
+	b->leaves = malloc(n * sizeof(*b->leaves));
+	b->layer = malloc(b->pieces * sizeof(*b->layer));
+	if (!b->leaves || !b->layer)
+		abort();
+	rng_fill(&rng, b->leaves, n * sizeof(*b->leaves));
+	for (uint32_t i = 0; i < b->pieces; i++) {
+		merkle_init(&tree, 0);
+		merkle_add(&tree, b->leaves + i * per,
+			   n - i * per < per ? n - i * per : per);
+		merkle_end(&tree, &b->layer[i], b->height);
+	}
+	merkle_init(&tree, b->height);
+	merkle_add(&tree, b->layer, b->pieces);
+	merkle_end(&tree, &b->root, merkle_file_top(length));
+	file.root = b->root.bytes;
+	file.pieces = b->pieces > 1 ? b->layer->bytes : NULL;
+	if (layers_new(&b->y, &file, 1, piece_len, NULL) != ERR_NONE)
+		abort();
+}
+
+static void blocks_clear(struct blocks *b)
+{
+	layers_free(b->y);
+	free(b->layer);
+	free(b->leaves);
+}
+
+static uint32_t in_piece(const struct blocks *b, uint32_t i)
+{
+	uint32_t per = b->piece_len / MERKLE_BLOCK, left = b->n - i * per;
+
+	return left < per ? left : per;
+}
+
+static const struct hash32 *leaves_at(const struct blocks *b, uint32_t i)
+{
+	return b->leaves + (size_t)i * (b->piece_len / MERKLE_BLOCK);
+}
+
+static struct merkle_tree *tree_of(const struct blocks *b, uint32_t i)
+{
+	return layers_leaf_tree(b->y, 3 + i, leaves_at(b, i), in_piece(b, i));
+}
+
+/* All blocks' hashes of a piece, in as many questions as it takes. */
+static void learn_piece(const struct blocks *b, uint32_t i)
+{
+	struct hash32 got[4096], out[ROOM];
+	uint32_t parts = layers_leaf_parts(b->y, 3 + i), piece;
+	struct merkle_tree *tree = tree_of(b, i);
+	struct hash_ask ask;
+
+	CHECK(layers_leaves(b->y, 3 + i) == in_piece(b, i) && tree,
+	      "%u blocks: %u of piece %u", b->n, layers_leaves(b->y, 3 + i), i);
+	for (uint32_t k = 0; k < parts; k++) {
+		layers_ask_leaves(b->y, 3 + i, k, &ask);
+		CHECK(ask.base == 0 && ask.count <= HASH_COUNT_MAX &&
+			      !layers_answer(b->y, &ask, out),
+		      "%u blocks: a question", b->n);
+		CHECK(layers_below(b->y, &ask, &piece) && piece == 3 + i,
+		      "%u blocks: about piece %u", b->n, piece);
+		CHECK(layers_answer_below(b->y, &ask, tree, out),
+		      "%u blocks: piece %u, part %u", b->n, i, k);
+		out[0].bytes[3] ^= 1;
+		CHECK(!layers_take_leaves(b->y, 3 + i, k, out, out + ask.count,
+					  got),
+		      "%u blocks: a false one is taken", b->n);
+		out[0].bytes[3] ^= 1;
+		CHECK(layers_take_leaves(b->y, 3 + i, k, out, out + ask.count,
+					 got),
+		      "%u blocks: piece %u, part %u", b->n, i, k);
+	}
+	CHECK(memcmp(got, leaves_at(b, i), in_piece(b, i) * sizeof(*got)) == 0,
+	      "%u blocks: other hashes", b->n);
+	merkle_tree_free(tree);
+}
+
+static void hashes_of_blocks_go_from_one_to_another(void)
+{
+	static const struct {
+		uint32_t blocks, piece_len;
+	} rows[] = {
+		{2, 65536},	  {3, 65536},	    {4, 65536},
+		{5, 65536},	  {6, 65536},	    {64, 32768},
+		{9, 1U << 20},	  {3000, 1U << 26}, {4096, 1U << 26},
+		{9000, 1U << 26},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct blocks b;
+
+		blocks_init(&b, rows[i].blocks, rows[i].piece_len, i);
+		for (uint32_t k = 0; k < b.pieces; k++)
+			if (in_piece(&b, k) > 1)
+				learn_piece(&b, k);
+			else
+				CHECK(layers_leaves(b.y, 3 + k) == 0,
+				      "a piece of one block");
+		CHECK(layers_leaves(b.y, 2) == 0 &&
+			      layers_leaves(b.y, 3 + b.pieces) == 0,
+		      "outside the file");
+		blocks_clear(&b);
+	}
+}
+
+/* Every question about nodes of one piece, and its proof to the file's root. */
+static void answers_below_are_proofs(void)
+{
+	struct hash32 out[ROOM], want[ROOM];
+	struct merkle_tree *all;
+	struct blocks b;
+
+	blocks_init(&b, 77, 131072, 11); /* height 3, top 7 */
+	all = merkle_tree_new(b.leaves, b.n, 0, 7);
+	for (uint32_t base = 0; base < 3; base++)
+		for (uint32_t count = 1; count << base <= 8; count *= 2)
+			for (uint32_t at = 0; at << base < 77; at += count) {
+				struct hash_ask ask = {b.root, base, at, count,
+						       7 - base - 1};
+				uint32_t n = hash_ask_uncles(&ask), piece = 0;
+				struct merkle_tree *tree;
+
+				CHECK(layers_below(b.y, &ask, &piece),
+				      "%u from %u", count, at);
+				tree = tree_of(&b, piece - 3);
+				CHECK(layers_answer_below(b.y, &ask, tree, out),
+				      "%u from %u", count, at);
+				CHECK(merkle_tree_nodes(all, want, base, at,
+							count) &&
+					      memcmp(out, want, count * 32UL) ==
+						      0,
+				      "%u hashes from %u", count, at);
+				CHECK(merkle_verify(&b.root, 7, base, at, out,
+						    count, out + count, n),
+				      "%u from %u of height %u: no proof",
+				      count, at, base);
+				merkle_tree_free(tree);
+			}
+	merkle_tree_free(all);
+	blocks_clear(&b);
+}
+
+static void questions_below_that_nobody_answers(void)
+{
+	struct content c = content_new(1300, 6);
+	struct layers *none = layers_of(&c, false);
+	const struct hash32 other = {{1}};
+	struct blocks b;
+	uint32_t piece;
+
+	blocks_init(&b, 77, 131072, 12);
+	const struct {
+		const char *name;
+		struct hash_ask ask;
+		bool ok;
+	} rows[] = {
+		{"a piece", {b.root, 0, 8, 8, 0}, true},
+		{"of two pieces", {b.root, 0, 0, 16, 0}, false},
+		{"half a piece, above", {b.root, 1, 4, 4, 5}, true},
+		{"two pieces, above", {b.root, 1, 0, 8, 5}, false},
+		{"pieces", {b.root, 3, 0, 2, 0}, false},
+		{"the last blocks and padding", {b.root, 0, 72, 8, 6}, true},
+		{"padding alone", {b.root, 0, 80, 8, 6}, false},
+		{"over the top", {b.root, 0, 0, 8, 7}, false},
+		{"far behind the end", {b.root, 0, 1U << 31, 8, 0}, false},
+		{"another file", {other, 0, 0, 8, 0}, false},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++)
+		CHECK(layers_below(b.y, &rows[i].ask, &piece) == rows[i].ok,
+		      "%s", rows[i].name);
+	CHECK(!layers_below(none, &(struct hash_ask){c.root, 0, 0, 4, 0},
+			    &piece) &&
+		      layers_leaves(none, 3) == 0,
+	      "whose pieces' hashes are not known");
+	b.leaves[9].bytes[0] ^= 1;
+	CHECK(!tree_of(&b, 1), "blocks that do not lead to their piece");
+	layers_free(none);
+	free(c.layer);
+	blocks_clear(&b);
+}
+
 int main(void)
 {
+	hashes_of_blocks_go_from_one_to_another();
+	answers_below_are_proofs();
+	questions_below_that_nobody_answers();
 	hashes_go_from_one_to_another();
 	answers_are_proofs();
 	questions_outside_the_tree_are_refused();

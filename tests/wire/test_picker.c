@@ -248,6 +248,32 @@ static void pieces_end_well_or_badly(void)
 	picker_free(p);
 }
 
+static void only_bad_blocks_come_again(void)
+{
+	struct picker *p = make(1);
+	struct picker_peer a = peer(1, NULL), b = peer(2, NULL);
+	const uint8_t bad[] = {0x50}; /* 1 and 3 */
+	struct picker_block got[4];
+
+	(void)pick(p, &a, got, 4);
+	for (uint32_t i = 0; i < 4; i++)
+		(void)receive(p, got[i], 1);
+	picker_hold(p, 0);
+	CHECK(pick(p, &b, got, 4) == 0, "held");
+	picker_retry_blocks(p, 0, bad);
+	CHECK(picker_here(p, 0) == 2 && picker_sender(p, 0, 2) == 1 &&
+		      picker_sender(p, 0, 3) == 0,
+	      "who sent what is here");
+	CHECK(picker_missing(p, NULL, UINT64_MAX) == 2ULL * PICKER_BLOCK,
+	      "missing");
+	CHECK(pick(p, &b, got, 4) == 2 && got[0].block == 1 &&
+		      got[1].block == 3,
+	      "the two");
+	CHECK(!receive(p, got[0], 2) && receive(p, got[1], 2), "all here");
+	picker_verified(p, 0);
+	picker_free(p);
+}
+
 static void the_old_sender_gets_it_when_nobody_else_comes(void)
 {
 	struct picker *p = make(1);
@@ -670,6 +696,7 @@ int main(void)
 	helpers_and_endgame();
 	pieces_end_well_or_badly();
 	the_old_sender_gets_it_when_nobody_else_comes();
+	only_bad_blocks_come_again();
 	slow_peers_share_pieces();
 	allowed_fast_pieces_only();
 	what_is_missing_is_counted();

@@ -184,31 +184,6 @@ static void a_swarm_at_rest_tells_again_what_it_is_told(void)
 	}
 }
 
-/* A hand-written v2 seed. */
-static void open_raw(struct sim_node *n, bool v2_hash, bool bit)
-{
-	struct handshake hs = {.fast = true, .extended = false, .v2 = bit};
-	uint8_t buf[HANDSHAKE_LEN];
-
-	raw_open(&raw, &sim, n, false);
-	hs.hash = v2_hash ? sim.hash_v2 : sim.hash;
-	memset(&hs.id, 'R', sizeof(hs.id));
-	handshake_encode(buf, &hs);
-	raw_say(&raw, buf, sizeof(buf));
-	raw_say_id(&raw, MSG_HAVE_ALL);
-}
-
-static void say_body(enum msg_id id, const uint8_t *body, size_t len)
-{
-	uint8_t head[5];
-	struct wr w = wr_into(head, sizeof(head));
-
-	wr_u32(&w, (uint32_t)len + 1);
-	wr_u8(&w, (uint8_t)id);
-	raw_say(&raw, head, sizeof(head));
-	raw_say(&raw, body, len);
-}
-
 static void the_answer_names_the_version(void)
 {
 	static const struct {
@@ -234,7 +209,7 @@ static void the_answer_names_the_version(void)
 
 		init(4, 40);
 		n = add(rows[i].kind, false);
-		open_raw(n, rows[i].v2_hash, rows[i].bit);
+		raw_open_v2(&raw, &sim, n, rows[i].v2_hash, rows[i].bit);
 		raw_pull(&raw);
 		CHECK(raw.len >= HANDSHAKE_LEN &&
 			      handshake_decode(&hs, raw.out),
@@ -262,14 +237,14 @@ static void hash_messages_in_v1_are_of_no_purpose(void)
 	n = add(V1, true);
 	ask.root = sim.root;
 	hash_ask_encode(body, &ask);
-	open_raw(n, false, true);
-	say_body(MSG_HASH_REQUEST, body, HASH_ASK_LEN);
-	say_body(MSG_HASHES, body, HASH_ASK_LEN + 64);
-	say_body(MSG_HASH_REJECT, body, HASH_ASK_LEN);
+	raw_open_v2(&raw, &sim, n, false, true);
+	raw_say_body(&raw, MSG_HASH_REQUEST, body, HASH_ASK_LEN);
+	raw_say_body(&raw, MSG_HASHES, body, HASH_ASK_LEN + 64);
+	raw_say_body(&raw, MSG_HASH_REJECT, body, HASH_ASK_LEN);
 	CHECK(!raw.end.closed, "closed by three");
 	CHECK(raw_count(&raw, MSG_HASH_REJECT) == 0, "answered");
 	for (unsigned i = 0; i < 3000 && !raw.end.closed; i++)
-		say_body(MSG_HASH_REQUEST, body, HASH_ASK_LEN);
+		raw_say_body(&raw, MSG_HASH_REQUEST, body, HASH_ASK_LEN);
 	CHECK(raw.end.closed, "many are a nuisance");
 	raw_close(&raw);
 	sim_free(&sim);
@@ -284,7 +259,7 @@ static void who_says_false_hashes_is_banned(void)
 
 	init(6, 40);
 	n = add(V2, false);
-	open_raw(n, true, true);
+	raw_open_v2(&raw, &sim, n, true, true);
 	CHECK(raw_expect(&raw, MSG_HASH_REQUEST, &m), "asked");
 	CHECK(hash_ask_decode(&ask, m.body, m.body_len) && ask.base == 2 &&
 		      ask.count == 64 && ask.index == 0,
@@ -292,8 +267,8 @@ static void who_says_false_hashes_is_banned(void)
 	memset(body, 3, sizeof(body));
 	hash_ask_encode(body, &ask);
 	memcpy(body + HASH_ASK_LEN, sim.layer, 40 * 32);
-	say_body(MSG_HASHES, body,
-		 HASH_ASK_LEN + (64 + hash_ask_uncles(&ask)) * 32);
+	raw_say_body(&raw, MSG_HASHES, body,
+		     HASH_ASK_LEN + (64 + hash_ask_uncles(&ask)) * 32);
 	CHECK(n->banned == 1 && raw.end.closed &&
 		      n->last_close == PEER_CLOSE_BAD_DATA,
 	      "banned");
@@ -311,7 +286,7 @@ static void no_block_is_asked_for_before_its_hash_is_known(void)
 
 	init(10, 64);
 	n = add(V2, false);
-	open_raw(n, true, true);
+	raw_open_v2(&raw, &sim, n, true, true);
 	CHECK(raw_expect(&raw, MSG_HASH_REQUEST, &m), "asked");
 	CHECK(hash_ask_decode(&ask, m.body, m.body_len), "a question");
 	raw_say_id(&raw, MSG_UNCHOKE);
@@ -320,7 +295,7 @@ static void no_block_is_asked_for_before_its_hash_is_known(void)
 	CHECK(raw_count(&raw, MSG_REQUEST) == 0, "before");
 	hash_ask_encode(body, &ask);
 	memcpy(body + HASH_ASK_LEN, sim.layer, 64 * 32);
-	say_body(MSG_HASHES, body, HASH_ASK_LEN + 64 * 32);
+	raw_say_body(&raw, MSG_HASHES, body, HASH_ASK_LEN + 64 * 32);
 	CHECK(n->layers == 1 && raw_expect(&raw, MSG_REQUEST, NULL), "after");
 	raw_close(&raw);
 	sim_free(&sim);
@@ -334,11 +309,11 @@ static void hashes_of_no_question_close(void)
 
 	init(7, 40);
 	n = add(V2, false);
-	open_raw(n, true, true);
+	raw_open_v2(&raw, &sim, n, true, true);
 	hash_ask_encode(body, &ask);
-	say_body(MSG_HASHES, body, HASH_ASK_LEN + 64);
+	raw_say_body(&raw, MSG_HASHES, body, HASH_ASK_LEN + 64);
 	CHECK(!raw.end.closed, "of another file: of no purpose");
-	say_body(MSG_HASHES, body, HASH_ASK_LEN + 96);
+	raw_say_body(&raw, MSG_HASHES, body, HASH_ASK_LEN + 96);
 	CHECK(raw.end.closed && n->last_close == PEER_CLOSE_PROTOCOL,
 	      "more hashes than the question has");
 	raw_close(&raw);
@@ -356,16 +331,16 @@ static void a_flood_of_questions_is_bounded(void)
 	n = add(V2, true);
 	ask.root = sim.root;
 	hash_ask_encode(body, &ask);
-	open_raw(n, true, true);
+	raw_open_v2(&raw, &sim, n, true, true);
 	for (unsigned i = 0; i < 10; i++)
-		say_body(MSG_HASH_REQUEST, body, sizeof(body));
+		raw_say_body(&raw, MSG_HASH_REQUEST, body, sizeof(body));
 	CHECK(raw_count(&raw, MSG_HASHES) == 10, "answered");
 	for (unsigned i = 0; i < 100; i++)
-		say_body(MSG_HASH_REQUEST, body, sizeof(body));
+		raw_say_body(&raw, MSG_HASH_REQUEST, body, sizeof(body));
 	CHECK(!raw.end.closed, "a hundred at once");
 	CHECK(raw_expect(&raw, MSG_HASH_REJECT, NULL), "some are refused");
 	for (unsigned i = 0; i < 5000 && !raw.end.closed; i++)
-		say_body(MSG_HASH_REQUEST, body, sizeof(body));
+		raw_say_body(&raw, MSG_HASH_REQUEST, body, sizeof(body));
 	CHECK(raw.end.closed, "it ends");
 	raw_close(&raw);
 	sim_free(&sim);

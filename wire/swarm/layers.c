@@ -15,7 +15,7 @@ _Static_assert(1U << CHUNK_LEVELS == LAYERS_CHUNK, "levels of a chunk");
 
 struct file {
 	struct layers_file f;
-	uint32_t n;	/* pieces, two at least */
+	uint32_t n;	/* pieces */
 	uint32_t chunk; /* of those that are missing, the first of its own */
 	uint32_t left;	/* of them not known */
 	unsigned height, top;
@@ -47,11 +47,21 @@ struct layers {
 
 /* --- life --- */
 
-static int root_order(const void *pa, const void *pb)
+static int by_root(const void *pa, const void *pb)
 {
 	const struct file *a = pa, *b = pb;
 
 	return memcmp(a->f.root, b->f.root, sizeof(struct hash32));
+}
+
+/* Of those with one root the longest first, which has a layer to be asked for.
+ * (Of one root they are of one length, where nobody lies.) */
+static int root_order(const void *pa, const void *pb)
+{
+	const struct file *a = pa, *b = pb;
+	int order = by_root(a, b);
+
+	return order ? order : (b->n > a->n) - (b->n < a->n);
 }
 
 static uint32_t chunks_of(const struct file *f)
@@ -68,9 +78,11 @@ static void take_files(struct layers *y, const struct layers_file *files,
 		struct file *f = &y->files[y->n_files];
 		uint64_t pieces = (files[i].length + piece_len - 1) / piece_len;
 
-		if (pieces < 2) /* its root is its piece's hash */
+		if (merkle_blocks(files[i].length) < 2)
 			continue;
 		f->f = files[i];
+		if (pieces == 1)
+			f->f.pieces = f->f.root;
 		f->n = (uint32_t)pieces;
 		f->height = merkle_piece_top(files[i].length, piece_len);
 		f->top = merkle_file_top(files[i].length);
@@ -79,7 +91,7 @@ static void take_files(struct layers *y, const struct layers_file *files,
 	qsort(y->files, y->n_files, sizeof(*y->files), root_order);
 	for (uint32_t i = 0; i < y->n_files; i++)
 		if (kept == 0 ||
-		    root_order(&y->files[kept - 1], &y->files[i]) != 0)
+		    by_root(&y->files[kept - 1], &y->files[i]) != 0)
 			y->files[kept++] = y->files[i];
 	y->n_files = kept;
 }
@@ -154,7 +166,7 @@ static struct file *find(const struct layers *y, const struct hash32 *root)
 {
 	const struct file key = {.f.root = root->bytes};
 
-	return bsearch(&key, y->files, y->n_files, sizeof(key), root_order);
+	return bsearch(&key, y->files, y->n_files, sizeof(key), by_root);
 }
 
 /* --- answers --- */
@@ -383,4 +395,164 @@ void layers_gone(struct layers *y, uint64_t serial)
 	for (uint32_t i = y->n_asked; i-- > 0;)
 		if (y->asked[i].serial == serial)
 			drop_asked(y, i);
+}
+
+/* --- below pieces --- */
+
+bool layers_below(const struct layers *y, const struct hash_ask *ask,
+		  uint32_t *piece)
+{
+	const struct file *f = find(y, &ask->root);
+	uint64_t first, index;
+
+	if (!f || !f->f.pieces || ask->base >= f->height ||
+	    ask->proofs >= f->top - ask->base ||
+	    (uint64_t)ask->count << ask->base > (uint64_t)1 << f->height)
+		return false;
+	first = (uint64_t)ask->index << ask->base; /* block */
+	index = first >> f->height;
+	if (index >= f->n || first >= merkle_blocks(f->f.length))
+		return false;
+	*piece = f->f.first_piece + (uint32_t)index;
+	return true;
+}
+
+/* Who holds this piece; *index: which of its pieces it is. */
+static const struct file *file_of(const struct layers *y, uint32_t piece,
+				  uint32_t *index)
+{
+	for (uint32_t i = 0; i < y->n_files; i++) {
+		const struct file *f = &y->files[i];
+
+		*index = piece - f->f.first_piece;
+		if (piece >= f->f.first_piece && *index < f->n)
+			return f->f.pieces && f->height > 0 ? f : NULL;
+	}
+	return NULL;
+}
+
+static const struct hash32 *piece_hash(const struct file *f, uint32_t index)
+{
+	return (const struct hash32 *)(const void *)f->f.pieces + index;
+}
+
+static uint32_t leaves_of(const struct file *f, uint32_t index)
+{
+	uint64_t left =
+		merkle_blocks(f->f.length) - ((uint64_t)index << f->height);
+	uint32_t most = 1U << f->height;
+
+	return left < most ? (uint32_t)left : most;
+}
+
+struct merkle_tree *layers_leaf_tree(const struct layers *y, uint32_t piece,
+				     const struct hash32 *leaves, uint32_t n)
+{
+	uint32_t index;
+	const struct file *f = file_of(y, piece, &index);
+	struct merkle_tree *tree;
+	struct hash32 root;
+
+	if (!f || n != leaves_of(f, index))
+		return NULL;
+	tree = merkle_tree_new(leaves, n, 0, f->height);
+	if (!tree)
+		return NULL;
+	merkle_tree_root(tree, &root);
+	if (memcmp(&root, piece_hash(f, index), sizeof(root)) == 0)
+		return tree;
+	merkle_tree_free(tree);
+	return NULL;
+}
+
+bool layers_answer_below(struct layers *y, const struct hash_ask *ask,
+			 const struct merkle_tree *tree, struct hash32 *out)
+{
+	struct file *f = find(y, &ask->root);
+	uint32_t uncles = hash_ask_uncles(ask), piece;
+	unsigned height = ask->base + merkle_levels(ask->count);
+	uint64_t at = ask->index / ask->count;
+	uint64_t within = (uint64_t)1 << (f ? f->height - ask->base : 0);
+
+	if (!f || !layers_below(y, ask, &piece) ||
+	    !merkle_tree_nodes(tree, out, ask->base, ask->index % within,
+			       ask->count))
+		return false;
+	out += ask->count;
+	for (uint32_t i = 0; i < uncles; i++, at /= 2, height++, out++) {
+		uint64_t mask =
+			((uint64_t)1
+			 << (f->height > height ? f->height - height : 0)) -
+			1;
+
+		if (height < f->height ? !merkle_tree_nodes(tree, out, height,
+							    (at ^ 1) & mask, 1)
+				       : !node_at(f, out, height, at ^ 1))
+			return false;
+	}
+	return true;
+}
+
+uint32_t layers_leaves(const struct layers *y, uint32_t piece)
+{
+	uint32_t index;
+	const struct file *f = file_of(y, piece, &index);
+	uint32_t n = f ? leaves_of(f, index) : 0;
+
+	/* a question counts in 32 bits: 64 TiB */
+	return n > 1 && ((uint64_t)index + 1) << f->height <= UINT32_MAX ? n
+									 : 0;
+}
+
+/* Leaves of a question about a piece of this file. */
+static uint32_t leaf_chunk(const struct file *f)
+{
+	return f->height < CHUNK_LEVELS ? 1U << f->height : LAYERS_CHUNK;
+}
+
+uint32_t layers_leaf_parts(const struct layers *y, uint32_t piece)
+{
+	uint32_t index;
+	const struct file *f = file_of(y, piece, &index);
+	uint32_t chunk = f ? leaf_chunk(f) : 1;
+
+	return f ? (leaves_of(f, index) + chunk - 1) / chunk : 0;
+}
+
+void layers_ask_leaves(const struct layers *y, uint32_t piece, uint32_t part,
+		       struct hash_ask *ask)
+{
+	uint32_t index;
+	const struct file *f = file_of(y, piece, &index);
+
+	*ask = (struct hash_ask){.count = 1};
+	if (!f)
+		return;
+	memcpy(ask->root.bytes, f->f.root, sizeof(ask->root.bytes));
+	ask->count = leaf_chunk(f);
+	ask->index = (index << f->height) + part * ask->count;
+	if (f->height > CHUNK_LEVELS)
+		ask->proofs = f->height - 1;
+}
+
+bool layers_take_leaves(const struct layers *y, uint32_t piece, uint32_t part,
+			const struct hash32 *hashes,
+			const struct hash32 *uncles, struct hash32 *leaves)
+{
+	uint32_t index;
+	const struct file *f = file_of(y, piece, &index);
+	struct hash_ask ask;
+	uint32_t at, left;
+
+	if (!f || part >= layers_leaf_parts(y, piece))
+		return false;
+	layers_ask_leaves(y, piece, part, &ask);
+	at = part * ask.count;
+	left = leaves_of(f, index) - at;
+	if (!merkle_verify(piece_hash(f, index), f->height, 0, at, hashes,
+			   ask.count, uncles, hash_ask_uncles(&ask)))
+		return false;
+	memcpy(leaves + at, hashes,
+	       (left < ask.count ? left : ask.count) * sizeof(*leaves));
+	return true;
 }

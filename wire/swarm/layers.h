@@ -5,8 +5,10 @@
  *
  * Piece layers are asked for 512 hashes at a time, each with the proof that it
  * belongs to its file's root, so that a false answer is known at once and its
- * sender with it. We answer from piece layers upwards; what is below them is
- * rejected: it would have to be made from the files' bytes.
+ * sender with it. We answer from piece layers upwards at once. What is below
+ * them has to be made from the files' bytes: layers_below() says of which
+ * piece, and who has hashed its blocks gives them to layers_leaf_tree().
+ * Blocks' hashes are asked for of a piece that failed, see swarm_leaves.c.
  *
  * Pure: no clock, no I/O. Peers are named by their serial (never 0). Thread:
  * the loop's.
@@ -27,15 +29,16 @@
 #define LAYERS_ANSWER_MS 10000 /* then another may be asked */
 
 struct layers;
+struct merkle_tree;
 
-/* Those of one piece at most are passed over: their root is its hash. Of files
+/* Those of one block at most are passed over: their root is its hash. Of files
  * with one root only one is kept; `done` below stands for all of them. */
 struct layers_file {
 	const uint8_t *root; /* 32 bytes; borrowed, like `pieces` */
 	uint64_t length;
 	uint32_t first_piece;
 	uint32_t number; /* what the caller calls it */
-	/* 32 bytes a piece; NULL: not known */
+	/* 32 bytes a piece; NULL: not known, or of one piece: its root */
 	const uint8_t *pieces;
 };
 
@@ -76,5 +79,32 @@ void layers_refused(struct layers *y, uint64_t serial,
 		    const struct hash_ask *ask, int64_t now_ms);
 /* The peer is gone: others are asked at once. */
 void layers_gone(struct layers *y, uint64_t serial);
+
+/* --- below pieces --- */
+
+/* Is this a question about hashes within one piece, whose own is known? */
+bool layers_below(const struct layers *y, const struct hash_ask *ask,
+		  uint32_t *piece);
+/* The tree over the hashes of all blocks of a piece; NULL: they do not lead to
+ * its hash, or no memory. */
+struct merkle_tree *layers_leaf_tree(const struct layers *y, uint32_t piece,
+				     const struct hash32 *leaves, uint32_t n);
+/* Answers what layers_below() named this piece for, as layers_answer(). At most
+ * 1,024 hashings. */
+bool layers_answer_below(struct layers *y, const struct hash_ask *ask,
+			 const struct merkle_tree *tree, struct hash32 *out);
+
+/* Blocks of a piece that have hashes of their own; 0: its hash is not known, it
+ * has one block only, or it is of a file with another's root. */
+uint32_t layers_leaves(const struct layers *y, uint32_t piece);
+/* How to ask for them: in how many parts, and part i of them. */
+uint32_t layers_leaf_parts(const struct layers *y, uint32_t piece);
+void layers_ask_leaves(const struct layers *y, uint32_t piece, uint32_t part,
+		       struct hash_ask *ask);
+/* The answer to part i. False: they do not lead to the piece's hash, the sender
+ * lies. `leaves` has room for layers_leaves() of them. */
+bool layers_take_leaves(const struct layers *y, uint32_t piece, uint32_t part,
+			const struct hash32 *hashes,
+			const struct hash32 *uncles, struct hash32 *leaves);
 
 #endif

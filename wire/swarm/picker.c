@@ -1030,6 +1030,27 @@ void picker_retry(struct picker *p, uint32_t piece, bool sole, int64_t now_ms)
 	note_free(p, part);
 }
 
+void picker_retry_blocks(struct picker *p, uint32_t piece, const uint8_t *bad)
+{
+	struct part *part = part_of(p, piece);
+
+	if (!part)
+		return;
+	part->owner = 0;
+	part->held = part->sole = false;
+	part->avoid_until_ms = INT64_MIN;
+	part->first_free = part->n_blocks;
+	for (uint32_t i = part->n_blocks; i-- > 0;) {
+		if (!bits_get(bad, i) || part->blocks[i].state != BLOCK_HERE)
+			continue;
+		part->blocks[i] = (struct block){.state = BLOCK_FREE};
+		part->n_here--;
+		part->n_free++;
+		part->first_free = i;
+	}
+	note_free(p, part);
+}
+
 void picker_want(struct picker *p, uint32_t piece)
 {
 	if (p->pos[piece] == POS_HAVE)

@@ -128,6 +128,9 @@ void picker_hold(struct picker *p, uint32_t piece);
 /* All blocks are to be fetched again. `sole`: from one peer alone, for the
  * first PICKER_AVOID_MS not from one that sent a part of it before. */
 void picker_retry(struct picker *p, uint32_t piece, bool sole, int64_t now_ms);
+/* Of a piece that is held the blocks in this bitfield are to be fetched again;
+ * the others are here and good. */
+void picker_retry_blocks(struct picker *p, uint32_t piece, const uint8_t *bad);
 /* A verified piece is wanted again. */
 void picker_want(struct picker *p, uint32_t piece);
 

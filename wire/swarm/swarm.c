@@ -151,6 +151,8 @@ void swarm_free(struct swarm *s)
 		return;
 	assert(s->n_links == 0 && !s->sources);
 	check_clear(s);
+	leaf_check_clear(s);
+	leaf_up_clear(s);
 	meta_get_free(s->meta);
 	layers_free(s->layers);
 	cbuf_pool_free(s->bulk);
@@ -335,6 +337,7 @@ void swarm_piece_verified(struct swarm *s, int64_t now_ms, uint32_t piece)
 		return;
 	swarm_enter(s, now_ms);
 	was_done = swarm_is_done(s);
+	leaf_check_drop(s, piece);
 	picker_verified(s->picker, piece);
 	if (s->n_have + 1 == s->cfg.pieces) {
 		picker_free(s->picker);
@@ -372,6 +375,7 @@ void swarm_piece_lost(struct swarm *s, int64_t now_ms, uint32_t piece)
 		bits_clear(s->have, piece);
 		s->n_have--;
 		lost_say(s, piece);
+		leaf_up_lost(s, piece);
 		s->have_bytes -= swarm_piece_bytes(s, piece);
 		s->n_wanted += swarm_wants(s, piece);
 		for (uint32_t i = 0; i < s->n_links; i++)
@@ -383,6 +387,7 @@ void swarm_piece_lost(struct swarm *s, int64_t now_ms, uint32_t piece)
 			log_line(s->cfg.log, LOG_ERROR, "wire",
 				 "no-memory piece=%u", piece);
 	} else if (s->picker) {
+		leaf_check_drop(s, piece);
 		picker_retry(s->picker, piece, false, now_ms);
 	}
 	for (uint32_t i = 0; i < s->n_links; i++)
@@ -569,6 +574,8 @@ static void link_second(struct link *l, int64_t dt_ms)
 		check_useless(l);
 	if (!p->closed)
 		pex_second(l);
+	l->leaf_spent -= l->leaf_spent < LEAF_PEER_PER_S ? l->leaf_spent
+							 : LEAF_PEER_PER_S;
 }
 
 /* When all peers have been told of all pieces the log starts again. */
@@ -602,6 +609,8 @@ static void second(struct swarm *s)
 	super_second(s);
 	meta_second(s);
 	hash_ask_all(s);
+	leaf_up_second(s);
+	leaf_check_second(s);
 	sources_second(s, dt);
 	shorten_log(s);
 }

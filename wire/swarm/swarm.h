@@ -85,6 +85,12 @@ struct swarm_ops {
 	 * its root, 32 bytes a piece; `file` is layers_file.number. Valid until
 	 * swarm_free(). May be NULL where no layer is missing. */
 	void (*layer)(void *ctx, uint32_t file, const uint8_t *pieces);
+	/* The hashes of the blocks of a piece that is verified, or just failed
+	 * (BEP 52, as they are on the disk): true when swarm_leaves() comes
+	 * later with them, never from inside; false: they cannot be had.
+	 * LEAF_CHECKS_MAX + 1 are asked for at a time. NULL: no blocks' hashes
+	 * are told, and none asked for. */
+	bool (*leaves)(void *ctx, uint32_t piece, uint64_t cookie);
 	/* swarm_peer_ext_room() was 0 and there is room again. May be NULL. */
 	void (*ext_drained)(void *ctx, struct peer *p);
 	/* Handshakes are done. `ext` is NULL when the peer has no BEP 10; of
@@ -130,7 +136,7 @@ struct swarm_cfg {
 	 * bytes; of v2 alone those are info_hash. */
 	bool v2;
 	struct hash32 hash_v2;
-	/* Its files of more than one piece, to tell others their hashes and to
+	/* Its files of more than one block, to tell others their hashes and to
 	 * ask for those that are missing; see layers.h. Of v2 alone no block
 	 * is asked for before all of them are known. Copied, but for what they
 	 * point to. */
@@ -221,6 +227,9 @@ int64_t swarm_tick(struct swarm *s, int64_t now_ms);
 /* Answer to SWARM_READ_LATER. `data` NULL: failed. The reference passes. */
 void swarm_read_done(struct swarm *s, int64_t now_ms, uint64_t cookie,
 		     const struct span *data);
+/* Answer to ops->leaves. NULL: failed. Copied. */
+void swarm_leaves(struct swarm *s, int64_t now_ms, uint64_t cookie,
+		  const struct hash32 *leaves, uint32_t n);
 void swarm_piece_verified(struct swarm *s, int64_t now_ms, uint32_t piece);
 /* The hash does not match: the swarm reads the piece back through ops->read to
  * remember who sent what, then fetches it again. */

@@ -137,8 +137,13 @@ static void job_run(struct swarm *s, struct job *j)
 
 void check_read_done(struct swarm *s, uint32_t job, const struct span *data)
 {
-	struct job *j = &s->jobs[job];
+	struct job *j;
 
+	if (job >= JOBS_MAX) {
+		leaf_check_read_done(s, job - JOBS_MAX, data);
+		return;
+	}
+	j = &s->jobs[job];
 	if (!j->used || !j->waiting)
 		return;
 	j->waiting = false;
@@ -192,11 +197,21 @@ static uint64_t only_sender(const struct swarm *s, uint32_t piece)
 void check_failed(struct swarm *s, uint32_t piece)
 {
 	uint64_t only = only_sender(s, piece);
+
+	if (only)
+		ban(s, only, piece);
+	if (!leaf_check_begin(s, piece))
+		check_blame(s, piece);
+}
+
+void check_blame(struct swarm *s, uint32_t piece)
+{
 	struct job *j;
 
-	if (only) {
+	if (!s->picker)
+		return;
+	if (only_sender(s, piece)) { /* it is banned */
 		retry(s, piece, s->blame && blame_knows(s->blame, piece));
-		ban(s, only, piece);
 		return;
 	}
 	j = job_new(s, piece, false);

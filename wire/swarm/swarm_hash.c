@@ -31,8 +31,10 @@ static bool hash_waits(const struct swarm *s)
 
 bool swarm_rest(struct swarm *s)
 {
-	if (s->n_links > 0 || s->cfg.waits_for_metadata || hash_waits(s))
+	if (s->n_links > 0 || s->cfg.waits_for_metadata || hash_waits(s) ||
+	    leaf_check_any(s))
 		return false;
+	leaf_up_clear(s);
 	s->cfg.info = NULL;
 	s->cfg.info_len = 0;
 	layers_free(s->layers);
@@ -66,11 +68,27 @@ static void say_reject(struct link *l, const struct msg *m)
 	peer_nuisance(&l->peer, "hash request, rejected");
 }
 
+void hash_refuse(struct link *l, const struct hash_ask *ask)
+{
+	uint8_t body[HASH_ASK_LEN];
+
+	hash_ask_encode(body, ask);
+	(void)peer_send_body(&l->peer, MSG_HASH_REJECT, body, sizeof(body));
+	peer_nuisance(&l->peer, "hash request, rejected");
+}
+
+void hash_tell(struct link *l, const struct hash_ask *ask, uint8_t *body)
+{
+	size_t n = ask->count + hash_ask_uncles(ask);
+
+	hash_ask_encode(body, ask);
+	(void)peer_send_body(&l->peer, MSG_HASHES, body, HASH_ASK_LEN + n * 32);
+}
+
 void hash_request(struct link *l, const struct msg *m)
 {
 	uint8_t body[HASH_MSG_MAX];
 	struct hash_ask ask;
-	size_t n;
 
 	if (!l->v2) {
 		peer_nuisance(&l->peer, "hash request, without v2");
@@ -78,15 +96,31 @@ void hash_request(struct link *l, const struct msg *m)
 	}
 	/* what it does not read is not heaped up */
 	if (!l->s->layers || !hash_ask_decode(&ask, m->body, m->body_len) ||
-	    l->peer.out.used > PEER_ARENA_PAUSE ||
-	    !layers_answer(l->s->layers, &ask,
-			   (struct hash32 *)(void *)(body + HASH_ASK_LEN))) {
+	    l->peer.out.used > PEER_ARENA_PAUSE)
 		say_reject(l, m);
-		return;
-	}
-	hash_ask_encode(body, &ask);
-	n = ask.count + hash_ask_uncles(&ask);
-	(void)peer_send_body(&l->peer, MSG_HASHES, body, HASH_ASK_LEN + n * 32);
+	else if (layers_answer(l->s->layers, &ask,
+			       (struct hash32 *)(void *)(body + HASH_ASK_LEN)))
+		hash_tell(l, &ask, body);
+	else if (!leaf_up_take(l, &ask))
+		say_reject(l, m);
+}
+
+/* ---- hashes of blocks, as the caller makes them ---- */
+
+uint64_t leaf_cookie(struct swarm *s, uint8_t who)
+{
+	return ++s->leaf_cookies << 8 | who;
+}
+
+void swarm_leaves(struct swarm *s, int64_t now_ms, uint64_t cookie,
+		  const struct hash32 *leaves, uint32_t n)
+{
+	swarm_enter(s, now_ms);
+	if ((cookie & 0xff) == LEAF_COOKIE_UP)
+		leaf_up_done(s, cookie, leaves, n);
+	else
+		leaf_check_done(s, cookie, leaves, n);
+	swarm_leave(s);
 }
 
 /* ---- what we ask ---- */
@@ -154,7 +188,7 @@ void hash_hashes(struct link *l, const struct msg *m)
 	else if (!hashes_decode(&ask, &hashes, &uncles, m->body, m->body_len))
 		peer_shut(&l->peer, PEER_CLOSE_PROTOCOL,
 			  "hashes that no question asks for");
-	else
+	else if (!leaf_check_hashes(l, &ask, hashes, uncles))
 		take(l, &ask, hashes, uncles);
 }
 
@@ -163,8 +197,9 @@ void hash_reject(struct link *l, const struct msg *m)
 	struct hash_ask ask;
 
 	peer_nuisance(&l->peer, "hash reject");
-	if (l->v2 && l->s->layers &&
-	    hash_ask_decode(&ask, m->body, m->body_len))
+	if (l->v2 && l->s->layers && !l->peer.closed &&
+	    hash_ask_decode(&ask, m->body, m->body_len) &&
+	    !leaf_check_refused(l, &ask))
 		layers_refused(l->s->layers, l->peer.serial, &ask,
 			       l->s->now_ms);
 }

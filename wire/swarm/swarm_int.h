@@ -6,6 +6,8 @@
  * swarm_wants.c  which pieces are wanted
  * swarm_meta.c   BEP 9: the info dictionary, fetched and served
  * swarm_hash.c   BEP 52: hashes of pieces, asked for and told
+ * swarm_leaf_up.c     hashes of blocks, told
+ * swarm_leaf_check.c  hashes of blocks, asked for when a piece fails
  * swarm_early.c  what peers say of pieces before we know the torrent
  * swarm_down.c   what we ask for: requests, timeouts, arriving blocks
  * swarm_up.c     what is asked of us: queue, reads, charging
@@ -63,6 +65,23 @@
 #define META_QUEUE 64U /* pieces of our metadata that a peer may wait for */
 #define META_BULK_LOW (128U * 1024U) /* more is served when less is queued */
 #define EARLY_BYTES_MAX (16U << 20)  /* of all peers' bitfields, see below */
+/* Hashes of blocks (BEP 52), told: bytes that a peer, and all of a swarm, may
+ * have us hash at once and a second in the long run (the last piece may go over
+ * it), and questions that wait. */
+#define LEAF_PEER_BYTES (32 << 20)
+#define LEAF_PEER_PER_S (1 << 20)
+#define LEAF_SWARM_BYTES (128 << 20)
+#define LEAF_SWARM_PER_S (8 << 20)
+#define LEAF_WANTS_MAX 16U
+#define LEAF_WANTS_PEER 8U /* a piece of 64 MiB is asked for in eight parts */
+#define LEAF_KEEP_MS 30000
+/* Asked for: pieces at once, of how many of which; how long one peer may take,
+ * and all of them; how long one that refused is left alone. */
+#define LEAF_CHECKS_MAX 4U
+#define LEAF_ANSWER_MS 5000
+#define LEAF_CHECK_MS 20000
+#define LEAF_AGAIN_MS 60000
+#define LEAF_COOKIE_UP 0xffU
 
 struct meter { /* payload bytes/s */
 	uint64_t total, seen;
@@ -181,6 +200,8 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	bool pex_heard;
 	int64_t pex_heard_ms;
 	uint32_t pex_early;
+	int64_t leaf_spent;	/* bytes hashed for it */
+	int64_t leaves_from_ms; /* it is not asked for blocks' hashes before */
 	/* BEP 55: when each may be done so often again */
 	int64_t punch_from_ms, punch_to_ms;
 
@@ -270,6 +291,9 @@ struct swarm {
 	struct read *reads;
 	uint32_t n_reads, cap_reads, free_read;
 	struct job jobs[JOBS_MAX];
+	struct leaf_up *leaf_up;	/* NULL: nothing was asked for */
+	struct leaf_check *leaf_checks; /* LEAF_CHECKS_MAX; NULL: none yet */
+	uint64_t leaf_cookies;
 	struct gone *gone; /* GONE_MAX of them; NULL: nobody has left yet */
 	uint32_t n_gone;
 
@@ -363,9 +387,42 @@ void hash_reject(struct link *l, const struct msg *m);
 void hash_ask_more(struct link *l);
 void hash_ask_all(struct swarm *s);
 void hash_gone(struct link *l);
+/* To who asked; body: HASH_MSG_MAX, hashes and uncles are in their place. */
+void hash_tell(struct link *l, const struct hash_ask *ask, uint8_t *body);
+void hash_refuse(struct link *l, const struct hash_ask *ask);
 /* Hashes are missing and there are no others (of v1): no block can be checked
  * yet. */
 bool hash_holds(const struct swarm *s);
+
+/* swarm_leaf_up.c */
+/* False: it is to be refused. */
+bool leaf_up_take(struct link *l, const struct hash_ask *ask);
+void leaf_up_done(struct swarm *s, uint64_t cookie, const struct hash32 *leaves,
+		  uint32_t n);
+void leaf_up_lost(struct swarm *s, uint32_t piece);
+void leaf_up_second(struct swarm *s);
+void leaf_up_clear(struct swarm *s);
+
+/* swarm_leaf_check.c */
+/* The piece failed. True: it is held, and will be fetched again in part, or
+ * handed to check_blame(). */
+bool leaf_check_begin(struct swarm *s, uint32_t piece);
+/* False: not asked for by it. */
+bool leaf_check_hashes(struct link *l, const struct hash_ask *ask,
+		       const struct hash32 *hashes,
+		       const struct hash32 *uncles);
+bool leaf_check_refused(struct link *l, const struct hash_ask *ask);
+void leaf_check_done(struct swarm *s, uint64_t cookie,
+		     const struct hash32 *leaves, uint32_t n);
+void leaf_check_read_done(struct swarm *s, uint32_t index,
+			  const struct span *data);
+/* It is had, or lost. */
+void leaf_check_drop(struct swarm *s, uint32_t piece);
+bool leaf_check_any(const struct swarm *s); /* is under way */
+void leaf_check_second(struct swarm *s);
+void leaf_check_clear(struct swarm *s);
+/* For ops->leaves; `who` is LEAF_COOKIE_UP or the number of a check. */
+uint64_t leaf_cookie(struct swarm *s, uint8_t who);
 
 /* swarm_early.c */
 void early_have(struct link *l, uint32_t piece);
@@ -436,6 +493,9 @@ bool up_wants(const struct link *l);	      /* something to fill */
 /* swarm_check.c */
 void check_read_done(struct swarm *s, uint32_t job, const struct span *data);
 void check_failed(struct swarm *s, uint32_t piece);
+/* Of all pieces that no hashes of blocks are known of: who lied shows when it
+ * is here at last. */
+void check_blame(struct swarm *s, uint32_t piece);
 void check_verified(struct swarm *s, uint32_t piece);
 void check_clear(struct swarm *s);
 /* It is proved to have sent false data; `where` for the log. */
