@@ -75,9 +75,9 @@ struct torrent {
 	uint64_t up_saved, down_saved; /* of the swarm, in the totals already */
 
 	struct candidates *candidates;
-	int64_t scraped_ms; /* 0: never */
-	unsigned goodbyes;  /* said by names */
-	struct web_seeds *web;
+	int64_t scraped_ms;    /* 0: never */
+	unsigned goodbyes;     /* said by names */
+	struct web_seeds *web; /* NULL: none are known */
 	struct lookup *lookups;
 
 	torrent_event_fn *watcher;
@@ -135,6 +135,9 @@ void torrent_take_metadata(struct torrent *t, const uint8_t *info, size_t len);
 /* BEP 27: who may know a private torrent is for its tracker to say; then there
  * is none. */
 const uint8_t *torrent_info_for_others(const struct torrent *t, size_t *len);
+
+/* Those that are known are asked, where it downloads. */
+void torrent_start_web_seeds(struct torrent *t);
 
 /* torrent_rest.c */
 /* Has the whole metainfo again; before somebody is connected, hashes are looked
@@ -194,6 +197,8 @@ void torrent_names_free(struct torrent *t);
 
 /* torrent_peers.c */
 enum err_code torrent_peers_new(struct torrent *t, struct err *e);
+/* t->web is there from now on. */
+enum err_code torrent_need_web(struct torrent *t, struct err *e);
 /* BEP 27: connections and addresses that are not of its trackers or the user
  * end; it was not known before that the torrent is private. */
 void torrent_drop_others(struct torrent *t);

@@ -242,17 +242,25 @@ static void on_note(void *ctx, const char *text)
 
 enum err_code torrent_peers_new(struct torrent *t, struct err *e)
 {
-	enum err_code code = torrent_names_new(t, e);
+	return torrent_names_new(t, e);
+}
 
-	if (code == ERR_NONE)
-		code = web_seeds_new(&t->web, t->engine, on_note, t, e);
-	return code;
+enum err_code torrent_need_web(struct torrent *t, struct err *e)
+{
+	return t->web ? ERR_NONE
+		      : web_seeds_new(&t->web, t->engine, on_note, t, e);
 }
 
 enum err_code torrent_add_web_seed(struct torrent *t, const char *url,
 				   struct err *e)
 {
-	return web_seeds_add(t->web, url, e);
+	enum err_code code = torrent_need_web(t, e);
+
+	if (code == ERR_NONE)
+		code = web_seeds_add(t->web, url, e);
+	if (code == ERR_NONE && t->swarm)
+		torrent_start_web_seeds(t);
+	return code;
 }
 
 bool torrent_may_scrape(struct torrent *t, int64_t least_ms)

@@ -264,9 +264,15 @@ const uint8_t *torrent_info_for_others(const struct torrent *t, size_t *len)
 }
 
 /* They have files, which a link does not know. */
-static void start_web_seeds(struct torrent *t)
+void torrent_start_web_seeds(struct torrent *t)
 {
-	if (torrent_knows(t) && !t->read_only)
+	struct err e = {0};
+
+	if (!torrent_knows(t) || t->read_only)
+		return;
+	if (t->meta.web_seed_count && torrent_need_web(t, &e) != ERR_NONE)
+		torrent_tell(t, "note", "%s", e.msg);
+	if (t->web)
 		web_seeds_start(t->web, &t->meta, t->swarm);
 }
 
@@ -298,7 +304,7 @@ static enum err_code know(struct torrent *t, struct err *e)
 					  e);
 	free(layers);
 	if (code == ERR_NONE)
-		start_web_seeds(t);
+		torrent_start_web_seeds(t);
 	return code;
 }
 
@@ -353,7 +359,7 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 	if (code == ERR_NONE)
 		torrent_names_list(t, true);
 	if (code == ERR_NONE)
-		start_web_seeds(t);
+		torrent_start_web_seeds(t);
 	return code;
 }
 

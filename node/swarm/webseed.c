@@ -381,6 +381,8 @@ void web_seeds_tick(struct web_seeds *w)
 {
 	unsigned busy = 0;
 
+	if (!w)
+		return;
 	for (unsigned i = 0; i < w->count; i++)
 		busy += w->seeds[i]->state == ASKING;
 	for (unsigned i = 0; i < w->count && w->swarm; i++) {
@@ -453,7 +455,7 @@ void web_seeds_start(struct web_seeds *w, const struct metainfo *meta,
 
 void web_seeds_stop(struct web_seeds *w)
 {
-	if (!w->swarm)
+	if (!w || !w->swarm)
 		return;
 	for (unsigned i = 0; i < w->count; i++) {
 		leave_swarm(w->seeds[i]);
@@ -501,7 +503,7 @@ void web_seeds_free(struct web_seeds *w)
 json_t *web_seeds_json(const struct web_seeds *w)
 {
 	static const char *const names[] = {"idle", "asking", "away", "gone"};
-	json_t *list = w->count ? json_array() : NULL;
+	json_t *list = w && w->count ? json_array() : NULL;
 
 	for (unsigned i = 0; list && i < w->count; i++) {
 		const struct web_seed *s = w->seeds[i];

@@ -35,11 +35,12 @@ enum err_code web_seeds_add(struct web_seeds *w, const char *url,
  * web_seeds_stop(). Takes in the torrent's own. */
 void web_seeds_start(struct web_seeds *w, const struct metainfo *meta,
 		     struct swarm *swarm);
-void web_seeds_stop(struct web_seeds *w);
-/* Looks who may go on: at least once a second. */
+void web_seeds_stop(struct web_seeds *w); /* NULL is a no-op */
+/* Looks who may go on: at least once a second. NULL is a no-op. */
 void web_seeds_tick(struct web_seeds *w);
 
-/* [{"url","state","rate_down","downloaded","why"}]; NULL: there are none. */
+/* [{"url","state","rate_down","downloaded","why"}]; NULL: there are none
+ * (also of NULL). */
 json_t *web_seeds_json(const struct web_seeds *w);
 
 #endif

@@ -50,8 +50,9 @@ struct files {
 	 * while a file moves: nobody makes it anew where it was */
 	pthread_rwlock_t moving;
 	uint8_t *aside;	      /* bit per file, see files.h; NULL: none is */
-	pthread_mutex_t lock; /* guards root_fd and fresh */
-	int root_fd;	      /* -1: not open */
+	pthread_mutex_t lock; /* guards root_fd, root_users and fresh */
+	int root_fd;	      /* -1: not open, as while nobody uses it */
+	unsigned root_users;
 	uint8_t *fresh; /* bit per file: made by us, directory not flushed */
 	struct stamps *stamps;
 };
@@ -227,8 +228,8 @@ static enum err_code path_fail(const struct files *f, uint32_t file, int os,
 			strerror(os));
 }
 
-/* Borrowed, or -1 with errno. Made as the user names it: links in that path are
- * the user's wish. */
+/* The root, until leave(); or -1 with errno. Made as the user names it: links
+ * in that path are the user's wish. */
 static int root_of(struct files *f, bool make)
 {
 	const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
@@ -242,24 +243,50 @@ static int root_of(struct files *f, bool make)
 			f->root_fd = open(f->root, flags);
 	}
 	fd = f->root_fd;
+	f->root_users += fd >= 0;
 	(void)pthread_mutex_unlock(&f->lock);
 	return fd;
 }
 
-/* Steps into one directory; closes `at` unless it is the root. */
-static int step_into(const struct files *f, int at, const char *name, bool make)
+/* Closes a directory, the root when it was its last user; -1 is none. Keeps
+ * errno. */
+static void leave(struct files *f, int at)
+{
+	int os = errno;
+	bool close_it = at >= 0;
+
+	(void)pthread_mutex_lock(&f->lock);
+	if (at >= 0 && at == f->root_fd && --f->root_users == 0)
+		f->root_fd = -1;
+	else if (at == f->root_fd)
+		close_it = false;
+	(void)pthread_mutex_unlock(&f->lock);
+	if (close_it)
+		(void)close(at);
+	errno = os;
+}
+
+/* Steps from one directory, which is left, into another. */
+static int step_into(struct files *f, int at, const char *name, bool make)
 {
 	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(at, name, flags), os;
+	int fd = openat(at, name, flags);
 
 	if (fd < 0 && errno == ENOENT && make &&
 	    (mkdirat(at, name, 0777) == 0 || errno == EEXIST))
 		fd = openat(at, name, flags);
-	os = errno;
-	if (at != f->root_fd)
-		(void)close(at);
-	errno = os;
+	leave(f, at);
 	return fd;
+}
+
+void files_hold(struct files *f, struct files_hold *h)
+{
+	h->root = root_of(f, false);
+}
+
+void files_hold_end(struct files *f, const struct files_hold *h)
+{
+	leave(f, h->root);
 }
 
 static bool is_aside(const struct files *f, uint32_t file)
@@ -298,15 +325,6 @@ static int enter_parent(struct files *f, uint32_t file, bool make,
 		path += n + 1;
 	}
 	return at;
-}
-
-static void leave(const struct files *f, int at)
-{
-	int os = errno;
-
-	if (at >= 0 && at != f->root_fd)
-		(void)close(at);
-	errno = os;
 }
 
 static void mark_fresh(struct files *f, uint32_t file, bool on)
@@ -491,8 +509,6 @@ void files_free(struct files *f)
 		return;
 	while ((o = take_any(f)))
 		close_file(o);
-	if (f->root_fd >= 0)
-		(void)close(f->root_fd);
 	(void)pthread_mutex_destroy(&f->lock);
 	stamps_free(f->stamps);
 	(void)pthread_rwlock_destroy(&f->moving);
@@ -767,6 +783,7 @@ static int sync_aside(struct files *f, uint32_t file)
 	char name[LAYOUT_MAX_COMPONENT + 1];
 	int at = root_of(f, false), rc = at < 0 ? -1 : sync_dir(at, ".");
 
+	leave(f, at);
 	if (rc != 0)
 		return rc;
 	at = enter_aside(f, file, false, name);
@@ -919,7 +936,7 @@ static void forget_open(struct files *f, uint32_t file)
 enum err_code files_set_aside(struct files *f, uint32_t file, bool aside,
 			      struct err *e)
 {
-	int rc = 0, os;
+	int rc = 0, os, root;
 
 	(void)pthread_rwlock_wrlock(&f->moving);
 	if (f->aside_name && is_aside(f, file) != aside)
@@ -927,8 +944,11 @@ enum err_code files_set_aside(struct files *f, uint32_t file, bool aside,
 	os = errno;
 	if (rc != 0 && os == EEXIST)
 		forget_open(f, file);
-	if (f->aside_name && !aside && root_of(f, false) >= 0) /* when empty */
-		(void)unlinkat(f->root_fd, f->aside_name, AT_REMOVEDIR);
+	if (f->aside_name && !aside && (root = root_of(f, false)) >= 0) {
+		(void)unlinkat(root, f->aside_name,
+			       AT_REMOVEDIR); /* if empty */
+		leave(f, root);
+	}
 	(void)pthread_rwlock_unlock(&f->moving);
 	if (rc == 0)
 		return ERR_NONE;
@@ -962,12 +982,16 @@ static void settle_one(struct files *f, uint32_t file, bool unwanted)
 
 void files_settle(struct files *f, const uint8_t *unwanted)
 {
-	struct stat st;
 	int root = root_of(f, false);
+	struct stat st;
 
-	if (!f->aside_name ||
-	    (!unwanted && (root < 0 || fstatat(root, f->aside_name, &st,
-					       AT_SYMLINK_NOFOLLOW) != 0)))
+	bool any =
+		f->aside_name &&
+		(unwanted || (root >= 0 && fstatat(root, f->aside_name, &st,
+						   AT_SYMLINK_NOFOLLOW) == 0));
+
+	leave(f, root);
+	if (!any)
 		return;
 	for (uint32_t i = 0; i < f->layout->file_count; i++)
 		settle_one(f, i, unwanted && (unwanted[i / 8] >> i % 8 & 1));

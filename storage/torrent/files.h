@@ -48,6 +48,14 @@ struct files *files_new(const struct files_cfg *cfg);
 /* Closes all descriptors of it. NULL is a no-op. */
 void files_free(struct files *f);
 
+/* While one looks at many files: keeps the root open, which is else opened for
+ * each and closed again, until files_hold_end(). */
+struct files_hold {
+	int root;
+};
+void files_hold(struct files *f, struct files_hold *h);
+void files_hold_end(struct files *f, const struct files_hold *h);
+
 /* Before the first read or write: finds out which files are aside. `unwanted`
  * is a bit for each file, or NULL. What is wanted and was left aside moves to
  * its place (unless read_only: then it is used where it is); of what is not

@@ -94,10 +94,12 @@ static enum err_code stamp_files(struct record_job *j, struct resume_state *s)
 {
 	uint32_t files = j->rec.layout->file_count;
 	uint32_t n = bits_count(j->rec.dirty, files);
+	struct files_hold hold;
 
 	s->stamps = calloc(n ? n : 1, sizeof(*s->stamps));
 	if (!s->stamps)
 		return err_fail(&j->err, ERR_NOMEM, "file stamps");
+	files_hold(j->rec.files, &hold);
 	for (uint32_t i = 0; i < files; i++) {
 		struct files_stat st;
 
@@ -109,6 +111,7 @@ static enum err_code stamp_files(struct record_job *j, struct resume_state *s)
 		s->stamps[s->stamp_count++] = (struct resume_stamp){
 			i, st.exists ? st.size : RESUME_NO_FILE, st.mtime_ns};
 	}
+	files_hold_end(j->rec.files, &hold);
 	return ERR_NONE;
 }
 

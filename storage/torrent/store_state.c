@@ -247,9 +247,12 @@ void store_verify_cancel(struct store *t)
 static void run_scan(struct work_job *job)
 {
 	struct scan_job *s = (struct scan_job *)(void *)job;
+	struct files_hold hold;
 
+	files_hold(s->t->files, &hold);
 	files_settle(s->t->files, s->t->unwanted);
 	s->code = store_scan_run(&s->scan, &s->err);
+	files_hold_end(s->t->files, &hold);
 }
 
 static void tell_scan(struct store *t, const struct store_scan *s)

@@ -2,12 +2,15 @@
 """many.py - memory of a daemon with many torrents, and with many leechers.
 
   torrents   1,000 torrents of 1,024 pieces (all zeroes, so that each takes no
-             disk): RSS while all are seeded, and when all are paused; CPU seconds
-             of some seconds in which nothing happens
+             disk): what adding them takes, RSS while all are seeded, and when
+             all are paused; CPU seconds of some seconds in which nothing
+             happens. Then the daemon starts again: seconds until it answers,
+             until all are seeded, of `list` and `status`, descriptors, and RSS
+             and CPU as before
   leechers   200 connections that all ask for blocks of one file of 64 MiB that
              is in the cache: RSS before, and the most while they are served
 
-usage: many.py [--torrents N] [--leechers N] [--seconds N] [--json]
+usage: many.py [--torrents N] [--pieces N] [--leechers N] [--seconds N] [--json]
 """
 
 import argparse
@@ -33,6 +36,7 @@ ADDRESS = "10.77.0.1"
 PORT = 6881
 PIECE = 16384
 BLOCK = 16384
+REST_S = 12  # after ten it holds what it needs only
 
 
 class Api:
@@ -66,7 +70,7 @@ class Api:
 
 def zeroes(directory, number, pieces):
     """A torrent of zeroes; its name makes its info hash its own."""
-    name = "zeroes-%04d" % number
+    name = "zeroes-%05d" % number
     with open(os.path.join(directory, name), "wb") as f:
         f.truncate(pieces * PIECE)
     return stage.bencode({"info": {
@@ -97,23 +101,48 @@ def start(st, directory, name):
     return d, api
 
 
-def many_torrents(st, directory, n, seconds):
+def many_torrents(st, directory, n, pieces, seconds):
     d, api = start(st, directory, "torrents")
     rows = {"idle": memory(d)}
     for i in range(n):
-        add(api, zeroes(directory, i, 1024), directory)
+        add(api, zeroes(directory, i, pieces), directory)
+    rows["added"] = {"cpu_s": stage.cpu_seconds(d.pid)}
+    rows["seeding"] = at_rest(d, api, n, seconds)
+    st.forget(d)
+    began = time.monotonic()
+    d, api = start(st, directory, "torrents")
+    wait_for("an answer", 600, lambda: answers(api), d)
+    rows["again"] = {"answers_s": time.monotonic() - began}
     wait_for("%d torrents seeding" % n, 600, lambda: seeding(api, n), d)
-    time.sleep(6)  # its caches are given back after five
-    began = stage.cpu_seconds(d.pid)
-    time.sleep(seconds)
-    rows["seeding"] = memory(d)
-    rows["seeding"]["cpu_s"] = stage.cpu_seconds(d.pid) - began
+    rows["again"]["seeding_s"] = time.monotonic() - began
+    rows["again"]["cpu_s"] = stage.cpu_seconds(d.pid)
+    for method in "list", "status":
+        began = time.monotonic()
+        api.call(method)
+        rows["again"][method + "_s"] = time.monotonic() - began
+    rows["again"]["fds"] = len(os.listdir("/proc/%d/fd" % d.pid))
+    rows["rested"] = at_rest(d, api, n, seconds)
     for t in api.call("list")["torrents"]:
         api.call("pause", info_hash=t["info_hash"])
-    time.sleep(6)
+    time.sleep(REST_S)
     rows["paused"] = memory(d)
     st.forget(d)
     return rows
+
+
+def at_rest(d, api, n, seconds):
+    wait_for("%d torrents seeding" % n, 600, lambda: seeding(api, n), d)
+    time.sleep(REST_S)
+    began = stage.cpu_seconds(d.pid)
+    time.sleep(seconds)
+    return {**memory(d), "cpu_s": stage.cpu_seconds(d.pid) - began}
+
+
+def answers(api):
+    try:
+        return api.call("status")
+    except OSError:
+        return False
 
 
 class Leecher:
@@ -196,6 +225,8 @@ def main():
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--torrents", type=int, default=1000)
+    p.add_argument("--pieces", type=int, default=1024,
+                   help="of a torrent; fewer are hashed sooner")
     p.add_argument("--leechers", type=int, default=200)
     p.add_argument("--seconds", type=float, default=10)
     p.add_argument("--json", action="store_true")
@@ -208,7 +239,7 @@ def main():
     with stage.Stage(os.path.join(WORK, "log")) as st:
         if args.torrents:
             rows["torrents"] = many_torrents(st, directory, args.torrents,
-                                             args.seconds)
+                                             args.pieces, args.seconds)
         if args.leechers:
             rows["leechers"] = many_leechers(st, directory, args.leechers,
                                              args.seconds)

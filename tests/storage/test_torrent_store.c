@@ -1090,6 +1090,48 @@ static void pressure_blocks_and_frees(void)
 	rig_torrent_clear(&t);
 }
 
+/* Descriptors of this process for the directory. */
+static unsigned open_at(const char *dir)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 1024; fd++) {
+		char name[64], path[300];
+		ssize_t len;
+
+		(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+		len = readlink(name, path, sizeof(path) - 1);
+		if (len > 0) {
+			path[len] = '\0';
+			n += strcmp(path, dir) == 0;
+		}
+	}
+	return n;
+}
+
+/* Thousands of torrents have a root each, which is not kept open. */
+static void a_torrent_at_rest_has_no_descriptor(void)
+{
+	struct rng rng = rng_seeded(4);
+	struct rig_torrent t;
+	struct rig r;
+
+	three_files(&t);
+	rig_home(&r);
+	rig_start(&r, NULL);
+	rig_open(&r, &t);
+	CHECK(open_at(r.root) == 0, "opened, nothing there");
+	write_shuffled(&r, &rng, 0);
+	rig_until(&r, saved(&r) == t.pieces && settled(&r));
+	CHECK(open_at(r.root) == 0, "written and recorded");
+	rig_close(&r);
+	rig_open(&r, &t);
+	CHECK(open_at(r.root) == 0, "opened again");
+	rig_stop(&r);
+	rig_remove(&r);
+	rig_torrent_clear(&t);
+}
+
 static void descriptors_are_bounded_and_space_is_taken(void)
 {
 	const struct store_env_cfg few = {.max_fds = 3};
@@ -1154,6 +1196,7 @@ int main(void)
 	wrong_blocks_are_refused_and_doubles_ignored();
 	slow_chunks_do_not_hold_buffers();
 	pressure_blocks_and_frees();
+	a_torrent_at_rest_has_no_descriptor();
 	descriptors_are_bounded_and_space_is_taken();
 	return CHECK_EXIT();
 }
