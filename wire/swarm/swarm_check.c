@@ -6,22 +6,31 @@
 
 #define GUILTY_MAX 32U
 
-static const struct wire_addr *addr_of(struct swarm *s, uint64_t serial,
-				       struct link **out)
+static struct gone *find_gone(struct swarm *s, uint64_t serial)
 {
-	*out = swarm_find_serial(s, serial);
-	if (*out)
-		return &(*out)->peer.cfg.addr;
 	for (uint32_t i = 0; s->gone && i < GONE_MAX; i++)
 		if (s->gone[i].serial == serial)
-			return &s->gone[i].addr;
+			return &s->gone[i];
 	return NULL;
+}
+
+/* Once: what it sent may be found false in several pieces. */
+static bool note_ban(struct swarm *s, uint64_t serial, struct link *l,
+		     struct wire_addr *addr)
+{
+	struct gone *g = l ? NULL : find_gone(s, serial);
+	bool *banned = l ? &l->banned : g ? &g->banned : NULL;
+
+	if (!banned || *banned)
+		return false;
+	*banned = true;
+	*addr = l ? l->peer.cfg.addr : g->addr;
+	return true;
 }
 
 void check_ban(struct swarm *s, uint64_t serial, const char *where)
 {
-	struct link *l;
-	const struct wire_addr *found = addr_of(s, serial, &l);
+	struct link *l = swarm_find_serial(s, serial);
 	struct wire_addr addr;
 
 	if (serial == 0)
@@ -31,9 +40,8 @@ void check_ban(struct swarm *s, uint64_t serial, const char *where)
 			 "source-ban where=\"%s\"", where);
 		return;
 	}
-	if (!found)
+	if (!note_ban(s, serial, l, &addr))
 		return;
-	addr = *found;
 	log_line(s->cfg.log, LOG_INFO, "wire",
 		 "peer-ban serial=%llu where=\"%s\"",
 		 (unsigned long long)serial, where);

@@ -151,6 +151,7 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	uint32_t index; /* in s->links */
 
 	bool greeted; /* handshake is through, both ways */
+	bool banned;
 	bool v2;      /* hash messages may be said (BEP 52) */
 	bool heard;   /* and a message came after it */
 	bool ready;
@@ -238,6 +239,7 @@ struct job { /* reads a piece back to fingerprint its blocks */
 struct gone {
 	uint64_t serial;
 	struct wire_addr addr;
+	bool banned;
 };
 
 struct pex_known;

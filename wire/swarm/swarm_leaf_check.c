@@ -91,10 +91,24 @@ static void give_up(struct swarm *s, struct leaf_check *c)
 
 /* ---- theirs ---- */
 
+static bool has(const struct link *l, uint32_t piece)
+{
+	return l->greeted && !l->peer.closed && link_has(l, piece);
+}
+
 static bool may_tell(const struct link *l, uint32_t piece)
 {
-	return l->v2 && l->greeted && !l->peer.closed && link_has(l, piece) &&
-	       l->s->now_ms >= l->leaves_from_ms;
+	return l->v2 && has(l, piece) && l->s->now_ms >= l->leaves_from_ms;
+}
+
+/* Somebody has it and tells nothing: of him it can be fetched anew. Where
+ * nobody has it, whoever comes first may tell. */
+static bool in_vain(const struct swarm *s, uint32_t piece)
+{
+	for (uint32_t i = 0; i < s->n_links; i++)
+		if (has(s->links[i], piece))
+			return true;
+	return false;
 }
 
 /* By chance, so that one that is silent is not asked each time. */
@@ -128,9 +142,10 @@ static void ask(struct swarm *s, struct leaf_check *c)
 	struct link *l = who_tells(s, c->piece);
 
 	c->serial = 0;
-	if (!l || s->now_ms - c->begun_ms >= LEAF_CHECK_MS)
+	if (s->now_ms - c->begun_ms >= LEAF_CHECK_MS ||
+	    (!l && in_vain(s, c->piece)))
 		give_up(s, c);
-	else if (!say(l, c))
+	else if (l && !say(l, c))
 		c->serial = 0; /* it is full, or gone: in a second another */
 }
 
@@ -401,7 +416,8 @@ bool leaf_check_begin(struct swarm *s, uint32_t piece)
 	struct leaf_check *c;
 
 	if (n == 0 || !s->cfg.ops->leaves ||
-	    n != picker_blocks(s->picker, piece) || !who_tells(s, piece))
+	    n != picker_blocks(s->picker, piece) ||
+	    (!who_tells(s, piece) && in_vain(s, piece)))
 		return false;
 	c = make(s, piece, n);
 	if (!c)

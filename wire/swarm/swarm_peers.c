@@ -174,7 +174,7 @@ static void remember_gone(struct swarm *s, const struct link *l)
 	if (!s->gone) /* it will not be banned, if it lied */
 		return;
 	s->gone[s->n_gone++ % GONE_MAX] =
-		(struct gone){l->peer.serial, l->peer.cfg.addr};
+		(struct gone){l->peer.serial, l->peer.cfg.addr, l->banned};
 }
 
 static void on_closed(struct peer *p)
