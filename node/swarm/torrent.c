@@ -110,6 +110,8 @@ static void on_tick(void *ctx)
 	loop_timer_set(t->tick, next);
 	if (now - t->count_saved_ms >= SAVE_COUNT_MS)
 		torrent_save_count(t);
+	if (t->roots_soon)
+		torrent_add_roots(t);
 	if (torrent_reached(t))
 		reached(t);
 	else if (t->check_soon)

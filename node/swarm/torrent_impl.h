@@ -52,7 +52,8 @@ struct torrent {
 	struct swarm *swarm; /* NULL while checking, paused or stopped */
 	struct loop_timer *tick;
 	bool rechecking;
-	bool check_soon;	/* what its files hold can be told only now */
+	bool check_soon; /* what its files hold can be told only now */
+	bool roots_soon; /* of a hybrid: both hashes are to be looked at */
 	bool pause_after_check; /* it was paused when the check began */
 	uint64_t checked, check_total;
 
@@ -153,6 +154,10 @@ enum err_code torrent_layers(const struct torrent *t, struct layers_file **out,
 /* Peers told the hashes of a file's pieces, and they are the right ones. */
 void torrent_layer_came(struct torrent *t, uint32_t file,
 			const uint8_t *pieces);
+
+/* The store of a hybrid looks at both hashes from now on (or from the next call
+ * on, while it is being checked). */
+void torrent_add_roots(struct torrent *t);
 
 /* torrent_files.c: which files are wanted */
 /* The choice that the torrent began with, or that a run before kept. */

@@ -103,5 +103,19 @@ void torrent_layer_came(struct torrent *t, uint32_t file, const uint8_t *pieces)
 	torrent_rest_soon(t);
 	/* of a hybrid v1's hashes did until now */
 	t->check_soon = !m->v1 && any_file_there(t);
+	t->roots_soon = m->v1;
 	torrent_wake(t);
+}
+
+void torrent_add_roots(struct torrent *t)
+{
+	struct err e = {0};
+
+	if (torrent_recall(t, &e) != ERR_NONE || !t->store ||
+	    store_add_roots(t->store, t->meta.roots, &e) != ERR_NONE)
+		return;
+	t->roots_soon = false;
+	log_line(t->engine->log, LOG_INFO, "torrent",
+		 "checked by both hashes from now on name=\"%s\"",
+		 t->meta.name);
 }

@@ -52,7 +52,8 @@ struct store {
 	char *root;		/* absolute: the record's key */
 	struct piece_sums sums; /* none while it rests, see store_sums() */
 	bool read_only, no_resume;
-	bool v2; /* there are roots */
+	bool v2;      /* there are roots */
+	bool by_half; /* they came, and the writer looks at v1's hashes only */
 	struct layout layout;
 	struct files *files;
 	struct read_client *reader;

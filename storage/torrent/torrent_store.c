@@ -153,6 +153,9 @@ static void on_verdict(void *ctx, uint32_t piece, bool ok)
 		store_mark_dirty(t, piece);
 	if (t->phase != PHASE_CLOSING)
 		t->ops.piece(t->ctx, piece, ok);
+	if (ok && t->by_half)
+		store_suspect(t, layout_piece_offset(&t->layout, piece),
+			      layout_piece_offset(&t->layout, piece) + 1);
 }
 
 static void on_failed(void *ctx, const struct err *e)
@@ -478,14 +481,21 @@ enum store_read store_read(struct store *t, uint32_t piece, uint32_t offset,
 
 /* --- rest --- */
 
+/* It has nothing to do; the next block makes another. */
+static void drop_writer(struct store *t)
+{
+	if (t->writer)
+		piece_writer_close(t->writer, NULL, NULL);
+	t->writer = NULL;
+	t->by_half = false;
+}
+
 bool store_rest(struct store *t)
 {
 	if (!t->ops.hashes || t->phase != PHASE_READY || t->check ||
 	    t->suspect || t->paused || store_writes(t))
 		return false;
-	if (t->writer)
-		piece_writer_close(t->writer, NULL, NULL);
-	t->writer = NULL;
+	drop_writer(t);
 	t->sums = (struct piece_sums){NULL, NULL};
 	return true;
 }
@@ -521,6 +531,8 @@ static enum err_code need_writer(struct store *t, struct err *e)
 				       .queued_max = t->env->cfg.write_max};
 	enum err_code code;
 
+	if (t->by_half && !store_writes(t))
+		drop_writer(t);
 	if (t->writer)
 		return ERR_NONE;
 	code = store_sums(t, e);
@@ -551,6 +563,23 @@ enum err_code store_write(struct store *t, uint32_t piece, uint32_t offset,
 		store_wrote(t);
 	return piece_writer_add(t->writer, piece, offset, spans, n,
 				e ? e : &local);
+}
+
+enum err_code store_add_roots(struct store *t, const uint8_t *roots,
+			      struct err *e)
+{
+	if (t->phase != PHASE_READY || t->check)
+		return err_fail(e, ERR_STATE, "not now: it is being checked");
+	t->v2 = true;
+	if (piece_sums_kinds(&t->sums)) /* else both are read */
+		t->sums.roots = roots;
+	if (store_writes(t))
+		t->by_half = true;
+	else
+		drop_writer(t);
+	if (t->have_count > 0)
+		store_suspect(t, 0, t->layout.total);
+	return ERR_NONE;
 }
 
 void store_forget_partial(struct store *t)

@@ -206,6 +206,13 @@ store_set_unwanted(struct store *t, const uint8_t *unwanted, struct err *e);
 #define STORE_ASIDE_CAP 64U
 void store_aside_name(char out[STORE_ASIDE_CAP], const struct info_hash *hash);
 
+/* The roots of a hybrid, borrowed as in store_cfg, that were not known when it
+ * was opened: both hashes must fit from here on. What is verified by those of
+ * v1 alone is hashed again, `lost` tells of what does not fit. ERR_STATE: not
+ * ready, or a check is under way: later. */
+__attribute__((warn_unused_result)) enum err_code
+store_add_roots(struct store *t, const uint8_t *roots, struct err *e);
+
 /* Forgets the blocks of pieces that are not complete: whoever counted them is
  * gone, and will ask for all of them again. */
 void store_forget_partial(struct store *t);

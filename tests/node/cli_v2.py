@@ -48,9 +48,13 @@ def names(s, hybrid):
         tracker.by_hash.clear()
         out = s.path("by-" + topic[:4])
         got = s.run("get", "magnet:?xt=urn:" + topic, "--out", out, "--tracker",
-                    tracker.url, "--home", s.home(), "--listen", ADDRESS + ":0")
+                    tracker.url, "--home", s.home(), "--listen", ADDRESS + ":0",
+                    "--log-level", "info")
         s.check("get by %s and --tracker" % topic[:4], got.status == 0 and
                 stage.same(out + "/one.bin", s.source + "/one.bin"), got)
+        s.check("a hybrid from a link is checked by both hashes from the start",
+                "checked by both hashes" in got.err and
+                "blocks-failed" not in got.err, got.err)
         s.check("the other hash, which the link did not tell, is announced too",
                 set(tracker.by_hash) == both and all(
                     told == ["started", "completed", "stopped"]

@@ -350,6 +350,74 @@ static void blocks_are_hashed_as_they_are_on_the_disk(void)
 	}
 }
 
+/* A hybrid that came by a link: v1's hashes do until those of v2 are told. That
+ * of piece 3 is false, and shows whether it is looked at. */
+static void roots_may_come_later(void)
+{
+	struct rng rng = rng_seeded(12);
+	struct rig_torrent t;
+	uint8_t *roots;
+	struct rig r;
+
+	make(&t, BOTH);
+	roots = t.roots;
+	t.roots = NULL;
+	roots[3 * SHA256_LEN] ^= 1;
+	rig_home(&r);
+	rig_start(&r, NULL);
+	rig_open(&r, &t);
+	for (uint32_t i = 0; i < 5; i++)
+		rig_write_piece(&r, i, &rng, false);
+	rig_until(&r, r.good == 5);
+	CHECK(r.bad == 0 && !store_leaves(r.store, 0, 1), "by v1 alone");
+	CHECK(store_add_roots(r.store, roots, NULL) == ERR_NONE, "added");
+	CHECK(store_add_roots(r.store, roots, NULL) == ERR_STATE,
+	      "while what is there is looked at");
+	rig_until(&r, r.lost == 1);
+	CHECK(rig_have(&r) == 4 && r.errors == 0, "%u are left", rig_have(&r));
+	ask_leaves(&r, 1);
+	rig_write_piece(&r, 5, &rng, false);
+	rig_until(&r, r.good == 6);
+	rig_write_piece(&r, 3, &rng, false);
+	rig_until(&r, r.errors > 0);
+	CHECK(r.err.code == ERR_SIG, "it contradicts itself: %s", r.err.msg);
+	rig_stop(&r);
+	rig_remove(&r);
+	free(roots);
+	rig_torrent_clear(&t);
+}
+
+/* The same while pieces are being written. */
+static void roots_may_come_while_pieces_do(void)
+{
+	struct rng rng = rng_seeded(13);
+	struct rig_torrent t;
+	uint8_t *roots;
+	struct rig r;
+
+	make(&t, BOTH);
+	roots = t.roots;
+	t.roots = NULL;
+	roots[3 * SHA256_LEN] ^= 1;
+	rig_home(&r);
+	rig_start(&r, NULL);
+	rig_open(&r, &t);
+	for (uint32_t i = 2; i < 5; i++)
+		CHECK(rig_write(&r, i, 0, &rng, false) == ERR_NONE, "first");
+	CHECK(store_add_roots(r.store, roots, NULL) == ERR_NONE, "added");
+	for (uint32_t i = 2; i < 5; i++)
+		for (uint32_t b = 1; b < blocks_of(&t, i); b++)
+			CHECK(rig_write(&r, i, b * STORE_BLOCK, &rng, false) ==
+				      ERR_NONE,
+			      "the rest");
+	rig_until(&r, r.good == 3 && r.lost == 1);
+	CHECK(rig_have(&r) == 2 && r.verdicts[3] == 1, "both were looked at");
+	rig_stop(&r);
+	rig_remove(&r);
+	free(roots);
+	rig_torrent_clear(&t);
+}
+
 static void blocks_of_v1_have_no_hashes(void)
 {
 	struct rig_torrent t;
@@ -370,6 +438,8 @@ int main(void)
 {
 	blocks_are_hashed_as_they_are_on_the_disk();
 	blocks_of_v1_have_no_hashes();
+	roots_may_come_later();
+	roots_may_come_while_pieces_do();
 	every_kind_comes_back_byte_for_byte();
 	a_changed_file_costs_its_pieces();
 	a_hybrid_that_contradicts_itself_is_stopped();

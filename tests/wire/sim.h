@@ -444,7 +444,7 @@ static inline void sim_layer(void *ctx, uint32_t file, const uint8_t *pieces)
 	CHECK(file == 7 && memcmp(pieces, n->sim->layer,
 				  (size_t)n->sim->pieces * 32) == 0,
 	      "other hashes");
-	CHECK(n->received == 0 || !n->sim->v1_off, "blocks came before them");
+	CHECK(n->received == 0, "blocks came before them");
 }
 
 static inline bool sim_leaves(void *ctx, uint32_t piece, uint64_t cookie)

@@ -123,7 +123,7 @@ static void all_comes_from_a_v2_hash_alone(void)
 			CHECK(sim_until(&sim, leech, 60000) &&
 				      sim_data_right(leech),
 			      "kind %d by v1 %d: not complete", kind, by_v1);
-			CHECK(leech->metadata == 1 && leech->layers == !by_v1 &&
+			CHECK(leech->metadata == 1 && leech->layers == 1 &&
 				      seed->closes + leech->closes == 0,
 			      "kind %d by v1 %d: %u layers", kind, by_v1,
 			      leech->layers);
@@ -301,6 +301,81 @@ static void no_block_is_asked_for_before_its_hash_is_known(void)
 	sim_free(&sim);
 }
 
+/* v1's hashes do, where those of v2 do not come; at once where nobody could
+ * tell them. */
+static void a_hybrid_does_not_wait_for_long(void)
+{
+	for (int v2 = 0; v2 < 2; v2++) {
+		struct sim_node *n;
+
+		init(13, 64);
+		n = add(BOTH, false);
+		raw_open_v2(&raw, &sim, n, false, v2);
+		raw_say_id(&raw, MSG_UNCHOKE);
+		if (v2)
+			CHECK(raw_expect(&raw, MSG_HASH_REQUEST, NULL),
+			      "asked");
+		for (int i = 0; i < 5 && v2; i++) {
+			CHECK(raw_count(&raw, MSG_REQUEST) == 0, "%d s", i);
+			sim.now += 1000;
+			(void)swarm_tick(n->s, sim.now);
+		}
+		CHECK(raw_count(&raw, MSG_REQUEST) > 0, "v2 %d: never", v2);
+		raw_close(&raw);
+		sim_free(&sim);
+	}
+}
+
+/* A link tells v1's hash: who answers with another may know more than we do. */
+static void another_hash_is_believed_until_the_torrent_is_known(void)
+{
+	static const struct {
+		const char *name;
+		bool bit, true_hash; /* what it says */
+		bool taken, kept;
+	} rows[] = {
+		{"the v2 hash", true, true, true, true},
+		{"any hash", true, false, true, false},
+		{"the v2 hash, without knowing v2", false, true, false, false},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct handshake hs = {.fast = true, .v2 = rows[i].bit};
+		uint8_t buf[HANDSHAKE_LEN];
+		struct sim_node *n;
+
+		sim_init(&sim, 9, 40, 65536, 100);
+		sim_make_info(&sim, 40000);
+		sim_make_v2(&sim);
+		sim.waiting = sim.v2_off = true;
+		sim.v1_off = false;
+		n = sim_add(&sim, false);
+		sim.v2_off = false;
+		sim.layer_off = true;
+		raw_open(&raw, &sim, n, true);
+		hs.hash = sim.hash_v2;
+		hs.hash.bytes[3] ^= !rows[i].true_hash;
+		memset(&hs.id, 'R', sizeof(hs.id));
+		handshake_encode(buf, &hs);
+		raw_say(&raw, buf, sizeof(buf));
+		CHECK(raw.end.closed == !rows[i].taken, "%s: taken",
+		      rows[i].name);
+		if (rows[i].taken) {
+			CHECK(info_hash_eq(peer_info_hash(raw.end.p), &hs.hash),
+			      "%s: what it is for", rows[i].name);
+			raw_say_id(&raw, MSG_HAVE_ALL);
+			sim_know(n, NULL);
+			CHECK(raw.end.closed == !rows[i].kept, "%s: kept",
+			      rows[i].name);
+		}
+		if (rows[i].kept)
+			CHECK(raw_expect(&raw, MSG_HASH_REQUEST, NULL),
+			      "%s: asked", rows[i].name);
+		raw_close(&raw);
+		sim_free(&sim);
+	}
+}
+
 static void hashes_of_no_question_close(void)
 {
 	uint8_t body[HASH_ASK_LEN + 96] = {0};
@@ -358,6 +433,8 @@ int main(void)
 	who_says_false_hashes_is_banned();
 	no_block_is_asked_for_before_its_hash_is_known();
 	hashes_of_no_question_close();
+	another_hash_is_believed_until_the_torrent_is_known();
+	a_hybrid_does_not_wait_for_long();
 	a_flood_of_questions_is_bounded();
 	return CHECK_EXIT();
 }

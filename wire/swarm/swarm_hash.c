@@ -21,6 +21,7 @@ enum err_code hash_init(struct swarm *s, struct err *e)
 		code = layers_new(&s->layers, c->layers, c->layer_count,
 				  c->piece_len, e);
 	c->layers = NULL;
+	s->hash_hold_ms = s->now_ms + HASH_HOLD_MS;
 	return code;
 }
 
@@ -55,9 +56,20 @@ enum err_code swarm_recall(struct swarm *s, const uint8_t *info,
 	return hash_init(s, e);
 }
 
+static bool any_tells(const struct swarm *s)
+{
+	for (uint32_t i = 0; i < s->n_links; i++)
+		if (s->links[i]->v2 && s->links[i]->n_pieces > 0 &&
+		    !s->links[i]->peer.closed)
+			return true;
+	return false;
+}
+
+/* Of a hybrid v1's hashes do, when nobody tells them soon. */
 bool hash_holds(const struct swarm *s)
 {
-	return hash_waits(s) && info_hash_eq(&s->hash_v2, &s->cfg.info_hash);
+	return hash_waits(s) && (info_hash_eq(&s->hash_v2, &s->cfg.info_hash) ||
+				 (s->now_ms < s->hash_hold_ms && any_tells(s)));
 }
 
 /* ---- what others ask ---- */
@@ -124,6 +136,21 @@ void swarm_leaves(struct swarm *s, int64_t now_ms, uint64_t cookie,
 }
 
 /* ---- what we ask ---- */
+
+void hash_claims(struct swarm *s)
+{
+	for (uint32_t i = 0; i < s->n_links; i++) {
+		struct link *l = s->links[i];
+
+		if (!l->claims_v2)
+			continue;
+		l->claims_v2 = false;
+		l->v2 = s->cfg.v2 && info_hash_eq(&s->hash_v2, &l->claimed);
+		if (!l->v2)
+			peer_shut(&l->peer, PEER_CLOSE_HASH,
+				  "what it said is no hash of this torrent");
+	}
+}
 
 void hash_ask_more(struct link *l)
 {

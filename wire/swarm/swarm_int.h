@@ -65,6 +65,8 @@
 #define META_QUEUE 64U /* pieces of our metadata that a peer may wait for */
 #define META_BULK_LOW (128U * 1024U) /* more is served when less is queued */
 #define EARLY_BYTES_MAX (16U << 20)  /* of all peers' bitfields, see below */
+/* Blocks of a hybrid wait so long for the hashes of pieces (BEP 52). */
+#define HASH_HOLD_MS 5000
 /* Hashes of blocks (BEP 52), told: bytes that a peer, and all of a swarm, may
  * have us hash at once and a second in the long run (the last piece may go over
  * it), and questions that wait. */
@@ -152,8 +154,11 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 
 	bool greeted; /* handshake is through, both ways */
 	bool banned;
-	bool v2;      /* hash messages may be said (BEP 52) */
-	bool heard;   /* and a message came after it */
+	bool v2; /* hash messages may be said (BEP 52) */
+	/* It said another hash, which shows to be of v2 with the metadata. */
+	bool claims_v2;
+	struct info_hash claimed;
+	bool heard; /* and a message came after it */
 	bool ready;
 	bool dht_told; /* they said where their DHT node is */
 	bool ext_got;
@@ -255,6 +260,7 @@ struct swarm {
 	struct pieces shape;
 	struct info_hash hash_v2; /* cfg.hash_v2, cut */
 	struct layers *layers;	  /* NULL: not of v2 */
+	int64_t hash_hold_ms;	  /* see hash_holds() */
 	uint8_t *have;
 	uint32_t n_have;
 	uint64_t have_bytes;
@@ -385,6 +391,8 @@ enum err_code hash_init(struct swarm *s, struct err *e);
 void hash_request(struct link *l, const struct msg *m);
 void hash_hashes(struct link *l, const struct msg *m);
 void hash_reject(struct link *l, const struct msg *m);
+/* The torrent is known, and so whether what peers said is its v2 hash. */
+void hash_claims(struct swarm *s);
 /* Asks this peer, or all, for what is missing. */
 void hash_ask_more(struct link *l);
 void hash_ask_all(struct swarm *s);
@@ -392,8 +400,7 @@ void hash_gone(struct link *l);
 /* To who asked; body: HASH_MSG_MAX, hashes and uncles are in their place. */
 void hash_tell(struct link *l, const struct hash_ask *ask, uint8_t *body);
 void hash_refuse(struct link *l, const struct hash_ask *ask);
-/* Hashes are missing and there are no others (of v1): no block can be checked
- * yet. */
+/* Hashes are missing: no block can be checked yet, or not by all of them. */
 bool hash_holds(const struct swarm *s);
 
 /* swarm_leaf_up.c */
