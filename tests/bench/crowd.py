@@ -2,7 +2,7 @@
 """crowd.py - what many connections and many torrents cost a seeding daemon.
 
 peers: RSS of `seedbank seed` with a file of 64 MiB, alone, with N connections that want
-nothing, and while all of them have 64 requests of 16 KiB on their way; how many were
+nothing, its CPU time meanwhile, and while all of them have 64 requests of 16 KiB on their way; how many were
 served, and the CPU time for a GiB. (rtorrent, 200 requesting: 19.8 MiB over idle.)
 torrents: CPU time and RSS of a daemon with N small torrents that seed to nobody.
 
@@ -15,6 +15,7 @@ import argparse
 import base64
 import json
 import os
+import resource
 import selectors
 import shutil
 import socket
@@ -86,9 +87,14 @@ def crowd(st, peers, seconds, cache):
                    seeder)
     time.sleep(3)
     rss = {"alone": seeder.memory_kib("VmRSS")}
+    resource.setrlimit(resource.RLIMIT_NOFILE, (peers + 100, max(
+        peers + 100, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
     crowd_ = [Peer(i, info_hash) for i in range(peers)]
     time.sleep(3)
     rss["idle peers"] = seeder.memory_kib("VmRSS")
+    rest = stage.cpu_seconds(seeder.pid)
+    time.sleep(seconds)
+    rest = 100 * (stage.cpu_seconds(seeder.pid) - rest) / seconds
     with selectors.DefaultSelector() as s:
         for p in crowd_:
             s.register(p.socket, selectors.EVENT_READ, p)
@@ -113,6 +119,8 @@ def crowd(st, peers, seconds, cache):
     served = sum(p.got > BLOCK for p in crowd_)
     st.forget(seeder)
     return {"rss_kib": rss, "served": served, "bytes": got,
+            "rest_percent": rest,
+            "kib_per_idle_peer": (rss["idle peers"] - rss["alone"]) / peers,
             "cpu_s_per_gib": cpu / (got / stage.GIB) if got else None,
             "more_kib": rss["requesting"] - rss["alone"]}
 
@@ -178,6 +186,8 @@ def main():
     k = out["peers"]
     print("%d peers, MiB RSS: %s" % (args.peers, ", ".join(
         "%s %.1f" % (name, v / 1024) for name, v in k["rss_kib"].items())))
+    print("idle: %.2f KiB a peer, %.2f %% of a core at rest" % (
+        k["kib_per_idle_peer"], k["rest_percent"]))
     print("requesting: %d served, %.1f MiB over alone, %.2f CPU s/GiB" % (
         k["served"], k["more_kib"] / 1024, k["cpu_s_per_gib"] or 0))
     if args.torrents:

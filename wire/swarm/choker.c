@@ -1,7 +1,8 @@
 #include "wire/swarm/choker.h"
 
-/* Rows are few (a swarm's peers), so the best of the rest is found by walking
- * the table once per slot: n x slots, no memory. */
+/* Slots are few, so the best of the rest is found by walking the table once per
+ * slot: n x slots, no memory. Where there are as many slots as peers that want
+ * one, all of them get one in one walk. */
 struct run {
 	struct choker_row *rows;
 	size_t n;
@@ -29,17 +30,48 @@ static bool ranks_before(const struct choker_row *a, const struct choker_row *b)
 	return a->since_ms < b->since_ms;
 }
 
+static bool is_ranked(const struct run *run, const struct choker_row *row)
+{
+	(void)run;
+	return undecided(row) && row->rank;
+}
+
+static bool is_free(const struct run *run, const struct choker_row *row)
+{
+	return undecided(row) && !row->snubbed &&
+	       !(row->optimistic && run->cfg->mode == CHOKER_FILL);
+}
+
+typedef bool wants_fn(const struct run *run, const struct choker_row *row);
+
+/* False: there are more of them than slots. */
+static bool give_all(struct run *run, uint32_t slots, wants_fn *wants,
+		     enum peer_slot kind, uint32_t *given)
+{
+	*given = 0;
+	for (size_t i = 0; i < run->n; i++)
+		*given += wants(run, &run->rows[i]);
+	if (*given > slots)
+		return false;
+	for (size_t i = 0; i < run->n; i++)
+		if (wants(run, &run->rows[i]))
+			decide(&run->rows[i], kind);
+	return true;
+}
+
 static uint32_t give_ranked(struct run *run, uint32_t slots)
 {
-	uint32_t given = 0;
+	uint32_t given;
 
-	for (; given < slots; given++) {
+	if (give_all(run, slots, is_ranked, PEER_SLOT_RANK, &given))
+		return given;
+	for (given = 0; given < slots; given++) {
 		struct choker_row *best = NULL;
 
 		for (size_t i = 0; i < run->n; i++) {
 			struct choker_row *row = &run->rows[i];
 
-			if (undecided(row) && row->rank &&
+			if (is_ranked(run, row) &&
 			    (!best || ranks_before(row, best)))
 				best = row;
 		}
@@ -86,17 +118,17 @@ static bool free_before(const struct run *run, const struct choker_row *a,
 
 static uint32_t give_free(struct run *run, uint32_t slots)
 {
-	uint32_t given = 0;
+	uint32_t given;
 
-	for (; given < slots; given++) {
+	if (give_all(run, slots, is_free, PEER_SLOT_FREE, &given))
+		return given;
+	for (given = 0; given < slots; given++) {
 		struct choker_row *best = NULL;
 
 		for (size_t i = 0; i < run->n; i++) {
 			struct choker_row *row = &run->rows[i];
 
-			if (undecided(row) && !row->snubbed &&
-			    !(row->optimistic &&
-			      run->cfg->mode == CHOKER_FILL) &&
+			if (is_free(run, row) &&
 			    (!best || free_before(run, row, best)))
 				best = row;
 		}
