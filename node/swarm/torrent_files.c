@@ -189,13 +189,14 @@ json_t *torrent_files_json(const struct torrent *t)
 	return list;
 }
 
-void torrent_move_aside(const struct torrent *t, const char *dir)
+void torrent_move_aside(const struct info_hash *hash, const char *from_dir,
+			const char *to_dir)
 {
 	char from[PATH_MAX], to[PATH_MAX], name[STORE_ASIDE_CAP];
 
-	store_aside_name(name, &t->meta.info_hash);
-	(void)snprintf(from, sizeof(from), "%.3000s/%s", t->dir, name);
-	(void)snprintf(to, sizeof(to), "%.3000s/%s", dir, name);
+	store_aside_name(name, hash);
+	(void)snprintf(from, sizeof(from), "%.3000s/%s", from_dir, name);
+	(void)snprintf(to, sizeof(to), "%.3000s/%s", to_dir, name);
 	/* what stays behind is fetched again */
 	(void)renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
 }

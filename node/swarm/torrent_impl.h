@@ -169,7 +169,11 @@ void torrent_choice_known(struct torrent *t);
 char *torrent_choice_text(const struct torrent *t);
 bool torrent_wants_file(const struct torrent *t, uint32_t file);
 /* What lies aside goes along to another directory, where it can. */
-void torrent_move_aside(const struct torrent *t, const char *dir);
+void torrent_move_aside(const struct info_hash *hash, const char *from_dir,
+			const char *to_dir);
+/* Moves that a crash cut off: the list gets to say where the files are. Before
+ * the torrents of the list begin. */
+void torrent_settle_moves(struct engine *en);
 /* What lies aside is of no use to anybody once it is removed. */
 void torrent_delete_aside(const struct torrent *t);
 bool torrent_is_partial(const struct torrent *t);

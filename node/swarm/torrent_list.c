@@ -191,7 +191,10 @@ static bool restore_one(void *ctx, const struct resume_torrent *row)
 enum err_code torrents_restore(struct engine *en, struct err *e)
 {
 	struct restore r = {.engine = en};
-	enum err_code code = resume_each(en->resume, restore_one, &r, e);
+	enum err_code code;
+
+	torrent_settle_moves(en);
+	code = resume_each(en->resume, restore_one, &r, e);
 
 	if (code == ERR_NONE && r.count)
 		log_line(en->log, LOG_INFO, "torrent", "restored count=%u",

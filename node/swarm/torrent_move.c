@@ -1,7 +1,15 @@
 /* torrent_move.c - a daemon's torrent gets another directory, and its files
  * with it: it is stopped as at the daemon's end, moved, and restored as at its
- * start. What is known of the files goes along, so nothing is hashed again. */
+ * start. What is known of the files goes along, so nothing is hashed again.
+ *
+ * What is about to happen is noted in the torrent's settings first. Whoever
+ * starts after a crash and finds a note looks where the files are:
+ *   noted, not renamed            they stay, the note goes
+ *   renamed, the list says before the list is told
+ *   the list is told              the note goes */
 #include "node/swarm/torrent_impl.h"
+
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,8 +65,12 @@ static enum err_code move_files(const struct relocation *r, struct err *e)
 	if (code != ERR_NONE || !is_there(r->from))
 		return code;
 	if (renameat2(AT_FDCWD, r->from, AT_FDCWD, r->to, RENAME_NOREPLACE) ==
-	    0)
+	    0) {
+		/* best effort: some file systems flush no directories */
+		(void)!file_sync_dir(r->to, NULL);
+		(void)!file_sync_dir(r->from, NULL);
 		return ERR_NONE;
+	}
 	if (errno == EXDEV)
 		return err_fail(
 			e, ERR_IO,
@@ -69,17 +81,124 @@ static enum err_code move_files(const struct relocation *r, struct err *e)
 			strerror(errno));
 }
 
+/* ---- the note ---- */
+
+#define NOTE "moving"
+
+static enum err_code save(struct resume_db *db, const struct info_hash *hash,
+			  const json_t *settings, struct err *e)
+{
+	char *text = json_dumps(settings, JSON_COMPACT);
+	enum err_code code = text ? resume_set_settings(db, hash, text, e)
+				  : err_fail(e, ERR_NOMEM, "torrent");
+
+	free(text);
+	return code;
+}
+
+static enum err_code put_note(const struct relocation *r, struct err *e)
+{
+	const struct torrent *t = r->torrent;
+
+	if (json_object_set_new(t->settings, NOTE,
+				json_pack("{ss ss}", "to", r->dir, "name",
+					  t->meta.name)) != 0)
+		return err_fail(e, ERR_NOMEM, "torrent");
+	return save(r->engine->resume, &t->meta.info_hash, t->settings, e);
+}
+
+struct noted { /* by one that is not running */
+	struct noted *next;
+	struct info_hash hash;
+	json_t *settings;
+	char root[PATH_MAX];
+};
+
+static bool find_note(void *ctx, const struct resume_torrent *row)
+{
+	struct noted **first = ctx;
+	json_t *settings = json_loads(row->settings, 0, NULL);
+	struct noted *n =
+		json_object_get(settings, NOTE) ? calloc(1, sizeof(*n)) : NULL;
+
+	if (!n || strlen(row->root) >= sizeof(n->root)) {
+		free(n);
+		json_decref(settings);
+		return true;
+	}
+	n->hash = row->info_hash;
+	n->settings = settings;
+	memcpy(n->root, row->root, strlen(row->root) + 1);
+	n->next = *first;
+	*first = n;
+	return true;
+}
+
+static bool is_below(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/%s", dir, name) < PATH_MAX &&
+	       is_there(path);
+}
+
+static enum err_code settle_one(struct engine *en, const struct noted *n,
+				struct err *e)
+{
+	const json_t *note = json_object_get(n->settings, NOTE);
+	const char *to = json_string_value(json_object_get(note, "to"));
+	const char *name = json_string_value(json_object_get(note, "name"));
+	enum err_code code = ERR_NONE;
+
+	if (to && name && !is_below(n->root, name) && is_below(to, name)) {
+		torrent_move_aside(&n->hash, n->root, to);
+		code = resume_set_root(en->resume, &n->hash, to, e);
+		log_line(en->log, LOG_INFO, "torrent",
+			 "a move that was cut off is done dir=\"%s\"", to);
+	}
+	if (code != ERR_NONE)
+		return code;
+	(void)json_object_del(n->settings, NOTE);
+	return save(en->resume, &n->hash, n->settings, e);
+}
+
+void torrent_settle_moves(struct engine *en)
+{
+	struct noted *first = NULL;
+	struct err e = {0};
+
+	if (resume_each(en->resume, find_note, &first, &e) != ERR_NONE)
+		log_line(en->log, LOG_WARN, "torrent", "%s", e.msg);
+	while (first) {
+		struct noted *n = first;
+
+		first = n->next;
+		if (settle_one(en, n, &e) != ERR_NONE)
+			log_line(en->log, LOG_WARN, "torrent",
+				 "a move that was cut off: %s", e.msg);
+		json_decref(n->settings);
+		free(n);
+	}
+}
+
+/* ---- the move ---- */
+
 static enum err_code relocate(const struct relocation *r,
 			      const struct info_hash *hash, struct err *e)
 {
-	enum err_code code = move_files(r, e);
+	struct torrent *t = r->torrent;
+	enum err_code code = put_note(r, e);
 
-	if (code != ERR_NONE)
-		return code;
-	torrent_move_aside(r->torrent, r->dir);
-	code = resume_set_root(r->engine->resume, hash, r->dir, e);
-	if (code != ERR_NONE && !is_there(r->from) && is_there(r->to))
-		(void)rename(r->to, r->from);
+	if (code == ERR_NONE)
+		code = move_files(r, e);
+	if (code == ERR_NONE) {
+		torrent_move_aside(hash, t->dir, r->dir);
+		code = resume_set_root(r->engine->resume, hash, r->dir, e);
+		if (code != ERR_NONE && !is_there(r->from) && is_there(r->to))
+			(void)rename(r->to, r->from);
+	}
+	(void)json_object_del(t->settings, NOTE);
+	torrent_save_settings(t);
 	return code;
 }
 
