@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "storage/torrent/stamps.h"
+#include "storage/torrent/written.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,10 +51,12 @@ struct files {
 	 * while a file moves: nobody makes it anew where it was */
 	pthread_rwlock_t moving;
 	uint8_t *aside;	      /* bit per file, see files.h; NULL: none is */
-	pthread_mutex_t lock; /* guards root_fd, root_users and fresh */
-	int root_fd;	      /* -1: not open, as while nobody uses it */
+	/* guards root_fd, root_users, fresh and written */
+	pthread_mutex_t lock;
+	int root_fd; /* -1: not open, as while nobody uses it */
 	unsigned root_users;
 	uint8_t *fresh; /* bit per file: made by us, directory not flushed */
+	struct written written;
 	struct stamps *stamps;
 };
 
@@ -404,6 +407,46 @@ static int prepare(struct files *f, uint32_t file, int fd,
 	return 0;
 }
 
+static bool is_at(struct files *f, uint32_t file, const struct stat *st)
+{
+	int fd = open_below(f, file, false);
+	struct stat at;
+	bool same = fd >= 0 && fstat(fd, &at) == 0 && at.st_dev == st->st_dev &&
+		    at.st_ino == st->st_ino;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return same;
+}
+
+/* Before anything is written, or cut: no other file of the torrent is this one.
+ */
+static enum err_code check_alone(struct files *f, uint32_t file,
+				 const struct stat *st, struct err *e)
+{
+	uint32_t other;
+	bool noted;
+
+	(void)pthread_mutex_lock(&f->lock);
+	other = written_find(&f->written, st);
+	noted = other == file ||
+		(other == WRITTEN_NONE && written_note(&f->written, st, file));
+	(void)pthread_mutex_unlock(&f->lock);
+	if (noted)
+		return ERR_NONE;
+	if (other != WRITTEN_NONE && is_at(f, other, st))
+		return err_fail(e, ERR_IO,
+				"%.80s and %.80s are one file: is this a file "
+				"system that does not tell such names apart?",
+				f->layout->files[other].path,
+				f->layout->files[file].path);
+	/* that one has been replaced or moved since */
+	(void)pthread_mutex_lock(&f->lock);
+	noted = written_note(&f->written, st, file);
+	(void)pthread_mutex_unlock(&f->lock);
+	return noted ? ERR_NONE : err_fail(e, ERR_NOMEM, "an open file");
+}
+
 static enum err_code check_kind(struct files *f, uint32_t file, int fd,
 				bool write, bool *in_memory, struct err *e)
 {
@@ -419,6 +462,12 @@ static enum err_code check_kind(struct files *f, uint32_t file, int fd,
 	}
 	*in_memory = fstatfs(fd, &fs) == 0 &&
 		     (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+	if (write && f->layout->file_count > 1) {
+		enum err_code code = check_alone(f, file, &st, e);
+
+		if (code != ERR_NONE)
+			return code;
+	}
 	if (write && prepare(f, file, fd, &st) != 0)
 		return path_fail(f, file, errno, e);
 	return ERR_NONE;
@@ -510,6 +559,7 @@ void files_free(struct files *f)
 	while ((o = take_any(f)))
 		close_file(o);
 	(void)pthread_mutex_destroy(&f->lock);
+	written_clear(&f->written);
 	stamps_free(f->stamps);
 	(void)pthread_rwlock_destroy(&f->moving);
 	free(f->aside);
