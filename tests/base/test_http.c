@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,11 @@ static bool answer(struct server *s, int fd, const char *path, const char *in)
 		reply_raw(fd,
 			  "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc");
 		return true;
+	} else if (strcmp(path, "/trickle") == 0) {
+		reply_raw(fd,
+			  "HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n");
+		while (send(fd, "x", 1, MSG_NOSIGNAL) == 1) /* until it goes */
+			(void)poll(NULL, 0, 5);
 	} else if (strcmp(path, "/chunked") == 0) {
 		reply_raw(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked"
 			      "\r\nConnection: close\r\n\r\n3\r\nabc\r\n"
@@ -616,6 +622,19 @@ static void silence_times_out(struct server *s)
 	      r.e.code, r.e.msg);
 }
 
+/* A byte now and then is no answer, however long it goes on. */
+static void a_trickle_times_out(struct server *s)
+{
+	struct http_ask ask = {.url = url_on(s, "/trickle"),
+			       .max_body = 10000,
+			       .timeout_ms = 100};
+	struct result r;
+
+	ask_once(&r, &ask);
+	CHECK(r.e.code == ERR_IO && strstr(r.e.msg, "timed out"), "%d %s",
+	      r.e.code, r.e.msg);
+}
+
 static void a_unix_socket_is_reached(void)
 {
 	struct http_ask ask = {.url = "http://node/echo",
@@ -708,6 +727,7 @@ int main(void)
 	the_source_address_is_chosen(&s);
 	a_family_that_the_host_has_not_fails(&s);
 	silence_times_out(&s);
+	a_trickle_times_out(&s);
 	what_is_cancelled_stays_silent(&s);
 	many_run_at_once_but_not_more_than_agreed(&s);
 	server_stop(&s);

@@ -344,6 +344,32 @@ static void who_rejects_is_asked_again(void)
 	finish(&p);
 }
 
+/* By a v2 hash all 32 bytes count, not the 20 that peers go by. */
+static void a_v2_hash_counts_whole(void)
+{
+	for (int last = 0; last < 2; last++) {
+		uint8_t info[100] = "d4:name1:ae";
+		struct hash32 hash;
+		struct info_hash cut;
+		struct meta_get *g;
+		uint64_t serial;
+		uint32_t piece;
+		enum meta_got got;
+
+		(void)SHA256(info, sizeof(info), hash.bytes);
+		memcpy(cut.bytes, hash.bytes, sizeof(cut.bytes));
+		hash.bytes[31] ^= (uint8_t)last;
+		CHECK(meta_get_new(&g, &cut, &hash, NULL) == ERR_NONE, "new");
+		meta_get_peer(g, 1, 1, sizeof(info));
+		CHECK(meta_get_ask(g, 1, &serial, &piece), "it is asked");
+		got = meta_get_data(g, 1, 1, 0, sizeof(info), info,
+				    sizeof(info));
+		CHECK((got == META_DONE) == !last, "last byte wrong %d: %d",
+		      last, (int)got);
+		meta_get_free(g);
+	}
+}
+
 static void what_was_not_asked_for_is_of_no_use(void)
 {
 	static const struct row row = {"odd", 20000, {HONEST}, 1, 0, 1};
@@ -398,6 +424,7 @@ int main(void)
 	it_comes_whatever_peers_do();
 	a_size_that_comes_to_nothing_gives_way();
 	who_rejects_is_asked_again();
+	a_v2_hash_counts_whole();
 	what_was_not_asked_for_is_of_no_use();
 	peers_have_a_maximum();
 	return CHECK_EXIT();
