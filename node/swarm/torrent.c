@@ -475,6 +475,8 @@ void torrent_free(struct torrent *t)
 		t->engine->torrents = t->next;
 	if (t->next)
 		t->next->prev = t->prev;
+	if (t->moving)
+		torrent_move_orphan(t->moving);
 	torrent_swarm_stop(t);
 	if (t->job)
 		trade_job_close(t->engine->trade, t->job);

@@ -43,7 +43,8 @@ struct torrent {
 	bool verify_only;
 	bool preallocate;
 	bool super_seed;
-	uint32_t slots;	  /* 0: the node's setting */
+	uint32_t slots;		   /* 0: the node's setting */
+	struct relocation *moving; /* NULL: it is not being moved */
 	json_t *settings; /* as in the resume database's list; NULL: not there
 			   */
 	enum torrent_state state;
@@ -171,6 +172,8 @@ bool torrent_wants_file(const struct torrent *t, uint32_t file);
 /* What lies aside goes along to another directory, where it can. */
 void torrent_move_aside(const struct info_hash *hash, const char *from_dir,
 			const char *to_dir);
+/* Its torrent ends while it is moved: the node stops. */
+void torrent_move_orphan(struct relocation *r);
 /* Moves that a crash cut off: the list gets to say where the files are. Before
  * the torrents of the list begin. */
 void torrent_settle_moves(struct engine *en);

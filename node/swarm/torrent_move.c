@@ -2,14 +2,18 @@
  * with it: it is stopped as at the daemon's end, moved, and restored as at its
  * start. What is known of the files goes along, so nothing is hashed again.
  *
+ * Within a file system files are renamed, to another one a worker copies them
+ * under a name of their own, which they give up when all of it is on the disk.
  * What is about to happen is noted in the torrent's settings first. Whoever
  * starts after a crash and finds a note looks where the files are:
- *   noted, not renamed            they stay, the note goes
- *   renamed, the list says before the list is told
- *   the list is told              the note goes */
+ *   here alone                they stay; a copy that was begun goes
+ *   here, and a whole copy    the list is told, then what is here goes
+ *   there alone               the list is told
+ * and then the note goes. */
 #include "node/swarm/torrent_impl.h"
 
 #include "base/file.h"
+#include "node/core/copy_tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,12 +24,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define NOTE "moving"
+#define PART ".seedbank-move" /* behind the name of a copy that is not whole \
+			       */
+
 struct relocation {
-	struct torrent *torrent;
+	struct work_job job;	 /* first, see relocation_of() */
+	struct torrent *torrent; /* NULL: the node stops */
 	struct engine *engine;
 	struct loop_timer *timer;
 	char *from, *to; /* what has the torrent's name, in both directories */
+	char *part;	 /* of a copy */
 	char *dir;
+	atomic_bool stop;
+	bool busy;    /* a worker has it */
+	bool removes; /* what it does: it takes the source away */
+	struct err job_err;
 	torrent_moved_fn *done;
 	void *ctx;
 };
@@ -35,6 +49,7 @@ static void relocation_free(struct relocation *r)
 	loop_timer_free(r->timer);
 	free(r->from);
 	free(r->to);
+	free(r->part);
 	free(r->dir);
 	free(r);
 }
@@ -55,10 +70,10 @@ static enum err_code check_places(const struct relocation *r, struct err *e)
 	return ERR_NONE;
 }
 
-/* A rename only: what would have to be copied is left to who has the time to
- * watch it. Where nothing is (any more), somebody moved it, or it is yet to
- * come. */
-static enum err_code move_files(const struct relocation *r, struct err *e)
+/* *other_disk: nothing has happened, they are to be copied. Where nothing is
+ * (any more), somebody moved it, or it is yet to come. */
+static enum err_code move_files(const struct relocation *r, bool *other_disk,
+				struct err *e)
 {
 	enum err_code code = check_places(r, e);
 
@@ -71,19 +86,13 @@ static enum err_code move_files(const struct relocation *r, struct err *e)
 		(void)!file_sync_dir(r->from, NULL);
 		return ERR_NONE;
 	}
-	if (errno == EXDEV)
-		return err_fail(
-			e, ERR_IO,
-			"%.90s is on another disk: move the files with "
-			"`cp -a` and `rm`, then give this command again",
-			r->dir);
-	return err_fail(e, ERR_IO, "cannot move %.90s: %s", r->from,
-			strerror(errno));
+	*other_disk = errno == EXDEV;
+	return *other_disk ? ERR_NONE
+			   : err_fail(e, ERR_IO, "cannot move %.90s: %s",
+				      r->from, strerror(errno));
 }
 
 /* ---- the note ---- */
-
-#define NOTE "moving"
 
 static enum err_code save(struct resume_db *db, const struct info_hash *hash,
 			  const json_t *settings, struct err *e)
@@ -96,13 +105,15 @@ static enum err_code save(struct resume_db *db, const struct info_hash *hash,
 	return code;
 }
 
-static enum err_code put_note(const struct relocation *r, struct err *e)
+static enum err_code put_note(const struct relocation *r, bool copied,
+			      struct err *e)
 {
 	const struct torrent *t = r->torrent;
 
 	if (json_object_set_new(t->settings, NOTE,
-				json_pack("{ss ss}", "to", r->dir, "name",
-					  t->meta.name)) != 0)
+				json_pack("{ss ss ss sb}", "from", t->dir, "to",
+					  r->dir, "name", t->meta.name,
+					  "copied", (int)copied)) != 0)
 		return err_fail(e, ERR_NOMEM, "torrent");
 	return save(r->engine->resume, &t->meta.info_hash, t->settings, e);
 }
@@ -134,28 +145,74 @@ static bool find_note(void *ctx, const struct resume_torrent *row)
 	return true;
 }
 
-static bool is_below(const char *dir, const char *name)
-{
-	char path[PATH_MAX];
+struct places { /* of what a note is about; NULL: no memory, or no note */
+	char *from, *to, *part;
+	const char *to_dir, *from_dir;
+	bool copied;
+};
 
-	return snprintf(path, sizeof(path), "%s/%s", dir, name) < PATH_MAX &&
-	       is_there(path);
+static char *below(const char *dir, const char *before, const char *name,
+		   const char *after)
+{
+	char *path;
+
+	if (!dir || !name ||
+	    asprintf(&path, "%s/%s%s%s", dir, before, name, after) < 0)
+		return NULL;
+	return path;
+}
+
+static char *part_of(const char *dir, const char *name)
+{
+	return below(dir, ".", name, PART);
+}
+
+static struct places places_of(const json_t *note)
+{
+	const char *name = json_string_value(json_object_get(note, "name"));
+	struct places p = {
+		.from_dir = json_string_value(json_object_get(note, "from")),
+		.to_dir = json_string_value(json_object_get(note, "to")),
+		.copied = json_is_true(json_object_get(note, "copied")),
+	};
+
+	p.from = below(p.from_dir, "", name, "");
+	p.to = below(p.to_dir, "", name, "");
+	p.part = part_of(p.to_dir, name);
+	return p;
+}
+
+static enum err_code settle_places(struct engine *en, const struct noted *n,
+				   const struct places *p, struct err *e)
+{
+	bool here = is_there(p->from), there = is_there(p->to);
+	enum err_code code = ERR_NONE;
+
+	if (there && (!here || p->copied)) {
+		torrent_move_aside(&n->hash, p->from_dir, p->to_dir);
+		code = resume_set_root(en->resume, &n->hash, p->to_dir, e);
+		log_line(en->log, LOG_INFO, "torrent",
+			 "a move that was cut off is done dir=\"%s\"",
+			 p->to_dir);
+		if (code == ERR_NONE && here)
+			copy_tree_remove_source(p->from, p->to);
+	}
+	if (here && is_there(p->part))
+		copy_tree_remove(p->part);
+	return code;
 }
 
 static enum err_code settle_one(struct engine *en, const struct noted *n,
 				struct err *e)
 {
-	const json_t *note = json_object_get(n->settings, NOTE);
-	const char *to = json_string_value(json_object_get(note, "to"));
-	const char *name = json_string_value(json_object_get(note, "name"));
+	struct places p = places_of(json_object_get(n->settings, NOTE));
 	enum err_code code = ERR_NONE;
 
-	if (to && name && !is_below(n->root, name) && is_below(to, name)) {
-		torrent_move_aside(&n->hash, n->root, to);
-		code = resume_set_root(en->resume, &n->hash, to, e);
-		log_line(en->log, LOG_INFO, "torrent",
-			 "a move that was cut off is done dir=\"%s\"", to);
-	}
+	if (p.from && p.to && p.part)
+		code = settle_places(en, n, &p, e);
+	free(p.from);
+	free(p.to);
+	free(p.part);
 	if (code != ERR_NONE)
 		return code;
 	(void)json_object_del(n->settings, NOTE);
@@ -183,39 +240,140 @@ void torrent_settle_moves(struct engine *en)
 
 /* ---- the move ---- */
 
-static enum err_code relocate(const struct relocation *r,
-			      const struct info_hash *hash, struct err *e)
+static struct relocation *relocation_of(struct work_job *job)
 {
-	struct torrent *t = r->torrent;
-	enum err_code code = put_note(r, e);
+	return (struct relocation *)(void *)job;
+}
 
-	if (code == ERR_NONE)
-		code = move_files(r, e);
-	if (code == ERR_NONE) {
-		torrent_move_aside(hash, t->dir, r->dir);
-		code = resume_set_root(r->engine->resume, hash, r->dir, e);
-		if (code != ERR_NONE && !is_there(r->from) && is_there(r->to))
-			(void)rename(r->to, r->from);
-	}
+/* It begins anew, wherever it is now, and the caller is told. */
+static void end(struct relocation *r, const struct err *why)
+{
+	struct torrent *t = r->torrent, *moved = NULL;
+	struct info_hash hash = t->meta.info_hash;
+	struct err e = {0}, again = {0};
+
+	if (why)
+		e = *why;
 	(void)json_object_del(t->settings, NOTE);
 	torrent_save_settings(t);
+	t->moving = NULL;
+	torrent_free(t);
+	if (torrent_restore(&moved, r->engine, &hash, &again) != ERR_NONE &&
+	    e.code == ERR_NONE)
+		e = again;
+	r->done(r->ctx, moved, e.code == ERR_NONE ? NULL : &e);
+	relocation_free(r);
+}
+
+static enum err_code tell_list(const struct relocation *r, struct err *e)
+{
+	const struct torrent *t = r->torrent;
+
+	torrent_move_aside(&t->meta.info_hash, t->dir, r->dir);
+	return resume_set_root(r->engine->resume, &t->meta.info_hash, r->dir,
+			       e);
+}
+
+/* The copy gets its name, and counts from then on. */
+static enum err_code take_copy(const struct relocation *r, struct err *e)
+{
+	enum err_code code = put_note(r, true, e);
+
+	if (code == ERR_NONE && renameat2(AT_FDCWD, r->part, AT_FDCWD, r->to,
+					  RENAME_NOREPLACE) != 0)
+		code = err_fail(e, ERR_IO, "cannot move %.90s: %s", r->part,
+				strerror(errno));
+	if (code != ERR_NONE)
+		return code;
+	(void)!file_sync_dir(r->to, NULL);
+	code = tell_list(r, e);
+	if (code != ERR_NONE) /* the list says that they are here */
+		(void)rename(r->to, r->part);
 	return code;
+}
+
+static void run_job(struct work_job *job)
+{
+	struct relocation *r = relocation_of(job);
+
+	if (r->removes)
+		copy_tree_remove_source(r->from, r->to);
+	else if (copy_tree(r->from, r->part, &r->stop, &r->job_err) == ERR_NONE)
+		(void)!file_sync_dir(r->part, NULL);
+}
+
+static void job_done(struct work_job *job);
+
+static void hand_over(struct relocation *r, bool removes)
+{
+	r->removes = removes;
+	r->busy = true;
+	r->job = (struct work_job){.run = run_job, .done = job_done};
+	work_submit(r->engine->work, NULL, &r->job);
+}
+
+/* The node stops, or has stopped: the next start sees to the rest. */
+static void give_up(struct relocation *r)
+{
+	struct err e = {0};
+
+	(void)err_fail(&e, ERR_STATE, "the daemon stops before this is done");
+	r->done(r->ctx, NULL, &e);
+	relocation_free(r);
+}
+
+static void job_done(struct work_job *job)
+{
+	struct relocation *r = relocation_of(job);
+	struct err e = r->job_err;
+
+	r->busy = false;
+	if (!r->torrent) {
+		give_up(r);
+	} else if (r->removes) {
+		torrent_delete_aside(r->torrent); /* that could not go along */
+		end(r, NULL);
+	} else if (e.code != ERR_NONE) {
+		end(r, &e);
+	} else if (take_copy(r, &e) != ERR_NONE) {
+		copy_tree_remove(r->part);
+		end(r, &e);
+	} else {
+		hand_over(r, true);
+	}
+}
+
+void torrent_move_orphan(struct relocation *r)
+{
+	r->torrent = NULL;
+	atomic_store(&r->stop, true);
+	if (!r->busy)
+		give_up(r);
 }
 
 static void finish(void *ctx)
 {
 	struct relocation *r = ctx;
-	struct info_hash hash = r->torrent->meta.info_hash;
-	struct torrent *moved = NULL;
-	struct err e = {0}, again = {0};
-	enum err_code code = relocate(r, &hash, &e);
+	struct err e = {0};
+	bool other_disk = false;
+	enum err_code code = put_note(r, false, &e);
 
-	torrent_free(r->torrent);
-	if (torrent_restore(&moved, r->engine, &hash, &again) != ERR_NONE &&
-	    code == ERR_NONE)
-		e = again;
-	r->done(r->ctx, moved, e.code == ERR_NONE ? NULL : &e);
-	relocation_free(r);
+	if (code == ERR_NONE)
+		code = move_files(r, &other_disk, &e);
+	if (code == ERR_NONE && other_disk) {
+		log_line(r->engine->log, LOG_INFO, "torrent",
+			 "copied to another disk name=\"%s\" dir=\"%s\"",
+			 r->torrent->meta.name, r->dir);
+		copy_tree_remove(r->part); /* of a run that was cut off */
+		hand_over(r, false);
+		return;
+	}
+	if (code == ERR_NONE) {
+		code = tell_list(r, &e);
+		if (code != ERR_NONE && !is_there(r->from) && is_there(r->to))
+			(void)rename(r->to, r->from);
+	}
+	end(r, code == ERR_NONE ? NULL : &e);
 }
 
 /* torrent_stop() may still be on the stack: finish in a turn of our own. */
@@ -224,13 +382,6 @@ static void on_stopped(void *ctx)
 	struct relocation *r = ctx;
 
 	loop_timer_set(r->timer, 0);
-}
-
-static char *below(const char *dir, const char *name)
-{
-	char *path;
-
-	return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
 }
 
 static enum err_code may_move(const struct torrent *t, const char *dir,
@@ -266,10 +417,11 @@ enum err_code torrent_move(struct torrent *t, const char *dir,
 	r->done = done;
 	r->ctx = ctx;
 	r->dir = strdup(dir);
-	r->from = below(t->dir, t->meta.name);
-	r->to = below(dir, t->meta.name);
+	r->from = below(t->dir, "", t->meta.name, "");
+	r->to = below(dir, "", t->meta.name, "");
+	r->part = part_of(dir, t->meta.name);
 	r->timer = loop_timer_new(t->engine->loop, finish, r);
-	if (!r->dir || !r->from || !r->to || !r->timer)
+	if (!r->dir || !r->from || !r->to || !r->part || !r->timer)
 		code = err_fail(e, ERR_NOMEM, "torrent");
 	else
 		code = check_places(r, e);
@@ -277,6 +429,7 @@ enum err_code torrent_move(struct torrent *t, const char *dir,
 		relocation_free(r);
 		return code;
 	}
+	t->moving = r;
 	torrent_stop(t, on_stopped, r);
 	return ERR_NONE;
 }

@@ -1,11 +1,13 @@
 /* cut.c - preloaded into a program: ends it by SIGKILL right before its n-th
  * call that changes what lies on a disk, counted from when the file CUT_ARM is
- * there. CUT_AT: n. What it was that was cut is written into CUT_ARM.
+ * there; writes that follow each other are one. CUT_AT: n. What it was that was
+ * cut is written into CUT_ARM.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 static atomic_int calls;
+static atomic_bool wrote; /* last */
 
 #define REAL(name) \
 	__extension__({ \
@@ -25,9 +28,11 @@ static atomic_int calls;
 static void count(const char *what)
 {
 	const char *arm = getenv("CUT_ARM"), *at = getenv("CUT_AT");
+	bool write_ = strcmp(what, "write") == 0;
 	int fd;
 
 	if (!arm || !at || access(arm, F_OK) != 0 ||
+	    (atomic_exchange(&wrote, write_) && write_) ||
 	    atomic_fetch_add(&calls, 1) + 1 != strtol(at, NULL, 10))
 		return;
 	fd = open(arm, O_WRONLY | O_CLOEXEC);

@@ -3,9 +3,10 @@
 call that changes anything on the disk, one after the other (cut.c).
 
 After each kill it is started again: the files are whole and in one place, the list
-says in which, and nothing is fetched or hashed again.
+says in which, and nothing is fetched again. Then the same to another file system and
+back (--other, /dev/shm by default), where they are copied.
 
-usage: move.py --bin DIRECTORY --cut LIBRARY [--keep]
+usage: move.py --bin DIRECTORY --cut LIBRARY [--other DIRECTORY] [--keep]
 """
 
 import argparse
@@ -28,14 +29,12 @@ ANSWER_S = 60
 
 
 class Mover:
-    def __init__(self, suite, cut):
+    def __init__(self, suite, cut, there):
         self.s, self.cut = suite, cut
         self.home = suite.home()
         self.arm = suite.path("arm")
-        self.dirs = [suite.path(d) for d in ("here", "there")]
-        for d in self.dirs:
-            os.mkdir(d)
-        os.rename(suite.source + "/one.bin", self.dirs[0] + "/one.bin")
+        self.dirs = [tempfile.mkdtemp(dir=suite.directory), there]
+        shutil.copy2(suite.source + "/one.bin", self.dirs[0])
         with open(self.dirs[0] + "/one.bin", "rb") as f:
             self.data = f.read()
 
@@ -60,16 +59,23 @@ class Mover:
             row["have"] == self.s.size and row
 
     def place(self):
-        """Where the file is: in one directory alone."""
-        places = [d for d in self.dirs if os.path.exists(d + "/one.bin")]
+        """Where the file is: in one directory alone, and nothing else."""
+        places = self.places()
         if len(places) != 1:
             raise Failed("the file is in %s" % (places or "no place"))
-        with open(places[0] + "/one.bin", "rb") as f:
-            if f.read() != self.data:
-                raise Failed("the file is not what it was")
-        if sorted(os.listdir(places[0])) != ["one.bin"]:
-            raise Failed("%s has %s" % (places[0], os.listdir(places[0])))
+        for d in self.dirs:
+            if os.listdir(d) != (["one.bin"] if d == places[0] else []):
+                raise Failed("%s has %s" % (d, os.listdir(d)))
         return places[0]
+
+    def places(self):
+        """Those that have it, whole: after a cut a copy may be in both."""
+        out = [d for d in self.dirs if os.path.exists(d + "/one.bin")]
+        for d in out:
+            with open(d + "/one.bin", "rb") as f:
+                if f.read() != self.data:
+                    raise Failed("the file in %s is not what it was" % d)
+        return out
 
     def add(self):
         d = self.daemon()
@@ -103,15 +109,15 @@ class Mover:
         return True
 
     def look_again(self, at, what):
-        place = self.place()
+        if not self.places():
+            raise Failed("step %d (%s): it is nowhere" % (at, what))
         d = self.daemon()
         row = wait_for("seeding after a cut before step %d (%s)" % (at, what),
                        ANSWER_S, self.seeds, d)
+        place = self.place()
         if os.path.realpath(row["dir"]) != os.path.realpath(place):
             raise Failed("step %d (%s): the list says %s, it is in %s" %
                          (at, what, row["dir"], place))
-        if self.place() != place:
-            raise Failed("it moved at the start")
         if row["uploaded"] or row["downloaded"]:
             raise Failed("step %d: fetched again" % at)
         print("cut before %-3d %-7s %s" % (at, what, os.path.basename(place)),
@@ -119,18 +125,31 @@ class Mover:
         self.s.stage.forget(d)
 
 
+def cut_each(m):
+    m.add()
+    at = 1
+    while m.cut_at(at):
+        at += 1
+        if at > STEPS_MAX:
+            raise Failed("a move has no end")
+    if at < STEPS_MIN:
+        raise Failed("a move has %d steps only" % (at - 1))
+    print("ok: a move has %d steps, and was cut at each" % (at - 1))
+
+
 def run(args, directory):
     with stage.Stage(os.path.join(directory, "log")) as st:
-        m = Mover(Suite(args, directory, st), args.cut)
-        m.add()
-        at = 1
-        while m.cut_at(at):
-            at += 1
-            if at > STEPS_MAX:
-                raise Failed("a move has no end")
-        if at < STEPS_MIN:
-            raise Failed("a move has %d steps only" % (at - 1))
-        print("ok: a move has %d steps, and was cut at each" % (at - 1))
+        s = Suite(args, directory, st)
+        cut_each(Mover(s, args.cut, tempfile.mkdtemp(dir=directory)))
+        if not os.path.isdir(args.other) or os.stat(
+                args.other).st_dev == os.stat(directory).st_dev:
+            print("left out: %s is no other file system" % args.other)
+            return
+        other = tempfile.mkdtemp(prefix="seedbank-move.", dir=args.other)
+        try:
+            cut_each(Mover(s, args.cut, other))
+        finally:
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def main():
@@ -138,6 +157,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--bin", required=True)
     p.add_argument("--cut", required=True)
+    p.add_argument("--other", default="/dev/shm")
     p.add_argument("--keep", action="store_true")
     args = p.parse_args()
     args.seedbank = os.path.abspath(os.path.join(args.bin, "seedbank"))

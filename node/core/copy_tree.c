@@ -1,0 +1,356 @@
+#include "node/core/copy_tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUF_LEN (1U << 20)
+#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+struct copy {
+	const atomic_bool *stop;
+	uint8_t *buf;
+	struct err *e;
+};
+
+/* One name below two directories. */
+struct pair {
+	int from, to;
+	const char *from_name, *to_name;
+	int depth;
+};
+
+static enum err_code fail(const struct copy *c, const char *name)
+{
+	return err_fail(c->e, ERR_IO, "cannot copy %.100s: %s", name,
+			strerror(errno));
+}
+
+static bool is_name(const struct dirent *d)
+{
+	return strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0;
+}
+
+/* The directory for readdir(); `fd` stays the caller's. */
+static DIR *list(int fd)
+{
+	int own = openat(fd, ".", DIR_FLAGS);
+	DIR *dir = own < 0 ? NULL : fdopendir(own);
+
+	if (own >= 0 && !dir)
+		(void)close(own);
+	return dir;
+}
+
+/* ---- files ---- */
+
+static bool write_at(int fd, const uint8_t *p, size_t len, off_t at)
+{
+	while (len) {
+		ssize_t n = pwrite(fd, p, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		p += n;
+		at += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+static enum err_code copy_span(const struct copy *c, int in, int out, off_t at,
+			       off_t end, const char *name)
+{
+	while (at < end) {
+		size_t want = end - at < (off_t)BUF_LEN ? (size_t)(end - at)
+							: BUF_LEN;
+		ssize_t n;
+
+		if (atomic_load(c->stop))
+			return err_fail(c->e, ERR_STATE, "stopped");
+		n = pread(in, c->buf, want, at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			break; /* shorter now: seen at the end */
+		if (n < 0 || !write_at(out, c->buf, (size_t)n, at))
+			return fail(c, name);
+		at += n;
+	}
+	return ERR_NONE;
+}
+
+static enum err_code copy_bytes(const struct copy *c, int in, int out,
+				off_t size, const char *name)
+{
+	enum err_code code = ERR_NONE;
+
+	for (off_t at = 0; at < size && code == ERR_NONE;) {
+		off_t data = lseek(in, at, SEEK_DATA), hole;
+
+		if (data < 0 && errno == ENXIO)
+			break; /* a hole up to the end */
+		if (data < 0)
+			data = at; /* it cannot tell */
+		hole = lseek(in, data, SEEK_HOLE);
+		if (hole <= data || hole > size)
+			hole = size;
+		code = copy_span(c, in, out, data, hole, name);
+		at = hole;
+	}
+	if (code == ERR_NONE && ftruncate(out, size) != 0)
+		code = fail(c, name);
+	return code;
+}
+
+static bool same_time(const struct stat *a, const struct stat *b)
+{
+	return a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+/* Mode and times last, then all of it to the disk. */
+static enum err_code finish(const struct copy *c, int in, int out,
+			    const struct stat *st, const char *name)
+{
+	const struct timespec times[2] = {st->st_atim, st->st_mtim};
+	struct stat now;
+
+	if (fchmod(out, st->st_mode & 0777) != 0 || futimens(out, times) != 0 ||
+	    fsync(out) != 0 || fstat(in, &now) != 0)
+		return fail(c, name);
+	if (!same_time(&now, st) || now.st_size != st->st_size)
+		return err_fail(c->e, ERR_IO,
+				"%.100s changed while it was copied", name);
+	return ERR_NONE;
+}
+
+static enum err_code copy_file(const struct copy *c, const struct pair *p)
+{
+	int in = openat(p->from, p->from_name,
+			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int out = in < 0 ? -1
+			 : openat(p->to, p->to_name,
+				  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
+					  O_CLOEXEC,
+				  0600);
+	struct stat st;
+	enum err_code code = ERR_NONE;
+
+	if (in < 0 || out < 0 || fstat(in, &st) != 0)
+		code = fail(c, p->from_name);
+	if (code == ERR_NONE)
+		code = copy_bytes(c, in, out, st.st_size, p->from_name);
+	if (code == ERR_NONE)
+		code = finish(c, in, out, &st, p->from_name);
+	if (in >= 0)
+		(void)close(in);
+	if (out >= 0)
+		(void)close(out);
+	return code;
+}
+
+static enum err_code copy_link(const struct copy *c, const struct pair *p)
+{
+	char to[PATH_MAX];
+	ssize_t n = readlinkat(p->from, p->from_name, to, sizeof(to) - 1);
+
+	if (n < 0)
+		return fail(c, p->from_name);
+	to[n] = '\0';
+	return symlinkat(to, p->to, p->to_name) == 0 ? ERR_NONE
+						     : fail(c, p->from_name);
+}
+
+/* ---- directories ---- */
+
+static enum err_code copy_entry(const struct copy *c, const struct pair *p);
+
+static enum err_code copy_entries(const struct copy *c, int in, int out,
+				  int depth, const char *name)
+{
+	DIR *dir = list(in);
+	enum err_code code = dir ? ERR_NONE : fail(c, name);
+	struct dirent *d;
+
+	while (code == ERR_NONE && (d = readdir(dir))) {
+		const struct pair below = {in, out, d->d_name, d->d_name,
+					   depth + 1};
+
+		if (is_name(d))
+			code = copy_entry(c, &below);
+	}
+	if (dir)
+		(void)closedir(dir);
+	return code;
+}
+
+static enum err_code copy_dir(const struct copy *c, const struct pair *p)
+{
+	int in = openat(p->from, p->from_name, DIR_FLAGS);
+	int out = in >= 0 && mkdirat(p->to, p->to_name, 0700) == 0
+			  ? openat(p->to, p->to_name, DIR_FLAGS)
+			  : -1;
+	enum err_code code = ERR_NONE;
+	struct stat st;
+
+	if (in < 0 || out < 0 || fstat(in, &st) != 0)
+		code = fail(c, p->from_name);
+	if (code == ERR_NONE)
+		code = copy_entries(c, in, out, p->depth, p->from_name);
+	if (code == ERR_NONE)
+		code = finish(c, in, out, &st, p->from_name);
+	if (in >= 0)
+		(void)close(in);
+	if (out >= 0)
+		(void)close(out);
+	return code;
+}
+
+static enum err_code copy_entry(const struct copy *c, const struct pair *p)
+{
+	struct stat st;
+
+	if (p->depth > COPY_TREE_DEPTH)
+		return err_fail(c->e, ERR_LIMIT,
+				"%.100s: directories are too deep",
+				p->from_name);
+	if (fstatat(p->from, p->from_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return fail(c, p->from_name);
+	if (S_ISDIR(st.st_mode))
+		return copy_dir(c, p);
+	if (S_ISLNK(st.st_mode))
+		return copy_link(c, p);
+	if (S_ISREG(st.st_mode))
+		return copy_file(c, p);
+	errno = EINVAL;
+	return fail(c, p->from_name);
+}
+
+enum err_code copy_tree(const char *from, const char *to,
+			const atomic_bool *stop, struct err *e)
+{
+	struct copy c = {.stop = stop, .buf = malloc(BUF_LEN), .e = e};
+	const struct pair top = {AT_FDCWD, AT_FDCWD, from, to, 0};
+	struct stat st;
+	enum err_code code;
+
+	if (!c.buf)
+		return err_fail(e, ERR_NOMEM, "a copy");
+	if (lstat(to, &st) == 0) {
+		errno = EEXIST;
+		code = fail(&c, to);
+	} else {
+		code = copy_entry(&c, &top);
+		if (code != ERR_NONE)
+			copy_tree_remove(to);
+	}
+	free(c.buf);
+	return code;
+}
+
+/* ---- away with it ---- */
+
+typedef void remove_fn(const struct pair *p);
+
+static void each_below(int in, int out, int depth, remove_fn *fn)
+{
+	DIR *dir = list(in);
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir))) {
+		const struct pair below = {in, out, d->d_name, d->d_name,
+					   depth + 1};
+
+		if (is_name(d) && depth < COPY_TREE_DEPTH)
+			fn(&below);
+	}
+	if (dir)
+		(void)closedir(dir);
+}
+
+static void remove_entry(const struct pair *p)
+{
+	struct stat st;
+	int in;
+
+	if (fstatat(p->from, p->from_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return;
+	if (!S_ISDIR(st.st_mode)) {
+		(void)unlinkat(p->from, p->from_name, 0);
+		return;
+	}
+	in = openat(p->from, p->from_name, DIR_FLAGS);
+	if (in < 0)
+		return;
+	each_below(in, -1, p->depth, remove_entry);
+	(void)close(in);
+	(void)unlinkat(p->from, p->from_name, AT_REMOVEDIR);
+}
+
+void copy_tree_remove(const char *path)
+{
+	const struct pair top = {AT_FDCWD, -1, path, NULL, 0};
+
+	remove_entry(&top);
+}
+
+static bool same_link(const struct pair *p)
+{
+	char a[PATH_MAX], b[PATH_MAX];
+	ssize_t n = readlinkat(p->from, p->from_name, a, sizeof(a));
+	ssize_t m = readlinkat(p->to, p->to_name, b, sizeof(b));
+
+	return n >= 0 && n == m && memcmp(a, b, (size_t)n) == 0;
+}
+
+static bool is_copied(const struct pair *p, const struct stat *a,
+		      const struct stat *b)
+{
+	if ((a->st_mode & S_IFMT) != (b->st_mode & S_IFMT))
+		return false;
+	if (S_ISLNK(a->st_mode))
+		return same_link(p);
+	return S_ISREG(a->st_mode) && a->st_size == b->st_size &&
+	       same_time(a, b);
+}
+
+static void remove_copied(const struct pair *p)
+{
+	struct stat a, b;
+	int in, out;
+
+	if (fstatat(p->from, p->from_name, &a, AT_SYMLINK_NOFOLLOW) != 0 ||
+	    fstatat(p->to, p->to_name, &b, AT_SYMLINK_NOFOLLOW) != 0)
+		return;
+	if (is_copied(p, &a, &b))
+		(void)unlinkat(p->from, p->from_name, 0);
+	if (!S_ISDIR(a.st_mode) || !S_ISDIR(b.st_mode))
+		return;
+	in = openat(p->from, p->from_name, DIR_FLAGS);
+	out = openat(p->to, p->to_name, DIR_FLAGS);
+	if (in >= 0 && out >= 0)
+		each_below(in, out, p->depth, remove_copied);
+	if (in >= 0)
+		(void)close(in);
+	if (out >= 0)
+		(void)close(out);
+	(void)unlinkat(p->from, p->from_name, AT_REMOVEDIR); /* when empty */
+}
+
+void copy_tree_remove_source(const char *from, const char *to)
+{
+	const struct pair top = {AT_FDCWD, AT_FDCWD, from, to, 0};
+
+	remove_copied(&top);
+}
