@@ -278,8 +278,8 @@ enum err_code torrent_remove(struct torrent *t, bool files, struct err *e)
 	struct removal *r;
 
 	if (t->state == TORRENT_STOPPED)
-		return err_fail(e, ERR_STATE, "%.80s is being removed",
-				t->meta.name);
+		return err_fail(e, ERR_STATE, "%.80s is being %s", t->meta.name,
+				t->moving ? "moved" : "removed");
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return err_fail(e, ERR_NOMEM, "torrent");

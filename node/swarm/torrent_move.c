@@ -25,8 +25,9 @@
 #include <unistd.h>
 
 #define NOTE "moving"
-#define PART ".seedbank-move" /* behind the name of a copy that is not whole \
-			       */
+#define PART \
+	".seedbank-move" /* behind the name of a copy that is not whole \
+			  */
 
 struct relocation {
 	struct work_job job;	 /* first, see relocation_of() */
@@ -388,8 +389,8 @@ static enum err_code may_move(const struct torrent *t, const char *dir,
 			      struct err *e)
 {
 	if (!t->settings || t->state == TORRENT_STOPPED)
-		return err_fail(e, ERR_STATE, "%.80s is being removed",
-				t->meta.name);
+		return err_fail(e, ERR_STATE, "%.80s is being %s", t->meta.name,
+				t->moving ? "moved" : "removed");
 	if (t->watcher)
 		return err_fail(e, ERR_STATE,
 				"%.60s is watched by the command that added "
