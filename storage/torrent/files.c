@@ -50,7 +50,7 @@ struct files {
 	/* held for reading while a path is walked and opened, for writing
 	 * while a file moves: nobody makes it anew where it was */
 	pthread_rwlock_t moving;
-	uint8_t *aside;	      /* bit per file, see files.h; NULL: none is */
+	uint8_t *aside; /* bit per file, see files.h; NULL: none is */
 	/* guards root_fd, root_users, fresh and written */
 	pthread_mutex_t lock;
 	int root_fd; /* -1: not open, as while nobody uses it */
