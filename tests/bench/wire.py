@@ -84,6 +84,9 @@ class Seedbank(Client):
         return home
 
     def seed(self, run, address, port):
+        log = os.path.join(run.stage.directory, "sb-seed.log")
+        if os.path.exists(log):
+            os.unlink(log)  # it is read below
         p = run.stage.spawn("sb-seed", [
             SEEDBANK, "--home", self.home(run, "seed"), "seed", os.path.join(run.directory, "seed"), "--torrent",
             run.torrent, "--listen", "%s:%d" % (address, port)])
