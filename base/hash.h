@@ -30,6 +30,8 @@ void sha1_update_pair(struct sha1 *a, const void *pa, struct sha1 *b,
  * Pays from two on, and most from sixteen, where the processor can. */
 void sha1_update_many(struct sha1 *const *s, const uint8_t *const *p,
 		      size_t len, size_t n);
+/* As many streams as that does best. */
+unsigned sha1_in_step(void);
 void sha1_final(struct sha1 *s, uint8_t out[SHA1_LEN]);
 void sha1_once(uint8_t out[SHA1_LEN], const void *p, size_t len);
 

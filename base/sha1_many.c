@@ -292,6 +292,14 @@ enum sha1_way sha1_best_way(void)
 	return sha1_has_way(SHA1_PAIR) ? SHA1_PAIR : SHA1_ONE;
 }
 
+unsigned sha1_in_step(void)
+{
+	static const unsigned streams[] = {
+		[SHA1_ONE] = 1, [SHA1_PAIR] = 2, [SHA1_LANES] = GROUP};
+
+	return streams[sha1_best_way()];
+}
+
 /* At most GROUP streams. */
 static void update_group(enum sha1_way way, struct sha1 *const *s,
 			 const uint8_t *const *p, size_t len, size_t n)

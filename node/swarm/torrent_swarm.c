@@ -1,5 +1,6 @@
 /* torrent_swarm.c - between wire, storage and trade: what the swarm asks of the
  * rest of the node, and what the store answers. */
+#include "base/hash.h"
 #include "node/find/dht_node.h"
 #include "node/swarm/torrent_impl.h"
 
@@ -325,6 +326,7 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 		.super_seed = t->super_seed,
 		.prios = t->piece_prios,
 		.in_order = t->in_order,
+		.in_step = t->meta.v2 && !t->meta.v1 ? 1 : sha1_in_step(),
 		.max_peers = engine_torrent_peers(en),
 		.slots =
 			t->slots ? t->slots : (uint32_t)engine_int(en, "slots"),

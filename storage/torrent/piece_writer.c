@@ -1,6 +1,6 @@
 #include "storage/torrent/piece_writer.h"
 
-#include "base/sha1_many.h"
+#include "base/hash.h"
 #include "storage/torrent/writer_int.h"
 
 #include <stdlib.h>
@@ -633,7 +633,7 @@ enum err_code piece_writer_new(struct piece_writer **out,
 	w->cfg = *cfg;
 	w->ops = ops;
 	w->ctx = ctx;
-	w->lanes = sha1_best_way() == SHA1_LANES ? JOB_PARTS : 2;
+	w->lanes = sha1_in_step();
 	w->hold_max = w->lanes > 2 ? HOLD_BYTES : HOLD_BYTES / 2;
 	if (w->hold_max > cfg->queued_max / 4 * 3)
 		w->hold_max = cfg->queued_max / 4 * 3;

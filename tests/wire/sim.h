@@ -131,6 +131,7 @@ struct sim {
 	bool super_seed;	  /* seeds are super seeds */
 	const uint8_t *prios;	  /* of those that are added, or come to know */
 	bool in_order;
+	uint32_t in_step;
 };
 
 static inline uint32_t sim_piece_bytes(const struct sim *sim, uint32_t piece)
@@ -589,6 +590,7 @@ static inline struct sim_node *sim_add(struct sim *sim, bool seed)
 		.total_len = sim->total,
 		.have = have,
 		.prios = seed ? NULL : sim->prios,
+		.in_step = sim->in_step,
 		.in_order = sim->in_order,
 		.rng = rng_seeded(100 + sim->n_nodes),
 		.listen_port = 6881,

@@ -114,6 +114,79 @@ static void the_rarest_comes_first(void)
 	picker_free(p);
 }
 
+static struct picker *make_long(uint32_t pieces)
+{
+	const struct pieces shape = {.count = pieces,
+				     .len = 3 * PICKER_STRIDE * PICKER_BLOCK,
+				     .total = (uint64_t)pieces * 3 *
+					      PICKER_STRIDE * PICKER_BLOCK};
+	struct picker *p = NULL;
+	struct err e = {0};
+
+	rng = rng_seeded(pieces);
+	CHECK(picker_new(&p, &shape, NULL, &rng, &e) == ERR_NONE, "%s", e.msg);
+	return p;
+}
+
+static void a_fast_peer_has_pieces_side_by_side(void)
+{
+	static struct picker_block got[10 * 3 * PICKER_STRIDE];
+	struct picker *p = make_long(10);
+	struct picker_peer a = peer(1, NULL), b = peer(2, NULL);
+
+	/* two turns of four pieces; in the third, one begins as one ends */
+	a.width = 4;
+	CHECK(pick(p, &a, got, 15 * PICKER_STRIDE) == 15 * PICKER_STRIDE,
+	      "picked");
+	for (uint32_t i = 0; i < 15 * PICKER_STRIDE; i++) {
+		static const uint8_t nth[] = {0, 1, 2, 3, 0, 1, 2, 3,
+					      0, 4, 1, 5, 2, 6, 3};
+		static const uint8_t run[] = {0, 0, 0, 0, 1, 1, 1, 1,
+					      2, 0, 2, 0, 2, 0, 2};
+		uint32_t at = i / PICKER_STRIDE, from = at;
+
+		while (nth[from] != nth[at] || run[from] != 0)
+			from--;
+		CHECK(got[i].piece == got[from * PICKER_STRIDE].piece &&
+			      got[i].block == run[at] * PICKER_STRIDE +
+						      i % PICKER_STRIDE,
+		      "%u: block %u of piece %u", i, got[i].block,
+		      got[i].piece);
+	}
+	/* half of a piece that another leaves is among the next ones */
+	CHECK(pick(p, &b, got, PICKER_STRIDE) == PICKER_STRIDE, "b");
+	picker_disown(p, 2);
+	CHECK(pick(p, &a, got + PICKER_STRIDE, 1) == 1 &&
+		      got[PICKER_STRIDE].piece == got[0].piece &&
+		      got[PICKER_STRIDE].block == PICKER_STRIDE,
+	      "block %u of piece %u", got[PICKER_STRIDE].block,
+	      got[PICKER_STRIDE].piece);
+	/* no longer fast: it goes on with the last one; nothing is left out */
+	a.width = 1;
+	CHECK(pick(p, &a, got + 1, 2) == 2 && got[2].piece == got[0].piece,
+	      "another");
+	a.width = 4;
+	CHECK(picker_pick(p, &a, got, ROWS(got), 0, 0) ==
+		      (30 - 15 - 1) * PICKER_STRIDE - 3,
+	      "all the rest");
+	CHECK(picker_open(p) == 0, "%u open", picker_open(p));
+	picker_free(p);
+}
+
+static void in_order_pieces_come_one_by_one(void)
+{
+	struct picker_block got[2 * PICKER_STRIDE];
+	struct picker *p = make_long(3);
+	struct picker_peer a = peer(1, NULL);
+
+	a.width = 4;
+	picker_set_in_order(p, true);
+	CHECK(pick(p, &a, got, ROWS(got)) == ROWS(got) &&
+		      got[ROWS(got) - 1].piece == 0,
+	      "piece %u", got[ROWS(got) - 1].piece);
+	picker_free(p);
+}
+
 static void availability_follows_the_peers(void)
 {
 	struct picker *p = make(20);
@@ -688,6 +761,8 @@ int main(void)
 	of_a_short_piece_no_more_is_asked_than_it_has();
 	sizes_have_bounds();
 	a_peer_gets_whole_pieces_in_order();
+	a_fast_peer_has_pieces_side_by_side();
+	in_order_pieces_come_one_by_one();
 	the_rarest_comes_first();
 	availability_follows_the_peers();
 	only_what_the_peer_has();

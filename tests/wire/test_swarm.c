@@ -87,6 +87,54 @@ static void a_crowd_shares_one_seeder(void)
 	sim_free(&sim);
 }
 
+/* The most bytes that were here of pieces that were not whole. */
+static uint64_t most_begun(struct sim_node *n)
+{
+	uint64_t most = 0;
+
+	for (int ms = 0; ms < 20000 && !sim_has_all(n); ms += SIM_STEP_MS) {
+		sim_step(&sim);
+		uint64_t begun =
+			n->received - (uint64_t)n->verified * sim.piece_len;
+
+		if (begun > most)
+			most = begun;
+	}
+	return most;
+}
+
+static void pieces_of_who_is_fast_come_side_by_side(void)
+{
+	static const struct {
+		const char *name;
+		size_t per_step;
+		uint32_t in_step;
+		bool wide;
+	} rows[] = {
+		{"fast", 4 << 20, 4, true},
+		{"fast, but hashes are made one by one", 4 << 20, 0, false},
+		{"not so fast", 200000, 4, false},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct sim_node *leech;
+		uint64_t most;
+
+		sim_init(&sim, 7 + i, 28, 2 << 20, 2 << 20);
+		sim.per_step = sim.pipe_max = rows[i].per_step;
+		sim.in_step = rows[i].in_step;
+		leech = sim_add(&sim, false);
+		(void)sim_connect(&sim, leech, sim_add(&sim, true));
+		most = most_begun(leech);
+		CHECK(sim_data_right(leech), "%s: data", rows[i].name);
+		CHECK(rows[i].wide ? most > 5 * sim.piece_len / 2
+				   : most < 2 * sim.piece_len,
+		      "%s: %llu bytes of pieces begun", rows[i].name,
+		      (unsigned long long)most);
+		sim_free(&sim);
+	}
+}
+
 static void liars_are_banned_and_nobody_else(void)
 {
 	static const struct {
@@ -772,6 +820,7 @@ int main(void)
 {
 	a_leecher_gets_everything_from_a_seeder();
 	a_crowd_shares_one_seeder();
+	pieces_of_who_is_fast_come_side_by_side();
 	liars_are_banned_and_nobody_else();
 	a_liar_in_a_shared_piece_is_told_from_the_others();
 	a_hanging_peer_holds_nobody_up();

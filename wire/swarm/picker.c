@@ -32,6 +32,7 @@ struct part {
 	uint32_t first_free; /* no free block before it */
 	uint32_t ready_pos;  /* index in picker.ready, UINT32_MAX: not in it */
 	uint64_t owner;	     /* serial, 0: nobody's */
+	uint64_t turn;	     /* blocks were taken in it last */
 	bool owner_slow;
 	bool held;
 	bool sole;
@@ -62,6 +63,7 @@ struct picker {
 	uint32_t n_parts, cap_parts;
 	uint32_t *ready; /* indexes of parts with free blocks */
 	uint32_t n_ready;
+	uint64_t turn; /* counts, for struct part */
 };
 
 /* ---- sizes ---- */
@@ -415,6 +417,7 @@ static void take_blocks(struct pick *k, struct part *part, uint32_t most)
 	uint32_t taken = 0;
 
 	k->who->last = part->piece;
+	part->turn = ++k->p->turn;
 	for (uint32_t i = part->first_free;
 	     i < part->n_blocks && k->n < k->max && taken < most &&
 	     part->n_free;
@@ -609,20 +612,75 @@ static uint32_t next_piece(struct pick *k)
 	return piece == UINT32_MAX ? rarest(k) : piece;
 }
 
-static void begin_pieces(struct pick *k)
+/* NULL: there is none, or no memory. */
+static struct part *begin_next(struct pick *k)
 {
-	while (k->n < k->max && k->p->n_open > 0) {
-		uint32_t piece = next_piece(k);
-		struct part *part;
+	uint32_t piece = k->p->n_open > 0 ? next_piece(k) : UINT32_MAX;
+	struct part *part =
+		piece == UINT32_MAX ? NULL : begin_part(k->p, piece);
 
-		if (piece == UINT32_MAX)
-			return;
-		part = begin_part(k->p, piece);
-		if (!part)
-			return;
+	if (part) {
 		part->owner = k->who->serial;
 		part->owner_slow = k->who->slow;
+	}
+	return part;
+}
+
+static void begin_pieces(struct pick *k)
+{
+	struct part *part;
+
+	while (k->n < k->max && (part = begin_next(k)))
 		take_blocks(k, part, UINT32_MAX);
+}
+
+/* The one whose turn it is of the peer's parts; *n: how many it has. */
+static struct part *next_of_own(const struct pick *k, uint32_t *n)
+{
+	struct part *next = NULL;
+
+	*n = 0;
+	for (uint32_t i = 0; i < k->p->n_ready; i++) {
+		struct part *part = k->p->parts[k->p->ready[i]];
+
+		if (part->owner != k->who->serial ||
+		    !may_claim(part, k, CLAIM_OWN))
+			continue;
+		(*n)++;
+		if (!next || part->turn < next->turn)
+			next = part;
+	}
+	return next;
+}
+
+/* One that was left, else a new one: now it is the peer's. */
+static struct part *one_more(struct pick *k)
+{
+	for (uint32_t i = 0; i < k->p->n_ready; i++) {
+		struct part *part = k->p->parts[k->p->ready[i]];
+
+		if (!may_claim(part, k, CLAIM_LEFT))
+			continue;
+		part->owner = k->who->serial;
+		part->owner_slow = k->who->slow;
+		return part;
+	}
+	return begin_next(k);
+}
+
+static void go_on_side_by_side(struct pick *k)
+{
+	while (k->n < k->max) {
+		uint32_t n;
+		struct part *part = next_of_own(k, &n);
+		struct part *more = n < k->who->width ? one_more(k) : NULL;
+
+		if (more)
+			part = more;
+		if (!part)
+			return;
+		take_blocks(k, part,
+			    PICKER_STRIDE - part->first_free % PICKER_STRIDE);
 	}
 }
 
@@ -670,7 +728,10 @@ size_t picker_pick(struct picker *p, struct picker_peer *who,
 {
 	struct pick k = {p, who, out, 0, max, now_ms};
 
-	go_on(&k);
+	if (who->width > 1 && !p->in_order)
+		go_on_side_by_side(&k);
+	if (k.n < max)
+		go_on(&k);
 	if (k.n < max && p->in_order)
 		claim_parts(&k, CLAIM_SLOW);
 	if (k.n < max)

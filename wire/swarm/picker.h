@@ -12,6 +12,9 @@
  * instead of the rarest, suggestions count for nothing, and peers that are not
  * slow help with the pieces of those that are before they begin another.
  *
+ * A peer that is fast goes through several pieces side by side instead, a run
+ * of PICKER_STRIDE blocks of each by turns, so that they can be hashed in step.
+ *
  * A peer that is slow (a piece would take it more than PICKER_SLOW_S) shares
  * pieces with other slow ones instead of keeping one to itself.
  *
@@ -37,6 +40,7 @@
 #define PICKER_PIECE_MAX (1U << 26) /* bytes */
 #define PICKER_PARTS_MAX 4096U	    /* pieces begun at once */
 #define PICKER_ASKERS 3U	    /* peers asked for one block at once */
+#define PICKER_STRIDE 16U
 #define PICKER_SLOW_S 20U
 #define PICKER_AVOID_MS 10000 /* see picker_failed() */
 
@@ -54,8 +58,9 @@ struct picker_peer {
 	uint64_t serial;
 	const uint8_t *bits; /* what it has; NULL: everything */
 	bool slow;
-	uint32_t last; /* the caller keeps it: piece of the last pick,
-			  UINT32_MAX at first */
+	uint32_t width; /* pieces side by side; 0 as 1; ignored in order */
+	uint32_t last;	/* the caller keeps it: piece of the last pick,
+			   UINT32_MAX at first */
 	const uint32_t *suggested;
 	size_t n_suggested;
 };

@@ -157,8 +157,10 @@ struct swarm_cfg {
 	const uint8_t *prios; /* see swarm_set_prios() */
 	bool in_order;	      /* see swarm_set_in_order() */
 	uint32_t max_peers;   /* 0: 200 */
-	uint32_t slots;	      /* upload slots; 0: 8 */
-	uint32_t free_slots;  /* of them never by rank; 0: a quarter, >= 1 */
+	uint32_t in_step;    /* pieces that a fast peer's blocks are asked of by
+			      * turns, to be hashed together; 0 as 1 */
+	uint32_t slots;	     /* upload slots; 0: 8 */
+	uint32_t free_slots; /* of them never by rank; 0: a quarter, >= 1 */
 	uint16_t listen_port; /* told in the BEP 10 handshake; 0: not told */
 	bool pex; /* peers tell each other of others; not of private torrents */
 	uint16_t dht_port; /* told to peers with a DHT (BEP 5); 0: no DHT */

@@ -132,6 +132,20 @@ static bool is_slow(const struct link *l)
 	       l->in.rate < l->s->cfg.piece_len / PICKER_SLOW_S;
 }
 
+/* Pieces side by side: what it sends in half a second, so that not much of them
+ * is lost when we end before they are whole. */
+static uint32_t width_of(const struct link *l)
+{
+	uint64_t rate = l->in.total - l->in.seen, n;
+
+	if (rate < l->in.last)
+		rate = l->in.last;
+	if (rate < DOWN_WIDE_FROM)
+		return 1;
+	n = rate / 2 / l->s->cfg.piece_len;
+	return n < l->s->cfg.in_step ? (uint32_t)n : l->s->cfg.in_step;
+}
+
 static size_t pick(struct link *l, struct picker_block *out, size_t max)
 {
 	struct swarm *s = l->s;
@@ -139,6 +153,7 @@ static size_t pick(struct link *l, struct picker_block *out, size_t max)
 		.serial = l->peer.serial,
 		.bits = l->seed ? NULL : l->bits,
 		.slow = is_slow(l),
+		.width = width_of(l),
 		.last = l->down.last_piece,
 		.suggested = l->down.suggested,
 		.n_suggested = l->down.n_suggested,

@@ -35,6 +35,8 @@
 #define DOWN_ALLOWED_MAX 16U
 #define DOWN_SUGGESTED_MAX 8U
 #define DOWN_REQUESTS_MAX 1024U /* ours on their way, ring size */
+/* Bytes/s from which a peer's pieces come side by side. */
+#define DOWN_WIDE_FROM (32U << 20)
 #define DOWN_TARGET_START 32U
 #define DOWN_TARGET_SLOW 4U
 #define DOWN_QUEUE_S 2U	       /* seconds of their rate that we ask ahead */
