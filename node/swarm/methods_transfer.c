@@ -480,11 +480,15 @@ void method_move(struct engine *en, const json_t *params, struct call *c)
 
 /* ---- verify ---- */
 
+/* Each bad piece may have one. */
+#define VERIFY_NOTES_MAX 10
+
 struct verify {
 	struct engine *engine;
 	struct call *call;
 	struct torrent *torrent;
 	bool own; /* made for this call: not one that runs */
+	unsigned notes;
 	struct loop_timer *timer;
 };
 
@@ -541,9 +545,10 @@ static void on_verify_event(void *ctx, const char *type, const char *text)
 {
 	struct verify *v = ctx;
 
-	(void)text;
 	if (strcmp(type, "ready") == 0)
 		loop_timer_set(v->timer, 0);
+	else if (strcmp(type, "note") == 0 && v->notes++ < VERIFY_NOTES_MAX)
+		call_event(v->call, event_of(type, text));
 }
 
 static void on_verify_cancel(void *ctx)
