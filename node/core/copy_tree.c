@@ -119,15 +119,23 @@ static bool same_time(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* Mode and times last, then all of it to the disk. */
+/* Some file systems flush no directories; they say EINVAL. */
+static bool flush(int fd)
+{
+	return fsync(fd) == 0 || errno == EINVAL;
+}
+
+/* Mode and times last, as far as the file system has such; then all of it to
+ * the disk. */
 static enum err_code finish(const struct copy *c, int in, int out,
 			    const struct stat *st, const char *name)
 {
 	const struct timespec times[2] = {st->st_atim, st->st_mtim};
 	struct stat now;
 
-	if (fchmod(out, st->st_mode & 0777) != 0 || futimens(out, times) != 0 ||
-	    fsync(out) != 0 || fstat(in, &now) != 0)
+	(void)fchmod(out, st->st_mode & 0777);
+	(void)futimens(out, times);
+	if (!flush(out) || fstat(in, &now) != 0)
 		return fail(c, name);
 	if (!same_time(&now, st) || now.st_size != st->st_size)
 		return err_fail(c->e, ERR_IO,
@@ -314,6 +322,14 @@ static bool same_link(const struct pair *p)
 	return n >= 0 && n == m && memcmp(a, b, (size_t)n) == 0;
 }
 
+/* FAT counts in two seconds. */
+static bool near_time(const struct stat *a, const struct stat *b)
+{
+	time_t d = a->st_mtim.tv_sec - b->st_mtim.tv_sec;
+
+	return d > -2 && d < 2;
+}
+
 static bool is_copied(const struct pair *p, const struct stat *a,
 		      const struct stat *b)
 {
@@ -322,7 +338,7 @@ static bool is_copied(const struct pair *p, const struct stat *a,
 	if (S_ISLNK(a->st_mode))
 		return same_link(p);
 	return S_ISREG(a->st_mode) && a->st_size == b->st_size &&
-	       same_time(a, b);
+	       near_time(a, b);
 }
 
 static void remove_copied(const struct pair *p)

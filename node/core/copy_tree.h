@@ -22,9 +22,9 @@ __attribute__((warn_unused_result)) enum err_code
 copy_tree(const char *from, const char *to, const atomic_bool *stop,
 	  struct err *e);
 
-/* Takes away of `from` what is in `to` as it is here (kind, size, time; where a
- * link leads), and directories that are empty then. What has come or changed
- * since stays. */
+/* Takes away of `from` what is in `to` as it is here (kind, size, time to two
+ * seconds; where a link leads), and directories that are empty then. What has
+ * come or changed since stays. */
 void copy_tree_remove_source(const char *from, const char *to);
 
 /* Takes all of it away. */

@@ -71,6 +71,15 @@ static enum err_code check_places(const struct relocation *r, struct err *e)
 	return ERR_NONE;
 }
 
+/* Never over what is there; file systems of others know no flags. */
+static int rename_anew(const char *from, const char *to)
+{
+	int rc = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+
+	return rc != 0 && errno == EINVAL && !is_there(to) ? rename(from, to)
+							   : rc;
+}
+
 /* *other_disk: nothing has happened, they are to be copied. Where nothing is
  * (any more), somebody moved it, or it is yet to come. */
 static enum err_code move_files(const struct relocation *r, bool *other_disk,
@@ -80,8 +89,7 @@ static enum err_code move_files(const struct relocation *r, bool *other_disk,
 
 	if (code != ERR_NONE || !is_there(r->from))
 		return code;
-	if (renameat2(AT_FDCWD, r->from, AT_FDCWD, r->to, RENAME_NOREPLACE) ==
-	    0) {
+	if (rename_anew(r->from, r->to) == 0) {
 		/* best effort: some file systems flush no directories */
 		(void)!file_sync_dir(r->to, NULL);
 		(void)!file_sync_dir(r->from, NULL);
@@ -280,8 +288,7 @@ static enum err_code take_copy(const struct relocation *r, struct err *e)
 {
 	enum err_code code = put_note(r, true, e);
 
-	if (code == ERR_NONE && renameat2(AT_FDCWD, r->part, AT_FDCWD, r->to,
-					  RENAME_NOREPLACE) != 0)
+	if (code == ERR_NONE && rename_anew(r->part, r->to) != 0)
 		code = err_fail(e, ERR_IO, "cannot move %.90s: %s", r->part,
 				strerror(errno));
 	if (code != ERR_NONE)
@@ -297,9 +304,12 @@ static void run_job(struct work_job *job)
 {
 	struct relocation *r = relocation_of(job);
 
-	if (r->removes)
+	if (r->removes) {
 		copy_tree_remove_source(r->from, r->to);
-	else if (copy_tree(r->from, r->part, &r->stop, &r->job_err) == ERR_NONE)
+		return;
+	}
+	copy_tree_remove(r->part); /* of a run that was cut off */
+	if (copy_tree(r->from, r->part, &r->stop, &r->job_err) == ERR_NONE)
 		(void)!file_sync_dir(r->part, NULL);
 }
 
@@ -365,7 +375,6 @@ static void finish(void *ctx)
 		log_line(r->engine->log, LOG_INFO, "torrent",
 			 "copied to another disk name=\"%s\" dir=\"%s\"",
 			 r->torrent->meta.name, r->dir);
-		copy_tree_remove(r->part); /* of a run that was cut off */
 		hand_over(r, false);
 		return;
 	}

@@ -156,7 +156,7 @@ static void only_what_was_copied_goes(void)
 	set_up();
 	CHECK(copy_tree(at("a"), at("b"), &go, &e) == ERR_NONE, "%s", e.msg);
 	put("a/new", "came since", 0600, 1);
-	put("a/one", "first", 0644, 1000001); /* written anew */
+	put("a/one", "first", 0644, 1000002); /* written anew */
 	copy_tree_remove_source(at("a"), at("b"));
 	CHECK(holds("a/new", "came since") && holds("a/one", "first"),
 	      "what came or changed stays");
