@@ -87,7 +87,9 @@ static enum door_use use_of(const struct link *k)
 	if (!k->peer || !k->ready || k->rent || k->trade)
 		return DOOR_OF_USE;
 	peer_stats_get(k->peer, &st);
-	return st.am_interested || st.they_interested ? DOOR_OF_USE : DOOR_IDLE;
+	return st.am_interested || (st.they_interested && !st.mute)
+		       ? DOOR_OF_USE
+		       : DOOR_IDLE;
 }
 
 static void check_silent(void *ctx)

@@ -674,6 +674,53 @@ static void snubbed_peers_are_asked_less(void)
 	finish();
 }
 
+/* `s` seconds later; every `asks` it asks for a block (0: never). */
+static bool is_mute_after(struct sim_node *n, unsigned s, unsigned asks)
+{
+	const struct msg ask = block_msg(MSG_REQUEST, 3, 0, BLOCK);
+	struct peer_stats st;
+
+	for (unsigned i = 0; i < s; i++) {
+		sim.now += 1000;
+		raw_say(&raw, "\0\0\0\0", 4);
+		if (asks && i % asks == asks - 1)
+			raw_say_msg(&raw, &ask);
+		raw_pull(&raw);
+		raw.len = raw.at = 0;
+		(void)swarm_tick(n->s, sim.now);
+	}
+	peer_stats_get(raw.end.p, &st);
+	CHECK(st.slot != PEER_SLOT_NONE, "nobody else wants the slot");
+	return st.mute;
+}
+
+/* It says that it is interested, and asks for nothing. */
+static void who_asks_for_nothing_is_mute(void)
+{
+	static const struct {
+		const char *name;
+		unsigned s, asks;
+		bool mute;
+	} rows[] = {
+		{"for less than a minute", 59, 0, false},
+		{"for longer", 75, 0, true},
+		{"for much longer", 600, 0, true},
+		{"it does now and then", 300, 55, false},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct sim_node *n = connected(true, true);
+
+		raw_say_id(&raw, MSG_HAVE_NONE);
+		raw_say_id(&raw, MSG_INTERESTED);
+		CHECK(is_mute_after(n, rows[i].s, rows[i].asks) == rows[i].mute,
+		      "%s", rows[i].name);
+		CHECK(!is_mute_after(n, 2, 1), "%s: until it asks",
+		      rows[i].name);
+		finish();
+	}
+}
+
 int main(void)
 {
 	what_is_malformed_closes();
@@ -681,6 +728,7 @@ int main(void)
 	each_extension_has_its_own_maximum();
 	handshakes_that_are_wrong();
 	slow_handshakes_end();
+	who_asks_for_nothing_is_mute();
 	what_we_have_is_said_first();
 	requests_are_served_in_order();
 	what_is_not_served_is_rejected();

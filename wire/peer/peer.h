@@ -143,6 +143,7 @@ struct peer_stats {
 	bool snubbed;	     /* owed us blocks for 60 s and sent none */
 	bool fast, extended; /* BEP 6, BEP 10 */
 	bool upload_only;    /* BEP 21: it says that it downloads nothing */
+	bool mute;	     /* had a slot for 60 s and asked for nothing */
 	char client[33];     /* BEP 10 "v", printable ASCII, or "" */
 };
 

@@ -6,7 +6,8 @@
  * optimistic slot, which goes by chance and changes every
  * CHOKER_OPTIMISTIC_MS. What one kind does not use goes to the other, and a
  * ranked peer that got no rank slot competes for the free ones like anybody.
- * A snubbed peer gets only the optimistic slot, or a rank slot.
+ * A snubbed peer, or one that had a slot and asked for nothing, gets only the
+ * optimistic slot, or a rank slot.
  * Source: BEP 3 (choking), docs/protocol.md section 3 (price, free share).
  * Thread: any.
  */
@@ -23,12 +24,14 @@
 #define CHOKER_ROUND_MS 10000
 #define CHOKER_OPTIMISTIC_MS 30000
 #define CHOKER_TURN_MS 30000
+#define CHOKER_MUTE_MS 60000 /* with a slot, and without a request */
+#define CHOKER_MUTE_REST_MS 300000
 
 struct choker_row {
 	uint64_t rank;
 	uint32_t rate_in; /* payload bytes/s from them */
 	bool interested;
-	bool snubbed;
+	bool snubbed;	     /* or mute */
 	bool optimistic;     /* in: had that slot; out: has it */
 	int64_t since_ms;    /* when it got its slot; with slot NONE: when it
 				lost one, INT64_MIN never had one */

@@ -687,6 +687,7 @@ void peer_stats_get(const struct peer *p, struct peer_stats *out)
 		.fast = p->fast,
 		.extended = p->extended,
 		.upload_only = l->upload_only,
+		.mute = choke_is_mute(l),
 	};
 	memcpy(out->client, l->client, sizeof(out->client));
 }

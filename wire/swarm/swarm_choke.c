@@ -1,12 +1,33 @@
 #include "wire/swarm/swarm_int.h"
 
+bool choke_is_mute(const struct link *l)
+{
+	return l->s && l->s->now_ms < l->mute_until_ms;
+}
+
+/* Whoever only says that it is interested would keep slots from others, and its
+ * connection where those are few. One that waits for its own disk looks alike:
+ * it may have the slot that goes by chance. (Super seeding shows little to ask
+ * for.) */
+static void look_for_mute(struct link *l)
+{
+	int64_t now = l->s->now_ms;
+
+	if (l->slot != PEER_SLOT_FREE || l->up.n + l->up.n_slots > 0 ||
+	    l->s->super || now - l->slot_since_ms < CHOKER_MUTE_MS ||
+	    now - l->asked_ms < CHOKER_MUTE_MS)
+		return;
+	l->mute_until_ms = now + CHOKER_MUTE_REST_MS;
+}
+
 static void fill_row(struct choker_row *row, const struct link *l)
 {
 	*row = (struct choker_row){
 		.rank = l->rank,
 		.rate_in = l->in.rate,
 		.interested = l->they_interested && l->s->upload_on,
-		.snubbed = l->down.snubbed && l->am_interested,
+		.snubbed = (l->down.snubbed && l->am_interested) ||
+			   choke_is_mute(l),
 		.optimistic = l->optimistic,
 		.since_ms = l->slot_since_ms,
 		.slot = l->slot,
@@ -52,6 +73,8 @@ void choke_run(struct swarm *s, enum choker_mode mode)
 
 		if (!l->ready || l->peer.closed)
 			continue;
+		if (mode == CHOKER_ROUND)
+			look_for_mute(l);
 		fill_row(&s->rows[n], l);
 		s->row_links[n++] = l;
 	}

@@ -170,6 +170,8 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	enum peer_slot slot;
 	bool optimistic;
 	int64_t slot_since_ms;
+	int64_t asked_ms;      /* its last request that was taken */
+	int64_t mute_until_ms; /* see choke_is_mute(); 0: not */
 	uint64_t rank;
 	int64_t useless_since_ms; /* 0: is of use */
 
@@ -530,6 +532,8 @@ void super_second(struct swarm *s);
 void super_clear(struct link *l);
 
 /* swarm_choke.c */
+/* It had a slot for CHOKER_MUTE_MS and asked for nothing. */
+bool choke_is_mute(const struct link *l);
 void choke_run(struct swarm *s, enum choker_mode mode);
 
 #endif

@@ -64,6 +64,8 @@ void up_request(struct link *l, const struct msg *m)
 		return;
 	}
 	*req_at(u, u->n++) = r;
+	l->asked_ms = l->s->now_ms;
+	l->mute_until_ms = 0;
 	peer_want_write(&l->peer);
 }
 
