@@ -345,6 +345,25 @@ static const char *last_part(const char *url)
 	return last ? last : "";
 }
 
+static bool is_tracker_path(const char *url)
+{
+	const char *last = last_part(url);
+
+	return strncmp(last, "announce", 8) == 0 ||
+	       strncmp(last, "scrape", 6) == 0;
+}
+
+/* A query that is not ours alone, which begins with the info hash and names it
+ * once. */
+static bool has_own_query(const char *url)
+{
+	const char *query = strchr(url, '?');
+
+	return query && strncasecmp(url, "udp:", 4) != 0 &&
+	       (strncmp(query + 1, "info_hash=", 10) != 0 ||
+		strstr(query + 11, "info_hash="));
+}
+
 bool announce_allowed(const char *ip, const char *url)
 {
 	struct wire_addr a = {.port = 1};
@@ -353,7 +372,8 @@ bool announce_allowed(const char *ip, const char *url)
 	(void)snprintf(text, sizeof(text), "%.*s", (int)strcspn(ip, "%"), ip);
 	if (!parse_ip(a.ip, text))
 		return false;
-	if (!wire_addr_is_local(&a))
-		return wire_addr_possible(&a);
-	return strncmp(last_part(url), "announce", 8) == 0;
+	if (wire_addr_is_local(&a) ||
+	    (wire_addr_is_private(&a) && has_own_query(url)))
+		return is_tracker_path(url);
+	return wire_addr_possible(&a);
 }

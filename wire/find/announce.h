@@ -87,9 +87,10 @@ enum err_code announce_parse(struct announce_reply *out, const uint8_t *buf,
 			     size_t len, struct err *e);
 
 /* May a tracker of this URL be at this address? A torrent's author chooses the
- * URL, and with it what is asked of services on this machine: on loopback and
- * link-local addresses only paths whose last part begins with "announce" are
- * asked. */
+ * URL, and with it what is asked of services on this machine and of the router:
+ * on loopback and link-local addresses only paths whose last part begins with
+ * "announce" or "scrape" are asked, on private networks none else with a query
+ * besides ours (`url` is the question as it is sent; UDP's is no such). */
 bool announce_allowed(const char *ip, const char *url);
 
 #endif
