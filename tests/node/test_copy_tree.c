@@ -157,11 +157,16 @@ static void only_what_was_copied_goes(void)
 	CHECK(copy_tree(at("a"), at("b"), &go, &e) == ERR_NONE, "%s", e.msg);
 	put("a/new", "came since", 0600, 1);
 	put("a/one", "first", 0644, 1000002); /* written anew */
+	put("a/deep/none", "longer", 0600, 3000000);
 	copy_tree_remove_source(at("a"), at("b"));
 	CHECK(holds("a/new", "came since") && holds("a/one", "first"),
 	      "what came or changed stays");
-	CHECK(!is_there("a/deep"), "the rest goes");
-	CHECK(unlink(at("a/new")) == 0 && unlink(at("a/one")) == 0, "unlink");
+	CHECK(holds("a/deep/none", "longer") && !is_there("a/deep/two") &&
+		      !is_there("a/deep/link"),
+	      "the rest goes");
+	CHECK(unlink(at("a/new")) == 0 && unlink(at("a/one")) == 0 &&
+		      unlink(at("a/deep/none")) == 0,
+	      "unlink");
 	copy_tree_remove_source(at("a"), at("b"));
 	CHECK(!is_there("a") && holds("b/deep/two", "second"), "all of it");
 	clean_up();
