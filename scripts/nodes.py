@@ -9,7 +9,18 @@ import stage
 from stage import Failed, wait_for
 
 BIN = os.path.join(stage.TOP, "build", "release")
+CHEAPEN = None
 COIN = 10**18
+
+
+def use(directory, cheap_keys=False):
+    """The programs to run. `cheap_keys`: wallets that are made are sealed anew,
+    so that the many commands of a test do not spend a second each on opening
+    theirs."""
+    global BIN, CHEAPEN
+    BIN = os.path.abspath(directory)
+    CHEAPEN = os.path.join(BIN, "tests", "node_cheap_key") if cheap_keys \
+        else None
 
 
 def say(text):
@@ -57,8 +68,19 @@ class Node:
         self.phrase = made.get("recovery_phrase")
         self.account = made["address"]
         self.storage_account = made["storage_address"]
+        self.cheapen(made["file"], self.phrase)
         for account in (self.account, self.storage_account):
             self.chain.give_coin(account)
+
+    def cheapen(self, key_file, phrase):
+        """See use(); does nothing for those who did not ask for it."""
+        if not CHEAPEN:
+            return
+        done = subprocess.run([CHEAPEN, key_file, self.passphrase],
+                              input=(phrase or "") + "\n", text=True,
+                              capture_output=True, timeout=120)
+        if done.returncode != 0:
+            raise Failed("%s: %s" % (self.name, done.stderr.strip()))
 
     def configure(self, settings=None, **more):
         for name, value in {**(settings or {}), **more}.items():

@@ -258,7 +258,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
-    nodes.BIN = os.path.abspath(args.bin)
+    nodes.use(args.bin, cheap_keys=True)
     addresses, _ = stage.enter_namespace(["10.77.0.1", "10.77.0.2"])
     say("--seed %d" % args.seed)
     directory = tempfile.mkdtemp(prefix="seedbank-crash.")

@@ -159,7 +159,7 @@ def main():
     args = parser.parse_args()
     seed = args.seed if args.seed is not None else random.randrange(1 << 30)
     rng = random.Random(seed)
-    nodes.BIN = os.path.abspath(args.bin)
+    nodes.use(args.bin, cheap_keys=True)
     directory = tempfile.mkdtemp(prefix="seedbank-kill-store.")
     say("seed %d" % seed)
     try:

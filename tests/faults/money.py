@@ -272,7 +272,7 @@ def main():
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
     args.receipts = os.path.abspath(args.receipts)
-    nodes.BIN = os.path.abspath(args.bin)
+    nodes.use(args.bin, cheap_keys=True)
     if args.chain == "tron" and not os.path.exists(tron.SERVER):
         print("no TRON chain in this tree")
         return SKIPPED

@@ -209,7 +209,7 @@ def main():
     parser.add_argument("--bin", default=nodes.BIN)
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
-    nodes.BIN = os.path.abspath(args.bin)
+    nodes.use(args.bin, cheap_keys=True)
     addresses, _ = stage.enter_namespace(["10.77.0.1"])
     directory = tempfile.mkdtemp(prefix="seedbank-money-")
     try:

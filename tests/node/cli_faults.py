@@ -325,7 +325,7 @@ def main():
     parser.add_argument("--bin", default=nodes.BIN)
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
-    nodes.BIN = os.path.abspath(args.bin)
+    nodes.use(args.bin, cheap_keys=True)
     directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-faults-"))
     try:
         with stage.Stage(os.path.join(directory, "log")) as st:

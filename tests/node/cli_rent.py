@@ -109,7 +109,7 @@ def main():
     parser.add_argument("--bin", default=nodes.BIN)
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
-    nodes.BIN = os.path.abspath(args.bin)
+    nodes.use(args.bin, cheap_keys=True)
     stage.enter_namespace([])
     directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-rent-"))
     try:

@@ -8,6 +8,7 @@ usage: cli_restore.py --bin DIR [--keep]
 
 import argparse
 import concurrent.futures
+import json
 import os
 import random
 import shutil
@@ -154,6 +155,7 @@ def move_in(chain, directory, name, address, phrase, settings):
         node.argv("wallet", "import", "--passphrase-file", node.passphrase),
         input=phrase + "\n", capture_output=True, text=True, timeout=60)
     check("the phrase is taken", done.returncode == 0, done.stderr)
+    node.cheapen(json.loads(done.stdout)["file"], phrase)
     node.account = "the phrase's"
     node.configure(**settings)
     return node
@@ -343,7 +345,7 @@ def main():
     parser.add_argument("--bin", default=nodes.BIN)
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
-    nodes.BIN = os.path.abspath(args.bin)
+    nodes.use(args.bin, cheap_keys=True)
     addresses, _ = stage.enter_namespace(
         ["10.77.%d.1" % i for i in range(HOSTS + 1)])
     directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-restore-"))

@@ -6,6 +6,7 @@ usage: cli_term.py --bin DIR [--keep]
 """
 
 import decimal
+import json
 import os
 import sqlite3
 import subprocess
@@ -30,6 +31,7 @@ def restored(town, name):
         input=town.renter.phrase + "\n", capture_output=True, text=True,
         timeout=60)
     check("the phrase is taken", done.returncode == 0, done.stderr)
+    node.cheapen(json.loads(done.stdout)["file"], town.renter.phrase)
     node.account = "the phrase's"
     node.configure(rpc=town.chain.url, bank=town.bank, token=town.token,
                    confirmations="1")

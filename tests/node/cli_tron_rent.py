@@ -102,7 +102,7 @@ def main():
     parser.add_argument("--bin", default=nodes.BIN)
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
-    nodes.BIN = os.path.abspath(args.bin)
+    nodes.use(args.bin, cheap_keys=True)
     if not os.path.exists(tron.SERVER):
         print("no TRON chain in this tree")
         return SKIPPED
