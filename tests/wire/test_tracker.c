@@ -159,6 +159,37 @@ static void events_wait_for_the_announce_under_way(void)
 	tracker_free(t);
 }
 
+/* A short download ends while its first announce, or another, is under way. */
+static void completed_is_said_before_goodbye(void)
+{
+	struct tracker *t = make_one();
+
+	tracker_start(t, T0);
+	DUE(t, T0, "a started ");
+	tracker_completed(t, T0);
+	tracker_stop(t, T0);
+	good(t, 0, T0 + S);
+	DUE(t, T0 + S, "a completed ");
+	good(t, 0, T0 + S);
+	DUE(t, T0 + S, "a stopped ");
+	good(t, 0, T0 + S);
+	CHECK(tracker_done(t), "told");
+	tracker_free(t);
+
+	t = make_one();
+	tracker_start(t, T0);
+	DUE(t, T0, "a started ");
+	tracker_completed(t, T0);
+	tracker_stop(t, T0);
+	good(t, 0, T0 + S);
+	DUE(t, T0 + S, "a completed ");
+	bad(t, 0, T0 + S);
+	DUE(t, T0 + S, "a stopped ");
+	bad(t, 0, T0 + S);
+	CHECK(tracker_done(t), "one that fails is not asked for long");
+	tracker_free(t);
+}
+
 static void who_never_answered_hears_no_goodbye(void)
 {
 	struct tracker *t = make_one();
@@ -550,6 +581,7 @@ int main(void)
 	a_life_is_told_in_order();
 	a_private_torrent_has_one_tracker_at_a_time();
 	events_wait_for_the_announce_under_way();
+	completed_is_said_before_goodbye();
 	who_never_answered_hears_no_goodbye();
 	start_again_while_goodbye_is_said();
 	completed_is_not_lost_to_a_failure();

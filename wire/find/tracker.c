@@ -207,7 +207,8 @@ static enum announce_event next_event(const struct tracker *t,
 				      const struct url *u)
 {
 	if (t->stopping)
-		return ANNOUNCE_STOPPED;
+		return u->knows_us && u->owes_done ? ANNOUNCE_COMPLETED
+						   : ANNOUNCE_STOPPED;
 	if (!u->knows_us)
 		return ANNOUNCE_STARTED;
 	return u->owes_done ? ANNOUNCE_COMPLETED : ANNOUNCE_REGULAR;
@@ -261,9 +262,13 @@ void tracker_stop(struct tracker *t, int64_t now_ms)
 		return;
 	t->running = false;
 	t->stopping = true;
-	for (uint32_t i = 0; i < t->tier_count; i++)
-		for (struct url *u = t->tiers[i]->urls; u; u = u->next)
-			u->owes_done = false;
+	for (uint32_t i = 0; i < t->tier_count; i++) {
+		const struct tier *tier = t->tiers[i];
+
+		/* who is just being told something else could not be told */
+		for (struct url *u = tier->urls; u; u = u->next)
+			u->owes_done &= tier->asking && u == tier->current;
+	}
 	hasten_all(t, now_ms);
 }
 
@@ -474,6 +479,7 @@ static void take_failure(struct tracker *t, struct tier *tier, const char *why,
 	(void)snprintf(u->error, sizeof(u->error), "%s", why);
 	if (tier->asked == ANNOUNCE_STOPPED)
 		u->knows_us = false; /* once is enough */
+	u->owes_done &= !t->stopping;
 	if (retry_s == ANNOUNCE_NEVER) {
 		u->dead = true;
 		retry_s = 0;

@@ -8,10 +8,11 @@
  *
  * Each tier is WAITING for its time, ASKING (one announce is under way), or
  * DONE. A tracker is told `started` before anything else, `completed` once if
- * the torrent was completed since, `stopped` at the end if it knows us.
- * After a failure the next of the tier is asked at once; when all have failed,
- * the tier waits 15 s, doubled each time, 30 minutes at most, plus up to a
- * quarter by chance, so that a swarm does not come back in step.
+ * the torrent was completed since (also after a stop, where an announce was
+ * under way then), `stopped` at the end if it knows us. After a failure the
+ * next of the tier is asked at once; when all have failed, the tier waits 15 s,
+ * doubled each time, 30 minutes at most, plus up to a quarter by chance, so
+ * that a swarm does not come back in step.
  *
  * A private torrent (BEP 27) has one tracker at a time: all its URLs are one
  * tier, those of a lower number in front, and who answers after another one did
