@@ -144,6 +144,11 @@ void links_set_encryption(struct links *l, enum veil_policy policy)
 	l->policy = policy;
 }
 
+bool links_prefer_encryption(const struct links *l)
+{
+	return veil_way(l->policy, 0) == VEIL_WAY_MSE;
+}
+
 void links_list(struct links *l, const struct info_hash *hash)
 {
 	if (!skeys_add(l->skeys, hash))
@@ -660,6 +665,25 @@ static void on_want_read(void *user)
 		net_want_read(k->conn);
 }
 
+/* We have reached ourselves, and this end, to which we came, knows first: the
+ * other would take it for a peer that closed, and come again. */
+static void end_where_we_left(const struct link *k)
+{
+	struct links *l = k->links;
+	struct wire_addr at, to;
+	struct net_addr where;
+	struct link *next;
+
+	/* by uTP both ends are at one socket */
+	at = wire_addr_of(net_arrived_at(k->conn, &where) ? &where : &k->addr);
+	for (struct link *o = l->all; o; o = next) {
+		next = o->next;
+		to = wire_addr_of(&o->addr);
+		if (!o->came && wire_addr_eq(&to, &at))
+			end(o, PEER_CLOSE_SELF);
+	}
+}
+
 static void on_peer_close(void *user, enum peer_close why, const char *text)
 {
 	struct link *k = user;
@@ -670,6 +694,8 @@ static void on_peer_close(void *user, enum peer_close why, const char *text)
 		 why >= PEER_CLOSE_BAD_FIRST ? LOG_WARN : LOG_DEBUG, "link",
 		 "dropped peer=%s why=%s text=\"%s\"", addr,
 		 peer_close_name(why), text ? text : "");
+	if (why == PEER_CLOSE_SELF && k->came)
+		end_where_we_left(k);
 	end(k, why);
 }
 
@@ -745,4 +771,9 @@ const struct net_addr *link_addr(const struct link *k)
 enum veil_kind link_encryption(const struct link *k)
 {
 	return k->veil ? veil_kind(k->veil) : k->kind;
+}
+
+bool link_by_utp(const struct link *k)
+{
+	return k->conn && net_by_utp(k->conn);
 }

@@ -46,6 +46,8 @@ struct net *links_net(struct links *l);
 
 /* What links opened and accepted from now on do (VEIL_ALLOW before that). */
 void links_set_encryption(struct links *l, enum veil_policy policy);
+/* Does that policy encrypt first what it opens? */
+bool links_prefer_encryption(const struct links *l);
 /* Encrypted connections name a swarm by a digest of its info hash: this one is
  * to be found, until it was unlisted as often as it was listed. */
 void links_list(struct links *l, const struct info_hash *hash);
@@ -78,6 +80,7 @@ void *link_rent(const struct link *k);
 const struct net_addr *link_addr(const struct link *k);
 /* What others see of it. */
 enum veil_kind link_encryption(const struct link *k);
+bool link_by_utp(const struct link *k);
 
 struct wire_addr wire_addr_of(const struct net_addr *a);
 void net_addr_of_wire(struct net_addr *out, const struct wire_addr *a);

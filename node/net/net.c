@@ -349,6 +349,18 @@ static void on_short_of(void *ctx, int error)
 static const struct accept_ops listener_ops = {.came = on_came,
 					       .short_of = on_short_of};
 
+bool net_by_utp(const struct conn *c)
+{
+	return c->utp != NULL;
+}
+
+bool net_arrived_at(const struct conn *c, struct net_addr *out)
+{
+	*out = (struct net_addr){.len = sizeof(out->sa)};
+	return c->fd >= 0 &&
+	       getsockname(c->fd, (struct sockaddr *)&out->sa, &out->len) == 0;
+}
+
 static int bind_socket(const struct net_addr *at)
 {
 	const int one = 1, zero = 0;

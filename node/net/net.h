@@ -94,6 +94,10 @@ void net_bind_source(const struct net *n, int fd, const struct net_addr *to);
 /* The one address of a family that it connects from; NULL: the kernel chooses.
  */
 const struct net_addr *net_source(const struct net *n, int family);
+bool net_by_utp(const struct conn *c);
+/* Where an accepted connection arrived: the address that was connected to.
+ * False: it came by uTP. */
+bool net_arrived_at(const struct conn *c, struct net_addr *out);
 /* Is there a listener that a peer of this family (AF_INET, AF_INET6) reaches?
  */
 bool net_listens(const struct net *n, int family);

@@ -19,6 +19,7 @@ struct rig {
 	unsigned ready, ended;
 	enum veil_kind kind_there, kind_here;
 	bool timed_out;
+	enum peer_close why; /* of what ended last */
 	uint8_t owner;
 };
 
@@ -116,7 +117,7 @@ static void on_ended(void *owner, const struct net_addr *to, bool lasted,
 	(void)owner;
 	(void)to;
 	(void)lasted;
-	(void)why;
+	rig.why = why;
 	rig.ended++;
 	loop_stop(rig.loop);
 }
@@ -216,6 +217,29 @@ static void a_swarm_that_is_not_listed_is_not_found(void)
 	run("not listed");
 	CHECK(rig.ready == 0 && rig.ended == 1, "ready %u", rig.ready);
 	clean_up();
+}
+
+/* The end to which we came sees it first and closes; the other must not take
+ * that for a peer that may be tried again, or otherwise. */
+static void who_reaches_itself_knows(void)
+{
+	static const enum veil_policy policies[] = {VEIL_ALLOW, VEIL_PREFER};
+
+	for (size_t i = 0; i < ROWS(policies); i++) {
+		struct net_addr to;
+
+		set_up(policies[i], VEIL_ALLOW, true);
+		CHECK(net_addr_from_ip(&to, "127.0.0.1", rig.port), "address");
+		CHECK(links_open(rig.there, rig.swarm_there, &to, on_ended,
+				 &rig.owner),
+		      "open");
+		run("itself");
+		CHECK(rig.ended == 1 && rig.why == PEER_CLOSE_SELF &&
+			      links_count(rig.there) == 0,
+		      "row %zu: %u ended, the last by %s", i, rig.ended,
+		      peer_close_name(rig.why));
+		clean_up();
+	}
 }
 
 /* ---- strangers ---- */
@@ -371,6 +395,7 @@ int main(void)
 		return 1;
 	policies_meet();
 	a_swarm_that_is_not_listed_is_not_found();
+	who_reaches_itself_knows();
 	of_the_silent_the_oldest_gives_way();
 	who_speaks_finds_room_among_the_silent();
 	a_burst_that_has_spoken_is_let_in();
