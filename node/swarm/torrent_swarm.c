@@ -123,15 +123,18 @@ static void note_us(struct torrent *t, const struct ext_handshake *ext)
 /* What other peers may be told of the connection (BEP 11). */
 static uint8_t flags_of(const struct link *k)
 {
+	uint8_t flags = link_by_utp(k) ? PEX_UTP : 0;
+
 	switch (link_encryption(k)) {
 	case VEIL_NOT_YET:
 	case VEIL_PLAIN:
 		break;
 	case VEIL_RC4:
 	case VEIL_FRAMES:
-		return PEX_PREFERS_ENCRYPTION;
+		flags |= PEX_PREFERS_ENCRYPTION;
+		break;
 	}
-	return 0;
+	return flags;
 }
 
 static void on_peer_ready(void *ctx, struct peer *p,
@@ -332,6 +335,7 @@ enum err_code torrent_swarm_start(struct torrent *t, struct err *e)
 			t->slots ? t->slots : (uint32_t)engine_int(en, "slots"),
 		.listen_port = en->listen_port,
 		.pex = !t->meta.is_private && engine_flag(en, "pex"),
+		.prefers_encryption = links_prefer_encryption(en->links),
 		.dht_port = t->meta.is_private ? 0 : dht_node_port(en->dht),
 		.rate = en->rate,
 		.local_unlimited = !engine_flag(en, "limit-local"),

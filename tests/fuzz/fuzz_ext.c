@@ -21,6 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (ext_decode(&b, buf, len, NULL) != ERR_NONE ||
 	    memcmp(a.id, b.id, sizeof(a.id)) != 0 || a.reqq != b.reqq ||
 	    a.port != b.port || a.upload_only != b.upload_only ||
+	    a.prefers_encryption != b.prefers_encryption ||
 	    strcmp(a.client, b.client) != 0 || a.sb_pay_len != b.sb_pay_len ||
 	    a.sb_store_len != b.sb_store_len ||
 	    a.metadata_size != b.metadata_size)

@@ -117,8 +117,9 @@ struct sim {
 	struct info_hash hash;
 	uint8_t *info; /* what it is the hash of; NULL: of nothing */
 	size_t info_len;
-	uint16_t dht_port; /* of the nodes that are added; 0: no DHT */
-	bool waiting;	   /* the nodes that are added know the hash alone */
+	bool prefer_encryption; /* nodes that are added say so */
+	uint16_t dht_port;	/* of the nodes that are added; 0: no DHT */
+	bool waiting; /* the nodes that are added know the hash alone */
 	/* BEP 52, see sim_make_v2(): one file */
 	uint8_t *layer;
 	struct hash32 root;
@@ -595,6 +596,7 @@ static inline struct sim_node *sim_add(struct sim *sim, bool seed)
 		.rng = rng_seeded(100 + sim->n_nodes),
 		.listen_port = 6881,
 		.dht_port = sim->dht_port,
+		.prefers_encryption = sim->prefer_encryption,
 		.sb_pay = (const uint8_t *)"de",
 		.sb_pay_len = 2,
 		.ops = &sim_ops,

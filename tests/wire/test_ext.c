@@ -107,6 +107,7 @@ static void what_is_said_is_read_back(void)
 		.yourip_len = 4,
 		.yourip = {10, 0, 0, 1},
 		.upload_only = true,
+		.prefers_encryption = true,
 		.client = "seedbank",
 		.metadata_size = 31235,
 		.sb_pay = (const uint8_t *)"d1:vi1ee",
@@ -127,7 +128,7 @@ static void what_is_said_is_read_back(void)
 		      out.metadata_size == in.metadata_size,
 	      "metadata");
 	CHECK(out.reqq == 500 && out.port == 6881 && out.upload_only &&
-		      out.yourip_len == 4 &&
+		      out.prefers_encryption && out.yourip_len == 4 &&
 		      memcmp(out.yourip, in.yourip, 4) == 0,
 	      "values");
 	CHECK(out.sb_pay_len == 8 && memcmp(out.sb_pay, "d1:vi1ee", 8) == 0 &&

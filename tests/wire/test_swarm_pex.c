@@ -37,17 +37,20 @@ static bool has_heard(const struct sim_node *n, unsigned of, uint8_t *flags)
 
 static void peers_learn_of_each_other(void)
 {
-	struct sim_node *hub = world(true), *a = sim_add(&sim, false),
-			*b = sim_add(&sim, false);
+	struct sim_node *hub = world(true), *a = sim_add(&sim, false), *b;
 	uint8_t flags = 0;
 
+	sim.prefer_encryption = true;
+	b = sim_add(&sim, false);
 	(void)sim_connect(&sim, a, hub);
 	(void)sim_connect(&sim, hub, b);
 	sim_run(&sim, 4 * S);
 	CHECK(has_heard(a, 2, &flags) && flags & PEX_REACHABLE &&
-		      flags & PEX_HOLEPUNCH && flags & PEX_UTP,
+		      flags & PEX_HOLEPUNCH && flags & PEX_UTP &&
+		      flags & PEX_PREFERS_ENCRYPTION,
 	      "whom the hub had connected to: %x", flags);
-	CHECK(has_heard(b, 1, &flags) && !(flags & PEX_REACHABLE),
+	CHECK(has_heard(b, 1, &flags) &&
+		      !(flags & (PEX_REACHABLE | PEX_PREFERS_ENCRYPTION)),
 	      "who had come to it: %x", flags);
 	CHECK(!has_heard(a, 1, &flags) && !has_heard(a, 0, &flags),
 	      "neither of itself nor of who tells");

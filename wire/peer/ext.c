@@ -65,7 +65,7 @@ static void put_value(struct wr *w, const char *key, const uint8_t *p,
 	wr_copy(w, p, len);
 }
 
-/* Keys in BEP 3's order: m metadata_size p reqq sb_pay sb_store upload_only v
+/* Keys in BEP 3's order: e m metadata_size p reqq sb_pay sb_store upload_only v
  * yourip. */
 static const enum ext_id by_name[] = {EXT_LT_DONTHAVE, EXT_SB_PAY,
 				      EXT_SB_STORE,    EXT_UT_HOLEPUNCH,
@@ -77,6 +77,8 @@ size_t ext_encode(const struct ext_handshake *in, uint8_t *buf, size_t cap)
 		wr_into(buf, cap < EXT_HANDSHAKE_MAX ? cap : EXT_HANDSHAKE_MAX);
 
 	ben_w_dict(&w);
+	if (in->prefers_encryption)
+		put_int(&w, "e", 1);
 	ben_w_str(&w, "m");
 	ben_w_dict(&w);
 	for (size_t i = 0; i < sizeof(by_name) / sizeof(by_name[0]); i++)
@@ -186,7 +188,7 @@ static void get_values(struct ext_handshake *out, struct ben root)
 static enum err_code read_root(struct ext_handshake *out, struct ben root,
 			       struct err *e)
 {
-	int64_t reqq = 0, port = 0, upload_only = 0, size = 0;
+	int64_t reqq = 0, port = 0, upload_only = 0, size = 0, prefers = 0;
 
 	if (ben_type(root) != BEN_DICT)
 		return err_fail(e, ERR_PARSE, "ext handshake: no dictionary");
@@ -194,11 +196,13 @@ static enum err_code read_root(struct ext_handshake *out, struct ben root,
 	    get_int(root, "reqq", 65536, &reqq, e) != ERR_NONE ||
 	    get_int(root, "p", 65536, &port, e) != ERR_NONE ||
 	    get_int(root, "metadata_size", UINT32_MAX, &size, e) != ERR_NONE ||
-	    get_int(root, "upload_only", 1, &upload_only, e) != ERR_NONE)
+	    get_int(root, "upload_only", 1, &upload_only, e) != ERR_NONE ||
+	    get_int(root, "e", 1, &prefers, e) != ERR_NONE)
 		return ERR_PARSE;
 	out->reqq = (uint32_t)reqq;
 	out->port = port > 65535 ? 0 : (uint16_t)port;
 	out->upload_only = upload_only != 0;
+	out->prefers_encryption = prefers != 0;
 	out->metadata_size = (uint32_t)size;
 	get_client(out, root);
 	get_values(out, root);

@@ -1,9 +1,9 @@
 /* ext.h - the BEP 10 extension handshake and the extensions we speak.
  *
  * The handshake is a bencoded dictionary in extended message 0. We read "m"
- * (names to message ids), "v", "reqq", "p", "yourip", "upload_only" (BEP 21),
- * "metadata_size" (BEP 9) and the opaque values of "sb_pay" and "sb_store"; all
- * else is ignored. Thread: any.
+ * (names to message ids), "e", "v", "reqq", "p", "yourip", "upload_only" (BEP
+ * 21), "metadata_size" (BEP 9) and the opaque values of "sb_pay" and
+ * "sb_store"; all else is ignored. Thread: any.
  */
 #ifndef WIRE_EXT_H
 #define WIRE_EXT_H
@@ -45,6 +45,7 @@ struct ext_handshake {
 	uint8_t yourip_len;	/* 0, 4 or 16 */
 	uint8_t yourip[16];
 	bool upload_only;
+	bool prefers_encryption;	 /* "e" */
 	char client[EXT_CLIENT_MAX + 1]; /* printable ASCII, others as '?' */
 	/* bencoded values, borrowed; NULL: not there */
 	const uint8_t *sb_pay, *sb_store;

@@ -163,6 +163,7 @@ struct swarm_cfg {
 	uint32_t free_slots; /* of them never by rank; 0: a quarter, >= 1 */
 	uint16_t listen_port; /* told in the BEP 10 handshake; 0: not told */
 	bool pex; /* peers tell each other of others; not of private torrents */
+	bool prefers_encryption; /* told in the BEP 10 handshake */
 	uint16_t dht_port; /* told to peers with a DHT (BEP 5); 0: no DHT */
 	/* Our BEP 10 handshake's value of "sb_pay" (bencoded, copied, borrowed
 	 * for the call), or NULL: then sb_pay is not offered; likewise

@@ -18,6 +18,7 @@ void ext_say(struct link *l)
 		.client = "seedbank " SEEDBANK_VERSION,
 		/* who shows nothing does not say that it has everything */
 		.upload_only = swarm_uploads_only(l->s) && !l->s->super,
+		.prefers_encryption = c->prefers_encryption,
 		.sb_pay = c->sb_pay,
 		.sb_pay_len = c->sb_pay_len,
 		.sb_store = c->sb_store,
@@ -92,6 +93,7 @@ static void on_ext_handshake(struct link *l, const struct msg *m)
 	memcpy(l->ext_id, hs.id, sizeof(l->ext_id));
 	meta_told(l, &hs);
 	l->upload_only = hs.upload_only;
+	l->prefers_encryption = hs.prefers_encryption;
 	if (l->ext_got) { /* BEP 10: it may come again, with changes */
 		peer_nuisance(&l->peer, "extension handshake again");
 		return;

@@ -165,8 +165,9 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	bool dht_told; /* they said where their DHT node is */
 	bool ext_got;
 	bool they_choke, they_interested, am_interested;
-	bool upload_only;      /* BEP 21: it downloads nothing (any more) */
-	bool said_upload_only; /* we told it so of ourselves */
+	bool prefers_encryption; /* its handshake says so */
+	bool upload_only;	 /* BEP 21: it downloads nothing (any more) */
+	bool said_upload_only;	 /* we told it so of ourselves */
 	enum peer_slot slot;
 	bool optimistic;
 	int64_t slot_since_ms;

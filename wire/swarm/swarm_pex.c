@@ -123,6 +123,8 @@ static uint8_t flags_of(const struct link *l)
 
 	if (link_has_all(l) || l->upload_only)
 		flags |= PEX_SEED;
+	if (l->prefers_encryption)
+		flags |= PEX_PREFERS_ENCRYPTION;
 	if (l->ext_id[EXT_UT_HOLEPUNCH])
 		flags |= PEX_HOLEPUNCH;
 	if (l->peer.outgoing)
