@@ -25,6 +25,7 @@ import urllib.request
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # nothing that runs on a stage asks the DHT's bootstrap hosts outside
 os.environ.setdefault("SEEDBANK_DHT_BOOTSTRAP", "none")
+KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
 
@@ -43,13 +44,7 @@ def enter_namespace(addresses):
 
     Loopback alone would do for seedbank, but transmission refuses 127.x."""
     if os.environ.get("SEEDBANK_STAGE") == "in":
-        run = lambda *a: subprocess.run(a, check=True)
-        run("ip", "link", "set", "lo", "up")
-        for a in addresses:
-            if not is_ipv6(a):
-                run("ip", "addr", "add", a + "/24", "dev", "lo")
-            elif has_ipv6():
-                run("ip", "addr", "add", a + "/64", "dev", "lo", "nodad")
+        furnish(addresses)
         return addresses, True
     flags = ["-n"] if os.geteuid() == 0 else ["-U", "-r", "-n"]
     probe = ["unshare", *flags, "sh", "-c",
@@ -62,6 +57,16 @@ def enter_namespace(addresses):
     os.environ["SEEDBANK_STAGE"] = "in"
     sys.stdout.flush()
     os.execvp("unshare", ["unshare", *flags, sys.executable, *sys.argv])
+
+
+def furnish(addresses, device="lo"):
+    """The device is up and has these addresses, but for those of IPv6 where there
+    is none."""
+    subprocess.run(["ip", "link", "set", device, "up"], check=True)
+    add = "addr add %s dev " + device + "\n"
+    subprocess.run(["ip", "-batch", "-"], check=True, text=True, input="".join(
+        add % (a + "/64 nodad" if is_ipv6(a) else a + "/24")
+        for a in addresses if not is_ipv6(a) or has_ipv6()))
 
 
 def is_ipv6(address):
@@ -217,7 +222,7 @@ class Stage:
         self.processes.remove(process)
 
 
-def wait_for(what, seconds, check, *alive):
+def wait_for(what, seconds, check, *alive, every=0.02):
     """Polls until check() is true; a process in `alive` that ends meanwhile
     ends the waiting too."""
     end = time.monotonic() + seconds
@@ -231,7 +236,7 @@ def wait_for(what, seconds, check, *alive):
                              (p.name, p.status, what, p.log))
         if time.monotonic() > end:
             raise Failed("no %s within %d s" % (what, seconds))
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def accepts(address, port):
@@ -306,10 +311,9 @@ class Tracker:
         me = (query.get("ip", [request.client_address[0]])[0],
               int(query["port"][0]))
         others = {False: b"", True: b""}  # by is_ipv6()
-        for ip, port in swarm:
-            if (ip, port) != me:
-                others[is_ipv6(ip)] += socket.inet_pton(family(ip), ip) + \
-                    struct.pack(">H", port)
+        for ip, port in self.others(query["info_hash"][0], me):
+            others[is_ipv6(ip)] += socket.inet_pton(family(ip), ip) + \
+                struct.pack(">H", port)
         if query.get("event") == ["stopped"]:
             swarm.pop(me, None)
         else:
@@ -321,6 +325,10 @@ class Tracker:
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
         request.wfile.write(body)
+
+    def others(self, info_hash, me):
+        """[(ip, port)]: whom `me` is told of."""
+        return [peer for peer in list(self.peers[info_hash]) if peer != me]
 
     def know(self, info_hash_hex, address, port):
         self.peers.setdefault(bytes.fromhex(info_hash_hex).decode("latin-1"),

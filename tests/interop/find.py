@@ -1,263 +1,199 @@
-#!/usr/bin/env python3
-"""find.py - seedbank and libtorrent find peers that no tracker told of.
-
-pex: three nodes. A seeder and a leecher each know the hub alone, which has nothing and
-is held to 1 KiB/s; so the leecher gets the file in time only if the hub tells it of the
-seeder (BEP 11). Each of the three is once somebody else's program.
-lsd: two nodes that know nobody, on one network interface (BEP 14), both ways. Who seeds
-a hybrid is found by its v2 hash, too.
-scrape: opentracker counts one seeder, asked over HTTP and over UDP (BEP 48, 15); of a
-hybrid's two hashes the one that has more is told.
-
-All is in a network namespace; without one it is left out.
-
-usage: find.py [--seedbank PROGRAM] [--runs RUN,...]
+"""find.py - what is told to others, beside swaps: opentracker counts one seeder,
+asked over HTTP and over UDP (BEP 48, 15), and of a hybrid's two hashes the one that
+has more is told; who seeds a hybrid is found in the local network by its v2 hash,
+too (BEP 14, 52); a private torrent (BEP 27) is nowhere in
+the DHT when a public one is, that began to be seeded after it; a torrent that names
+a node of the DHT (BEP 5) is enough to find who has it.
 """
 
-import argparse
 import json
 import os
-import shutil
+import socket
 import subprocess
-import sys
-import tempfile
 import urllib.parse
 import urllib.request
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "scripts")]
-import stage  # noqa: E402
-import swap  # noqa: E402
-from stage import Failed, wait_for  # noqa: E402
+import contents
+import rows
+import run
+import stage
+import trackers
+from clients import Mode
+from stage import Failed, KIB, wait_for
 
-LT_PYTHON = "/usr/bin/python3"  # libtorrent comes from the distribution
-SIZE = 1 * stage.MIB + 4321
-PORT = 6881
-WAIT_S = 60
-LAN = ["10.80.0.%d" % i for i in (1, 2, 3)]
-
-LIBTORRENT = """if 1:
-    import libtorrent as lt, os, sys, time
-    listen, torrent, directory, hub, lsd, limit = sys.argv[1:]
-    s = lt.session({
-        "listen_interfaces": listen, "enable_dht": False,
-        "enable_lsd": lsd == "lsd", "enable_upnp": False,
-        "enable_natpmp": False, "enable_incoming_utp": False,
-        "enable_outgoing_utp": False, "min_reconnect_time": 1,
-        "outgoing_interfaces": listen.rpartition(":")[0],
-        "download_rate_limit": int(limit)})
-    p = lt.add_torrent_params()
-    p.ti = lt.torrent_info(torrent)
-    p.save_path = directory
-    p.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
-    h = s.add_torrent(p)
-    if hub:
-        host, _, port = hub.rpartition(":")
-        h.connect_peer((host, int(port)))
-    while True:
-        time.sleep(0.1)
-        if h.status().is_seeding:
-            print("complete", flush=True)
-"""
+FILES = {"single": {"single.bin": 300 * KIB + 1}}
+START_S = 60
 
 
-class Seedbank:
-    def __init__(self, program):
-        self.program = program
+class Table:
+    def __init__(self, stock):
+        self.stock = stock
+        directory = os.path.join(stock.directory, "find")
+        self.made = contents.make_all(directory, FILES, None)
+        self.source = os.path.join(directory, "source")
+        self.torrent = self.made[0].torrent
+        self.program = stock.makers["seedbank"]().program
 
-    def start(self, run, role, address, hub, lsd):
-        home = os.path.join(run.directory, "home-" + role)
-        os.makedirs(home)
-        with open(os.path.join(home, "config"), "w") as f:
-            f.write("lsd = %s\npex = %s\n" % (
-                ("yes", "no") if lsd else ("no", "yes")))
-        argv = [self.program, "--home", home]
-        listen = ["--listen", "%s:%d" % (address, PORT)]
-        if role == "seed":
-            argv += ["seed", run.source, "--torrent", run.torrent]
-        else:
-            argv += ["get", run.link or run.torrent, "--out", run.out(role)]
-            # a hub stays, whoever is done ends
-            listen += ["--limit-down", "1KiB"] if role == "hub" else \
-                ["--seed-time", "0"]
-        if hub and role != "seed":
-            argv += ["--peer", hub]
-        process = run.stage.spawn(run.name + "-" + role, argv + listen)
-        wait_for("listening " + role, WAIT_S,
-                 lambda: stage.accepts(address, PORT), process)
-        return process
+    def scrape(self, st, directory):
+        address = self.stock.addresses[0]
+        tracker = trackers.Opentracker(address)
+        os.makedirs(directory, exist_ok=True)
+        torrents = []
+        for url in (tracker.url, tracker.url.replace("http", "udp", 1)):
+            torrents.append(os.path.join(directory, url[:3] + ".torrent"))
+            contents.name_in(self.made[0], torrents[-1], url)
+        torrents.append(os.path.join(directory, "hybrid.torrent"))
+        made = self.make_hybrid(directory, torrents[-1], tracker.url)
+        by_v2 = made["info_hash_v2"][:40]
+        tracker.start(st, [*self.made[0].hashes, made["info_hash"], by_v2])
+        seeder = st.spawn("seed", [
+            self.program, "--home", os.path.join(directory, "seed"), "seed",
+            self.source, "--torrent", torrents[0], "--listen", address + ":0"])
+        # who knows the hybrid by its second hash alone
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            "%s?info_hash=%s&peer_id=%s&port=1&uploaded=0&downloaded=0&left=0&"
+            "event=started" % (
+                tracker.url, urllib.parse.quote(bytes.fromhex(by_v2)),
+                "x" * 20)).close()
+        for torrent in torrents:
+            def seeds():
+                said = subprocess.run([
+                    self.program, "--json", "--home", os.path.join(
+                        directory, "home"), "scrape", torrent],
+                    capture_output=True, text=True, check=True).stdout
+                return [t.get("seeds") for t in json.loads(said)["trackers"]]
+            wait_for("a seeder in " + torrent, START_S, lambda: seeds() == [1],
+                     seeder)
+        return "one seeder"
 
-    def complete(self, run, process):
-        if process.poll() not in (None, 0):
-            raise Failed("%s ended with %s (%s)" % (
-                process.name, process.status, process.log))
-        return process.poll() == 0
+    def make_hybrid(self, directory, out, tracker):
+        return json.loads(subprocess.run([
+            self.program, "--json", "--home", os.path.join(
+                directory, "creator"), "create", os.path.join(
+                    self.source, "single.bin"), "--out", out, "--hybrid",
+            "--tracker", tracker],
+            capture_output=True, text=True, check=True).stdout)
 
+    def by_v2_hash(self, st, directory):
+        mode = Mode.parse("lsd+magnet")
+        made = [c for c in self.stock.made["small"] if c.name == "hybrid"]
+        net = run.ground(mode, self.stock.addresses, True)
+        try:
+            r = run.Run(st, directory, mode, made, net.places)
+            r.by_v2 = True
+            run.swap(r, self.stock.seedbank(), self.stock.seedbank(),
+                     os.path.join(self.stock.directory, "small", "source"))
+        finally:
+            net.close()
 
-class Libtorrent:
-    def start(self, run, role, address, hub, lsd):
-        self.said = os.path.join(run.directory, "said-" + role)
-        directory = run.source if role == "seed" else run.out(role)
-        with open(self.said, "wb") as f:
-            process = run.stage.spawn(run.name + "-" + role, [
-                LT_PYTHON, "-c", LIBTORRENT, "%s:%d" % (address, PORT),
-                run.torrent, directory, hub or "", "lsd" if lsd else "",
-                "1024" if role == "hub" else "0"], stdout=f)
-        wait_for("listening " + role, WAIT_S,
-                 lambda: stage.accepts(address, PORT), process)
-        return process
+    def dht(self, st, directory):
+        """Of two nodes: so all is told to both."""
+        mode = Mode.parse("dht")
+        r = run.Run(st, directory, mode, self.made,
+                    run.Here(self.stock.addresses, mode.six).places)
+        run.start_dht(r, self.program, 2)
+        wait_for("two that know each other", START_S,
+                 lambda: self.nodes_of_hub(r) == 1)
+        return r
 
-    def complete(self, _run, _process):
-        with open(self.said) as f:
-            return "complete" in f.read()
+    def nodes_of_hub(self, r):
+        said = subprocess.run([
+            self.program, "--home", os.path.join(r.directory, "dht-hub"),
+            "--json", "status"], capture_output=True, text=True, check=True)
+        return json.loads(said.stdout)["dht"]["nodes"]
 
+    def seed(self, r, name, torrent):
+        home = os.path.join(r.directory, name)
+        return r.stage.spawn(name, [
+            self.program, "--home", home, "seed", self.source, "--torrent",
+            torrent, "--listen", self.stock.addresses[0] + ":0",
+            "--log-level", "debug", "--dht-node", r.dht.hub])
 
-class Run:
-    def __init__(self, st, name, directory, source, torrent):
-        self.stage = st
-        self.name = name
-        self.directory = os.path.join(directory, name)
-        self.source = source
-        self.torrent = torrent
-        self.link = None  # what the leecher is given instead
-        os.makedirs(self.directory)
+    def private(self, st, directory):
+        r = self.dht(st, directory)
+        path = os.path.join(self.source, "single.bin")
+        hashes = []
+        for name, more in (("secret", {"private": 1}), ("public", {})):
+            torrent = os.path.join(directory, name + ".torrent")
+            stage.make_torrent(path, torrent, 65536)
+            hashes.append(change(torrent, {**more, "name": "single.bin",
+                                           "x": name}))
+            known = self.nodes_of_hub(r)
+            p = self.seed(r, name, torrent)
+            wait_for("its seeder in the DHT", START_S,
+                     lambda: self.nodes_of_hub(r) > known, p)
+        wait_for("the public torrent at the hub", START_S,
+                 lambda: is_told(r.dht.nodes[0], hashes[1]), p)
+        if any(is_told(node, hashes[0]) for node in r.dht.nodes):
+            raise Failed("a private torrent is announced")
+        return "not told"
 
-    def out(self, role):
-        path = os.path.join(self.directory, "out-" + role)
-        os.makedirs(path, exist_ok=True)
-        return path
-
-
-def play(run, parts, addresses, lsd):
-    """parts: role -> client, in the order of starting."""
-    hub = "%s:%d" % (addresses[0], PORT) if "hub" in parts else ""
-    processes = []
-    for (role, client), address in zip(parts.items(), addresses):
-        # a seedbank that seeds cannot be told of a peer: its hub comes to it
-        to = "" if role == "hub" else hub
-        processes.append(client.start(run, role, address, to, lsd))
-    leecher = processes[-1]
-    wait_for("complete download", WAIT_S,
-             lambda: parts["leech"].complete(run, leecher),
-             *processes[:-1])
-    if not stage.same(os.path.join(run.source, "file.bin"),
-                      os.path.join(run.out("leech"), "file.bin")):
-        raise Failed("%s: the file differs" % run.name)
-    for p in processes:
-        run.stage.forget(p)
-
-
-def make_hybrid(program, directory, file, out, *words):
-    return json.loads(subprocess.run([
-        program, "--json", "--home", os.path.join(directory, "creator"),
-        "create", file, "--out", out, "--hybrid", *words],
-        capture_output=True, text=True, check=True).stdout)
-
-
-def scrape(st, program, directory, source):
-    tracker = swap.Opentracker(LAN[1])
-    file = os.path.join(source, "file.bin")
-    torrents = [os.path.join(directory, scheme + ".torrent")
-                for scheme in ("http", "udp")]
-    urls = [tracker.url, tracker.url.replace("http", "udp", 1)]
-    for torrent, url in zip(torrents, urls):
-        info_hash = stage.make_torrent(file, torrent, 65536, url)
-    hybrid = os.path.join(directory, "scraped.torrent")
-    made = make_hybrid(program, directory, file, hybrid, "--tracker", urls[0])
-    by_v2 = made["info_hash_v2"][:40]
-    tracker.start(st, [info_hash, made["info_hash"], by_v2])
-    seeder = st.spawn("scrape-seed", [
-        program, "--home", os.path.join(directory, "scraped"), "seed", source,
-        "--torrent", torrents[0], "--listen", LAN[0] + ":0"])
-    # who knows the hybrid by its second hash alone
-    urllib.request.urlopen(
-        "%s?info_hash=%s&peer_id=%s&port=1&uploaded=0&downloaded=0&left=0&"
-        "event=started" % (urls[0], urllib.parse.quote(bytes.fromhex(by_v2)),
-                           "x" * 20)).close()
-    for torrent in torrents + [hybrid]:
-        def seeds():
-            said = subprocess.run([
-                program, "--json", "--home", os.path.join(
-                    directory, "scraper"), "scrape", torrent],
-                capture_output=True, text=True, check=True).stdout
-            return [t.get("seeds") for t in json.loads(said)["trackers"]]
-        wait_for("a seeder in " + torrent, WAIT_S, lambda: seeds() == [1],
-                 seeder)
-    st.forget(seeder)
-
-
-def make_lan():
-    """A device of its own: local discovery does not speak on loopback."""
-    def ip(*words):
-        return subprocess.run(["ip", *words], capture_output=True).returncode
-
-    if ip("link", "add", "lan0", "type", "veth", "peer", "name", "lan1") != 0:
-        return False
-    return not any([ip("addr", "add", a + "/24", "dev", "lan0")
-                    for a in LAN] +
-                   [ip("link", "set", name, "up") for name in
-                    ("lan0", "lan1")])
+    def by_torrent(self, st, directory):
+        r = self.dht(st, directory)
+        self.seed(r, "seed", self.torrent)
+        torrent = os.path.join(directory, "named.torrent")
+        host, port = r.dht.nodes[0]
+        with open(self.torrent, "rb") as f:
+            # "nodes" sorts behind "info"
+            named = f.read()[:-1] + b"5:nodes" + stage.bencode(
+                [[host, port]]) + b"e"
+        with open(torrent, "wb") as f:
+            f.write(named)
+        out = os.path.join(directory, "out")
+        p = st.spawn("leech", [
+            self.program, "--home", os.path.join(directory, "home"), "get",
+            torrent, "--out", out, "--seed-time", "0", "--listen",
+            self.stock.addresses[1] + ":0"])
+        if p.wait(START_S) != 0:
+            raise Failed("the leecher ended with %s" % p.status)
+        contents.compare(self.source, out, self.made)
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.
-                                RawTextHelpFormatter)
-    p.add_argument("--seedbank", default=os.path.join(
-        stage.TOP, "build", "release", "seedbank"))
-    p.add_argument("--runs")
-    args = p.parse_args()
-    _, own_network = stage.enter_namespace(["10.79.0.1"])
-    if not own_network or not make_lan():
-        print("left out: it wants a network namespace and a device in it")
-        return 77
-    have_lt = subprocess.run([LT_PYTHON, "-c", "import libtorrent"],
-                             capture_output=True).returncode == 0
-    ours, theirs = lambda: Seedbank(args.seedbank), Libtorrent
-    runs = {"lsd": (ours, ours), "lsd-by-v2-hash": (ours, ours)}
-    if have_lt:
-        runs.update({
-            "lsd-from-libtorrent": (theirs, ours),
-            "lsd-to-libtorrent": (ours, theirs),
-            "pex-by-libtorrent": (theirs, theirs, ours),
-            "pex-to-libtorrent": (ours, theirs, theirs),
-            "pex-of-libtorrent": (ours, theirs, ours)})
-    else:
-        print("missing: libtorrent of " + LT_PYTHON)
-    if not shutil.which("opentracker"):
-        print("missing: opentracker")
-    elif swap.can_be_nobody():
-        runs["scrape"] = None
-    directory = tempfile.mkdtemp(prefix="seedbank-find.")
-    try:
-        source = os.path.join(directory, "source")
-        os.makedirs(source)
-        with open(os.path.join(source, "file.bin"), "wb") as f:
-            f.write(os.urandom(SIZE))
-        torrent = os.path.join(directory, "file.torrent")
-        stage.make_torrent(os.path.join(source, "file.bin"), torrent, 65536)
-        with stage.Stage(os.path.join(directory, "log")) as st:
-            for name in args.runs.split(",") if args.runs else runs:
-                if name == "scrape":
-                    scrape(st, args.seedbank, directory, source)
-                    print("%-20s ok" % name, flush=True)
-                    continue
-                roles = ("hub", "seed", "leech")[-len(runs[name]):]
-                parts = {r: make() for r, make in zip(roles, runs[name])}
-                run = Run(st, name, directory, source, torrent)
-                if name == "lsd-by-v2-hash":
-                    run.torrent = os.path.join(directory, "hybrid.torrent")
-                    run.link = "magnet:?xt=urn:btmh:1220" + make_hybrid(
-                        args.seedbank, directory, os.path.join(
-                            source, "file.bin"), run.torrent)["info_hash_v2"]
-                play(run, parts, LAN, name.startswith("lsd"))
-                print("%-20s ok" % name, flush=True)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    return 0
+def change(torrent, info):
+    """Other keys of the info dictionary; returns the info hash."""
+    with open(torrent, "rb") as f:
+        raw = f.read()
+    pieces = raw[raw.index(b"6:pieces"):]
+    length = int(pieces[8:pieces.index(b":", 8)])
+    at = pieces.index(b":", 8) + 1
+    out = stage.bencode({**info, "length": FILES["single"]["single.bin"],
+                         "piece length": 65536,
+                         "pieces": pieces[at:at + length]})
+    with open(torrent, "wb") as f:
+        f.write(b"d4:info" + out + b"e")
+    return stage.hashlib.sha1(out).digest()
 
 
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failed as e:
-        sys.exit("find: %s" % e)
+def is_told(node, info_hash):
+    """Does this node tell peers of that torrent?"""
+    with socket.socket(stage.family(node[0]), socket.SOCK_DGRAM) as s:
+        s.settimeout(2)
+        question = stage.bencode({
+            "a": {"id": b"i" * 20, "info_hash": info_hash}, "q": "get_peers",
+            "ro": 1, "t": "aa", "y": "q"})
+        answer = b""
+        for _ in range(10):
+            s.sendto(question, node)
+            try:
+                answer = s.recv(2048)
+                break
+            except TimeoutError:
+                pass
+    if b"5:token" not in answer:
+        raise Failed("no answer: %r" % answer)
+    return b"6:values" in answer
+
+
+def table(stock):
+    t = Table(stock)
+    out = []
+    if stock.has("opentracker"):
+        out.append(rows.Row("scrape", t.scrape))
+    if stock.has("net") and "libtorrent" in stock.makers:
+        out.append(rows.Row("seedbank -> seedbank@lsd, by the v2 hash",
+                            t.by_v2_hash))
+    if stock.has("dht"):
+        out += [rows.Row("private torrent, DHT", t.private),
+                rows.Row("seedbank -> seedbank, node in the torrent",
+                         t.by_torrent)]
+    return out

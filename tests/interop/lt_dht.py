@@ -1,8 +1,6 @@
-"""lt_dht.py LISTEN-IP:PORT DHT-IP:PORT DIR [TORRENT] - libtorrent that finds
-others in the DHT alone: no tracker, PEX, LSD or port mapping.
-
-Says "joined" when it knows nodes, "complete" when it has all of the torrent.
-Ends on SIGTERM.
+"""lt_dht.py IP:PORT LISTEN-IP:PORT... - nodes of libtorrent in the DHT, one at each
+address, which have no torrents and know the first. Says "joined" when each knows
+others. Ends on SIGTERM.
 """
 
 import signal
@@ -12,6 +10,12 @@ import time
 import libtorrent as lt
 
 DONE = False
+# one machine, which the defaults take for an attack
+SMALL_NETWORK = {
+    "dht_restrict_routing_ips": False, "dht_restrict_search_ips": False,
+    "dht_ignore_dark_internet": False, "dht_enforce_node_id": False,
+    "dht_prefer_verified_node_ids": False, "dht_bootstrap_nodes": "",
+    "dht_announce_interval": 5}
 
 
 def stop(*_):
@@ -19,61 +23,39 @@ def stop(*_):
     DONE = True
 
 
-def session(listen):
-    off = ("enable_lsd", "enable_upnp", "enable_natpmp",
-           # a network of one machine, which its defaults take for an attack
-           "dht_restrict_routing_ips", "dht_restrict_search_ips",
-           "dht_ignore_dark_internet", "dht_enforce_node_id",
-           "dht_prefer_verified_node_ids")
-    settings = {name: False for name in off}
-    settings.update({
-        "enable_dht": True,
-        "dht_bootstrap_nodes": "",
-        "dht_announce_interval": 5,
+def node(listen):
+    off = ("enable_lsd", "enable_upnp", "enable_natpmp")
+    return lt.session({
+        **{name: False for name in off}, **SMALL_NETWORK, "enable_dht": True,
         "listen_interfaces": listen,
         "outgoing_interfaces": listen.rpartition(":")[0].strip("[]"),
-        "allow_multiple_connections_per_ip": True,
-        "min_reconnect_time": 1,
-        "alert_mask": lt.alert.category_t.all_categories,
-    })
-    return lt.session(settings)
+        "alert_mask": lt.alert.category_t.stats_notification |
+        lt.alert.category_t.dht_notification})
 
 
-def add(s, torrent, directory):
-    params = lt.add_torrent_params()
-    params.ti = lt.torrent_info(torrent)
-    params.save_path = directory
-    params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
-    params.flags |= lt.torrent_flags.disable_pex | lt.torrent_flags.disable_lsd
-    return s.add_torrent(params)
+def join(session, at, ended):
+    """Until it knows somebody: asks the node at IP:PORT."""
+    host, _, port = at.rpartition(":")
+    while not ended():
+        session.post_dht_stats()
+        session.wait_for_alert(100)
+        for a in session.pop_alerts():
+            if isinstance(a, lt.dht_stats_alert):
+                if sum(b["num_nodes"] for b in a.routing_table):
+                    return
+                session.add_dht_node((host.strip("[]"), int(port)))
 
 
 def main():
-    listen, node, directory, *torrents = sys.argv[1:]
+    first, *others = sys.argv[1:]
     signal.signal(signal.SIGTERM, stop)
-    s = session(listen)
-    host, _, port = node.rpartition(":")
-    handles, joined, complete = [], False, False
+    sessions = [node(at) for at in others]
+    for s in sessions:
+        join(s, first, lambda: DONE)
+    print("joined", flush=True)
     while not DONE:
         time.sleep(0.1)
-        s.post_dht_stats()
-        for a in s.pop_alerts():
-            if isinstance(a, lt.dht_stats_alert):
-                nodes = sum(b["num_nodes"] for b in a.routing_table)
-                if not nodes:
-                    s.add_dht_node((host.strip("[]"), int(port)))
-                elif not joined:
-                    joined = True
-                    print("joined", flush=True)
-                    handles = [add(s, t, directory) for t in torrents]
-            elif "dht" in a.what() or "peer" in a.what():
-                print(a.what(), a.message(), file=sys.stderr, flush=True)
-        if handles and not complete and all(
-                h.status().is_seeding for h in handles):
-            complete = True
-            for h in handles:
-                h.flush_cache()
-            print("complete", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

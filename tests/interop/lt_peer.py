@@ -1,11 +1,12 @@
 """lt_peer.py LISTEN-IP:PORT DIR TORRENT|LINK... - libtorrent with its own settings
-(so with encryption where the other side wants it), but no DHT, PEX, LSD, port
-mapping or uTP: trackers alone bring it together with others.
+(so with encryption where the other side wants it), but no DHT, LSD, port mapping
+or uTP: trackers alone, and whom these know (PEX), bring it together with others.
 
 Says "ready" when all torrents are checked, "complete" when it has all bytes of
 all of them and they are on disk. Ends on SIGTERM, saying goodbye to trackers.
-The environment's LT_SETTINGS, JSON, are settings besides; LT_SUPER: it is a super
-seed.
+The environment's LT_SETTINGS, JSON, are settings besides; LT_DHT, IP:PORT: a node
+of the DHT that it joins before it has torrents; LT_LIMIT: bytes a second that each
+torrent gets; LT_SUPER: it is a super seed.
 """
 
 import json
@@ -14,6 +15,8 @@ import signal
 import sys
 
 import libtorrent as lt
+
+import lt_dht
 
 DONE = False
 
@@ -34,6 +37,7 @@ def session(listen):
         "validate_https_trackers": False,
         "ssrf_mitigation": False,
         "min_reconnect_time": 1,
+        **lt_dht.SMALL_NETWORK,
         "alert_mask": lt.alert.category_t.status_notification |
         lt.alert.category_t.storage_notification |
         lt.alert.category_t.tracker_notification |
@@ -54,6 +58,8 @@ def add(s, torrent, directory):
     params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
     if os.environ.get("LT_SUPER"):
         params.flags |= lt.torrent_flags.super_seeding
+    # the session's limits are not for peers on the local network
+    params.download_limit = int(os.environ.get("LT_LIMIT", "-1"))
     return s.add_torrent(params)
 
 
@@ -61,6 +67,8 @@ def main():
     listen, directory, *torrents = sys.argv[1:]
     signal.signal(signal.SIGTERM, stop)
     s = session(listen)
+    if "LT_DHT" in os.environ:
+        lt_dht.join(s, os.environ["LT_DHT"], lambda: DONE)
     handles = [add(s, t, directory) for t in torrents]
     flushed, ready, complete = set(), False, False
     while not DONE:

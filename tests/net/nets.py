@@ -36,6 +36,12 @@ def available():
         return False
 
 
+def leave():
+    """This process is in a new namespace from now on, which has nothing yet."""
+    if _libc.unshare(CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+
+
 class Net:
     """A network namespace. `with net:` makes the sockets of this thread (and of
     threads that it starts) its own."""

@@ -20,6 +20,7 @@ import random
 import select
 import socket
 import struct
+import subprocess
 import threading
 import time
 
@@ -177,6 +178,19 @@ class Host:
         self.net.sh("ip", "link", "set", "line", "mtu", str(MTU), "up")
         self.net.sh("ip", "route", "add", "default", "dev", "line")
         return fd
+
+
+def available():
+    """Namespaces with TUN devices in them?"""
+    if not nets.available() or not os.path.exists("/dev/net/tun"):
+        return False
+    try:
+        r = Router()
+        r.host("10.80.0.1")
+        r.close()
+        return True
+    except (OSError, subprocess.CalledProcessError):
+        return False
 
 
 class Router:

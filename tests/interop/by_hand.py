@@ -1,0 +1,127 @@
+"""by_hand.py - clients that CI does not have: rtorrent and qBittorrent, for rows
+that are named with `swap.py --pairs`. They speak TCP to a tracker's peers.
+"""
+
+import json
+import os
+import socket
+import urllib.request
+import xmlrpc.client
+
+import stage
+from clients import Client, START_S
+from stage import wait_for
+
+
+class Rtorrent(Client):
+    """Answers XML-RPC on a socket; d.complete is true once all is hashed."""
+
+    def start(self):
+        port = self.run.port(self.address)
+        home = self.home("rtorrent")
+        self.socket = os.path.join(home, "rpc")
+        options = ["system.daemon.set=true", "network.port_range.set=%d-%d" %
+                   (port, port), "network.port_random.set=no",
+                   "network.bind_address.set=" + self.address,
+                   "network.local_address.set=" + self.address,
+                   "dht.mode.set=disable", "protocol.pex.set=no",
+                   "trackers.use_udp.set=no", "session.path.set=" + home,
+                   "directory.default.set=" + self.directory,
+                   "network.scgi.open_local=" + self.socket]
+        p = self.spawn("rtorrent", [
+            self.program, "-n", *[x for o in options for x in ("-o", o)],
+            *self.run.given(self.role).values()], env=dict(os.environ, HOME=home))
+        wait_for("rtorrent's socket", START_S,
+                 lambda: os.path.exists(self.socket), p)
+        self.listening(port, p)
+        if self.role == "seed":
+            wait_for("rtorrent seeding", START_S, self.complete, p)
+
+    def _call(self, method, *params):
+        body = xmlrpc.client.dumps(params, method).encode()
+        head = b"CONTENT_LENGTH\0%d\0SCGI\0%d\0" % (len(body), 1)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(30)
+            s.connect(self.socket)
+            s.sendall(b"%d:%s," % (len(head), head) + body)
+            answer = s.makefile("rb").read().split(b"\r\n\r\n", 1)[1]
+        return xmlrpc.client.loads(answer)[0][0]
+
+    def complete(self):
+        hashes = self._call("download_list", "", "main")
+        return len(hashes) == len(self.run.contents) and all(
+            self._call("d.complete", h) and not self._call("d.hashing", h)
+            for h in hashes)
+
+
+class Qbittorrent(Client):
+    hybrid = v2 = True
+    CONF = """[LegalNotice]
+Accepted=true
+[BitTorrent]
+Session\\DHTEnabled=false
+Session\\PeXEnabled=false
+Session\\LSDEnabled=false
+Session\\Port=%(port)d
+Session\\Interface=
+Session\\InterfaceAddress=%(address)s
+Session\\BTProtocol=TCP
+Session\\SSRFMitigation=false
+Session\\MultiConnectionsPerIp=true
+Session\\UseRandomPort=false
+Session\\DefaultSavePath=%(directory)s
+[Network]
+PortForwardingEnabled=false
+[Preferences]
+WebUI\\Address=%(web_address)s
+WebUI\\Port=%(web_port)d
+WebUI\\LocalHostAuth=false
+WebUI\\AuthSubnetWhitelistEnabled=true
+WebUI\\AuthSubnetWhitelist=0.0.0.0/0
+"""
+
+    def start(self):
+        home = self.home("qbittorrent")
+        conf = os.path.join(home, "qBittorrent", "config", "qBittorrent.conf")
+        os.makedirs(os.path.dirname(conf), exist_ok=True)
+        port = self.run.port(self.address)
+        self.web = (self.address, self.run.port(self.address))
+        with open(conf, "w") as f:
+            f.write(self.CONF % {
+                "port": port, "address": self.address,
+                "directory": self.directory, "web_address": self.web[0],
+                "web_port": self.web[1]})
+        p = self.spawn("qbittorrent", [self.program, "--profile=" + home],
+                       env=dict(os.environ, HOME=home))
+        wait_for("qBittorrent's API", START_S,
+                 lambda: stage.accepts(*self.web), p)
+        for torrent in self.run.given(self.role).values():
+            self._add(torrent)
+        self.listening(port, p)
+        if self.role == "seed":
+            wait_for("qBittorrent seeding", START_S, self.complete, p)
+
+    def _call(self, method, data=None, headers=None):
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        request = urllib.request.Request(
+            "http://%s:%d/api/v2/%s" % (*self.web, method), data,
+            headers or {})
+        with opener.open(request, timeout=30) as answer:
+            return answer.read()
+
+    def _add(self, torrent):
+        with open(torrent, "rb") as f:
+            content = f.read()
+        edge = "seedbank-interop"
+        part = '--%s\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n'
+        body = (part % (edge, "savepath", "") + self.directory + "\r\n" +
+                part % (edge, "torrents", '; filename="a.torrent"')
+                ).encode() + content + b"\r\n--%s--\r\n" % edge.encode()
+        self._call("torrents/add", body, {
+            "Content-Type": "multipart/form-data; boundary=" + edge})
+
+    def complete(self):
+        torrents = json.loads(self._call("torrents/info"))
+        return len(torrents) == len(self.run.contents) and all(
+            t["progress"] == 1 and t["state"].endswith("UP")
+            for t in torrents)
