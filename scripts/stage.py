@@ -14,6 +14,7 @@ import random
 import shutil
 import signal
 import socket
+import socketserver
 import struct
 import subprocess
 import sys
@@ -293,6 +294,12 @@ class Tracker:
 
         class Server(http.server.ThreadingHTTPServer):
             address_family = family(address)
+
+            def server_bind(self):
+                """Without looking up its own name, which takes ten seconds where
+                a name server is asked in vain."""
+                socketserver.TCPServer.server_bind(self)
+                self.server_name, self.server_port = self.server_address[:2]
 
         self.server = Server((address, 0), Handler)
         self.url = "http://%s/announce" % endpoint(address,

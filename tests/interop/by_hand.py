@@ -4,6 +4,7 @@ that are named with `swap.py --pairs`. They speak TCP to a tracker's peers.
 
 import json
 import os
+import re
 import socket
 import urllib.request
 import xmlrpc.client
@@ -14,11 +15,29 @@ from stage import wait_for
 
 
 class Rtorrent(Client):
-    """Answers XML-RPC on a socket; d.complete is true once all is hashed."""
+    """Answers XML-RPC on a socket; d.complete is true once all is hashed. It speaks
+    v1 alone, and takes a hybrid for that: pad files are files to it."""
+
+    hybrid = True
+
+    def _write_pads(self):
+        for content in self.run.contents:
+            with open(content.torrent, "rb") as f:
+                pads = re.findall(
+                    rb"4:attr1:p6:lengthi(\d+)e4:pathl4:\.pad\d+:(\d+)e",
+                    f.read())
+            for length, name in pads:
+                path = os.path.join(self.directory, content.name, ".pad",
+                                    name.decode())
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, "wb") as f:
+                    f.write(bytes(int(length)))
 
     def start(self):
         port = self.run.port(self.address)
         home = self.home("rtorrent")
+        if self.role == "seed":
+            self._write_pads()
         self.socket = os.path.join(home, "rpc")
         options = ["system.daemon.set=true", "network.port_range.set=%d-%d" %
                    (port, port), "network.port_random.set=no",
@@ -67,6 +86,7 @@ Session\\Interface=
 Session\\InterfaceAddress=%(address)s
 Session\\BTProtocol=TCP
 Session\\SSRFMitigation=false
+Session\\QueueingSystemEnabled=false
 Session\\MultiConnectionsPerIp=true
 Session\\UseRandomPort=false
 Session\\DefaultSavePath=%(directory)s

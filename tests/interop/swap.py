@@ -156,14 +156,15 @@ def matrix(names, has):
         modes = combined(*ways) + ["udp", "web"]
         if has("net"):
             modes += ["lsd", "pex"] + ["dht", "dht+magnet"] * has("dht")
-            modes += ["pex+utp"] * speaks_utp
+            modes += ["pex+utp+rc4+magnet"] * speaks_utp
         if has("net") and has("6"):
             modes += ["pex+6"] + ["dht+6"] * has("dht")
             # the others read the peers of such an answer as those of IPv4
             modes += ["udp+6"] * name.startswith("libtorrent")
         if has("lines"):
-            modes += ["bad", "nat", "nat-leech"]
-            modes += ["bad+utp", "bad+utp+rc4+magnet"] * speaks_utp
+            modes += ["bad", "nat", "nat-leech+rc4+magnet"]
+            modes += ["bad+utp", "bad+utp+rc4+magnet", "nat+utp",
+                      "nat-leech+utp"] * speaks_utp
         if has("lines") and name.startswith("libtorrent"):
             modes += ["nats+pex", "pex+by-" + name]
         pairs += both_ways(name, *modes)

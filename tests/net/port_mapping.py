@@ -21,6 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
 sys.path.insert(0, HERE)
 import nets  # noqa: E402
+import rows  # noqa: E402
 import stage  # noqa: E402
 from router_server import Router  # noqa: E402
 from stage import Failed, wait_for  # noqa: E402
@@ -43,6 +44,9 @@ class World:
         nets.run("ip", "route", "add", "default", "via", ROUTER)
         self.net.sh("ip", "route", "add", "default", "dev", "eth0")
         self.watch = nets.Watch("out")
+
+    def close(self):
+        self.net.close()
 
     def router(self, *ways):
         with self.net:
@@ -152,23 +156,11 @@ def main():
         return 77
     directory = tempfile.mkdtemp(prefix="seedbank-mapping.")
     try:
-        with stage.Stage(os.path.join(directory, "log")) as st:
-            w = World(args, st, directory)
-            for part in PARTS:
-                if args.only and part.__name__ != args.only:
-                    continue
-                began = time.monotonic()
-                try:
-                    part(w)
-                except Failed as e:
-                    raise Failed("%s: %s" % (part.__name__, e)) from e
-                print("%-24s ok in %.1f s" % (
-                    part.__name__.replace("_", " "),
-                    time.monotonic() - began), flush=True)
-            w.net.close()
+        return rows.run_parts(
+            PARTS, lambda st, own: World(args, st, own), directory, [], True,
+            args.only)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    return 0
 
 
 if __name__ == "__main__":

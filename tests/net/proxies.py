@@ -25,6 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
 sys.path.insert(0, HERE)
 import nets  # noqa: E402
+import rows  # noqa: E402
 import stage  # noqa: E402
 from proxy_server import Proxy  # noqa: E402
 from stage import Failed, MIB, wait_for  # noqa: E402
@@ -83,6 +84,9 @@ class World:
         self.seed()
         with self.net:
             self.udp_tracker = UdpTracker(WORLD, (WORLD, self.port))
+
+    def close(self):
+        self.net.close()
 
     def seed(self):
         torrent = self.torrent("seed", self.tracker.url)
@@ -308,26 +312,14 @@ def main():
         return 77
     directory = tempfile.mkdtemp(prefix="seedbank-proxy.")
     try:
-        with stage.Stage(os.path.join(directory, "log")) as st:
-            w = World(args, st, directory)
-            for part in PARTS:
-                if args.only and part.__name__ != args.only:
-                    continue
-                began = time.monotonic()
-                try:
-                    part(w)
-                except Failed as e:
-                    raise Failed("%s: %s" % (part.__name__, e)) from e
-                print("%-24s ok in %.1f s" % (
-                    part.__name__.replace("_", " "),
-                    time.monotonic() - began), flush=True)
-            w.net.close()
+        return rows.run_parts(
+            PARTS, lambda st, own: World(args, st, own), directory, [], True,
+            args.only, args.keep)
     finally:
         if args.keep:
             print("kept: " + directory)
         else:
             shutil.rmtree(directory, ignore_errors=True)
-    return 0
 
 
 if __name__ == "__main__":

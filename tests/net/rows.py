@@ -1,4 +1,4 @@
-"""rows.py - the rows of a matrix side by side: each in a process and a network
+"""rows.py - the rows of a test side by side: each in a process and a network
 namespace of its own, so that they share neither ports nor multicast groups. Most
 of a row is waiting for timers of other programs, and these pass at the same time.
 
@@ -15,8 +15,7 @@ import time
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", "..", "scripts"),
-                os.path.join(HERE, "..", "net")]
+sys.path[:0] = [os.path.join(HERE, "..", "..", "scripts"), HERE]
 import nets  # noqa: E402
 import stage  # noqa: E402
 from stage import Failed  # noqa: E402
@@ -26,6 +25,24 @@ LOG_LINES, LOGS = 15, 4  # of a row that failed
 
 # play(st, directory): st is its stage; what it returns is printed
 Row = collections.namedtuple("Row", "name play")
+
+
+def run_parts(parts, world, directory, addresses, own_network, only=None,
+              keep=False):
+    """The same of functions: each has a world(stage, directory) of its own, which
+    close() ends."""
+    def row(part):
+        def play(st, own):
+            os.makedirs(own, exist_ok=True)
+            w = world(st, own)
+            try:
+                return part(w)
+            finally:
+                w.close()
+        return Row(part.__name__.replace("_", " "), play)
+
+    return run_all([row(p) for p in parts if only in (None, p.__name__)],
+                   directory, addresses, own_network, keep)
 
 
 def run_all(rows, directory, addresses, own_network, keep=False):
