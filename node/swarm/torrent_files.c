@@ -2,8 +2,8 @@
  * later, told to the store and the swarm, kept in its settings. */
 #include "node/swarm/torrent_impl.h"
 
+#include "base/bits.h"
 #include "node/swarm/file_choice.h"
-#include "storage/torrent/bits.h"
 #include "wire/torrent/magnet.h"
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 #include "storage/torrent/recorder.h"
 
-#include "storage/torrent/bits.h"
+#include "base/bits.h"
 #include "storage/torrent/resume_db.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "storage/torrent/store_int.h"
 
+#include "base/bits.h"
 #include "base/hex.h"
-#include "storage/torrent/bits.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "storage/torrent/store_scan.h"
 
-#include "storage/torrent/bits.h"
+#include "base/bits.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "storage/torrent/bits.h"
+#include "base/bits.h"
 #include "storage/torrent/store_int.h"
 
 #include <errno.h>

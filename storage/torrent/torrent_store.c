@@ -1,6 +1,6 @@
 #include "storage/torrent/torrent_store.h"
 
-#include "storage/torrent/bits.h"
+#include "base/bits.h"
 #include "storage/torrent/store_int.h"
 
 #include <stdarg.h>

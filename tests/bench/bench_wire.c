@@ -5,8 +5,8 @@
  * Prints CPU seconds per GiB (user, system) of both sides and the speed. Not a
  * test: figures depend on the machine.
  */
+#include "base/bits.h"
 #include "base/clock.h"
-#include "wire/peer/bits.h"
 #include "wire/swarm/swarm.h"
 
 #include <arpa/inet.h>

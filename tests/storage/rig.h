@@ -4,9 +4,9 @@
 #ifndef TESTS_STORAGE_RIG_H
 #define TESTS_STORAGE_RIG_H
 
+#include "base/bits.h"
 #include "base/hash.h"
 #include "base/rng.h"
-#include "storage/torrent/bits.h"
 #include "storage/torrent/torrent_store.h"
 #include "tests/check.h"
 

@@ -1,6 +1,6 @@
 /* The table "Opening" of storage/DESIGN.md, cell by cell: one file, one piece.
  */
-#include "storage/torrent/bits.h"
+#include "base/bits.h"
 #include "storage/torrent/store_scan.h"
 #include "tests/storage/rig.h"
 

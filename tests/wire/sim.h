@@ -6,10 +6,10 @@
 #ifndef TESTS_WIRE_SIM_H
 #define TESTS_WIRE_SIM_H
 
+#include "base/bits.h"
 #include "base/hash.h"
 #include "base/merkle.h"
 #include "tests/check.h"
-#include "wire/peer/bits.h"
 #include "wire/peer/pex.h"
 #include "wire/swarm/picker.h"
 #include "wire/swarm/swarm.h"

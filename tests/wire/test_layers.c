@@ -1,9 +1,9 @@
 #include "wire/swarm/layers.h"
 
+#include "base/bits.h"
 #include "base/merkle.h"
 #include "base/rng.h"
 #include "tests/check.h"
-#include "wire/peer/bits.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "wire/peer/msg.h"
 
+#include "base/bits.h"
 #include "tests/check.h"
-#include "wire/peer/bits.h"
 #include "wire/peer/handshake.h"
 
 #include <string.h>

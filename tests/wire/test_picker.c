@@ -1,7 +1,7 @@
 #include "wire/swarm/picker.h"
 
+#include "base/bits.h"
 #include "tests/check.h"
-#include "wire/peer/bits.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "wire/peer/msg.h"
 
+#include "base/bits.h"
 #include "base/bytes.h"
-#include "wire/peer/bits.h"
 #include "wire/peer/hash_msg.h"
 
 #include <string.h>

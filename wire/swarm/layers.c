@@ -1,7 +1,7 @@
 #include "wire/swarm/layers.h"
 
+#include "base/bits.h"
 #include "base/merkle.h"
-#include "wire/peer/bits.h"
 
 #include <stdlib.h>
 #include <string.h>

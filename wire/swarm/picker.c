@@ -1,6 +1,6 @@
 #include "wire/swarm/picker.h"
 
-#include "wire/peer/bits.h"
+#include "base/bits.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * as it would have been then, and counted. */
 #include "wire/swarm/swarm_int.h"
 
-#include "wire/peer/bits.h"
+#include "base/bits.h"
 
 #include <stdlib.h>
 #include <string.h>

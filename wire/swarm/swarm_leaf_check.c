@@ -9,7 +9,7 @@
  */
 #include "wire/swarm/swarm_int.h"
 
-#include "wire/peer/bits.h"
+#include "base/bits.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
  * liar has sent them all. */
 #include "wire/swarm/swarm_int.h"
 
+#include "base/bits.h"
 #include "base/merkle.h"
-#include "wire/peer/bits.h"
 
 #include <stdlib.h>
 #include <string.h>

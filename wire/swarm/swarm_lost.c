@@ -1,6 +1,6 @@
 /* lt_donthave (BEP 54): a piece that was told of is no longer there. */
+#include "base/bits.h"
 #include "base/bytes.h"
-#include "wire/peer/bits.h"
 #include "wire/swarm/swarm_int.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "wire/peer/bits.h"
+#include "base/bits.h"
 #include "wire/swarm/swarm_int.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * others have got them from it. So it sends little more than one copy before
  * there are other seeds. Who pays is shown everything; so is everybody once
  * there is another seed. */
-#include "wire/peer/bits.h"
+#include "base/bits.h"
 #include "wire/swarm/swarm_int.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "wire/swarm/swarm_int.h"
 
-#include "wire/peer/bits.h"
+#include "base/bits.h"
 
 #include <stdlib.h>
 

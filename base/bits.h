@@ -2,8 +2,8 @@
  *
  * Callers keep indexes in range. Thread: any.
  */
-#ifndef WIRE_BITS_H
-#define WIRE_BITS_H
+#ifndef BASE_BITS_H
+#define BASE_BITS_H
 
 #include <stdbool.h>
 #include <stddef.h>
