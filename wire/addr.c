@@ -1,14 +1,14 @@
 #include "wire/addr.h"
 
+#include "base/ip.h"
+
 #include "wire/place.h"
 
 #include <string.h>
 
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
 bool wire_addr_is_v4(const struct wire_addr *a)
 {
-	return memcmp(a->ip, mapped, sizeof(mapped)) == 0;
+	return ip_is_v4(a->ip);
 }
 
 bool wire_addr_eq(const struct wire_addr *a, const struct wire_addr *b)
@@ -43,16 +43,16 @@ bool wire_addr_same_net(const struct wire_addr *a, const struct wire_addr *b)
 void wire_addr_from_compact(struct wire_addr *out, const uint8_t *p,
 			    size_t ip_len)
 {
-	memcpy(out->ip, mapped, sizeof(mapped));
-	memcpy(out->ip + 16 - ip_len, p, ip_len);
+	ip_from_bytes(out->ip, p, ip_len);
 	out->port = (uint16_t)(p[ip_len] << 8 | p[ip_len + 1]);
 }
 
 size_t wire_addr_to_compact(uint8_t out[18], const struct wire_addr *a)
 {
-	size_t ip_len = wire_addr_is_v4(a) ? 4 : 16;
+	size_t ip_len;
+	const uint8_t *ip = ip_bytes(a->ip, &ip_len);
 
-	memcpy(out, a->ip + 16 - ip_len, ip_len);
+	memcpy(out, ip, ip_len);
 	out[ip_len] = (uint8_t)(a->port >> 8);
 	out[ip_len + 1] = (uint8_t)a->port;
 	return ip_len + 2;

@@ -1,5 +1,7 @@
 #include "wire/place.h"
 
+#include "base/ip.h"
+
 #include <arpa/inet.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,11 +31,11 @@ static size_t embedded(const uint8_t ip[16])
 		uint8_t prefix[12];
 		uint8_t len, at;
 	} rows[] = {
-		{{[10] = 0xff, [11] = 0xff}, 12, 12}, /* mapped */
-		{{0}, 12, 12},			      /* compatible */
-		{{0, 0x64, 0xff, 0x9b}, 12, 12},      /* NAT64 */
-		{{[8] = 0xff, [9] = 0xff}, 12, 12},   /* translated */
-		{{0x20, 0x02}, 2, 2},		      /* 6to4 */
+		{IP_ANY_V4, 12, 12},		    /* mapped */
+		{{0}, 12, 12},			    /* compatible */
+		{{0, 0x64, 0xff, 0x9b}, 12, 12},    /* NAT64 */
+		{{[8] = 0xff, [9] = 0xff}, 12, 12}, /* translated */
+		{{0x20, 0x02}, 2, 2},		    /* 6to4 */
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -65,7 +67,7 @@ enum place place_of(const uint8_t ip[16])
 enum place place_of_text(const char *text)
 {
 	char bare[INET6_ADDRSTRLEN];
-	uint8_t ip[16] = {[10] = 0xff, [11] = 0xff};
+	uint8_t ip[16] = IP_ANY_V4;
 
 	(void)snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(text, "%"),
 		       text);

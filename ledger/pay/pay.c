@@ -1,5 +1,7 @@
 #include "ledger/pay/pay_int.h"
 
+#include "base/ip.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -423,11 +425,8 @@ void pay_job_state(const struct pay_job *job, struct pay_job_state *out)
 /* First byte tells the families apart; then the prefix. */
 static void net_of(uint8_t out[6], const uint8_t ip[16])
 {
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0,    0,
-					   0, 0, 0, 0, 0xff, 0xff};
-
 	memset(out, 0, 6);
-	if (memcmp(ip, mapped, sizeof(mapped)) == 0)
+	if (ip_is_v4(ip))
 		memcpy(out + 3, ip + 12, 3);
 	else
 		memcpy(out, ip, 6);

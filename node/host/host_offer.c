@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/eip712.h"
 #include "base/hex.h"
+#include "base/ip.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -239,7 +240,7 @@ static bool listens_on(const struct host *h, struct net_addr *out)
 static bool is_wildcard(const uint8_t ip[16])
 {
 	static const uint8_t any6[16];
-	static const uint8_t any4[16] = {[10] = 0xff, [11] = 0xff};
+	static const uint8_t any4[16] = IP_ANY_V4;
 
 	return memcmp(ip, any6, 16) == 0 || memcmp(ip, any4, 16) == 0;
 }

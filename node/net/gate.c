@@ -1,5 +1,7 @@
 #include "node/net/gate.h"
 
+#include "base/ip.h"
+
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,13 +43,6 @@ void gate_free(struct gate *g)
 	free(g);
 }
 
-static bool is_ipv4(const uint8_t ip[16])
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	return memcmp(ip, mapped, sizeof(mapped)) == 0;
-}
-
 static struct place *place_of(struct gate *g, const uint8_t ip[16])
 {
 	uint8_t hash[crypto_shorthash_BYTES];
@@ -84,7 +79,7 @@ bool gate_pass(struct gate *g, const uint8_t ip[16], int64_t now_ms)
 	struct place *p;
 
 	memcpy(net, ip, sizeof(net));
-	if (!is_ipv4(ip))
+	if (!ip_is_v4(ip))
 		memset(net + 8, 0, 8);
 	if (!has_room(g->until_ms, now_ms, STEP_MS, GATE_BURST))
 		return false;

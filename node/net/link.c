@@ -1,5 +1,7 @@
 #include "node/net/link.h"
 
+#include "base/ip.h"
+
 #include "node/net/door.h"
 #include "node/net/gate.h"
 #include "wire/peer/prio.h"
@@ -256,7 +258,7 @@ void links_turn_end(struct links *l)
 static uint32_t prio_of_link(const struct links *l, const struct net_addr *at)
 {
 	const struct net_addr *us = net_source(l->net, at->sa.ss_family);
-	struct wire_addr a = {.ip = {[10] = 0xff, 0xff}}, b = wire_addr_of(at);
+	struct wire_addr a = {.ip = IP_ANY_V4}, b = wire_addr_of(at);
 
 	if (us)
 		a = wire_addr_of(us);

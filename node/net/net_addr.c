@@ -1,6 +1,8 @@
 /* net_addr.c - addresses as values, see net.h. */
 #include "node/net/net.h"
 
+#include "base/ip.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -40,8 +42,6 @@ bool net_addr_from_ip(struct net_addr *out, const char *ip, uint16_t port)
 	return false;
 }
 
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
 void net_addr_to_ip16(const struct net_addr *a, uint8_t out[16])
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a->sa;
@@ -51,26 +51,28 @@ void net_addr_to_ip16(const struct net_addr *a, uint8_t out[16])
 		memcpy(out, &v6->sin6_addr, 16);
 		return;
 	}
-	memcpy(out, mapped, sizeof(mapped));
-	memcpy(out + sizeof(mapped), &v4->sin_addr, 4);
+	ip_from_bytes(out, (const uint8_t *)&v4->sin_addr, 4);
 }
 
 void net_addr_from_ip16(struct net_addr *out, const uint8_t ip[16],
 			uint16_t port)
 {
-	bool v4 = memcmp(ip, mapped, sizeof(mapped)) == 0;
+	size_t len;
+	const uint8_t *bytes = ip_bytes(ip, &len);
 
-	(void)net_addr_from_bytes(out, v4 ? ip + sizeof(mapped) : ip,
-				  v4 ? 4 : 16, port);
+	(void)net_addr_from_bytes(out, bytes, len, port);
 }
 
 size_t net_addr_ip(const struct net_addr *a, uint8_t out[16])
 {
-	net_addr_to_ip16(a, out);
-	if (memcmp(out, mapped, sizeof(mapped)) != 0)
-		return 16;
-	memmove(out, out + sizeof(mapped), 4);
-	return 4;
+	uint8_t ip[16];
+	const uint8_t *bytes;
+	size_t len;
+
+	net_addr_to_ip16(a, ip);
+	bytes = ip_bytes(ip, &len);
+	memcpy(out, bytes, len);
+	return len;
 }
 
 uint16_t net_addr_port(const struct net_addr *a)

@@ -2,6 +2,8 @@
  * rest of the node, and what the store answers. */
 #include "base/hash.h"
 #include "node/find/dht_node.h"
+
+#include "base/ip.h"
 #include "node/swarm/torrent_impl.h"
 
 #include "node/swarm/trade.h"
@@ -113,10 +115,9 @@ static void on_ext_message(void *ctx, struct peer *p, enum ext_id ext,
 /* Where the peer sees us; a false word would only change an order. */
 static void note_us(struct torrent *t, const struct ext_handshake *ext)
 {
-	struct wire_addr us = {.ip = {[10] = 0xff, [11] = 0xff},
-			       .port = t->engine->listen_port};
+	struct wire_addr us = {.port = t->engine->listen_port};
 
-	memcpy(us.ip + 16 - ext->yourip_len, ext->yourip, ext->yourip_len);
+	ip_from_bytes(us.ip, ext->yourip, ext->yourip_len);
 	candidates_set_us(t->candidates, &us);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/eip712.h"
+#include "base/ip.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,13 +31,11 @@ struct endpoints {
 	struct endpoint_record own;
 };
 
-static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
 struct rent_net rent_net_of(const uint8_t ip[16])
 {
 	struct rent_net out = {{0}};
 
-	if (memcmp(ip, mapped, sizeof(mapped)) == 0) {
+	if (ip_is_v4(ip)) {
 		out.bytes[0] = 4;
 		memcpy(out.bytes + 1, ip + 12, 3);
 	} else {
@@ -187,7 +186,7 @@ static bool is_place(const struct endpoints *t, const struct endpoint *p)
 
 	if (p->port == 0)
 		return false;
-	if (memcmp(ip, mapped, sizeof(mapped)) == 0)
+	if (ip_is_v4(ip))
 		return ip[12] != 0 && ip[12] < 224 &&
 		       (t->cfg.local || !is_local4(ip + 12));
 	if (memcmp(ip, loopback, 16) == 0 || (ip[0] & 0xfe) == 0xfc ||

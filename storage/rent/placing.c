@@ -1,5 +1,7 @@
 #include "storage/rent/placing.h"
 
+#include "base/ip.h"
+
 #include <stdlib.h>
 
 #define SHARDS_MAX 255U
@@ -26,10 +28,9 @@ struct placing {
 
 struct placing_net placing_net_of(const uint8_t ip[16])
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	struct placing_net net = {{6}};
 
-	if (memcmp(ip, mapped, sizeof(mapped)) == 0) {
+	if (ip_is_v4(ip)) {
 		net.bytes[0] = 4;
 		memcpy(net.bytes + 1, ip + 12, 3);
 	} else {

@@ -1,8 +1,8 @@
 #include "wire/dht/dht_id.h"
 
-#include <string.h>
+#include "base/ip.h"
 
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+#include <string.h>
 
 bool dht_id_eq(const struct dht_id *a, const struct dht_id *b)
 {
@@ -54,7 +54,7 @@ static uint32_t prefix_of(const uint8_t ip[16], uint8_t r)
 	static const uint8_t mask4[] = {0x03, 0x0f, 0x3f, 0xff};
 	static const uint8_t mask6[] = {0x01, 0x03, 0x07, 0x0f,
 					0x1f, 0x3f, 0x7f, 0xff};
-	bool v4 = memcmp(ip, mapped, sizeof(mapped)) == 0;
+	bool v4 = ip_is_v4(ip);
 	const uint8_t *from = v4 ? ip + 12 : ip;
 	const uint8_t *mask = v4 ? mask4 : mask6;
 	size_t len = v4 ? sizeof(mask4) : sizeof(mask6);
@@ -103,7 +103,7 @@ bool dht_id_fits(const struct dht_id *id, const uint8_t ip[16])
 
 enum dht_family dht_family_of(const struct wire_addr *a)
 {
-	return memcmp(a->ip, mapped, sizeof(mapped)) == 0 ? DHT_V4 : DHT_V6;
+	return ip_is_v4(a->ip) ? DHT_V4 : DHT_V6;
 }
 
 static enum dht_place place4(const uint8_t ip[4])
@@ -180,8 +180,7 @@ struct wire_addr dht_compact_read(const uint8_t *p, enum dht_family family)
 	size_t ip = dht_compact_len(family) - 2;
 	struct wire_addr a;
 
-	memcpy(a.ip, mapped, sizeof(mapped));
-	memcpy(a.ip + sizeof(a.ip) - ip, p, ip);
+	ip_from_bytes(a.ip, p, ip);
 	a.port = (uint16_t)(p[ip] << 8 | p[ip + 1]);
 	return a;
 }

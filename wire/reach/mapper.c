@@ -1,5 +1,7 @@
 #include "wire/reach/mapper.h"
 
+#include "base/ip.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,16 +84,12 @@ static void start_over(struct mapper *m, int64_t now_ms)
 enum err_code mapper_new(struct mapper **out, const struct mapper_cfg *cfg,
 			 int64_t now_ms, struct err *e)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	struct mapper *m = calloc(1, sizeof(*m));
-	bool v4 = memcmp(cfg->own_ip, mapped, sizeof(mapped)) == 0;
 
 	if (!m)
 		return err_fail(e, ERR_NOMEM, "port mapping");
 	m->cfg = *cfg;
-	(void)inet_ntop(v4 ? AF_INET : AF_INET6,
-			v4 ? cfg->own_ip + 12 : cfg->own_ip, m->own_ip,
-			sizeof(m->own_ip));
+	(void)ip_text(m->own_ip, cfg->own_ip);
 	add_item(m, false, cfg->tcp);
 	add_item(m, true, cfg->udp);
 	m->upnp_life_s = LIFE_S;
@@ -324,11 +322,7 @@ static void note_life(struct mapper *m, uint32_t life_s)
 
 static void note_address(struct mapper *m, const uint8_t ip[16])
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	bool v4 = memcmp(ip, mapped, sizeof(mapped)) == 0;
-
-	(void)inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? ip + 12 : ip, m->address,
-			sizeof(m->address));
+	(void)ip_text(m->address, ip);
 }
 
 /* Is it the answer to what is asked now? */

@@ -1,6 +1,7 @@
 #include "wire/reach/pcp.h"
 
 #include "base/bytes.h"
+#include "base/ip.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,8 +18,6 @@
 #define ROUTE_UP 1
 #define ROUTE_GATEWAY 2
 
-static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
-
 static void write_pmp_map(struct wr *w, const struct pcp_ask *ask)
 {
 	wr_u8(w, PMP_VERSION);
@@ -32,9 +31,9 @@ static void write_pmp_map(struct wr *w, const struct pcp_ask *ask)
 
 static void write_pcp_map(struct wr *w, const struct pcp_ask *ask)
 {
-	static const uint8_t any_v4[16] = {[10] = 0xff, [11] = 0xff};
+	static const uint8_t any_v4[16] = IP_ANY_V4;
 	static const uint8_t any_v6[16];
-	bool v4 = memcmp(ask->own_ip, mapped_prefix, 12) == 0;
+	bool v4 = ip_is_v4(ask->own_ip);
 
 	wr_u8(w, PCP_VERSION);
 	wr_u8(w, OP_MAP);
@@ -96,8 +95,8 @@ static bool read_pmp(struct pcp_answer *out, struct rd *r, uint8_t op)
 	if (op == OP_ADDRESS) {
 		out->kind = PCP_PMP_ADDRESS;
 		if (out->result == PCP_OK) {
-			memcpy(out->ip, mapped_prefix, sizeof(mapped_prefix));
-			rd_copy(r, out->ip + 12, 4);
+			rd_copy(r, out->ip, 4);
+			ip_from_bytes(out->ip, out->ip, 4);
 		}
 		return !r->bad;
 	}
@@ -179,9 +178,8 @@ bool pcp_gateway(uint8_t out[16], const char *text)
 		if (to || mask || !(flags & ROUTE_UP) ||
 		    !(flags & ROUTE_GATEWAY) || !gateway)
 			continue;
-		memcpy(out, mapped_prefix, sizeof(mapped_prefix));
 		memcpy(bytes, &gateway, 4); /* as the kernel has it */
-		memcpy(out + 12, bytes, 4);
+		ip_from_bytes(out, bytes, 4);
 		return true;
 	}
 	return false;

@@ -1,6 +1,7 @@
 #include "wire/reach/proxy.h"
 
 #include "base/bytes.h"
+#include "base/ip.h"
 
 #include <arpa/inet.h>
 #include <sodium.h>
@@ -17,8 +18,6 @@
 #define ATYP_V4 1
 #define ATYP_NAME 3
 #define ATYP_V6 4
-
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 /* --- the setting -----------------------------------------------------------
  */
@@ -134,10 +133,11 @@ enum err_code proxy_parse(struct proxy *out, const char *text, struct err *e)
 
 static void put_socks_addr(struct wr *w, const struct wire_addr *a)
 {
-	bool v4 = memcmp(a->ip, mapped, sizeof(mapped)) == 0;
+	size_t len;
+	const uint8_t *ip = ip_bytes(a->ip, &len);
 
-	wr_u8(w, v4 ? ATYP_V4 : ATYP_V6);
-	wr_copy(w, v4 ? a->ip + 12 : a->ip, v4 ? 4 : 16);
+	wr_u8(w, len == 4 ? ATYP_V4 : ATYP_V6);
+	wr_copy(w, ip, len);
 	wr_u16(w, a->port);
 }
 
@@ -201,11 +201,10 @@ static void say_connect(struct proxy_hand *h)
 	char where[INET6_ADDRSTRLEN], line[160];
 	char plain[2 * PROXY_NAME_MAX + 2];
 	char secret[4 * ((2 * PROXY_NAME_MAX + 1) / 3 + 1) + 1];
-	bool v4 = memcmp(h->to.ip, mapped, sizeof(mapped)) == 0;
+	bool v4 = ip_is_v4(h->to.ip);
 	int n;
 
-	(void)inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? h->to.ip + 12 : h->to.ip,
-			where, sizeof(where));
+	(void)ip_text(where, h->to.ip);
 	(void)snprintf(line, sizeof(line),
 		       v4 ? "CONNECT %s:%u HTTP/1.1\r\nHost: %s:%u\r\n"
 			  : "CONNECT [%s]:%u HTTP/1.1\r\nHost: [%s]:%u\r\n",
@@ -249,7 +248,7 @@ void proxy_hand_udp(struct proxy_hand *h, const struct proxy *p)
 	memset(h, 0, sizeof(*h));
 	h->proxy = p;
 	h->udp = true;
-	memcpy(h->to.ip, mapped, sizeof(mapped));
+	h->to = (struct wire_addr){.ip = IP_ANY_V4};
 	say_methods(h);
 }
 
@@ -352,8 +351,7 @@ static enum proxy_state on_reply_rest(struct proxy_hand *h)
 
 	/* a name would have to be looked up: then it is the proxy's own */
 	if (h->got[3] == ATYP_V4) {
-		memcpy(h->bound.ip, mapped, sizeof(mapped));
-		memcpy(h->bound.ip + 12, p, 4);
+		ip_from_bytes(h->bound.ip, p, 4);
 		if (memcmp(p, "\0\0\0\0", 4) == 0)
 			memset(h->bound.ip, 0, sizeof(h->bound.ip));
 	} else if (h->got[3] == ATYP_V6) {
@@ -480,8 +478,8 @@ size_t proxy_udp_unwrap(struct wire_addr *from, const uint8_t *bytes,
 		return 0;
 	type = rd_u8(&r);
 	if (type == ATYP_V4) {
-		memcpy(from->ip, mapped, sizeof(mapped));
-		rd_copy(&r, from->ip + 12, 4);
+		rd_copy(&r, from->ip, 4);
+		ip_from_bytes(from->ip, from->ip, 4);
 	} else if (type == ATYP_V6) {
 		rd_copy(&r, from->ip, 16);
 	} else {

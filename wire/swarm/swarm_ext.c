@@ -10,8 +10,6 @@
 void ext_say(struct link *l)
 {
 	const struct swarm_cfg *c = &l->s->cfg;
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0,    0,
-					   0, 0, 0, 0, 0xff, 0xff};
 	struct ext_handshake hs = {
 		.reqq = PEER_REQQ,
 		.port = c->listen_port,
@@ -25,7 +23,7 @@ void ext_say(struct link *l)
 		.sb_store_len = c->sb_store_len,
 	};
 	uint8_t buf[EXT_HANDSHAKE_MAX];
-	bool v4 = memcmp(l->peer.cfg.addr.ip, mapped, sizeof(mapped)) == 0;
+	bool v4 = wire_addr_is_v4(&l->peer.cfg.addr);
 	size_t len;
 
 	hs.id[EXT_SB_PAY] = c->sb_pay != NULL;
