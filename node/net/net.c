@@ -462,7 +462,8 @@ bool net_global_ip6(const struct net *n, char out[NET_IP_TEXT_MAX])
 	struct net_addr found;
 	uint8_t ip[16];
 
-	if (at->len == 0 && n->any6 && probe_ip6(&found))
+	/* who listens at no address of its own does so at all */
+	if (at->len == 0 && n->listens[1] && probe_ip6(&found))
 		at = &found;
 	if (at->len == 0 || !net_addr_is_global_ip6(at))
 		return false;
@@ -496,7 +497,6 @@ enum err_code net_listen(struct net *n, const char *host, uint16_t port,
 	(void)getsockname(l->fd, (struct sockaddr *)&bound.sa, &bound.len);
 	*bound_port = net_addr_port(&bound);
 	n->listener_count++;
-	n->any6 |= strcmp(host, "::") == 0;
 	note_source(n, &at);
 	note_family(n, &at);
 	return ERR_NONE;

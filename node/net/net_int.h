@@ -47,7 +47,6 @@ struct net {
 	void *ctx;
 	struct net_listener listeners[NET_MAX_LISTENERS];
 	unsigned listener_count;
-	bool any6;		   /* one of them takes any IPv6 address */
 	struct net_addr source[2]; /* of outgoing connections: IPv4, IPv6; len
 				    * 0: the kernel chooses */
 	bool listens[2];	   /* likewise */
