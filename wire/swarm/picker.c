@@ -1,70 +1,11 @@
-#include "wire/swarm/picker.h"
-
-#include "base/bits.h"
+#include "wire/swarm/picker_int.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Pieces that are equally rare from here on. */
-#define BUCKETS 64U
 #define MISSING_LOOKS 256U
 #define WALK_MAX 128U	   /* steps before the pass over the words */
 #define CANDIDATES_MAX 64U /* of that pass */
-#define AVOID_MAX 8U
-
-/* pos[piece]: index in its bucket, or one of these */
-#define POS_HAVE UINT32_MAX
-#define POS_PART 0x80000000U /* | index in parts */
-
-enum block_state { BLOCK_FREE, BLOCK_ASKED, BLOCK_HERE };
-
-struct block {
-	/* peers asked (ASKED; 0: none); HERE: [0] is the sender */
-	uint64_t askers[PICKER_ASKERS];
-	uint8_t state;
-};
-
-struct part {
-	uint32_t piece;
-	uint32_t n_blocks;
-	uint32_t n_free; /* 0 while held */
-	uint32_t n_here;
-	uint32_t first_free; /* no free block before it */
-	uint32_t ready_pos;  /* index in picker.ready, UINT32_MAX: not in it */
-	uint64_t owner;	     /* serial, 0: nobody's */
-	uint64_t turn;	     /* blocks were taken in it last */
-	bool owner_slow;
-	bool held;
-	bool sole;
-	uint8_t n_avoid;
-	int64_t avoid_until_ms;
-	uint64_t avoid[AVOID_MAX];
-	struct block blocks[];
-};
-
-struct bucket {
-	uint32_t *items;
-	uint32_t n, cap;
-};
-
-struct picker {
-	struct pieces shape;
-	struct rng *rng;
-	uint32_t *pos;
-	uint16_t *avail;
-	uint8_t *prio; /* enum picker_prio; NULL: all normal */
-	/* open pieces by priority (less SKIP) and availability */
-	struct bucket buckets[PICKER_PRIOS - 1][BUCKETS];
-	uint32_t n_open;
-	bool in_order;
-	/* no open piece of this priority before it */
-	uint32_t first_open[PICKER_PRIOS];
-	struct part **parts;
-	uint32_t n_parts, cap_parts;
-	uint32_t *ready; /* indexes of parts with free blocks */
-	uint32_t n_ready;
-	uint64_t turn; /* counts, for struct part */
-};
 
 /* ---- sizes ---- */
 
@@ -153,11 +94,6 @@ static void bucket_take(struct picker *p, uint32_t piece)
 	}
 }
 
-static bool is_open(const struct picker *p, uint32_t piece)
-{
-	return p->pos[piece] < POS_PART;
-}
-
 /* Out of memory leaves the piece in no bucket: it is lost to picking, never
  * wrong. pos then says "had", which it becomes when the node restarts. */
 static void open_piece(struct picker *p, uint32_t piece)
@@ -182,7 +118,7 @@ static void close_piece(struct picker *p, uint32_t piece)
 
 static void change_availability(struct picker *p, uint32_t piece, bool more)
 {
-	bool listed = is_open(p, piece);
+	bool listed = picker_is_open(p, piece);
 
 	if (more ? p->avail[piece] == UINT16_MAX : p->avail[piece] == 0)
 		return;
@@ -275,8 +211,7 @@ static struct part *part_of(const struct picker *p, uint32_t piece)
 	return p->parts[pos & ~POS_PART];
 }
 
-/* Keeps picker.ready to the parts with free blocks. */
-static void note_free(struct picker *p, struct part *part)
+void picker_note_free(struct picker *p, struct part *part)
 {
 	bool ready = part->n_free > 0;
 
@@ -314,7 +249,7 @@ static bool grow_parts(struct picker *p)
 	return true;
 }
 
-static struct part *begin_part(struct picker *p, uint32_t piece)
+struct part *picker_begin_part(struct picker *p, uint32_t piece)
 {
 	uint32_t n = picker_blocks(p, piece);
 	struct part *part;
@@ -327,13 +262,13 @@ static struct part *begin_part(struct picker *p, uint32_t piece)
 	part->piece = piece;
 	part->n_blocks = part->n_free = n;
 	part->ready_pos = UINT32_MAX;
-	if (is_open(p, piece)) {
+	if (picker_is_open(p, piece)) {
 		bucket_take(p, piece);
 		p->n_open--;
 	}
 	p->pos[piece] = POS_PART | p->n_parts;
 	p->parts[p->n_parts++] = part;
-	note_free(p, part);
+	picker_note_free(p, part);
 	return part;
 }
 
@@ -343,7 +278,7 @@ static void end_part(struct picker *p, struct part *part)
 	uint32_t last = p->n_parts - 1;
 
 	part->n_free = 0;
-	note_free(p, part);
+	picker_note_free(p, part);
 	if (i != last) {
 		struct part *moved = p->parts[last];
 
@@ -377,7 +312,7 @@ enum err_code picker_set_prios(struct picker *p, const uint8_t *prios,
 	if (copy)
 		memcpy(copy, prios, p->shape.count);
 	for (uint32_t i = 0; i < p->shape.count; i++)
-		if (is_open(p, i))
+		if (picker_is_open(p, i))
 			close_piece(p, i);
 	free(p->prio);
 	p->prio = copy;
@@ -398,19 +333,6 @@ void picker_set_in_order(struct picker *p, bool in_order)
 }
 
 /* ---- picking ---- */
-
-struct pick {
-	struct picker *p;
-	struct picker_peer *who;
-	struct picker_block *out;
-	size_t n, max;
-	int64_t now_ms;
-};
-
-static bool peer_has(const struct picker_peer *who, uint32_t piece)
-{
-	return !who->bits || bits_get(who->bits, piece);
-}
 
 static void take_blocks(struct pick *k, struct part *part, uint32_t most)
 {
@@ -433,7 +355,7 @@ static void take_blocks(struct pick *k, struct part *part, uint32_t most)
 		taken++;
 		k->out[k->n++] = (struct picker_block){part->piece, i};
 	}
-	note_free(k->p, part);
+	picker_note_free(k->p, part);
 }
 
 static bool avoids(const struct part *part, const struct pick *k)
@@ -446,16 +368,13 @@ static bool avoids(const struct part *part, const struct pick *k)
 	return false;
 }
 
-/* May this peer take blocks of the part at this point of the order? */
-enum claim { CLAIM_OWN, CLAIM_LEFT, CLAIM_SLOW, CLAIM_HELP };
-
-static bool may_claim(const struct part *part, const struct pick *k,
+bool picker_may_claim(const struct part *part, const struct pick *k,
 		      enum claim claim)
 {
 	const struct picker_peer *who = k->who;
 	bool own = part->owner == who->serial;
 
-	if (!part->n_free || !peer_has(who, part->piece))
+	if (!part->n_free || !pick_peer_has(who, part->piece))
 		return false;
 	switch (claim) {
 	case CLAIM_OWN:
@@ -495,7 +414,7 @@ static void claim_parts(struct pick *k, enum claim claim)
 	for (uint32_t i = p->n_ready; i > 0 && k->n < k->max; i--) {
 		struct part *part = p->parts[p->ready[i - 1]];
 
-		if (may_claim(part, k, claim))
+		if (picker_may_claim(part, k, claim))
 			claim_part(k, part, claim);
 	}
 }
@@ -506,7 +425,7 @@ static void go_on(struct pick *k)
 
 	if (k->who->last < k->p->shape.count) {
 		part = part_of(k->p, k->who->last);
-		if (part && may_claim(part, k, CLAIM_OWN))
+		if (part && picker_may_claim(part, k, CLAIM_OWN))
 			claim_part(k, part, CLAIM_OWN);
 	}
 	if (k->n < k->max)
@@ -536,7 +455,7 @@ static uint32_t scan_bits(struct pick *k)
 
 		for (uint32_t i = (uint32_t)at * 8; byte;
 		     i++, byte = (uint8_t)(byte << 1)) {
-			if (!(byte & 0x80) || !is_open(p, i))
+			if (!(byte & 0x80) || !picker_is_open(p, i))
 				continue;
 			found++;
 			if (best == UINT32_MAX || comes_before(p, i, best))
@@ -561,7 +480,7 @@ static uint32_t rarest(struct pick *k)
 		for (uint32_t i = 0; i < bucket->n; i++) {
 			uint32_t piece = bucket->items[at];
 
-			if (peer_has(k->who, piece))
+			if (pick_peer_has(k->who, piece))
 				return piece;
 			if (++steps == WALK_MAX)
 				return scan_bits(k);
@@ -576,7 +495,7 @@ static uint32_t suggested(struct pick *k)
 	for (size_t i = 0; i < k->who->n_suggested; i++) {
 		uint32_t piece = k->who->suggested[i];
 
-		if (is_open(k->p, piece) && peer_has(k->who, piece))
+		if (picker_is_open(k->p, piece) && pick_peer_has(k->who, piece))
 			return piece;
 	}
 	return UINT32_MAX;
@@ -591,25 +510,28 @@ static uint32_t lowest(struct pick *k)
 		uint32_t *first = &p->first_open[prio];
 
 		for (uint32_t i = *first; i < p->shape.count; i++) {
-			if (!is_open(p, i) || prio_of(p, i) != prio) {
+			if (!picker_is_open(p, i) || prio_of(p, i) != prio) {
 				*first += *first == i;
 				continue;
 			}
-			if (peer_has(k->who, i))
+			if (pick_peer_has(k->who, i))
 				return i;
 		}
 	}
 	return UINT32_MAX;
 }
 
+uint32_t picker_first_open(struct pick *k)
+{
+	return k->p->in_order ? lowest(k) : rarest(k);
+}
+
 static uint32_t next_piece(struct pick *k)
 {
 	uint32_t piece;
 
-	if (k->p->in_order)
-		return lowest(k);
-	piece = suggested(k);
-	return piece == UINT32_MAX ? rarest(k) : piece;
+	piece = k->p->in_order ? UINT32_MAX : suggested(k);
+	return piece == UINT32_MAX ? picker_first_open(k) : piece;
 }
 
 /* NULL: there is none, or no memory. */
@@ -617,7 +539,7 @@ static struct part *begin_next(struct pick *k)
 {
 	uint32_t piece = k->p->n_open > 0 ? next_piece(k) : UINT32_MAX;
 	struct part *part =
-		piece == UINT32_MAX ? NULL : begin_part(k->p, piece);
+		piece == UINT32_MAX ? NULL : picker_begin_part(k->p, piece);
 
 	if (part) {
 		part->owner = k->who->serial;
@@ -644,7 +566,7 @@ static struct part *next_of_own(const struct pick *k, uint32_t *n)
 		struct part *part = k->p->parts[k->p->ready[i]];
 
 		if (part->owner != k->who->serial ||
-		    !may_claim(part, k, CLAIM_OWN))
+		    !picker_may_claim(part, k, CLAIM_OWN))
 			continue;
 		(*n)++;
 		if (!next || part->turn < next->turn)
@@ -659,7 +581,7 @@ static struct part *one_more(struct pick *k)
 	for (uint32_t i = 0; i < k->p->n_ready; i++) {
 		struct part *part = k->p->parts[k->p->ready[i]];
 
-		if (!may_claim(part, k, CLAIM_LEFT))
+		if (!picker_may_claim(part, k, CLAIM_LEFT))
 			continue;
 		part->owner = k->who->serial;
 		part->owner_slow = k->who->slow;
@@ -684,8 +606,7 @@ static void go_on_side_by_side(struct pick *k)
 	}
 }
 
-/* Ask for a block once more: false when it cannot be. */
-static bool ask_again(struct block *b, uint64_t serial)
+bool picker_ask_again(struct block *b, uint64_t serial)
 {
 	unsigned empty = PICKER_ASKERS;
 
@@ -712,11 +633,12 @@ static void endgame(struct pick *k, size_t most)
 		struct part *part = p->parts[i];
 
 		if (part->sole || part->n_here == part->n_blocks ||
-		    !peer_has(k->who, part->piece))
+		    !pick_peer_has(k->who, part->piece))
 			continue;
 		/* from the back: what was asked for last comes last */
 		for (uint32_t j = part->n_blocks; j > 0 && k->n < end; j--)
-			if (ask_again(&part->blocks[j - 1], k->who->serial))
+			if (picker_ask_again(&part->blocks[j - 1],
+					     k->who->serial))
 				k->out[k->n++] = (struct picker_block){
 					part->piece, j - 1};
 	}
@@ -749,10 +671,10 @@ size_t picker_pick_in(struct picker *p, struct picker_peer *who, uint32_t piece,
 	struct pick k = {p, who, out, 0, max, 0};
 	struct part *part = part_of(p, piece);
 
-	if (!peer_has(who, piece))
+	if (!pick_peer_has(who, piece))
 		return 0;
-	if (!part && is_open(p, piece)) {
-		part = begin_part(p, piece);
+	if (!part && picker_is_open(p, piece)) {
+		part = picker_begin_part(p, piece);
 		if (part) {
 			part->owner = who->serial;
 			part->owner_slow = who->slow;
@@ -761,148 +683,6 @@ size_t picker_pick_in(struct picker *p, struct picker_peer *who, uint32_t piece,
 	if (part && part->n_free && (!part->sole || part->owner == who->serial))
 		take_blocks(&k, part, UINT32_MAX);
 	return k.n;
-}
-
-/* ---- runs ---- */
-
-/* May the run go on with this open piece? */
-static bool fits_run(const struct pick *k, uint32_t piece, bool rare)
-{
-	return piece < k->p->shape.count && is_open(k->p, piece) &&
-	       peer_has(k->who, piece) && (!rare || k->p->avail[piece] == 0);
-}
-
-/* A run is one range of bytes: it ends with a short piece. */
-static bool ends_run(const struct pick *k, uint32_t piece)
-{
-	return pieces_size(&k->p->shape, piece) !=
-	       pieces_place(&k->p->shape, piece);
-}
-
-/* Takes the open piece whole. */
-static bool run_add(struct pick *k, uint32_t piece)
-{
-	struct part *part = begin_part(k->p, piece);
-
-	if (!part)
-		return false;
-	part->owner = k->who->serial;
-	for (uint32_t i = 0; i < part->n_blocks; i++) {
-		part->blocks[i].state = BLOCK_ASKED;
-		part->blocks[i].askers[0] = k->who->serial;
-	}
-	part->n_free = 0;
-	part->first_free = part->n_blocks;
-	note_free(k->p, part);
-	return true;
-}
-
-static bool run_of_open(struct pick *k, bool rare, struct picker_run *out)
-{
-	uint32_t first = k->who->last + 1, end;
-
-	if (k->max == 0)
-		return false;
-	if (!fits_run(k, first, rare))
-		first = k->p->in_order ? lowest(k) : rarest(k);
-	if (first == UINT32_MAX || !fits_run(k, first, rare) ||
-	    !run_add(k, first))
-		return false;
-	for (end = first + 1; end - first < k->max && !ends_run(k, end - 1) &&
-			      fits_run(k, end, rare);
-	     end++)
-		if (!run_add(k, end))
-			break;
-	while (first > 0 && end - first < k->max && !ends_run(k, first - 1) &&
-	       fits_run(k, first - 1, rare) && run_add(k, first - 1))
-		first--;
-	k->who->last = end - 1;
-	*out = (struct picker_run){.piece = first,
-				   .pieces = end - first,
-				   .end = picker_blocks(k->p, end - 1)};
-	return true;
-}
-
-/* The blocks of the part that take() takes, and what lies between them. */
-static bool run_of_part(struct pick *k, struct part *part,
-			bool (*take)(struct pick *k, struct part *part,
-				     struct block *b),
-			struct picker_run *out)
-{
-	uint32_t first = UINT32_MAX, last = 0;
-
-	for (uint32_t i = 0; i < part->n_blocks; i++) {
-		if (!take(k, part, &part->blocks[i]))
-			continue;
-		first = first == UINT32_MAX ? i : first;
-		last = i;
-	}
-	if (first == UINT32_MAX)
-		return false;
-	note_free(k->p, part);
-	k->who->last = part->piece;
-	*out = (struct picker_run){part->piece, 1, first, last + 1};
-	return true;
-}
-
-static bool take_free(struct pick *k, struct part *part, struct block *b)
-{
-	if (b->state != BLOCK_FREE)
-		return false;
-	b->state = BLOCK_ASKED;
-	b->askers[0] = k->who->serial;
-	part->n_free--;
-	return true;
-}
-
-static bool take_again(struct pick *k, struct part *part, struct block *b)
-{
-	(void)part;
-	return ask_again(b, k->who->serial);
-}
-
-static bool run_of_ready(struct pick *k, enum claim claim,
-			 struct picker_run *out)
-{
-	for (uint32_t i = k->p->n_ready; i > 0; i--) {
-		struct part *part = k->p->parts[k->p->ready[i - 1]];
-
-		if (!may_claim(part, k, claim))
-			continue;
-		if (claim == CLAIM_LEFT) {
-			part->owner = k->who->serial;
-			part->owner_slow = false;
-		}
-		return run_of_part(k, part, take_free, out);
-	}
-	return false;
-}
-
-static bool run_of_endgame(struct pick *k, struct picker_run *out)
-{
-	for (uint32_t i = 0; i < k->p->n_parts; i++) {
-		struct part *part = k->p->parts[i];
-
-		if (!part->sole && part->n_here < part->n_blocks &&
-		    !part->held && peer_has(k->who, part->piece) &&
-		    run_of_part(k, part, take_again, out))
-			return true;
-	}
-	return false;
-}
-
-bool picker_pick_run(struct picker *p, struct picker_peer *who, uint32_t max,
-		     bool rare, struct picker_run *out, int64_t now_ms)
-{
-	struct pick k = {p, who, NULL, 0, max, now_ms};
-
-	if (rare)
-		return run_of_open(&k, true, out);
-	return run_of_ready(&k, CLAIM_OWN, out) ||
-	       run_of_ready(&k, CLAIM_LEFT, out) ||
-	       run_of_open(&k, false, out) ||
-	       run_of_ready(&k, CLAIM_HELP, out) ||
-	       (p->n_open == 0 && p->n_ready == 0 && run_of_endgame(&k, out));
 }
 
 /* ---- what became of it ---- */
@@ -929,7 +709,7 @@ void picker_release(struct picker *p, struct picker_block b, uint64_t serial)
 	part->n_free++;
 	if (b.block < part->first_free)
 		part->first_free = b.block;
-	note_free(p, part);
+	picker_note_free(p, part);
 }
 
 void picker_disown(struct picker *p, uint64_t serial)
@@ -956,7 +736,7 @@ bool picker_received(struct picker *p, struct picker_block b, uint64_t serial,
 	*n = 0;
 	if (block->state == BLOCK_FREE) { /* was given up, came after all */
 		part->n_free--;
-		note_free(p, part);
+		picker_note_free(p, part);
 	}
 	for (unsigned i = 0; i < PICKER_ASKERS; i++) {
 		if (block->askers[i] && block->askers[i] != serial)
@@ -1041,7 +821,7 @@ void picker_verified(struct picker *p, uint32_t piece)
 
 	if (part) {
 		end_part(p, part);
-	} else if (is_open(p, piece)) {
+	} else if (picker_is_open(p, piece)) {
 		close_piece(p, piece);
 	}
 }
@@ -1054,7 +834,7 @@ void picker_hold(struct picker *p, uint32_t piece)
 		return;
 	part->held = true;
 	part->n_free = 0;
-	note_free(p, part);
+	picker_note_free(p, part);
 }
 
 static void remember_senders(struct part *part)
@@ -1088,7 +868,7 @@ void picker_retry(struct picker *p, uint32_t piece, bool sole, int64_t now_ms)
 	part->n_free = part->n_blocks;
 	part->n_here = 0;
 	part->first_free = 0;
-	note_free(p, part);
+	picker_note_free(p, part);
 }
 
 void picker_retry_blocks(struct picker *p, uint32_t piece, const uint8_t *bad)
@@ -1109,7 +889,7 @@ void picker_retry_blocks(struct picker *p, uint32_t piece, const uint8_t *bad)
 		part->n_free++;
 		part->first_free = i;
 	}
-	note_free(p, part);
+	picker_note_free(p, part);
 }
 
 void picker_want(struct picker *p, uint32_t piece)
