@@ -1,8 +1,7 @@
-#include "storage/torrent/files.h"
+#include "storage/torrent/files_int.h"
 
 #include "base/file.h"
 #include "storage/torrent/stamps.h"
-#include "storage/torrent/written.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,26 +37,6 @@ struct file_pool {
 	unsigned count;
 	struct open_file *buckets[BUCKETS];
 	struct open_file *newest, *oldest;
-};
-
-struct files {
-	struct file_pool *pool;
-	const struct layout *layout;
-	char *root;
-	char *aside_name; /* NULL: none */
-	bool read_only;
-	bool preallocate;
-	/* held for reading while a path is walked and opened, for writing
-	 * while a file moves: nobody makes it anew where it was */
-	pthread_rwlock_t moving;
-	uint8_t *aside; /* bit per file, see files.h; NULL: none is */
-	/* guards root_fd, root_users, fresh and written */
-	pthread_mutex_t lock;
-	int root_fd; /* -1: not open, as while nobody uses it */
-	unsigned root_users;
-	uint8_t *fresh; /* bit per file: made by us, directory not flushed */
-	struct written written;
-	struct stamps *stamps;
 };
 
 /* --- the pool --- */
@@ -221,19 +200,34 @@ static void publish(struct file_pool *p, struct open_file *o)
 	close_file(extra);
 }
 
+void files_forget_open(struct files *f, uint32_t file)
+{
+	struct file_pool *p = f->pool;
+	struct open_file *o;
+
+	(void)pthread_mutex_lock(&p->lock);
+	o = find(p, f, file);
+	if (o)
+		list_out(p, o);
+	if (o && o->users > 0)
+		o = NULL; /* its last user closes it */
+	(void)pthread_mutex_unlock(&p->lock);
+	close_file(o);
+}
+
 /* --- paths --- */
 
-static enum err_code path_fail(const struct files *f, uint32_t file, int os,
-			       struct err *e)
+enum err_code files_path_fail(const struct files *f, uint32_t file, int os,
+			      struct err *e)
 {
 	errno = os;
 	return err_fail(e, ERR_IO, "%.100s: %s", f->layout->files[file].path,
 			strerror(os));
 }
 
-/* The root, until leave(); or -1 with errno. Made as the user names it: links
- * in that path are the user's wish. */
-static int root_of(struct files *f, bool make)
+/* The root, until files_leave(); or -1 with errno. Made as the user names it:
+ * links in that path are the user's wish. */
+int files_root(struct files *f, bool make)
 {
 	const int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
 	int fd;
@@ -253,7 +247,7 @@ static int root_of(struct files *f, bool make)
 
 /* Closes a directory, the root when it was its last user; -1 is none. Keeps
  * errno. */
-static void leave(struct files *f, int at)
+void files_leave(struct files *f, int at)
 {
 	int os = errno;
 	bool close_it = at >= 0;
@@ -278,21 +272,21 @@ static int step_into(struct files *f, int at, const char *name, bool make)
 	if (fd < 0 && errno == ENOENT && make &&
 	    (mkdirat(at, name, 0777) == 0 || errno == EEXIST))
 		fd = openat(at, name, flags);
-	leave(f, at);
+	files_leave(f, at);
 	return fd;
 }
 
 void files_hold(struct files *f, struct files_hold *h)
 {
-	h->root = root_of(f, false);
+	h->root = files_root(f, false);
 }
 
 void files_hold_end(struct files *f, const struct files_hold *h)
 {
-	leave(f, h->root);
+	files_leave(f, h->root);
 }
 
-static bool is_aside(const struct files *f, uint32_t file)
+bool files_is_aside(const struct files *f, uint32_t file)
 {
 	return f->aside && (f->aside[file / 8] >> file % 8 & 1);
 }
@@ -300,23 +294,21 @@ static bool is_aside(const struct files *f, uint32_t file)
 static int enter_aside(struct files *f, uint32_t file, bool make,
 		       char name[LAYOUT_MAX_COMPONENT + 1])
 {
-	int at = root_of(f, make);
+	int at = files_root(f, make);
 
 	(void)snprintf(name, LAYOUT_MAX_COMPONENT + 1, "%u", file);
 	return at < 0 ? -1 : step_into(f, at, f->aside_name, make);
 }
 
-/* The directory that holds `file` and, in name, the last component. Close with
- * leave(). -1 with errno. */
-static int enter_parent(struct files *f, uint32_t file, bool make,
-			char name[LAYOUT_MAX_COMPONENT + 1])
+int files_enter(struct files *f, uint32_t file, bool make,
+		char name[LAYOUT_MAX_COMPONENT + 1])
 {
 	const char *path = f->layout->files[file].path;
 	int at;
 
-	if (is_aside(f, file))
+	if (files_is_aside(f, file))
 		return enter_aside(f, file, make, name);
-	at = root_of(f, make);
+	at = files_root(f, make);
 	while (at >= 0) {
 		size_t n = strcspn(path, "/");
 
@@ -330,7 +322,7 @@ static int enter_parent(struct files *f, uint32_t file, bool make,
 	return at;
 }
 
-static void mark_fresh(struct files *f, uint32_t file, bool on)
+void files_mark_fresh(struct files *f, uint32_t file, bool on)
 {
 	uint8_t bit = (uint8_t)(1U << file % 8);
 
@@ -360,7 +352,7 @@ static int open_below(struct files *f, uint32_t file, bool write)
 	int at, fd;
 
 	(void)pthread_rwlock_rdlock(&f->moving);
-	at = enter_parent(f, file, write, name);
+	at = files_enter(f, file, write, name);
 	if (at < 0) {
 		(void)pthread_rwlock_unlock(&f->moving);
 		return -1;
@@ -370,11 +362,11 @@ static int open_below(struct files *f, uint32_t file, bool write)
 		fd = openat(at, name, flags | O_RDWR | O_CREAT | O_EXCL,
 			    f->layout->files[file].executable ? 0777 : 0666);
 		if (fd >= 0)
-			mark_fresh(f, file, true);
+			files_mark_fresh(f, file, true);
 		else if (errno == EEXIST) /* another worker was faster */
 			fd = openat(at, name, flags | O_RDWR);
 	}
-	leave(f, at);
+	files_leave(f, at);
 	(void)pthread_rwlock_unlock(&f->moving);
 	return fd;
 }
@@ -384,7 +376,7 @@ static bool now_aside(struct files *f, uint32_t file)
 	bool yes;
 
 	(void)pthread_rwlock_rdlock(&f->moving);
-	yes = is_aside(f, file);
+	yes = files_is_aside(f, file);
 	(void)pthread_rwlock_unlock(&f->moving);
 	return yes;
 }
@@ -454,7 +446,7 @@ static enum err_code check_kind(struct files *f, uint32_t file, int fd,
 	struct statfs fs;
 
 	if (fstat(fd, &st) != 0)
-		return path_fail(f, file, errno, e);
+		return files_path_fail(f, file, errno, e);
 	if (!S_ISREG(st.st_mode)) {
 		errno = EINVAL;
 		return err_fail(e, ERR_IO, "%.100s: is not a regular file",
@@ -469,7 +461,7 @@ static enum err_code check_kind(struct files *f, uint32_t file, int fd,
 			return code;
 	}
 	if (write && prepare(f, file, fd, &st) != 0)
-		return path_fail(f, file, errno, e);
+		return files_path_fail(f, file, errno, e);
 	return ERR_NONE;
 }
 
@@ -493,7 +485,7 @@ static enum err_code open_file(struct open_file **out, struct files *f,
 		code = !write && (errno == ENOENT || errno == ENOTDIR)
 			       ? err_fail(e, ERR_STATE, "%.100s: is missing",
 					  f->layout->files[file].path)
-			       : path_fail(f, file, errno, e);
+			       : files_path_fail(f, file, errno, e);
 		free(o);
 		return code;
 	}
@@ -629,7 +621,7 @@ static enum err_code read_part(struct files *f, uint8_t *buf,
 					"%.100s: is shorter than it should be",
 					f->layout->files[part->file].path);
 		else if (errno != EINTR)
-			code = path_fail(f, part->file, errno, e);
+			code = files_path_fail(f, part->file, errno, e);
 	}
 	if (as_expected && !unchanged(f, o) && code == ERR_NONE)
 		code = err_fail(e, ERR_STATE,
@@ -764,9 +756,9 @@ static enum err_code write_part(struct files *f, struct cursor *c,
 			advance(c, (uint64_t)n);
 			done += (uint64_t)n;
 		} else if (n == 0) {
-			code = path_fail(f, part->file, EIO, e);
+			code = files_path_fail(f, part->file, EIO, e);
 		} else if (errno != EINTR) {
-			code = path_fail(f, part->file, errno, e);
+			code = files_path_fail(f, part->file, errno, e);
 		}
 	}
 	done_with(f->pool, o);
@@ -801,7 +793,7 @@ enum err_code files_make_empty(struct files *f, struct err *e)
 		enum err_code code;
 
 		if (f->layout->files[i].length > 0 || f->layout->files[i].pad ||
-		    is_aside(f, i))
+		    files_is_aside(f, i))
 			continue;
 		code = open_file(&o, f, i, true, e);
 		if (code != ERR_NONE)
@@ -831,14 +823,14 @@ static int sync_dir(int at, const char *name)
 static int sync_aside(struct files *f, uint32_t file)
 {
 	char name[LAYOUT_MAX_COMPONENT + 1];
-	int at = root_of(f, false), rc = at < 0 ? -1 : sync_dir(at, ".");
+	int at = files_root(f, false), rc = at < 0 ? -1 : sync_dir(at, ".");
 
-	leave(f, at);
+	files_leave(f, at);
 	if (rc != 0)
 		return rc;
 	at = enter_aside(f, file, false, name);
 	rc = at < 0 ? -1 : sync_dir(at, ".");
-	leave(f, at);
+	files_leave(f, at);
 	return rc;
 }
 
@@ -846,7 +838,7 @@ static int sync_place(struct files *f, uint32_t file)
 {
 	const char *path = f->layout->files[file].path;
 	char name[LAYOUT_MAX_COMPONENT + 1];
-	int at = root_of(f, false), rc = at < 0 ? -1 : 0;
+	int at = files_root(f, false), rc = at < 0 ? -1 : 0;
 
 	while (rc == 0) {
 		size_t n = strcspn(path, "/");
@@ -860,7 +852,7 @@ static int sync_place(struct files *f, uint32_t file)
 		rc = at < 0 ? -1 : 0;
 		path += n + 1;
 	}
-	leave(f, at);
+	files_leave(f, at);
 	return rc;
 }
 
@@ -869,7 +861,8 @@ static int sync_parents(struct files *f, uint32_t file)
 	int rc;
 
 	(void)pthread_rwlock_rdlock(&f->moving);
-	rc = is_aside(f, file) ? sync_aside(f, file) : sync_place(f, file);
+	rc = files_is_aside(f, file) ? sync_aside(f, file)
+				     : sync_place(f, file);
 	(void)pthread_rwlock_unlock(&f->moving);
 	return rc;
 }
@@ -897,154 +890,9 @@ enum err_code files_sync(struct files *f, uint32_t file, struct err *e)
 		rc = sync_parents(f, file);
 		os = errno;
 		if (rc == 0)
-			mark_fresh(f, file, false);
+			files_mark_fresh(f, file, false);
 	}
-	return rc == 0 ? ERR_NONE : path_fail(f, file, os, e);
-}
-
-/* --- aside --- */
-
-static bool set_bit(struct files *f, uint32_t file, bool on)
-{
-	uint8_t bit = (uint8_t)(1U << file % 8);
-
-	if (!f->aside && !on)
-		return true;
-	if (!f->aside)
-		f->aside = calloc(1, (size_t)f->layout->file_count / 8 + 1);
-	if (!f->aside)
-		return false;
-	if (on)
-		f->aside[file / 8] |= bit;
-	else
-		f->aside[file / 8] &= (uint8_t)~bit;
-	return true;
-}
-
-/* Never over what is there: EEXIST. */
-static int move(int from, const char *from_name, int to, const char *to_name)
-{
-	struct stat st;
-
-	if (renameat2(from, from_name, to, to_name, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS)
-		return -1;
-	if (fstatat(to, to_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		errno = EEXIST;
-		return -1;
-	}
-	return renameat(from, from_name, to, to_name);
-}
-
-/* Both directories and the bit; `moving` is held for writing. 0, or -1 with
- * errno. That there is nothing to move is no error. */
-static int move_file(struct files *f, uint32_t file, bool aside)
-{
-	char from_name[LAYOUT_MAX_COMPONENT + 1];
-	char to_name[LAYOUT_MAX_COMPONENT + 1];
-	int from = enter_parent(f, file, false, from_name), to, rc;
-	struct stat st;
-
-	if (!set_bit(f, file, aside)) {
-		leave(f, from);
-		errno = ENOMEM;
-		return -1;
-	}
-	if (from < 0 ||
-	    fstatat(from, from_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-		leave(f, from);
-		return 0;
-	}
-	to = enter_parent(f, file, true, to_name);
-	rc = to < 0 ? -1 : move(from, from_name, to, to_name);
-	leave(f, to);
-	leave(f, from);
-	if (rc == 0)
-		mark_fresh(f, file, true);
-	else if (errno != EEXIST)
-		(void)set_bit(f, file, !aside);
-	return rc;
-}
-
-/* Its open descriptor is not of the file that counts from now on. */
-static void forget_open(struct files *f, uint32_t file)
-{
-	struct file_pool *p = f->pool;
-	struct open_file *o;
-
-	(void)pthread_mutex_lock(&p->lock);
-	o = find(p, f, file);
-	if (o)
-		list_out(p, o);
-	if (o && o->users > 0)
-		o = NULL; /* its last user closes it */
-	(void)pthread_mutex_unlock(&p->lock);
-	close_file(o);
-}
-
-enum err_code files_set_aside(struct files *f, uint32_t file, bool aside,
-			      struct err *e)
-{
-	int rc = 0, os, root;
-
-	(void)pthread_rwlock_wrlock(&f->moving);
-	if (f->aside_name && is_aside(f, file) != aside)
-		rc = move_file(f, file, aside);
-	os = errno;
-	if (rc != 0 && os == EEXIST)
-		forget_open(f, file);
-	if (f->aside_name && !aside && (root = root_of(f, false)) >= 0) {
-		(void)unlinkat(root, f->aside_name,
-			       AT_REMOVEDIR); /* if empty */
-		leave(f, root);
-	}
-	(void)pthread_rwlock_unlock(&f->moving);
-	if (rc == 0)
-		return ERR_NONE;
-	return os == EEXIST ? err_fail(e, ERR_STATE, "%.100s: is there already",
-				       f->layout->files[file].path)
-			    : path_fail(f, file, os, e);
-}
-
-static bool exists(struct files *f, uint32_t file)
-{
-	struct files_stat st;
-
-	files_stat_one(f, file, &st);
-	return st.exists;
-}
-
-static void settle_one(struct files *f, uint32_t file, bool unwanted)
-{
-	bool there;
-
-	if (f->layout->files[file].pad || exists(f, file) ||
-	    !set_bit(f, file, true))
-		return;
-	there = exists(f, file); /* aside */
-	if (unwanted || (there && f->read_only))
-		return;
-	/* cut off before it was moved; when it cannot be, it stays */
-	if (!there || files_set_aside(f, file, false, NULL) == ERR_STATE)
-		(void)set_bit(f, file, false);
-}
-
-void files_settle(struct files *f, const uint8_t *unwanted)
-{
-	int root = root_of(f, false);
-	struct stat st;
-
-	bool any =
-		f->aside_name &&
-		(unwanted || (root >= 0 && fstatat(root, f->aside_name, &st,
-						   AT_SYMLINK_NOFOLLOW) == 0));
-
-	leave(f, root);
-	if (!any)
-		return;
-	for (uint32_t i = 0; i < f->layout->file_count; i++)
-		settle_one(f, i, unwanted && (unwanted[i / 8] >> i % 8 & 1));
+	return rc == 0 ? ERR_NONE : files_path_fail(f, file, os, e);
 }
 
 /* --- looking --- */
@@ -1059,10 +907,10 @@ void files_stat_one(struct files *f, uint32_t file, struct files_stat *out)
 	if (f->layout->files[file].pad)
 		return;
 	(void)pthread_rwlock_rdlock(&f->moving);
-	at = enter_parent(f, file, false, name);
+	at = files_enter(f, file, false, name);
 	if (at >= 0)
 		rc = fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW);
-	leave(f, at);
+	files_leave(f, at);
 	(void)pthread_rwlock_unlock(&f->moving);
 	if (rc != 0 || !S_ISREG(st.st_mode))
 		return;
