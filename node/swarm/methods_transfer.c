@@ -272,6 +272,8 @@ static enum err_code add_start(struct add *a, const json_t *params,
 
 	if (code == ERR_NONE && !cfg.magnet)
 		code = method_torrent_file(params, &file, &cfg.file_len, e);
+	else if (code == ERR_NONE && !a->in_daemon)
+		torrent_fetched(a->engine, cfg.magnet, &file, &cfg.file_len);
 	if (code == ERR_NONE)
 		code = engine_listen(a->engine, cfg.read_only, e);
 	if (code != ERR_NONE) {
@@ -287,6 +289,8 @@ static enum err_code add_start(struct add *a, const json_t *params,
 	}
 	tell_cost(a);
 	torrent_watch(a->torrent, on_torrent_event, a);
+	if (cfg.magnet && torrent_knows(a->torrent))
+		torrent_keep_file(a->torrent);
 	code = torrent_add_extras(a->torrent, params, e);
 	if (code == ERR_NONE && a->in_daemon)
 		code = torrent_remember(a->torrent, params, e);

@@ -241,6 +241,8 @@ static void begin(struct torrent *t)
 		torrent_tell(t, "ready", "%s: %u of %u pieces are here",
 			     t->meta.name, stats.have, stats.pieces);
 	}
+	if (stats.wanted == 0)
+		torrent_drop_fetched(t);
 	if (!goes_on)
 		candidates_retry_now(t->candidates);
 	torrent_names_start(t);
@@ -286,6 +288,7 @@ void torrent_completed(struct torrent *t)
 		(void)json_object_set_new(t->settings, "paying", json_false());
 		torrent_save_settings(t);
 	}
+	torrent_drop_fetched(t);
 	if (!torrent_is_partial(t)) /* else trackers would count a seeder */
 		torrent_names_completed(t);
 	torrent_wake(t);

@@ -77,6 +77,11 @@ enum err_code torrent_add(struct torrent **out, struct engine *en,
  * they need again they read from the list that the daemon restores. For the
  * engine's timer; `engine` is a struct engine. */
 void torrents_rest(void *engine);
+/* The .torrent that a link led to when the command was given before, and did
+ * not get all of it; *file is malloc'ed, NULL: none. For torrent_cfg, with the
+ * link. */
+void torrent_fetched(struct engine *en, const char *magnet, uint8_t **file,
+		     size_t *len);
 /* Those that the daemon had when it ended. */
 enum err_code torrents_restore(struct engine *en, struct err *e);
 /* Frees at once; see torrent_stop(). NULL is a no-op. */

@@ -124,6 +124,11 @@ enum err_code torrent_restore(struct torrent **out, struct engine *en,
 /* torrent_link.c */
 /* Reads the link into meta; the info dictionary comes later. */
 enum err_code torrent_read_link(struct torrent *t, struct err *e);
+/* What it is known by before its metadata is here. */
+enum err_code torrent_link_hash(struct info_hash *out, const char *magnet,
+				struct err *e);
+/* It is complete: no command will have to go on with it. */
+void torrent_drop_fetched(const struct torrent *t);
 /* Its peers (x.pe). */
 void torrent_add_link_peers(struct torrent *t);
 /* The swarm that looks for the info dictionary. */

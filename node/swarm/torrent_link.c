@@ -11,6 +11,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum err_code torrent_link_hash(struct info_hash *out, const char *magnet,
+				struct err *e)
+{
+	struct metainfo meta = {0};
+	struct magnet link;
+	enum err_code code = magnet_parse(&link, magnet, e);
+
+	if (code == ERR_NONE)
+		code = magnet_metainfo(&meta, &link, e);
+	*out = meta.info_hash;
+	metainfo_clear(&meta);
+	magnet_clear(&link);
+	return code;
+}
+
 enum err_code torrent_read_link(struct torrent *t, struct err *e)
 {
 	struct magnet link;
@@ -65,6 +80,32 @@ static void save_torrent(struct torrent *t, const uint8_t *file, size_t len)
 	t->save_torrent = NULL;
 }
 
+/* A command that is interrupted goes on without asking peers again; a daemon
+ * has it in its list. */
+static enum err_code keep_fetched(const struct torrent *t, const uint8_t *file,
+				  size_t len, struct err *e)
+{
+	struct info_hash hash;
+
+	if (!t->magnet || torrent_link_hash(&hash, t->magnet, e) != ERR_NONE)
+		return ERR_NONE;
+	return resume_keep_fetched(t->engine->resume, &hash, file, len, e);
+}
+
+void torrent_drop_fetched(const struct torrent *t)
+{
+	struct info_hash hash;
+	struct err e = {0};
+
+	if (!t->magnet || t->settings ||
+	    torrent_link_hash(&hash, t->magnet, &e) != ERR_NONE)
+		return;
+	if (resume_drop_fetched(t->engine->resume, &hash, &e) != ERR_NONE)
+		log_line(t->engine->log, LOG_WARN, "torrent",
+			 "metadata stays name=\"%s\" text=\"%s\"", t->meta.name,
+			 e.msg);
+}
+
 void torrent_keep_file(struct torrent *t)
 {
 	const struct metainfo *m = &t->meta;
@@ -79,8 +120,9 @@ void torrent_keep_file(struct torrent *t)
 	if (m->layers_missing)
 		return;
 	if (metainfo_with_layers(&file, &len, m, &e) != ERR_NONE ||
-	    (t->settings && resume_set_torrent(t->engine->resume, &m->info_hash,
-					       file, len, &e) != ERR_NONE))
+	    (t->settings ? resume_set_torrent(t->engine->resume, &m->info_hash,
+					      file, len, &e)
+			 : keep_fetched(t, file, len, &e)) != ERR_NONE)
 		log_line(t->engine->log, LOG_WARN, "torrent",
 			 "hashes not saved name=\"%s\" text=\"%s\"", m->name,
 			 e.msg);
@@ -98,9 +140,9 @@ static void remember(struct torrent *t, const struct info_hash *before)
 	enum err_code code;
 	json_t *settings = t->settings;
 
-	if (!settings)
-		return;
-	if (info_hash_eq(before, &t->meta.info_hash)) {
+	if (!settings) {
+		code = keep_fetched(t, t->meta.file, t->meta.file_len, &e);
+	} else if (info_hash_eq(before, &t->meta.info_hash)) {
 		code = resume_set_torrent(db, before, t->meta.file,
 					  t->meta.file_len, &e);
 	} else {
@@ -201,4 +243,30 @@ void torrent_take_metadata(struct torrent *t, const uint8_t *info, size_t len)
 	}
 	torrent_trade_ready(t);
 	torrent_tell(t, "metadata", "%s: the metadata is here", t->meta.name);
+}
+
+/* What was kept is looked at like any .torrent, and must be what the link
+ * names.
+ */
+void torrent_fetched(struct engine *en, const char *magnet, uint8_t **file,
+		     size_t *len)
+{
+	struct info_hash hash, names[METAINFO_NAMES_MAX];
+	struct metainfo meta = {0};
+	struct err e = {0};
+	bool same = false;
+
+	*file = NULL;
+	if (torrent_link_hash(&hash, magnet, &e) != ERR_NONE ||
+	    resume_get_fetched(en->resume, &hash, file, len, &e) != ERR_NONE ||
+	    !*file)
+		return;
+	if (metainfo_parse(&meta, *file, *len, &e) == ERR_NONE)
+		for (unsigned i = metainfo_names(&meta, names); i-- > 0;)
+			same |= info_hash_eq(&names[i], &hash);
+	metainfo_clear(&meta);
+	if (same)
+		return;
+	free(*file);
+	*file = NULL;
 }

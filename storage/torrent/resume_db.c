@@ -40,6 +40,12 @@ static const char *const migrations[] = {
 	"  mtime_ns INTEGER NOT NULL,"
 	"  PRIMARY KEY(state, file)"
 	") STRICT, WITHOUT ROWID;",
+	/* 2: ids rise with time */
+	"CREATE TABLE fetched("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  info_hash BLOB NOT NULL UNIQUE CHECK(length(info_hash) = 20),"
+	"  torrent BLOB NOT NULL"
+	") STRICT;",
 };
 
 enum stmt {
@@ -63,6 +69,10 @@ enum stmt {
 	S_SAVE_STAMP,
 	S_DROP_STAMP,
 	S_FORGET,
+	S_KEEP_FETCHED,
+	S_TRIM_FETCHED,
+	S_GET_FETCHED,
+	S_DROP_FETCHED,
 	S_COUNT
 };
 
@@ -114,6 +124,13 @@ static const char *const sql[S_COUNT] = {
 	[S_DROP_STAMP] = "DELETE FROM stamp WHERE state = ?1 AND file = ?2",
 	[S_FORGET] = "DELETE FROM state"
 		     " WHERE info_hash = ?1 AND (root = ?2 OR ?2 IS NULL)",
+	[S_KEEP_FETCHED] = "INSERT OR REPLACE INTO"
+			   " fetched(info_hash, torrent) VALUES(?1, ?2)",
+	[S_TRIM_FETCHED] =
+		"DELETE FROM fetched WHERE id NOT IN"
+		" (SELECT id FROM fetched ORDER BY id DESC LIMIT ?1)",
+	[S_GET_FETCHED] = "SELECT torrent FROM fetched WHERE info_hash = ?1",
+	[S_DROP_FETCHED] = "DELETE FROM fetched WHERE info_hash = ?1",
 };
 
 struct resume_db {
@@ -343,6 +360,55 @@ enum err_code resume_set_torrent(struct resume_db *r,
 	bind_hash(r->s[S_TORRENT], hash);
 	db_bind_blob(r->s[S_TORRENT], 2, torrent, len);
 	return run_changed(r, r->s[S_TORRENT], e);
+}
+
+/* --- what links led to --- */
+
+enum err_code resume_keep_fetched(struct resume_db *r,
+				  const struct info_hash *hash,
+				  const uint8_t *torrent, size_t len,
+				  struct err *e)
+{
+	enum err_code code;
+
+	if (len > RESUME_MAX_TORRENT_BYTES)
+		return err_fail(e, ERR_LIMIT, "too long to be kept");
+	bind_hash(r->s[S_KEEP_FETCHED], hash);
+	db_bind_blob(r->s[S_KEEP_FETCHED], 2, torrent, len);
+	code = db_run(r->s[S_KEEP_FETCHED], e);
+	if (code != ERR_NONE)
+		return code;
+	db_bind_int(r->s[S_TRIM_FETCHED], 1, RESUME_MAX_FETCHED);
+	return db_run(r->s[S_TRIM_FETCHED], e);
+}
+
+enum err_code resume_get_fetched(struct resume_db *r,
+				 const struct info_hash *hash, uint8_t **out,
+				 size_t *len, struct err *e)
+{
+	struct db_stmt *s = r->s[S_GET_FETCHED];
+	const uint8_t *blob;
+	enum err_code code;
+	bool row;
+
+	*out = NULL;
+	bind_hash(s, hash);
+	code = db_step(s, &row, e);
+	if (code != ERR_NONE || !row)
+		return code;
+	blob = db_col_blob(s, 0, len);
+	*out = malloc(*len ? *len : 1);
+	if (*out && *len)
+		memcpy(*out, blob, *len);
+	db_reset(s);
+	return *out ? ERR_NONE : err_fail(e, ERR_NOMEM, "a kept .torrent");
+}
+
+enum err_code resume_drop_fetched(struct resume_db *r,
+				  const struct info_hash *hash, struct err *e)
+{
+	bind_hash(r->s[S_DROP_FETCHED], hash);
+	return db_run(r->s[S_DROP_FETCHED], e);
 }
 
 /* --- totals --- */

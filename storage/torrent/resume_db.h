@@ -2,11 +2,12 @@
  * are, which pieces are verified, and the totals.
  *
  * One SQLite file (torrents.db in the home directory), shared by the daemon and
- * stand-alone commands. Three things are kept apart:
+ * stand-alone commands. Four things are kept apart:
  *   - torrents that the node runs: added, listed, removed by node/
  *   - piece states, per info hash and root directory: written by torrent_store
  *     from a worker, on a connection of its own
  *   - totals per info hash
+ *   - .torrents that links led to, for commands that were interrupted
  *
  * A piece's bit is stored only after its bytes were flushed to disk.
  * Errors are base/db.h's, and what stands at the functions.
@@ -26,6 +27,7 @@ struct resume_db;
 
 #define RESUME_MAX_TORRENT_BYTES (64U << 20)
 #define RESUME_MAX_TEXT 65536U
+#define RESUME_MAX_FETCHED 64U
 
 __attribute__((warn_unused_result)) enum err_code
 resume_open(struct resume_db **out, const char *path, struct err *e);
@@ -80,6 +82,22 @@ resume_set_settings(struct resume_db *r, const struct info_hash *hash,
 __attribute__((warn_unused_result)) enum err_code
 resume_set_torrent(struct resume_db *r, const struct info_hash *hash,
 		   const uint8_t *torrent, size_t len, struct err *e);
+
+/* --- what links led to --- */
+
+/* The .torrent of a link, under the hash that it is known by; one that is there
+ * already is replaced. RESUME_MAX_FETCHED are kept, the oldest goes. ERR_LIMIT:
+ * too long. */
+__attribute__((warn_unused_result)) enum err_code
+resume_keep_fetched(struct resume_db *r, const struct info_hash *hash,
+		    const uint8_t *torrent, size_t len, struct err *e);
+/* *out is malloc'ed; NULL: there is none. */
+__attribute__((warn_unused_result)) enum err_code
+resume_get_fetched(struct resume_db *r, const struct info_hash *hash,
+		   uint8_t **out, size_t *len, struct err *e);
+__attribute__((warn_unused_result)) enum err_code
+resume_drop_fetched(struct resume_db *r, const struct info_hash *hash,
+		    struct err *e);
 
 /* --- totals --- */
 

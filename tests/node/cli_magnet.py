@@ -85,10 +85,19 @@ def interrupted(s, plain, at):
     os.kill(p.pid, signal.SIGINT)
     got = s.ended(p)
     s.check("Ctrl-C in the middle", got.status != 0, got)
-    got = s.run(*words, home, "--peer", at, "--json")
+    saved = s.path("kept.torrent")
+    got = s.run(*words, home, "--peer", at, "--json", "--log-level", "info",
+                "--save-torrent", saved)
     s.check("the same command goes on", got.status == 0 and
             got.json().get("downloaded", s.size) < s.size and stage.same(
                 s.path("m4/one.bin"), s.source + "/one.bin"), got)
+    s.check("with the metadata that it had", "torrent ready" in got.err and
+            "torrent seek" not in got.err and os.path.exists(saved), got)
+    p = s.start("get", *words, home)
+    wait_for("looking", ANSWER_S, lambda: s.logged(p, "looking"), p)
+    s.check("of what is complete no metadata is kept", True)
+    os.kill(p.pid, signal.SIGINT)
+    s.ended(p)
 
 
 def by_daemon(s, plain, at):

@@ -233,6 +233,54 @@ static void a_torrent_becomes_known(void)
 	resume_close(r);
 }
 
+static bool is_kept(struct resume_db *r, uint8_t n, const char *want)
+{
+	const struct info_hash hash = hash_of(n);
+	struct err e = {0};
+	uint8_t *out;
+	size_t len = 0;
+	bool same;
+
+	CHECK(resume_get_fetched(r, &hash, &out, &len, &e) == ERR_NONE, "%s",
+	      e.msg);
+	same = out && len == strlen(want) && memcmp(out, want, len) == 0;
+	free(out);
+	return same;
+}
+
+static void keep(struct resume_db *r, uint8_t n, const char *text)
+{
+	const struct info_hash hash = hash_of(n);
+	struct err e = {0};
+
+	CHECK(resume_keep_fetched(r, &hash, (const uint8_t *)text, strlen(text),
+				  &e) == ERR_NONE,
+	      "%s", e.msg);
+}
+
+static void what_links_led_to_is_kept_for_a_while(void)
+{
+	const struct info_hash one = hash_of(1);
+	struct resume_db *r = open_db();
+
+	CHECK(!is_kept(r, 1, "a"), "nothing yet");
+	keep(r, 1, "a");
+	keep(r, 2, "b");
+	keep(r, 1, "with layers");
+	resume_close(r);
+	r = open_db();
+	CHECK(is_kept(r, 1, "with layers") && is_kept(r, 2, "b"), "kept");
+	for (uint8_t i = 0; i < RESUME_MAX_FETCHED - 1; i++)
+		keep(r, (uint8_t)(100 + i), "c");
+	CHECK(is_kept(r, 1, "with layers") && !is_kept(r, 2, "b"),
+	      "the oldest goes");
+	CHECK(resume_drop_fetched(r, &one, NULL) == ERR_NONE &&
+		      !is_kept(r, 1, "with layers") && is_kept(r, 100, "c"),
+	      "dropped");
+	CHECK(resume_drop_fetched(r, &one, NULL) == ERR_NONE, "twice");
+	resume_close(r);
+}
+
 int main(void)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -249,6 +297,7 @@ int main(void)
 	totals_add_up_and_stop_at_the_top();
 	states_are_kept_per_root();
 	a_torrent_becomes_known();
+	what_links_led_to_is_kept_for_a_while();
 	for (size_t i = 0; i < ROWS(tails); i++) {
 		(void)snprintf(name, sizeof(name), "%s%s", path, tails[i]);
 		(void)unlink(name);
