@@ -15,6 +15,7 @@ struct raw {
 	struct sim *sim;
 	struct sim_node *node;
 	struct sim_end end; /* the node's side */
+	uint8_t id;	    /* of several, see raw_open_v2() */
 	uint8_t out[RAW_OUT];
 	size_t len, at; /* what the node said, and how much was looked at */
 };
@@ -134,7 +135,7 @@ static inline void raw_open_v2(struct raw *r, struct sim *sim,
 
 	raw_open(r, sim, n, false);
 	hs.hash = v2_hash ? sim->hash_v2 : sim->hash;
-	memset(&hs.id, 'R', sizeof(hs.id));
+	memset(&hs.id, 'R' + r->id, sizeof(hs.id));
 	handshake_encode(buf, &hs);
 	raw_say(r, buf, sizeof(buf));
 	raw_say_id(r, MSG_HAVE_ALL);

@@ -265,13 +265,18 @@ static void who_refuses_is_not_asked_again(void)
 
 /* --- others ask --- */
 
-static void ask_for(uint32_t piece, uint32_t count)
+static void ask_by(struct raw *by, uint32_t piece, uint32_t count)
 {
 	uint8_t body[HASH_ASK_LEN];
 	struct hash_ask ask = {sim.root, 0, piece * BLOCKS, count, 0};
 
 	hash_ask_encode(body, &ask);
-	raw_say_body(&raw, MSG_HASH_REQUEST, body, sizeof(body));
+	raw_say_body(by, MSG_HASH_REQUEST, body, sizeof(body));
+}
+
+static void ask_for(uint32_t piece, uint32_t count)
+{
+	ask_by(&raw, piece, count);
 }
 
 static void hashes_of_blocks_are_told(void)
@@ -351,6 +356,42 @@ static void what_a_peer_has_us_hash_is_bounded(void)
 	sim_free(&sim);
 }
 
+/* However many they are. */
+static void what_all_have_us_hash_is_bounded(void)
+{
+	static struct raw many[6];
+	struct sim_node *n;
+	uint32_t first;
+
+	init(64);
+	n = add_seed();
+	for (uint8_t i = 0; i < ROWS(many); i++) {
+		many[i].id = i;
+		raw_open_v2(&many[i], &sim, n, true, true);
+	}
+	for (uint32_t i = 0; i < 32 * ROWS(many); i++) {
+		ask_by(&many[i % ROWS(many)], i % 64, BLOCKS);
+		sim_answer_later(&sim, n);
+	}
+	first = n->hashed; /* the last piece is shorter than the others */
+	CHECK(first == LEAF_SWARM_BYTES / PIECE + 1, "%u hashed", first);
+	for (uint8_t i = 0; i < ROWS(many); i++)
+		for (uint32_t k = 0; k < LEAF_WANTS_PEER; k++)
+			ask_by(&many[i], k, BLOCKS);
+	sim.now += 1000;
+	(void)swarm_tick(n->s, sim.now);
+	for (uint8_t i = 0; i < ROWS(many); i++)
+		for (uint32_t k = 0; k < LEAF_WANTS_PEER; k++)
+			ask_by(&many[i], k, BLOCKS);
+	for (uint32_t i = 0; i < 100; i++)
+		sim_answer_later(&sim, n);
+	CHECK(n->hashed - LEAF_SWARM_BYTES / PIECE <= LEAF_WANTS_MAX, "%u wait",
+	      n->hashed - LEAF_SWARM_BYTES / PIECE);
+	for (uint8_t i = 0; i < ROWS(many); i++)
+		raw_close(&many[i]);
+	sim_free(&sim);
+}
+
 static void few_questions_wait(void)
 {
 	struct sim_node *n;
@@ -412,6 +453,7 @@ int main(void)
 	who_refuses_is_not_asked_again();
 	hashes_of_blocks_are_told();
 	what_a_peer_has_us_hash_is_bounded();
+	what_all_have_us_hash_is_bounded();
 	few_questions_wait();
 	return CHECK_EXIT();
 }
