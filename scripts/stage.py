@@ -5,6 +5,7 @@ Standard library only. Nothing here is part of seedbank itself.
 """
 
 import collections
+import contextlib
 import ctypes
 import hashlib
 import http.server
@@ -18,6 +19,7 @@ import socketserver
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -33,6 +35,37 @@ GIB = 1 << 30
 
 class Failed(Exception):
     """Ends the script with one line."""
+
+
+# --- a place to work ----------------------------------------------------------
+
+@contextlib.contextmanager
+def workplace(name, keep):
+    """A directory that is gone at the end, or kept. Of a script that Failed the
+    ends of the logs in its `log` are shown."""
+    directory = os.path.realpath(tempfile.mkdtemp(prefix=name + "."))
+    try:
+        yield directory
+    except Failed:
+        show_logs(os.path.join(directory, "log"))
+        raise
+    finally:
+        if keep:
+            print("kept: " + directory)
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def show_logs(directory):
+    """The last lines of the logs that were written last."""
+    if not os.path.isdir(directory):
+        return
+    logs = [os.path.join(directory, name) for name in os.listdir(directory)]
+    for log in sorted(logs, key=os.path.getmtime)[-4:]:
+        with open(log, errors="replace") as f:
+            lines = f.read().splitlines()[-15:]
+        print("--- %s\n%s" % (os.path.basename(log), "\n".join(lines)),
+              file=sys.stderr)
 
 
 # --- a network of our own -----------------------------------------------------

@@ -26,10 +26,8 @@ import argparse
 import json
 import os
 import random
-import shutil
 import signal
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -252,8 +250,7 @@ def main():
     args = p.parse_args()
     nodes.BIN = os.path.abspath(args.bin)
     addresses, _ = stage.enter_namespace(["10.77.0.1"])
-    directory = tempfile.mkdtemp(prefix="seedbank-settle-")
-    try:
+    with stage.workplace("seedbank-settle", args.keep) as directory:
         with stage.Stage(os.path.join(directory, "log")) as st:
             bench = Bench(st, directory, addresses[0], args)
             bench.prepare()
@@ -262,11 +259,6 @@ def main():
             said, figures = bench.settle()
             figures["after"] = height
             figures = bench.verdict(said, figures)
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     if args.json:
         print(json.dumps(figures))
     else:

@@ -17,10 +17,8 @@ import decimal
 import os
 import random
 import re
-import shutil
 import signal
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -243,13 +241,6 @@ def perform(st, chance, rounds, directory, addresses):
     money(payer, seeder, rounds)
 
 
-def show_logs(directory):
-    for name in sorted(os.listdir(directory)):
-        with open(os.path.join(directory, name), errors="replace") as f:
-            lines = f.read().splitlines()[-12:]
-        print("--- %s\n%s" % (name, "\n".join(lines)), file=sys.stderr)
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", default=nodes.BIN)
@@ -261,20 +252,10 @@ def main():
     nodes.use(args.bin, cheap_keys=True)
     addresses, _ = stage.enter_namespace(["10.77.0.1", "10.77.0.2"])
     say("--seed %d" % args.seed)
-    directory = tempfile.mkdtemp(prefix="seedbank-crash.")
-    log = os.path.join(directory, "log")
-    try:
-        with stage.Stage(log) as st:
+    with stage.workplace("seedbank-crash", args.keep) as directory:
+        with stage.Stage(os.path.join(directory, "log")) as st:
             perform(st, random.Random(args.seed), args.rounds, directory,
                     addresses)
-    except Failed:
-        show_logs(log)
-        raise
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     return 0
 
 

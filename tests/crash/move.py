@@ -163,14 +163,8 @@ def main():
     args.seedbank = os.path.abspath(os.path.join(args.bin, "seedbank"))
     args.seedbankd = os.path.abspath(os.path.join(args.bin, "seedbankd"))
     args.cut = os.path.abspath(args.cut)
-    directory = tempfile.mkdtemp(prefix="seedbank-move.")
-    try:
+    with stage.workplace("seedbank-move", args.keep) as directory:
         run(args, directory)
-    finally:
-        if args.keep:
-            print("kept in", directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
 
 
 try:

@@ -14,12 +14,10 @@ Exit status 77: the tree has no such chain.
 
 import argparse
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -277,8 +275,7 @@ def main():
         print("no TRON chain in this tree")
         return SKIPPED
     addresses, _ = stage.enter_namespace(["10.77.0.1"])
-    directory = tempfile.mkdtemp(prefix="seedbank-faults-")
-    try:
+    with stage.workplace("seedbank-faults", args.keep) as directory:
         with stage.Stage(os.path.join(directory, "log")) as st:
             world = World(st, args, directory, addresses[0])
             try:
@@ -287,11 +284,6 @@ def main():
             finally:
                 world.chain.over.set()
             return 1 if world.failed else 0
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":

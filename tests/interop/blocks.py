@@ -16,7 +16,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
@@ -168,18 +167,12 @@ def main():
             print("left out: " + name, flush=True)
     if not pythons:
         return 77
-    directory = tempfile.mkdtemp(prefix="seedbank-blocks.")
-    liar = list(pythons.values())[0]
-    try:
+    with stage.workplace("seedbank-blocks", args.keep) as directory:
+        liar = list(pythons.values())[0]
         for name, python in pythons.items():
             run(args.seedbank, directory, "v2", name, python, addresses)
         for kind in ("v2", "hybrid"):
             run(args.seedbank, directory, kind, "seedbank", liar, addresses)
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     return 0
 
 

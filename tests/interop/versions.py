@@ -14,7 +14,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -161,19 +160,13 @@ def main():
     if not python or not shutil.which("rtorrent"):
         print("left out: it wants libtorrent and rtorrent", flush=True)
         return 77
-    directory = tempfile.mkdtemp(prefix="seedbank-versions.")
-    try:
+    with stage.workplace("seedbank-versions", args.keep) as directory:
         for n in range(2):
             pair = [Rtorrent(), Libtorrent(python)]
             own = os.path.join(directory, str(n))
             with stage.Stage(os.path.join(own, "log")) as st:
                 play(Run(st, args.seedbank, own, addresses), pair[n],
                      pair[1 - n])
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     return 0
 
 

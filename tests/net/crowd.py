@@ -13,12 +13,10 @@ usage: crowd.py --seedbank PROGRAM [--keep]
 
 import argparse
 import os
-import shutil
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
@@ -174,17 +172,11 @@ def main():
     args = p.parse_args()
     args.seedbank = os.path.abspath(args.seedbank)
     addresses, _ = stage.enter_namespace(["10.77.0.1"])
-    directory = tempfile.mkdtemp(prefix="seedbank-crowd.")
-    try:
+    with stage.workplace("seedbank-crowd", args.keep) as directory:
         with stage.Stage(os.path.join(directory, "log")) as st:
             w = World(args, st, directory, addresses[0])
             for run in (burst_and_loris, few_files):
                 print("%-16s ok: %s" % (run.__name__, run(w)), flush=True)
-    finally:
-        if args.keep:
-            print("kept in", directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
 
 
 try:

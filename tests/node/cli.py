@@ -16,7 +16,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 from cli_suite import (ADDRESS, ANSWER_S, Failed, MIB, Suite, Tracker,
@@ -610,8 +609,7 @@ def main():
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
     own_machine()
-    directory = tempfile.mkdtemp(prefix="seedbank-cli-")
-    try:
+    with stage.workplace("seedbank-cli", args.keep) as directory:
         with stage.Stage(directory) as st:
             suite = Suite(args, directory, st)
             for name in args.only.split(","):
@@ -620,11 +618,6 @@ def main():
                 except (Failed, OSError, subprocess.SubprocessError,
                         KeyError, IndexError) as e:
                     suite.check("part '%s' to its end" % name, False, repr(e))
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     print("%d passed, %d failed" % (suite.passed, suite.failed))
     return 1 if suite.failed else 0
 

@@ -8,11 +8,9 @@ usage: cli_chain.py --bin DIR [--keep]
 import argparse
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
@@ -211,8 +209,7 @@ def main():
     args = parser.parse_args()
     nodes.use(args.bin, cheap_keys=True)
     addresses, _ = stage.enter_namespace(["10.77.0.1"])
-    directory = tempfile.mkdtemp(prefix="seedbank-money-")
-    try:
+    with stage.workplace("seedbank-money", args.keep) as directory:
         with stage.Stage(os.path.join(directory, "log")) as st:
             chain = stage.Chain(st, addresses[0])
             owner, first, second = (
@@ -226,11 +223,6 @@ def main():
             cold_addresses(first)
             the_storage_account(first)
             budgets(st, owner, first, directory)
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     return checks.result()
 
 

@@ -14,7 +14,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -326,16 +325,10 @@ def main():
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
     nodes.use(args.bin, cheap_keys=True)
-    directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-faults-"))
-    try:
+    with stage.workplace("seedbank-faults", args.keep) as directory:
         with stage.Stage(os.path.join(directory, "log")) as st:
             chain = stage.Chain(st, "127.0.0.1", "--block-time", "1")
             play(st, chain, directory)
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     return checks.result()
 
 

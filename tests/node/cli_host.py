@@ -6,11 +6,9 @@ usage: cli_host.py --bin DIR [--keep]
 
 import argparse
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -381,10 +379,10 @@ def main():
     args = parser.parse_args()
     nodes.use(args.bin, cheap_keys=True)
     addresses, _ = stage.enter_namespace(["10.77.0.1", "10.77.0.2"])
-    directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-host-"))
-    first, second = (os.path.join(directory, d) for d in ("disk", "disk two"))
-    os.mkdir(first)
-    try:
+    with stage.workplace("seedbank-host", args.keep) as directory:
+        first, second = (os.path.join(directory, d)
+                         for d in ("disk", "disk two"))
+        os.mkdir(first)
         with stage.Stage(os.path.join(directory, "log")) as st:
             chain = stage.Chain(st, addresses[0], "--block-time", "1")
             node = Node(directory, "host", addresses[0], chain)
@@ -417,11 +415,6 @@ def main():
             node.run("host", "enable", "--path", second, "--space", "4MiB")
             daemon = unmounted(st, node, daemon, second)
             disable(st, node, daemon, first, second)
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     return checks.result()
 
 

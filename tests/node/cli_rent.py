@@ -7,9 +7,7 @@ usage: cli_rent.py --bin DIR [--keep]
 
 import argparse
 import os
-import shutil
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
@@ -111,8 +109,7 @@ def main():
     args = parser.parse_args()
     nodes.use(args.bin, cheap_keys=True)
     stage.enter_namespace([])
-    directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-rent-"))
-    try:
+    with stage.workplace("seedbank-rent", args.keep) as directory:
         with stage.Stage(os.path.join(directory, "log")) as st:
             bank, hosts, renter = set_up(st, directory)
             tree = make_files(directory)
@@ -131,11 +128,6 @@ def main():
             check("the books agree with the chain", True)
             rent.figures(bank, hosts)
             judged(bank, hosts, holders, dead, liar, renter)
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     return checks.result()
 
 

@@ -8,10 +8,8 @@ usage: cli_rent_book.py --bin DIR [--keep]
 import argparse
 import decimal
 import os
-import shutil
 import signal
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
@@ -140,8 +138,7 @@ def main():
     args = parser.parse_args()
     nodes.use(args.bin, cheap_keys=True)
     addresses, _ = stage.enter_namespace(["10.77.0.1", "10.77.0.2"])
-    directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-rent-"))
-    try:
+    with stage.workplace("seedbank-rent", args.keep) as directory:
         with stage.Stage(os.path.join(directory, "log")) as st:
             chain = stage.Chain(st, addresses[0], "--block-time", "1")
             host, renter = (Node(directory, name, address, chain)
@@ -152,11 +149,6 @@ def main():
             fund = stored(host, renter, directory)
             daemon = proved(st, host, renter, daemon)
             ended(host, renter, daemon, fund)
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     return checks.result()
 
 

@@ -9,10 +9,8 @@ import argparse
 import decimal
 import filecmp
 import os
-import shutil
 import signal
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
@@ -166,8 +164,7 @@ def main():
     args = parser.parse_args()
     nodes.use(args.bin, cheap_keys=True)
     addresses, _ = stage.enter_namespace(["10.78.0.1", "10.78.0.2"])
-    directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-pays-"))
-    try:
+    with stage.workplace("seedbank-pays", args.keep) as directory:
         with stage.Stage(os.path.join(directory, "log")) as st:
             chain = stage.Chain(st, addresses[0], "--block-time", "1")
             host = Node(directory, "host", addresses[0], chain)
@@ -179,11 +176,6 @@ def main():
             fetched(host, renter, directory, due)
             cashed(host, renter)
             daemon.stop()
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     return checks.result()
 
 

@@ -11,11 +11,9 @@ import concurrent.futures
 import json
 import os
 import random
-import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
@@ -348,16 +346,10 @@ def main():
     nodes.use(args.bin, cheap_keys=True)
     addresses, _ = stage.enter_namespace(
         ["10.77.%d.1" % i for i in range(HOSTS + 1)])
-    directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-restore-"))
-    try:
+    with stage.workplace("seedbank-restore", args.keep) as directory:
         with stage.Stage(os.path.join(directory, "log")) as st:
             chain = stage.Chain(st, addresses[0], "--block-time", "1")
             play(st, chain, addresses, directory)
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     return checks.result()
 
 

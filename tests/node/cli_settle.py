@@ -12,9 +12,7 @@ usage: cli_settle.py --bin DIR [--keep]
 
 import argparse
 import os
-import shutil
 import sys
-import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "..", "scripts"))
@@ -164,8 +162,7 @@ def main():
     args = parser.parse_args()
     nodes.use(args.bin, cheap_keys=True)
     addresses, _ = stage.enter_namespace(["10.77.0.1"])
-    directory = tempfile.mkdtemp(prefix="seedbank-cli-settle-")
-    try:
+    with stage.workplace("seedbank-cli-settle", args.keep) as directory:
         with stage.Stage(os.path.join(directory, "log")) as st:
             chain, below = payers.open_chain(st, addresses[0], "evm", 0)
             node, rich = (Node(directory, name, addresses[0], chain)
@@ -180,11 +177,6 @@ def main():
             a_balance_that_falls_does_not(*scene)
             if os.path.exists(tron.SERVER):
                 on_tron(st, directory, addresses[0])
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     return checks.result()
 
 

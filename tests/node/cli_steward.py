@@ -7,10 +7,8 @@ usage: cli_steward.py --bin DIR [--keep]
 
 import argparse
 import os
-import shutil
 import signal
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -274,16 +272,10 @@ def main():
     addresses, _ = stage.enter_namespace(
         ["10.77.0.1", "10.77.100.1"] +
         ["10.77.%d.1" % (i + 1) for i in range(HOSTS)])
-    directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-steward-"))
-    try:
+    with stage.workplace("seedbank-steward", args.keep) as directory:
         with stage.Stage(os.path.join(directory, "log")) as st:
             town = Town(st, directory, addresses)
             run(town)
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     return checks.result()
 
 

@@ -10,10 +10,8 @@ Exit status 77: the tree has no such chain.
 import argparse
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
@@ -135,8 +133,7 @@ def main():
         print("no TRON chain in this tree")
         return SKIPPED
     addresses, _ = stage.enter_namespace(["10.77.0.1"])
-    directory = tempfile.mkdtemp(prefix="seedbank-tron-")
-    try:
+    with stage.workplace("seedbank-tron", args.keep) as directory:
         with stage.Stage(os.path.join(directory, "log")) as st:
             chain = tron.Chain(st, addresses[0], 100)
             seeder, payer = (Node(directory, name, addresses[0], chain)
@@ -147,11 +144,6 @@ def main():
             addresses_are_of_their_chain(seeder)
             a_bank(seeder, payer)
             a_paid_download(st, seeder, payer, directory)
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     return checks.result()
 
 

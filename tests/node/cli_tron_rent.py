@@ -9,9 +9,7 @@ Exit status 77: the tree has no such chain.
 
 import argparse
 import os
-import shutil
 import sys
-import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "scripts"))
@@ -107,8 +105,7 @@ def main():
         print("no TRON chain in this tree")
         return SKIPPED
     stage.enter_namespace([])
-    directory = os.path.realpath(tempfile.mkdtemp(prefix="seedbank-tron-rent-"))
-    try:
+    with stage.workplace("seedbank-tron-rent", args.keep) as directory:
         with stage.Stage(os.path.join(directory, "log")) as st:
             bank, hosts, renter = set_up(st, directory)
             tree, until = stored(st, bank, renter, directory)
@@ -116,11 +113,6 @@ def main():
             hosts[0].kill()
             fetched(renter, tree, directory)
             ended(bank, hosts, renter, until)
-    finally:
-        if args.keep:
-            print("kept: " + directory)
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
     return checks.result()
 
 
