@@ -8,7 +8,6 @@ a node of the DHT (BEP 5) is enough to find who has it.
 
 import json
 import os
-import socket
 import subprocess
 import urllib.parse
 import urllib.request
@@ -123,14 +122,15 @@ class Table:
             wait_for("its seeder in the DHT", START_S,
                      lambda: self.nodes_of_hub(r) > known, p)
         wait_for("the public torrent at the hub", START_S,
-                 lambda: is_told(r.dht.nodes[0], hashes[1]), p)
-        if any(is_told(node, hashes[0]) for node in r.dht.nodes):
-            raise Failed("a private torrent is announced")
+                 lambda: run.is_told(r.dht.nodes[0], hashes[1]), p)
+        if any(run.is_told(node, hashes[0]) is not False
+               for node in r.dht.nodes):
+            raise Failed("a private torrent is announced, or no answer")
         return "not told"
 
     def by_torrent(self, st, directory):
         r = self.dht(st, directory)
-        self.seed(r, "seed", self.torrent)
+        run.wait_for_dht(r, self.seed(r, "seed", self.torrent))
         torrent = os.path.join(directory, "named.torrent")
         host, port = r.dht.nodes[0]
         with open(self.torrent, "rb") as f:
@@ -162,26 +162,6 @@ def change(torrent, info):
     with open(torrent, "wb") as f:
         f.write(b"d4:info" + out + b"e")
     return stage.hashlib.sha1(out).digest()
-
-
-def is_told(node, info_hash):
-    """Does this node tell peers of that torrent?"""
-    with socket.socket(stage.family(node[0]), socket.SOCK_DGRAM) as s:
-        s.settimeout(2)
-        question = stage.bencode({
-            "a": {"id": b"i" * 20, "info_hash": info_hash}, "q": "get_peers",
-            "ro": 1, "t": "aa", "y": "q"})
-        answer = b""
-        for _ in range(10):
-            s.sendto(question, node)
-            try:
-                answer = s.recv(2048)
-                break
-            except TimeoutError:
-                pass
-    if b"5:token" not in answer:
-        raise Failed("no answer: %r" % answer)
-    return b"6:values" in answer
 
 
 def table(stock):

@@ -53,8 +53,12 @@ def main():
     for s in sessions:
         join(s, first, lambda: DONE)
     print("joined", flush=True)
+    host, _, port = first.rpartition(":")
     while not DONE:
-        time.sleep(0.1)
+        # until the first knows them, too
+        for s in sessions:
+            s.add_dht_node((host.strip("[]"), int(port)))
+        time.sleep(2)
 
 
 if __name__ == "__main__":

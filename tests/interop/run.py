@@ -6,6 +6,7 @@ import collections
 import contextlib
 import os
 import shutil
+import socket
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -171,7 +172,8 @@ def start(run, client, role, directory):
 def start_dht(run, seedbank, nodes=DHT_NODES):
     """A seedbank that all are told of, and nodes of libtorrent."""
     six = run.mode.six
-    at = [(("2001:db8::%x" if six else "10.77.0.%d") % n, 7000)
+    # of one network of IPv6 we believe few
+    at = [(("2001:db8:%x::1" if six else "10.77.0.%d") % n, 7000)
           for n in range(DHT_FIRST, DHT_FIRST + nodes)]
     stage.furnish([ip for ip, _ in at], "lan" if six else "lo")
     ends = [stage.endpoint(*a) for a in at]
@@ -190,6 +192,38 @@ def start_dht(run, seedbank, nodes=DHT_NODES):
     run.dht = Dht(ends[0], at)
 
 
+def is_told(node, info_hash, tries=10):
+    """Does this node of the DHT tell peers of that torrent? None: no answer."""
+    question = stage.bencode({
+        "a": {"id": b"i" * 20, "info_hash": info_hash}, "q": "get_peers",
+        "ro": 1, "t": "aa", "y": "q"})
+    with socket.socket(stage.family(node[0]), socket.SOCK_DGRAM) as s:
+        s.settimeout(2)
+        for _ in range(tries):
+            s.sendto(question, node)
+            try:
+                return b"6:values" in s.recv(2048)
+            except TimeoutError:
+                pass
+    return None
+
+
+def wait_for_dht(run, *seeder):
+    """Who asks before half of all know it may miss it, and asks again minutes
+    later."""
+    nodes = run.dht.nodes
+    hashes = [bytes.fromhex(c.hashes[0][:40]) for c in run.contents]
+
+    def half_know():
+        while hashes and 2 * sum(is_told(n, hashes[0], 1) is True
+                                 for n in nodes) >= len(nodes):
+            hashes.pop(0)
+        return not hashes
+
+    # libtorrent's nodes answer nobody who asks five times a second
+    wait_for("announces in the DHT", TRANSFER_S, half_know, *seeder, every=1)
+
+
 def swap(run, seeder, leecher, source, hub=None):
     out = os.path.join(run.directory, "out")
     # the seeder works in a copy: what it does to its files must not help us
@@ -205,6 +239,8 @@ def swap(run, seeder, leecher, source, hub=None):
         order.reverse()
     for client, role, directory in order:
         start(run, client, role, directory)
+        if role == "seed" and run.dht:
+            wait_for_dht(run, *seeder.processes)
         if run.mode.line == "nat":
             wait_for("announce of the " + role, START_S,
                      lambda: len(run.tracker.said) == order.index(
