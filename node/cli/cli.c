@@ -381,6 +381,8 @@ static enum err_code run_local(struct cli *cli, const char *method,
 		.event = local_event, .done = local_done, .ctx = l});
 	if (l->call) {
 		engine_dispatch(l->engine, method, params, l->call);
+		if (cli_stop) /* before the engine took the signals over */
+			local_signal(l);
 		if (!l->done)
 			engine_run(l->engine);
 	} else {

@@ -345,6 +345,20 @@ def part_transfer(s):
     got = s.ended(p, 10)
     s.check("SIGTERM on a get without peers exits 3", got.status == 3, got)
 
+    p = s.start("get", "get", s.torrent, "--out", s.path("alone"), "--home",
+                s.home(), "--listen", ADDRESS + ":0")
+    wait_for("a handler", ANSWER_S, lambda: catches_sigterm(p), p, every=0)
+    os.kill(p.pid, signal.SIGTERM)
+    got = s.ended(p)
+    s.check("SIGTERM while it starts ends it", got.status == 3, got)
+
+
+def catches_sigterm(p):
+    """From its first moments on."""
+    with open("/proc/%d/status" % p.pid) as f:
+        caught = [line for line in f if line.startswith("SigCgt")][0]
+    return int(caught.split()[1], 16) & 1 << (signal.SIGTERM - 1)
+
 
 # --- money that needs no chain --------------------------------------------------
 
