@@ -91,15 +91,7 @@ class Table:
         r = run.Run(st, directory, mode, self.made,
                     run.Here(self.stock.addresses, mode.six).places)
         run.start_dht(r, self.program, 2)
-        wait_for("two that know each other", START_S,
-                 lambda: self.nodes_of_hub(r) == 1)
         return r
-
-    def nodes_of_hub(self, r):
-        said = subprocess.run([
-            self.program, "--home", os.path.join(r.directory, "dht-hub"),
-            "--json", "status"], capture_output=True, text=True, check=True)
-        return json.loads(said.stdout)["dht"]["nodes"]
 
     def seed(self, r, name, torrent):
         home = os.path.join(r.directory, name)
@@ -117,10 +109,10 @@ class Table:
             stage.make_torrent(path, torrent, 65536)
             hashes.append(change(torrent, {**more, "name": "single.bin",
                                            "x": name}))
-            known = self.nodes_of_hub(r)
+            known = run.nodes_of_hub(r, self.program)
             p = self.seed(r, name, torrent)
             wait_for("its seeder in the DHT", START_S,
-                     lambda: self.nodes_of_hub(r) > known, p)
+                     lambda: run.nodes_of_hub(r, self.program) > known, p)
         wait_for("the public torrent at the hub", START_S,
                  lambda: run.is_told(r.dht.nodes[0], hashes[1]), p)
         if any(run.is_told(node, hashes[0]) is not False

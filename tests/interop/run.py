@@ -4,10 +4,13 @@ and the swap.
 
 import collections
 import contextlib
+import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "..", "scripts"),
@@ -22,6 +25,7 @@ from stage import Failed, MIB, wait_for  # noqa: E402
 
 TRANSFER_S = 150
 START_S = 60
+ANNOUNCE_S = 15  # that transmission takes from the first to the fifth
 ADDRESSES = ["10.77.0.1", "10.77.0.2", "10.77.0.3",
              "fd77::1", "fd77::2", "fd77::3"]
 BAD_LINE = router.Link(delay_ms=20, jitter_ms=5, loss=0.01, reorder=0.02,
@@ -31,7 +35,7 @@ TRACKERS = {"tracker": trackers.Tracker, "udp": trackers.UdpTracker,
             "opentracker": trackers.Opentracker,
             "opentracker-udp": trackers.OpentrackerUdp,
             "pex": trackers.HubTracker}
-DHT_FIRST = 16  # the last part of its address
+DHT_FIRST = 16  # the number of its network
 DHT_NODES = 10  # transmission wants to know nine
 
 Place = collections.namedtuple("Place", "net address")  # None: this one
@@ -172,8 +176,8 @@ def start(run, client, role, directory):
 def start_dht(run, seedbank, nodes=DHT_NODES):
     """A seedbank that all are told of, and nodes of libtorrent."""
     six = run.mode.six
-    # of one network of IPv6 we believe few
-    at = [(("2001:db8:%x::1" if six else "10.77.0.%d") % n, 7000)
+    # of one network we believe few
+    at = [(("2001:db8:%x::1" if six else "10.79.%d.1") % n, 7000)
           for n in range(DHT_FIRST, DHT_FIRST + nodes)]
     stage.furnish([ip for ip, _ in at], "lan" if six else "lo")
     ends = [stage.endpoint(*a) for a in at]
@@ -190,6 +194,18 @@ def start_dht(run, seedbank, nodes=DHT_NODES):
     wait_for("nodes of the DHT", START_S,
              lambda: "joined" in open(said).read(), p)
     run.dht = Dht(ends[0], at)
+    # who asks it is told of these: an announce goes to few while it knows few
+    wait_for("a hub that knows the others", START_S,
+             lambda: nodes_of_hub(run, seedbank) >= min(nodes - 1, 5),
+             p, every=1)
+
+
+def nodes_of_hub(run, seedbank):
+    said = subprocess.run([
+        seedbank, "--home", os.path.join(run.directory, "dht-hub"), "--json",
+        "status"], capture_output=True, text=True, check=True)
+    dht = json.loads(said.stdout)["dht"]
+    return dht["nodes"] + dht["nodes6"]
 
 
 def is_told(node, info_hash, tries=10):
@@ -209,19 +225,26 @@ def is_told(node, info_hash, tries=10):
 
 
 def wait_for_dht(run, *seeder):
-    """Who asks before half of all know it may miss it, and asks again minutes
-    later."""
+    """Who asks before it is told may miss it, and asks again minutes later. It is
+    told to one after the other, and not to all: half will do, or a while."""
     nodes = run.dht.nodes
     hashes = [bytes.fromhex(c.hashes[0][:40]) for c in run.contents]
+    first = {}
 
-    def half_know():
-        while hashes and 2 * sum(is_told(n, hashes[0], 1) is True
-                                 for n in nodes) >= len(nodes):
+    def is_known():
+        while hashes:
+            know = sum(is_told(n, hashes[0], 1) is True for n in nodes)
+            if know:
+                first.setdefault(hashes[0], time.monotonic())
+            if 2 * know < len(nodes) and (
+                    not know or
+                    time.monotonic() - first[hashes[0]] < ANNOUNCE_S):
+                return False
             hashes.pop(0)
-        return not hashes
+        return True
 
     # libtorrent's nodes answer nobody who asks five times a second
-    wait_for("announces in the DHT", TRANSFER_S, half_know, *seeder, every=1)
+    wait_for("announces in the DHT", TRANSFER_S, is_known, *seeder, every=1)
 
 
 def swap(run, seeder, leecher, source, hub=None):
