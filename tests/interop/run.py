@@ -196,7 +196,7 @@ def start_dht(run, seedbank, nodes=DHT_NODES):
     run.dht = Dht(ends[0], at)
     # who asks it is told of these: an announce goes to few while it knows few
     wait_for("a hub that knows the others", START_S,
-             lambda: nodes_of_hub(run, seedbank) >= min(nodes - 1, 5),
+             lambda: nodes_of_hub(run, seedbank) >= min(nodes - 1, 3),
              p, every=1)
 
 
