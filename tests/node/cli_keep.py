@@ -300,7 +300,7 @@ def closed_early(town):
     old = live(town)
     end = min(a["until"] for a in old)
     town.jump(end - 1)
-    wait_for("hosts that close", 200, lambda: town.passing() or all(
+    wait_for("hosts that close", 200, lambda: all(
         a["state"] == "closed" for a in town.store("status")["agreements"]
         if a["until"] == end))
     done = town.store("renew", "--periods", "30", *town.named())
