@@ -222,7 +222,6 @@ static void add_part(struct write_job *j, struct active *a, unsigned chunks)
 	p->final = complete(a) && !a->ready && !a->open;
 	a->in_job = true;
 	a->due = a->due && a->ready;
-	j->bytes += bytes_of(p->list);
 }
 
 /* How many pieces go into a job: enough to be hashed in step, or, with one that

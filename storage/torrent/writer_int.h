@@ -72,7 +72,6 @@ struct write_job {
 	unsigned epoch;		/* the writer's when it was submitted */
 	bool make_empty;
 	uint32_t count;
-	uint64_t bytes;
 	struct part parts[JOB_PARTS];
 };
 

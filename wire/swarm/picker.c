@@ -390,13 +390,18 @@ bool picker_may_claim(const struct part *part, const struct pick *k,
 	return false;
 }
 
+static void give_to(struct part *part, const struct picker_peer *who)
+{
+	part->owner = who->serial;
+	part->owner_slow = who->slow;
+}
+
 static void claim_part(struct pick *k, struct part *part, enum claim claim)
 {
 	uint32_t most = UINT32_MAX;
 
 	if (claim == CLAIM_LEFT) {
-		part->owner = k->who->serial;
-		part->owner_slow = k->who->slow;
+		give_to(part, k->who);
 	}
 	if (claim == CLAIM_HELP ||
 	    claim == CLAIM_SLOW) /* leave its owner something to go on with */
@@ -542,8 +547,7 @@ static struct part *begin_next(struct pick *k)
 		piece == UINT32_MAX ? NULL : picker_begin_part(k->p, piece);
 
 	if (part) {
-		part->owner = k->who->serial;
-		part->owner_slow = k->who->slow;
+		give_to(part, k->who);
 	}
 	return part;
 }
@@ -583,8 +587,7 @@ static struct part *one_more(struct pick *k)
 
 		if (!picker_may_claim(part, k, CLAIM_LEFT))
 			continue;
-		part->owner = k->who->serial;
-		part->owner_slow = k->who->slow;
+		give_to(part, k->who);
 		return part;
 	}
 	return begin_next(k);
@@ -676,8 +679,7 @@ size_t picker_pick_in(struct picker *p, struct picker_peer *who, uint32_t piece,
 	if (!part && picker_is_open(p, piece)) {
 		part = picker_begin_part(p, piece);
 		if (part) {
-			part->owner = who->serial;
-			part->owner_slow = who->slow;
+			give_to(part, who);
 		}
 	}
 	if (part && part->n_free && (!part->sole || part->owner == who->serial))
