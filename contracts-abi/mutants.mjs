@@ -1,7 +1,8 @@
 // Are the tests any good? Breaks one rule of the bank at a time and expects
 // forge to notice. Each line: what the rule is, the text (in one of the files of
 // src/), what replaces it.
-//   node mutants.mjs [part of a name, or a file]   exit 1 when a broken bank passes
+//   node mutants.mjs [part of a name, or a file [i/n]]   exit 1 when a broken bank passes
+// All of them, with a worker a processor; or the i-th of n parts, i from 0.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -150,6 +151,7 @@ function passes(changed, dir, suites) {
 }
 
 function work() {
+  mkdirSync(join(here, 'cache'), { recursive: true });
   const dir = mkdtempSync(join(here, 'cache/mutants-'));
   const rent = '^(Agreements|Attacks|RentInvariant)Test$';
   try {
@@ -171,7 +173,6 @@ function work() {
 
 // One worker a processor; each compiles the tests into a folder of its own.
 async function main() {
-  mkdirSync(join(here, 'cache'), { recursive: true });
   const n = availableParallelism();
   const codes = await Promise.all(Array.from({ length: n }, (_, i) => new Promise((done) => {
     spawn(process.execPath, [process.argv[1], only, `${i}/${n}`], { stdio: 'inherit' }).on('exit', done);
