@@ -193,6 +193,9 @@ static void on_renter(void *ctx, struct renter *r, const struct err *error)
 		return;
 	}
 	s->claimed = s->claim != NULL;
+	if (s->claim && reconcile_waits(r))
+		store_call_step(s, "waiting for agreements that are on their "
+				   "way to the chain");
 	if (!s->claim)
 		begin(s);
 	else if (reconcile_start(&s->mending, r, on_reconciled, s, &e) !=

@@ -23,6 +23,7 @@ struct keep {
 	struct loop_timer *timer;	/* ends are told from there */
 	struct renter_object catalogue; /* the newest; id 0: none */
 	bool stored;			/* something runs */
+	uint64_t untold;		/* a list of files that no host has */
 	struct scout *scout;
 	unsigned least; /* shards of the new one */
 	struct placing *placing;
@@ -76,6 +77,9 @@ static enum err_code look(struct keep *k, struct err *e)
 		renter_db_catalogue(k->renter->db, &k->catalogue, e);
 
 	k->least = k->catalogue.k + (k->catalogue.n - k->catalogue.k + 2U) / 3;
+	if (code == ERR_NONE)
+		code = renter_db_number(k->renter->db, RENTER_UNPUBLISHED,
+					&k->untold, e);
 	return code == ERR_NONE
 		       ? renter_db_agreements(k->renter->db, find_stored, k, e)
 		       : code;
@@ -247,7 +251,7 @@ static void on_taken(void *ctx, const struct takeover_result *r,
 	k->result.until = r->until;
 	if (error)
 		end(k, error);
-	else if (r->agreements == 0 && !r->begun)
+	else if (r->agreements == 0 && !r->begun && !k->untold)
 		end(k, NULL); /* nothing ends too early */
 	else
 		publish(k);

@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#define WAIT_MS 500
+
 struct reconcile {
 	struct renter *renter;
 	reconcile_fn *fn;
@@ -15,7 +17,7 @@ struct reconcile {
 	struct loop_timer *timer;      /* ends are told from there */
 	struct renter_agreement *rows; /* heap */
 	size_t n, cap;
-	bool committing, ended, told;
+	bool waiting, committing, ended, told;
 	struct err why;
 };
 
@@ -44,6 +46,17 @@ bool renter_host_keeps(struct renter *r, const struct address *host)
 	return renting_period(r->renting, &k.now) &&
 	       renter_db_agreements(r->db, find_kept, &k, NULL) == ERR_NONE &&
 	       k.keeps;
+}
+
+bool reconcile_waits(struct renter *r)
+{
+	struct settle *s = r->engine->money->storage.settle;
+	const struct outbox_record *p;
+	bool any = false;
+
+	for (size_t i = 0; !any && (p = settle_pending(s, i)); i++)
+		any = p->kind == OUTBOX_OPEN;
+	return any;
 }
 
 static enum err_code cut_all(struct renter_db *db, int64_t id, struct err *e)
@@ -81,11 +94,25 @@ static void end(struct reconcile *c, const struct err *why)
 	loop_timer_set(c->timer, 0);
 }
 
+static void on_read(void *ctx, const struct err *error);
+
+static void read_chain(struct reconcile *c)
+{
+	c->waiting = reconcile_waits(c->renter);
+	if (c->waiting)
+		loop_timer_set(c->timer, WAIT_MS);
+	else
+		settle_refresh(c->renter->engine->money->storage.settle,
+			       on_read, c);
+}
+
 static void on_timer(void *ctx)
 {
 	struct reconcile *c = ctx;
 	struct err why = c->why; /* c may be gone when it is read */
 
+	if (c->waiting)
+		read_chain(c);
 	if (!c->ended || c->told)
 		return;
 	c->told = true;
@@ -94,6 +121,7 @@ static void on_timer(void *ctx)
 
 /* ---- one agreement ---- */
 
+/* One that is closed was open, also where nobody here noted that. */
 static enum err_code take_open(struct reconcile *c,
 			       struct renter_agreement *row,
 			       const struct bank_agreement *view, struct err *e)
@@ -161,7 +189,7 @@ static enum err_code look(struct reconcile *c, struct renter_agreement *row,
 		return renting_period(c->renter->renting, &now) &&
 				       now >= rent_kept_until(&row->signed_)
 			       ? give_up(c, row, "it is over", e)
-			       : ERR_NONE;
+			       : take_open(c, row, &at.view, e);
 	/* a final read of a block from its start on has forgotten it */
 	if (!at.followed && renting_period(c->renter->renting, &now) &&
 	    row->signed_.start <= now)
@@ -248,8 +276,8 @@ enum err_code reconcile_start(struct reconcile **out, struct renter *r,
 	c->fn = fn;
 	c->ctx = ctx;
 	renting_on_commit(r->renting, on_commit, c);
-	settle_refresh(r->engine->money->storage.settle, on_read, c);
 	*out = c;
+	read_chain(c);
 	return ERR_NONE;
 }
 

@@ -1,12 +1,13 @@
 /* renter_reconcile.h - what the chain says of our agreements, taken over into
  * the renter's database before anything is changed there.
  *
- * A run may have been cut off between a transaction and our note of it, and
+ * A run may have been cut off between a transaction and our note of it: those
+ * that open agreements are waited for, else the next run would make others. And
  * what both signed may never have come to the chain in time. So: one that is
  * open there is OPENED here, whoever opened it; one that nobody can open any
  * more, or that its host need not keep any more, has ended, and its shards have
- * no place by it. It may be closed long before that: a host closes it when all
- * of it is settled.
+ * no place by it. It may be closed long before that, and is OPENED here still:
+ * a host closes it when all of it is settled.
  * Thread: the loop.
  */
 #ifndef NODE_RENTER_RECONCILE_H
@@ -16,6 +17,8 @@
 
 struct reconcile;
 
+/* Agreements are on their way to the chain, and the rest waits for that. */
+bool reconcile_waits(struct renter *r);
 /* Once, later. e: the chain or the database could not be read. */
 typedef void reconcile_fn(void *ctx, const struct err *e);
 enum err_code reconcile_start(struct reconcile **out, struct renter *r,

@@ -126,14 +126,27 @@ static bool is_running(const struct takeover *t,
 				: row->state == RENTER_OPENED;
 }
 
+/* Signed by both, and not seen on the chain yet. */
+static bool is_on_its_way(const struct takeover *t,
+			  const struct renter_agreement *row)
+{
+	uint32_t now;
+
+	return row->state == RENTER_UNOPENED && !unopened_is(row) &&
+	       renting_period(t->renter->renting, &now) &&
+	       row->signed_.start > now;
+}
+
 static bool collect_part(void *ctx, const struct renter_agreement *row)
 {
 	struct takeover *t = ctx;
 	struct address me = renting_me(t->renter->renting);
 	struct part *at;
 
-	if (!is_running(t, row) || !address_eq(&row->signed_.renter, &me) ||
-	    !ends_early(t, &row->signed_))
+	if (!address_eq(&row->signed_.renter, &me))
+		return true;
+	t->result.begun |= is_on_its_way(t, row);
+	if (!is_running(t, row) || !ends_early(t, &row->signed_))
 		return true;
 	at = grown(t->parts, t->n, &t->cap, sizeof(*at));
 	if (!at) {
@@ -183,6 +196,7 @@ static enum err_code count_parts(struct takeover *t, struct err *e)
 static enum err_code collect(struct takeover *t, struct err *e)
 {
 	struct renter_db *db = t->renter->db;
+	bool staged = false;
 	enum err_code code = ERR_NONE;
 
 	if (t->cfg.name)
@@ -195,8 +209,10 @@ static enum err_code collect(struct takeover *t, struct err *e)
 		code = err_fail(e, ERR_NOMEM, "agreements");
 	if (code == ERR_NONE)
 		code = count_parts(t, e);
-	return code == ERR_NONE ? renter_db_any_staged(db, &t->result.begun, e)
-				: code;
+	if (code == ERR_NONE)
+		code = renter_db_any_staged(db, &staged, e);
+	t->result.begun |= staged;
+	return code;
 }
 
 /* ---- what it costs ---- */

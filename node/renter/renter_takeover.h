@@ -20,7 +20,8 @@ struct takeover;
 struct takeover_result {
 	unsigned agreements; /* taken over */
 	unsigned put_off;    /* hosts did not answer, or tell no prices */
-	bool begun;	     /* an earlier run left something to be agreed on */
+	bool begun;	     /* an earlier run left something to be agreed on,
+				or agreements on their way to the chain */
 	uint64_t sectors, lost;
 	struct amount rent, fund; /* what it costs, what is locked for it */
 	uint32_t until;
