@@ -228,6 +228,8 @@ void torrent_link_ended(void *owner, const struct net_addr *to, bool lasted,
 
 	candidates_ended(t->candidates, to, torrent_now(t),
 			 candidate_end_of(lasted, why));
+	if (why == PEER_CLOSE_UPGRADE)
+		candidates_hurry(t->candidates, to);
 	/* it cannot be reached: whoever told of it may let it and us meet */
 	if (t->swarm && !lasted && why == PEER_CLOSE_NONE)
 		(void)swarm_holepunch(t->swarm, torrent_now(t), &at);

@@ -29,7 +29,7 @@ HUB_BYTES_S = 1024  # what a hub is held to
 # between them; web: the seeder has nothing but a web seed, which the leecher does
 # not know
 class Mode(collections.namedtuple("Mode",
-                                  "find hub line utp rc4 magnet six web")):
+                                  "find hub line utp rc4 plain magnet six web")):
     FINDS = ("tracker", "udp", "peer", "opentracker", "opentracker-udp",
              "dht", "pex", "lsd")
     LINES = ("bad", "nat", "nat-leech", "nats")
@@ -40,7 +40,7 @@ class Mode(collections.namedtuple("Mode",
         find = [w for w in words if w in cls.FINDS] or ["tracker"]
         line = [w for w in words if w in cls.LINES] or [""]
         hub = [w[3:] for w in words if w.startswith("by-")] or ["seedbank"]
-        flags = ("utp", "rc4", "magnet", "6", "web")
+        flags = ("utp", "rc4", "plain", "magnet", "6", "web")
         rest = [w for w in words if not w.startswith("by-")]
         if set(rest) - set(cls.FINDS + cls.LINES + flags) or \
                 len(find) > 1 or len(line) > 1:
@@ -256,6 +256,7 @@ class Libtorrent(Client):
                  "enable_outgoing_tcp": False}
     RC4_ALONE = {"in_enc_policy": 0, "out_enc_policy": 0,
                  "allowed_enc_level": 2}
+    PLAIN_ALONE = {"in_enc_policy": 2, "out_enc_policy": 2}
 
     def __init__(self, python=LT_PYTHON):
         super().__init__(python)
@@ -274,6 +275,7 @@ class Libtorrent(Client):
                     **(self.UTP_TOO if mode.line == "nats" else {}),
                     **(self.UTP_ALONE if mode.utp else {}),
                     **(self.RC4_ALONE if mode.rc4 else {}),
+                    **(self.PLAIN_ALONE if mode.plain else {}),
                     **(self.settings or {})}
         return {**os.environ, "LT_SETTINGS": json.dumps(settings),
                 **({"LT_DHT": self.run.dht.hub} if self.run.dht else {}),

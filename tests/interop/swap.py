@@ -21,7 +21,8 @@ namespace of its own. MODE is words with + between:
       nat, nat-leech  the seeder, or the leecher, is behind a router
       nats            both are, and with them the third of pex is outside
     how they speak
-      utp, rc4, 6 (IPv6), magnet (the leecher has a link alone)
+      utp, rc4, plain (libtorrent alone refuses all else), 6 (IPv6), magnet (the
+                      leecher has a link alone)
       web             the seeder has a web seed alone, and the leecher not that
 
 Torrents: v1 of one file and of many (with an empty one and a name beyond ASCII), v1
@@ -167,6 +168,9 @@ def matrix(names, has):
                       "nat-leech+utp"] * speaks_utp
         if has("lines") and name.startswith("libtorrent"):
             modes += ["nats+pex", "pex+by-" + name]
+        if name.startswith("libtorrent"):
+            modes += ["plain", "plain+magnet"]
+            pairs += [name + ":seedbank@peer+plain+magnet"]
         pairs += both_ways(name, *modes)
     own = ["peer", "utp", "utp+6", "bad", "bad+utp", "web"]
     own += ["peer+6", "6", "udp+6"] if has("6") else []

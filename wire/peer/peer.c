@@ -21,6 +21,8 @@ const char *peer_close_name(enum peer_close why)
 		return "self";
 	case PEER_CLOSE_DUPLICATE:
 		return "duplicate";
+	case PEER_CLOSE_UPGRADE:
+		return "upgrade";
 	case PEER_CLOSE_NO_TORRENT:
 		return "no-torrent";
 	case PEER_CLOSE_USELESS:

@@ -49,6 +49,7 @@ enum peer_close {
 	PEER_CLOSE_FULL,       /* no room: peers of the swarm */
 	PEER_CLOSE_SELF,       /* that is us */
 	PEER_CLOSE_DUPLICATE,  /* this peer id is connected already */
+	PEER_CLOSE_UPGRADE,    /* to be connected to at once, for v2 (BEP 52) */
 	PEER_CLOSE_NO_TORRENT, /* nobody here has this info hash */
 	PEER_CLOSE_USELESS,    /* neither side downloads */
 	PEER_CLOSE_TIMEOUT,    /* handshake too slow, or silent for too long */

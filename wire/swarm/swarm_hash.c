@@ -137,18 +137,14 @@ void swarm_leaves(struct swarm *s, int64_t now_ms, uint64_t cookie,
 
 /* ---- what we ask ---- */
 
-void hash_claims(struct swarm *s)
+void hash_upgrade(struct swarm *s)
 {
-	for (uint32_t i = 0; i < s->n_links; i++) {
-		struct link *l = s->links[i];
+	for (uint32_t i = 0; i < s->n_links && s->cfg.v2; i++) {
+		const struct link *l = s->links[i];
 
-		if (!l->claims_v2)
-			continue;
-		l->claims_v2 = false;
-		l->v2 = s->cfg.v2 && info_hash_eq(&s->hash_v2, &l->claimed);
-		if (!l->v2)
-			peer_shut(&l->peer, PEER_CLOSE_HASH,
-				  "what it said is no hash of this torrent");
+		if (l->peer.outgoing && l->knows_v2 && !l->v2)
+			peer_shut(&s->links[i]->peer, PEER_CLOSE_UPGRADE,
+				  "a hybrid: once more, as one of v2");
 	}
 }
 

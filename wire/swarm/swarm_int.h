@@ -156,11 +156,9 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 
 	bool greeted; /* handshake is through, both ways */
 	bool banned;
-	bool v2; /* hash messages may be said (BEP 52) */
-	/* It said another hash, which shows to be of v2 with the metadata. */
-	bool claims_v2;
-	struct info_hash claimed;
-	bool heard; /* and a message came after it */
+	bool v2;       /* hash messages may be said (BEP 52) */
+	bool knows_v2; /* so it said */
+	bool heard;    /* and a message came after it */
 	bool ready;
 	bool dht_told; /* they said where their DHT node is */
 	bool ext_got;
@@ -396,8 +394,9 @@ enum err_code hash_init(struct swarm *s, struct err *e);
 void hash_request(struct link *l, const struct msg *m);
 void hash_hashes(struct link *l, const struct msg *m);
 void hash_reject(struct link *l, const struct msg *m);
-/* The torrent is known, and so whether what peers said is its v2 hash. */
-void hash_claims(struct swarm *s);
+/* The torrent is known, and is a hybrid: whom we connected to for its v1 hash,
+ * and who knows it as one too, is to be connected to anew. */
+void hash_upgrade(struct swarm *s);
 /* Asks this peer, or all, for what is missing. */
 void hash_ask_more(struct link *l);
 void hash_ask_all(struct swarm *s);

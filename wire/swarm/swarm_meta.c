@@ -288,7 +288,7 @@ enum err_code swarm_set_metadata(struct swarm *s, int64_t now_ms,
 				swarm_log_have(s, i);
 		for (uint32_t i = 0; i < s->n_links; i++)
 			s->links[i]->peer.bounds = s->bounds;
-		hash_claims(s);
+		hash_upgrade(s);
 		for (uint32_t i = 0; i < s->n_links; i++)
 			early_apply(s->links[i]);
 		ext_say_again(s); /* that the dictionary is here */

@@ -98,8 +98,9 @@ static void say_handshake(struct link *l)
 		.dht = l->s->cfg.dht_port != 0,
 		.fast = true,
 		.extended = true,
-		/* of a link nobody knows whether it is a hybrid's */
-		.v2 = c->v2 || (c->waits_for_metadata && l->peer.outgoing),
+		/* of a link nobody knows whether it is a hybrid's, and some
+		 * close on who says the bit of v1's torrents */
+		.v2 = c->v2,
 		.hash = *swarm_hash_for(l->s, l->v2),
 		.id = c->self,
 	};
@@ -150,7 +151,7 @@ const struct info_hash *peer_info_hash(const struct peer *p)
 {
 	const struct link *l = (const struct link *)p;
 
-	return l->claims_v2 ? &l->claimed : swarm_hash_for(l->s, l->v2);
+	return swarm_hash_for(l->s, l->v2);
 }
 
 struct swarm *peer_swarm(const struct peer *p)
@@ -326,28 +327,17 @@ static enum peer_close check_identity(struct link *l, const char **text)
 	return PEER_CLOSE_NONE;
 }
 
-/* We connected for a hash of v1 and said that we know v2: who knows the torrent
- * as a hybrid answers with its other hash, which we do not know yet. */
-static bool may_be_v2(const struct link *l, const struct handshake *hs)
-{
-	const struct swarm_cfg *c = &l->s->cfg;
-
-	return c->waits_for_metadata && !c->v2 && hs->v2;
-}
-
 static enum peer_close find_swarm(struct link *l, const struct handshake *hs,
 				  const char **text)
 {
 	struct swarm *s;
 
+	l->knows_v2 = hs->v2;
 	if (l->s) {
 		l->v2 = l->s->cfg.v2 && info_hash_eq(&l->s->hash_v2, &hs->hash);
 		*text = "another info hash than the one connected for";
-		if (swarm_goes_by(l->s, &hs->hash))
-			return PEER_CLOSE_NONE;
-		l->claims_v2 = may_be_v2(l, hs);
-		l->claimed = hs->hash;
-		return l->claims_v2 ? PEER_CLOSE_NONE : PEER_CLOSE_HASH;
+		return swarm_goes_by(l->s, &hs->hash) ? PEER_CLOSE_NONE
+						      : PEER_CLOSE_HASH;
 	}
 	s = l->find(l->find_ctx, &hs->hash);
 	*text = "no such torrent here";
