@@ -1,5 +1,6 @@
 #include "wire/find/lsd.h"
 
+#include "base/hash_map.h"
 #include "base/hex.h"
 
 #include <stdarg.h>
@@ -173,15 +174,16 @@ static void bucket_take(struct bucket *b, int64_t every_ms, int64_t now_ms)
 }
 
 struct torrent {
-	struct torrent *next;
+	struct torrent *next, *prev;
 	struct info_hash hash;
 	int64_t due_ms;
 };
 
 struct lsd {
 	char cookie[LSD_COOKIE_MAX + 1];
-	struct torrent *first; /* by due_ms: who was told longest ago first */
-	struct torrent **tail;
+	/* by due_ms: who was told longest ago first */
+	struct torrent *first, *last;
+	struct hash_map *by_hash;
 	struct bucket said, heard;
 };
 
@@ -194,19 +196,35 @@ struct lsd *lsd_new(struct rng rng)
 		return NULL;
 	rng_fill(&rng, drawn, sizeof(drawn));
 	hex_encode(l->cookie, drawn, sizeof(drawn));
-	l->tail = &l->first;
 	l->said.full_ms = l->heard.full_ms = INT64_MIN / 2;
+	l->by_hash = hash_map_new(rng, LSD_TORRENTS_MAX);
+	if (!l->by_hash) {
+		free(l);
+		return NULL;
+	}
 	return l;
 }
 
-static void cut(struct lsd *l, struct torrent **at)
+static void cut(struct lsd *l, struct torrent *t)
 {
-	struct torrent *t = *at;
+	*(t->prev ? &t->prev->next : &l->first) = t->next;
+	*(t->next ? &t->next->prev : &l->last) = t->prev;
+	t->next = t->prev = NULL;
+}
 
-	*at = t->next;
-	if (!*at)
-		l->tail = at;
-	t->next = NULL;
+/* Before all that were told once. */
+static void put_first(struct lsd *l, struct torrent *t)
+{
+	t->next = l->first;
+	*(t->next ? &t->next->prev : &l->last) = t;
+	l->first = t;
+}
+
+static void put_last(struct lsd *l, struct torrent *t)
+{
+	t->prev = l->last;
+	*(t->prev ? &t->prev->next : &l->first) = t;
+	l->last = t;
 }
 
 void lsd_free(struct lsd *l)
@@ -216,19 +234,11 @@ void lsd_free(struct lsd *l)
 	while (l->first) {
 		struct torrent *t = l->first;
 
-		cut(l, &l->first);
+		cut(l, t);
 		free(t);
 	}
+	hash_map_free(l->by_hash);
 	free(l);
-}
-
-static struct torrent **find(struct lsd *l, const struct info_hash *hash)
-{
-	struct torrent **at = &l->first;
-
-	while (*at && !info_hash_eq(&(*at)->hash, hash))
-		at = &(*at)->next;
-	return at;
 }
 
 enum err_code lsd_add(struct lsd *l, const struct info_hash *hash,
@@ -236,27 +246,26 @@ enum err_code lsd_add(struct lsd *l, const struct info_hash *hash,
 {
 	struct torrent *t;
 
-	if (*find(l, hash))
+	if (hash_map_get(l->by_hash, hash))
 		return ERR_NONE;
 	t = calloc(1, sizeof(*t));
-	if (!t)
+	if (!t || !hash_map_put(l->by_hash, hash, t)) {
+		free(t);
 		return err_fail(e, ERR_NOMEM, "lsd");
+	}
 	t->hash = *hash;
 	t->due_ms = INT64_MIN;
-	t->next = l->first; /* before all that were told once */
-	l->first = t;
-	if (!t->next)
-		l->tail = &t->next;
+	put_first(l, t);
 	return ERR_NONE;
 }
 
 void lsd_remove(struct lsd *l, const struct info_hash *hash)
 {
-	struct torrent **at = find(l, hash), *t = *at;
+	struct torrent *t = hash_map_take(l->by_hash, hash);
 
 	if (!t)
 		return;
-	cut(l, at);
+	cut(l, t);
 	free(t);
 }
 
@@ -278,9 +287,8 @@ bool lsd_next(struct lsd *l, struct lsd_msg *out, int64_t now_ms)
 	       out->n_hashes < LSD_SAY_MAX) {
 		struct torrent *t = l->first;
 
-		cut(l, &l->first);
-		*l->tail = t;
-		l->tail = &t->next;
+		cut(l, t);
+		put_last(l, t);
 		t->due_ms = now_ms + LSD_AGAIN_MS;
 		out->hashes[out->n_hashes++] = t->hash;
 	}

@@ -34,7 +34,8 @@
 #define LSD_MINUTE_MS 60000 /* between datagrams, in the long run */
 #define LSD_SAY_BURST 4
 #define LSD_AGAIN_MS 300000 /* of one torrent */
-#define LSD_HEAR_BURST 100  /* datagrams, ten a second in the long run */
+#define LSD_TORRENTS_MAX (1U << 20)
+#define LSD_HEAR_BURST 100 /* datagrams, ten a second in the long run */
 #define LSD_HEAR_EVERY_MS 100
 
 struct lsd_msg {
@@ -59,8 +60,8 @@ struct lsd;
 /* NULL: out of memory. */
 struct lsd *lsd_new(struct rng rng);
 void lsd_free(struct lsd *l);
-/* A torrent that is told of from now on, and no more; neither twice. ERR_NOMEM.
- */
+/* A torrent that is told of from now on, and no more; neither twice. ERR_NOMEM:
+ * no memory, or LSD_TORRENTS_MAX are told of. */
 enum err_code lsd_add(struct lsd *l, const struct info_hash *hash,
 		      struct err *e);
 void lsd_remove(struct lsd *l, const struct info_hash *hash);
