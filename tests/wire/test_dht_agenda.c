@@ -114,10 +114,49 @@ static void so_many_at_a_time(void)
 	CHECK(agenda_wake_ms(&a) == INT64_MAX, "nothing to be woken for");
 }
 
+/* Against a look at all of them: a thousand steps in which topics come, go,
+ * run, and are asked for again. */
+static void who_waited_longest_comes_first(void)
+{
+	enum { N = 200 };
+	struct agenda a = new_agenda();
+	struct agenda_topic t[N] = {{0}};
+	struct rng rng = rng_seeded(7);
+	unsigned begun = 0;
+
+	for (int64_t now = 0; now < 3000 * 1000; now += 1000) {
+		struct agenda_topic *some = &t[rng_below(&rng, N)], *next;
+		int64_t least = INT64_MAX;
+
+		if (rng_below(&rng, 3) == 0)
+			agenda_remove(&a, some);
+		else if (rng_below(&rng, 2))
+			agenda_add(&a, some, now);
+		for (int i = 0; i < N; i++)
+			if (t[i].listed && !t[i].running && t[i].due_ms < least)
+				least = t[i].due_ms;
+		CHECK(agenda_wake_ms(&a) ==
+			      (least > a.next_ms || least == INT64_MAX
+				       ? least
+				       : a.next_ms),
+		      "the first is known at %lld", (long long)now);
+		next = agenda_next(&a, now);
+		CHECK((next != NULL) == (least <= now) &&
+			      (!next || next->due_ms == least),
+		      "the first comes at %lld", (long long)now);
+		if (next) {
+			begun++;
+			agenda_done(&a, next, 8, 0, now);
+		}
+	}
+	CHECK(begun > 1000, "%u", begun);
+}
+
 int main(void)
 {
 	what_follows_a_run();
 	thousands_are_spread();
 	so_many_at_a_time();
+	who_waited_longest_comes_first();
 	return CHECK_EXIT();
 }

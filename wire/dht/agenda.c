@@ -5,28 +5,97 @@ void agenda_init(struct agenda *a, const struct rng *rng)
 	*a = (struct agenda){.rng = *rng};
 }
 
+/* --- a pairing heap of those that wait -------------------------------------
+ */
+
+/* Two roots become one; either may be NULL. */
+static struct agenda_topic *meld(struct agenda_topic *a, struct agenda_topic *b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	if (b->due_ms < a->due_ms) {
+		struct agenda_topic *sooner = b;
+
+		b = a;
+		a = sooner;
+	}
+	b->prev = a;
+	b->next = a->child;
+	if (b->next)
+		b->next->prev = b;
+	a->child = b;
+	return a;
+}
+
+static struct agenda_topic *cut_first(struct agenda_topic **list)
+{
+	struct agenda_topic *t = *list;
+
+	if (t) {
+		*list = t->next;
+		t->next = t->prev = NULL;
+	}
+	return t;
+}
+
+/* Siblings become one, first by pairs: so each step is log n in the mean. */
+static struct agenda_topic *meld_all(struct agenda_topic *list)
+{
+	struct agenda_topic *pairs = NULL, *root = NULL, *t;
+
+	while ((t = cut_first(&list))) {
+		t = meld(t, cut_first(&list));
+		t->next = pairs;
+		pairs = t;
+	}
+	while ((t = cut_first(&pairs)))
+		root = meld(root, t);
+	return root;
+}
+
+static void put_in(struct agenda *a, struct agenda_topic *t)
+{
+	a->waiting = meld(a->waiting, t);
+}
+
+static void take_out(struct agenda *a, struct agenda_topic *t)
+{
+	struct agenda_topic *children = meld_all(t->child);
+
+	t->child = NULL;
+	if (t == a->waiting) {
+		a->waiting = children;
+		return;
+	}
+	*(t->prev->child == t ? &t->prev->child : &t->prev->next) = t->next;
+	if (t->next)
+		t->next->prev = t->prev;
+	t->next = t->prev = NULL;
+	a->waiting = meld(a->waiting, children);
+}
+
+/* --- topics ----------------------------------------------------------------
+ */
+
 void agenda_add(struct agenda *a, struct agenda_topic *t, int64_t now_ms)
 {
-	if (!t->running)
-		t->due_ms = now_ms;
-	if (t->listed)
+	if (t->running)
 		return;
+	if (t->listed)
+		take_out(a, t);
 	t->listed = true;
-	t->prev = NULL;
-	t->next = a->topics;
-	if (t->next)
-		t->next->prev = t;
-	a->topics = t;
+	t->due_ms = now_ms;
+	put_in(a, t);
 }
 
 void agenda_remove(struct agenda *a, struct agenda_topic *t)
 {
 	if (!t->listed)
 		return;
-	*(t->prev ? &t->prev->next : &a->topics) = t->next;
-	if (t->next)
-		t->next->prev = t->prev;
-	a->running -= t->running;
+	if (t->running)
+		a->running--;
+	else
+		take_out(a, t);
 	t->listed = t->running = false;
 }
 
@@ -35,25 +104,14 @@ void agenda_set_hungry(struct agenda_topic *t, bool hungry)
 	t->hungry = hungry;
 }
 
-static struct agenda_topic *first(const struct agenda *a)
-{
-	struct agenda_topic *best = NULL;
-
-	for (struct agenda_topic *t = a->topics; t; t = t->next)
-		if (!t->running && (!best || t->due_ms < best->due_ms))
-			best = t;
-	return best;
-}
-
 struct agenda_topic *agenda_next(struct agenda *a, int64_t now_ms)
 {
-	struct agenda_topic *t;
+	struct agenda_topic *t = a->waiting;
 
-	if (a->running == AGENDA_AT_ONCE || now_ms < a->next_ms)
+	if (a->running == AGENDA_AT_ONCE || now_ms < a->next_ms || !t ||
+	    t->due_ms > now_ms)
 		return NULL;
-	t = first(a);
-	if (!t || t->due_ms > now_ms)
-		return NULL;
+	take_out(a, t);
 	t->running = true;
 	a->running++;
 	a->next_ms = now_ms + AGENDA_STEP_MS;
@@ -74,11 +132,12 @@ void agenda_done(struct agenda *a, struct agenda_topic *t, uint32_t answered,
 	else if (t->hungry && peers < AGENDA_FEW)
 		wait = AGENDA_HUNGRY_MS;
 	t->due_ms = now_ms + wait + rng_below(&a->rng, wait / 4);
+	put_in(a, t);
 }
 
 int64_t agenda_wake_ms(const struct agenda *a)
 {
-	const struct agenda_topic *t = first(a);
+	const struct agenda_topic *t = a->waiting;
 
 	if (!t || a->running == AGENDA_AT_ONCE)
 		return INT64_MAX;

@@ -25,14 +25,16 @@
 #define AGENDA_FEW 20U			 /* peers */
 
 struct agenda_topic {
-	struct agenda_topic *next, *prev;
+	/* in the heap while it waits; prev: the one before among its siblings,
+	 * of the first their parent */
+	struct agenda_topic *next, *prev, *child;
 	int64_t due_ms;
 	bool listed, running, hungry;
 };
 
 struct agenda {
 	struct rng rng;
-	struct agenda_topic *topics;
+	struct agenda_topic *waiting; /* the root: none is due sooner */
 	uint32_t running;
 	int64_t next_ms; /* when another may begin */
 };
