@@ -1,5 +1,6 @@
 #include "node/core/engine.h"
 
+#include "base/hash_map.h"
 #include "base/http.h"
 #include "node/core/fds.h"
 #include "node/core/methods.h"
@@ -65,11 +66,7 @@ const char *engine_list_at(const struct engine *en, const char *name, size_t i)
 struct torrent *engine_find(const struct engine *en,
 			    const struct info_hash *hash)
 {
-	struct torrent *t = en->torrents;
-
-	while (t && !torrent_goes_by(t, hash))
-		t = torrent_next(t);
-	return t;
+	return hash_map_get(en->by_hash, hash);
 }
 
 /* ---- wiring ---- */
@@ -251,6 +248,7 @@ static enum err_code build(struct engine *en, struct err *e)
 	en->loop = loop_new(e);
 	if (!en->loop || !en->log || !en->rate)
 		return err_fail(e, ERR_NOMEM, "node");
+	en->by_hash = hash_map_new(rng_system(), LINKS_HASHES_MAX);
 	en->rate_timer = loop_timer_new(en->loop, on_rate_tick, en);
 	en->rest_timer = loop_timer_new(en->loop, torrents_rest, en);
 	en->work = work_new(en->loop, 0, e);
@@ -264,8 +262,8 @@ static enum err_code build(struct engine *en, struct err *e)
 	if (en->links)
 		links_set_encryption(en->links, policy);
 	en->rent = rent_links_new(en, e);
-	if (!en->rate_timer || !en->rest_timer || !en->work || !en->udp ||
-	    !en->links || !en->rent ||
+	if (!en->by_hash || !en->rate_timer || !en->rest_timer || !en->work ||
+	    !en->udp || !en->links || !en->rent ||
 	    locals_new(&en->locals, en, e) != ERR_NONE ||
 	    udp_trackers_new(&en->udp_trackers, en, e) != ERR_NONE ||
 	    dht_node_new(&en->dht, en, e) != ERR_NONE ||
@@ -349,12 +347,7 @@ static void stop_running(void *ctx)
 
 static bool all_stopped(const struct engine *en)
 {
-	if (!portmap_stopped(en->portmap))
-		return false;
-	for (const struct torrent *t = en->torrents; t; t = torrent_next(t))
-		if (!torrent_stopped(t))
-			return false;
-	return true;
+	return portmap_stopped(en->portmap) && en->running == 0;
 }
 
 static void stopped_one(void *ctx)
@@ -425,6 +418,7 @@ void engine_free(struct engine *en)
 	loop_timer_free(en->rate_timer);
 	loop_timer_free(en->rest_timer);
 	rate_free(en->rate);
+	hash_map_free(en->by_hash);
 	loop_free(en->loop);
 	log_free(en->log);
 	free(en);

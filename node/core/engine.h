@@ -32,6 +32,7 @@ enum money_need {
 };
 
 struct dht_node;
+struct hash_map;
 struct host;
 struct portmap;
 struct http;
@@ -85,6 +86,8 @@ struct engine {
 	unsigned max_peers;	   /* connections in all */
 	uint16_t listen_port;	   /* 0: not listening (yet) */
 	struct torrent *torrents;
+	struct hash_map *by_hash;      /* torrents, by all that they go by */
+	unsigned running;	       /* torrents that have not stopped */
 	struct loop_timer *rest_timer; /* torrents_rest(); set while some that
 					* could rest do not */
 	bool rest_set;

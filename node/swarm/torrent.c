@@ -429,7 +429,10 @@ enum err_code torrent_recheck(struct torrent *t, struct err *e)
 
 void torrent_stop_step(struct torrent *t)
 {
-	if (t->goodbye_said && t->store_closed && t->stopped)
+	if (!torrent_stopped(t))
+		return;
+	t->engine->running--;
+	if (t->stopped)
 		t->stopped(t->stopped_ctx);
 }
 
@@ -468,16 +471,40 @@ bool torrent_stopped(const struct torrent *t)
 	return t->goodbye_said && t->store_closed;
 }
 
+static bool link_in(struct torrent *t)
+{
+	struct engine *en = t->engine;
+
+	if (!torrent_names_index(t))
+		return false;
+	t->next = en->torrents;
+	if (t->next)
+		t->next->prev = t;
+	en->torrents = t;
+	en->running++;
+	t->listed = true;
+	return true;
+}
+
+static void link_out(struct torrent *t)
+{
+	if (t->prev)
+		t->prev->next = t->next;
+	else
+		t->engine->torrents = t->next;
+	if (t->next)
+		t->next->prev = t->prev;
+	t->engine->running -= !torrent_stopped(t);
+	torrent_names_unindex(t);
+	t->listed = false;
+}
+
 void torrent_free(struct torrent *t)
 {
 	if (!t)
 		return;
-	if (t->prev)
-		t->prev->next = t->next;
-	else if (t->engine->torrents == t)
-		t->engine->torrents = t->next;
-	if (t->next)
-		t->next->prev = t->prev;
+	if (t->listed)
+		link_out(t);
 	if (t->moving)
 		torrent_move_orphan(t->moving);
 	torrent_swarm_stop(t);
@@ -596,7 +623,7 @@ static struct torrent *torrent_new(struct engine *en,
 	t->tick = loop_timer_new(en->loop, on_tick, t);
 	t->candidates = candidates_new();
 	if (!copy_texts(t, cfg) || !t->tick || !t->candidates) {
-		t->state = TORRENT_STOPPED; /* not in the list */
+		t->state = TORRENT_STOPPED;
 		torrent_free(t);
 		return NULL;
 	}
@@ -618,16 +645,6 @@ static struct torrent *torrent_new(struct engine *en,
 	t->complete_ms = -1;
 	t->started_ms = t->count_saved_ms = loop_now_ms(en->loop);
 	return t;
-}
-
-static void link_in(struct torrent *t)
-{
-	struct engine *en = t->engine;
-
-	t->next = en->torrents;
-	if (t->next)
-		t->next->prev = t;
-	en->torrents = t;
 }
 
 /* It stands once in the list, with its own directory and limits. */
@@ -684,15 +701,15 @@ enum err_code torrent_add(struct torrent **out, struct engine *en,
 		code = torrent_choose(t, cfg->file_prios, e);
 	if (code == ERR_NONE)
 		code = torrent_peers_new(t, e);
+	if (code == ERR_NONE && !link_in(t))
+		code = err_fail(e, ERR_NOMEM, "torrent");
 	if (code == ERR_NONE && torrent_knows(t))
 		code = torrent_open_files(t, e);
 	if (code != ERR_NONE) {
-		t->state = TORRENT_STOPPED; /* not in the list */
-		t->next = t->prev = NULL;
+		t->state = TORRENT_STOPPED;
 		torrent_free(t);
 		return code;
 	}
-	link_in(t);
 	t->state = cfg->paused	      ? TORRENT_PAUSED
 		   : torrent_knows(t) ? TORRENT_CHECKING
 				      : TORRENT_METADATA;

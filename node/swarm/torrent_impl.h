@@ -27,6 +27,7 @@ struct torrent_name {
 struct torrent {
 	struct engine *engine;
 	struct torrent *prev, *next;
+	bool listed; /* in the engine's list, and found by its names */
 	struct metainfo meta;
 	/* the first is meta.info_hash; of a link those that it tells */
 	struct torrent_name names[METAINFO_NAMES_MAX];
@@ -193,6 +194,10 @@ void torrent_names_read(struct torrent *t);
  * or (as good as never) one that peers and trackers could not tell from it. */
 struct torrent *torrent_namesake(const struct torrent *t,
 				 const struct metainfo *meta);
+/* engine_find() finds it by each of its names; false: no memory, or too many
+ * torrents. */
+bool torrent_names_index(struct torrent *t);
+void torrent_names_unindex(struct torrent *t);
 /* Each name has its trackers. */
 enum err_code torrent_names_new(struct torrent *t, struct err *e);
 /* Its metadata is here, perhaps with a hash more, by which others are looked

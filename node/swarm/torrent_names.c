@@ -4,6 +4,7 @@
  * name is done for each. */
 #include "node/swarm/torrent_impl.h"
 
+#include "base/hash_map.h"
 #include "node/find/announcer.h"
 #include "node/find/dht_node.h"
 #include "node/swarm/locals.h"
@@ -49,13 +50,32 @@ struct torrent *torrent_namesake(const struct torrent *t,
 {
 	struct info_hash hashes[METAINFO_NAMES_MAX];
 	unsigned n = metainfo_names(meta, hashes);
-	struct torrent *o = t->engine->torrents;
 
-	for (; o; o = o->next)
-		for (unsigned i = 0; i < n; i++)
-			if (o != t && torrent_goes_by(o, &hashes[i]))
-				return o;
+	for (unsigned i = 0; i < n; i++) {
+		struct torrent *o = engine_find(t->engine, &hashes[i]);
+
+		if (o && o != t)
+			return o;
+	}
 	return NULL;
+}
+
+bool torrent_names_index(struct torrent *t)
+{
+	for (unsigned i = 0; i < t->n_names; i++)
+		if (!hash_map_put(t->engine->by_hash, &t->names[i].hash, t)) {
+			while (i-- > 0)
+				(void)hash_map_take(t->engine->by_hash,
+						    &t->names[i].hash);
+			return false;
+		}
+	return true;
+}
+
+void torrent_names_unindex(struct torrent *t)
+{
+	for (unsigned i = 0; i < t->n_names; i++)
+		(void)hash_map_take(t->engine->by_hash, &t->names[i].hash);
 }
 
 void torrent_names_list(const struct torrent *t, bool on)
@@ -249,6 +269,8 @@ static enum err_code learn(struct torrent *t, const struct info_hash *hash,
 	if (code == ERR_NONE)
 		code = announcer_add_all(name->announcer, t->names[0].announcer,
 					 e);
+	if (code == ERR_NONE && !hash_map_put(t->engine->by_hash, hash, t))
+		code = err_fail(e, ERR_NOMEM, "torrent");
 	if (code != ERR_NONE) {
 		announcer_free(name->announcer);
 		name->announcer = NULL;

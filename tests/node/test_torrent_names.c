@@ -1,5 +1,6 @@
 /* Hashes of 20 bytes that are equal though their kinds are not: two torrents
  * that others could not tell apart are not run at once. */
+#include "base/hash_map.h"
 #include "node/swarm/torrent_impl.h"
 #include "tests/check.h"
 
@@ -43,17 +44,23 @@ static const struct {
 int main(void)
 {
 	for (size_t i = 0; i < ROWS(rows); i++) {
-		struct engine en = {0};
+		struct engine en = {.by_hash = hash_map_new(rng_seeded(1), 4)};
 		struct torrent one = {.engine = &en,
 				      .meta = meta_of(rows[i].one)};
 		struct torrent fresh = {.engine = &en,
 					.meta = meta_of(rows[i].other)};
 		struct torrent *found;
 
-		en.torrents = &one;
 		torrent_names_read(&one);
+		CHECK(torrent_names_index(&one), "%s: found", rows[i].name);
 		found = torrent_namesake(&fresh, &fresh.meta);
 		CHECK((found == &one) == rows[i].same, "%s", rows[i].name);
+		CHECK(!torrent_namesake(&one, &one.meta), "%s: not itself",
+		      rows[i].name);
+		torrent_names_unindex(&one);
+		CHECK(!torrent_namesake(&fresh, &fresh.meta), "%s: gone",
+		      rows[i].name);
+		hash_map_free(en.by_hash);
 	}
 	return CHECK_EXIT();
 }
