@@ -6,15 +6,21 @@
              all are paused; CPU seconds of some seconds in which nothing
              happens. Then the daemon starts again: seconds until it answers,
              until all are seeded, of `list` and `status`, descriptors, and RSS
-             and CPU as before
+             and CPU as before. What each of the two stops takes
+  tracker    with --tracker all of them are told to one tracker, which answers
+             after that time: how many it heard begin and end, requests at once
+             and in the busiest second
   leechers   200 connections that all ask for blocks of one file of 64 MiB that
              is in the cache: RSS before, and the most while they are served
 
-usage: many.py [--torrents N] [--pieces N] [--leechers N] [--seconds N] [--json]
+usage: many.py [--torrents N] [--pieces N] [--tracker MS] [--leechers N]
+               [--seconds N] [--json]
 """
 
 import argparse
+import asyncio
 import base64
+import collections
 import hashlib
 import json
 import os
@@ -23,7 +29,9 @@ import shutil
 import socket
 import struct
 import sys
+import threading
 import time
+import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "..", "scripts"))
@@ -37,6 +45,7 @@ PORT = 6881
 PIECE = 16384
 BLOCK = 16384
 REST_S = 12  # after ten it holds what it needs only
+TOLD_S = 60
 
 
 class Api:
@@ -66,6 +75,54 @@ class Api:
                   b"\n")
         s.makefile().readline()
         s.close()
+
+
+class CountingTracker:
+    """Knows nobody, answers after a while, and counts."""
+
+    def __init__(self, delay_s):
+        self.delay_s = delay_s
+        self.at_once = 0
+        self.forget()
+        self.loop = asyncio.new_event_loop()
+        server = self.loop.run_until_complete(
+            asyncio.start_server(self._serve, ADDRESS, 0, backlog=1024))
+        self.url = "http://%s:%d/announce" % server.sockets[0].getsockname()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    def forget(self):
+        self.told = {"started": set(), "stopped": set()}
+        self.most = 0
+        self.seconds = collections.Counter()
+
+    async def _serve(self, reader, writer):
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.seconds[int(time.monotonic())] += 1
+            await asyncio.sleep(self.delay_s)
+            writer.write(b"HTTP/1.0 200 OK\r\n\r\n" + stage.bencode(
+                {"interval": 1800, "peers": b""}))
+            await writer.drain()
+            self._count(head.split()[1].decode())
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the daemon gave it up
+        self.at_once -= 1
+        writer.close()
+
+    def _count(self, path):
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query,
+                                      encoding="latin-1")
+        for event in query.get("event", ()):
+            self.told[event].add(query["info_hash"][0])
+
+    def rows(self):
+        rows = {event: len(who) for event, who in self.told.items()}
+        rows["at_once"] = self.most
+        rows["a_second"] = max(self.seconds.values(), default=0)
+        self.forget()
+        return rows
 
 
 def zeroes(directory, number, pieces):
@@ -101,14 +158,37 @@ def start(st, directory, name):
     return d, api
 
 
-def many_torrents(st, directory, n, pieces, seconds):
+def end(st, d):
+    """What it takes to stop."""
+    began, cpu = time.monotonic(), stage.cpu_seconds(d.pid)
+    d.stop(120)
+    row = {"s": time.monotonic() - began, "cpu_s": d.cpu_total() - cpu}
+    st.forget(d)
+    return row
+
+
+def told(tracker, n):
+    """What the tracker heard until it heard of all, for a minute."""
+    began = time.monotonic()
+    while (len(tracker.told["started"]) < n and
+           time.monotonic() - began < TOLD_S):
+        time.sleep(0.1)
+    return {"after_s": time.monotonic() - began, **tracker.rows()}
+
+
+def many_torrents(st, directory, n, pieces, seconds, tracker):
     d, api = start(st, directory, "torrents")
     rows = {"idle": memory(d)}
+    more = {"tracker": [tracker.url]} if tracker else {}
     for i in range(n):
-        add(api, zeroes(directory, i, pieces), directory)
+        add(api, zeroes(directory, i, pieces), directory, **more)
     rows["added"] = {"cpu_s": stage.cpu_seconds(d.pid)}
+    if tracker:
+        rows["told"] = told(tracker, n)
     rows["seeding"] = at_rest(d, api, n, seconds)
-    st.forget(d)
+    rows["stopped"] = end(st, d)
+    if tracker:
+        rows["goodbye"] = tracker.rows()
     began = time.monotonic()
     d, api = start(st, directory, "torrents")
     wait_for("an answer", 600, lambda: answers(api), d)
@@ -120,13 +200,15 @@ def many_torrents(st, directory, n, pieces, seconds):
         began = time.monotonic()
         api.call(method)
         rows["again"][method + "_s"] = time.monotonic() - began
+    if tracker:
+        rows["told again"] = told(tracker, n)
     rows["again"]["fds"] = len(os.listdir("/proc/%d/fd" % d.pid))
     rows["rested"] = at_rest(d, api, n, seconds)
     for t in api.call("list")["torrents"]:
         api.call("pause", info_hash=t["info_hash"])
     time.sleep(REST_S)
     rows["paused"] = memory(d)
-    st.forget(d)
+    rows["stopped again"] = end(st, d)
     return rows
 
 
@@ -215,10 +297,10 @@ def many_leechers(st, directory, n, seconds):
 def show(name, rows):
     for what, r in rows.items():
         if isinstance(r, dict):
-            print("%-10s %-10s " % (name, what) + "  ".join(
+            print("%-10s %-13s " % (name, what) + "  ".join(
                 "%s %.2f" % x for x in r.items()))
         else:
-            print("%-10s %-10s %.0f" % (name, what, r))
+            print("%-10s %-13s %.0f" % (name, what, r))
 
 
 def main():
@@ -227,6 +309,8 @@ def main():
     p.add_argument("--torrents", type=int, default=1000)
     p.add_argument("--pieces", type=int, default=1024,
                    help="of a torrent; fewer are hashed sooner")
+    p.add_argument("--tracker", type=int, metavar="MS",
+                   help="tell one tracker of all, that answers after MS")
     p.add_argument("--leechers", type=int, default=200)
     p.add_argument("--seconds", type=float, default=10)
     p.add_argument("--json", action="store_true")
@@ -236,10 +320,13 @@ def main():
     shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory)
     rows = {}
+    tracker = (None if args.tracker is None else
+               CountingTracker(args.tracker / 1000))
     with stage.Stage(os.path.join(WORK, "log")) as st:
         if args.torrents:
             rows["torrents"] = many_torrents(st, directory, args.torrents,
-                                             args.pieces, args.seconds)
+                                             args.pieces, args.seconds,
+                                             tracker)
         if args.leechers:
             rows["leechers"] = many_leechers(st, directory, args.leechers,
                                              args.seconds)
