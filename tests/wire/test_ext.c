@@ -137,6 +137,50 @@ static void what_is_said_is_read_back(void)
 	CHECK(ext_encode(&in, buf, len - 1) == 0, "into too little room");
 }
 
+/* rtorrent says `m` with the one id that changes. */
+static void a_later_one_tells_changes_alone(void)
+{
+	static const struct {
+		const char *name, *in;
+		uint32_t pex, metadata, size;
+		bool upload_only;
+		const char *client;
+	} rows[] = {
+		{"nothing", "de", 4, 3, 99, true, "first"},
+		{"one off", "d1:md6:ut_pexi0eee", 0, 3, 99, true, "first"},
+		{"one on", "d1:md6:ut_pexi9eee", 9, 3, 99, true, "first"},
+		{"the size", "d13:metadata_sizei5ee", 4, 3, 5, true, "first"},
+		{"not upload only", "d11:upload_onlyi0ee", 4, 3, 99, false,
+		 "first"},
+		{"a shorter name", "d1:v1:be", 4, 3, 99, true, "b"},
+	};
+	static const char first[] =
+		"d1:md11:ut_metadatai3e6:ut_pexi4ee13:metadata_sizei99e"
+		"6:sb_pay0:11:upload_onlyi1e1:v5:firste";
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct ext_handshake hs;
+		const uint8_t *in = (const uint8_t *)rows[i].in;
+
+		CHECK(ext_decode(&hs, (const uint8_t *)first, strlen(first),
+				 NULL) == ERR_NONE &&
+			      hs.sb_pay,
+		      "the first");
+		CHECK(ext_decode_again(&hs, in, strlen(rows[i].in), NULL) ==
+				      ERR_NONE &&
+			      !hs.sb_pay && hs.sb_pay_len == 0,
+		      "%s: refused", rows[i].name);
+		CHECK(hs.id[EXT_UT_PEX] == rows[i].pex &&
+			      hs.id[EXT_UT_METADATA] == rows[i].metadata &&
+			      hs.metadata_size == rows[i].size &&
+			      hs.upload_only == rows[i].upload_only &&
+			      strcmp(hs.client, rows[i].client) == 0,
+		      "%s: %u %u %u %d %s", rows[i].name, hs.id[EXT_UT_PEX],
+		      hs.id[EXT_UT_METADATA], hs.metadata_size, hs.upload_only,
+		      hs.client);
+	}
+}
+
 static void too_long_is_refused(void)
 {
 	static uint8_t buf[EXT_HANDSHAKE_MAX + 1];
@@ -172,6 +216,7 @@ int main(void)
 	handshakes_are_read_or_refused();
 	metadata_is_told();
 	what_is_said_is_read_back();
+	a_later_one_tells_changes_alone();
 	too_long_is_refused();
 	return CHECK_EXIT();
 }

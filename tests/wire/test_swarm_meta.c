@@ -421,6 +421,54 @@ static void who_has_it_later_says_so_again(void)
 	end_raw();
 }
 
+static void who_switches_another_extension_still_has_it(void)
+{
+	struct sim_node *n = begin_raw(54);
+	struct ut_metadata_msg m;
+
+	CHECK(next_metadata(&m), "not asked");
+	say_ext("d1:md6:ut_pexi1eee", 0, NULL, 0);
+	say_ext("d8:msg_typei1e5:piecei0e10:total_sizei300ee", EXT_UT_METADATA,
+		sim.info, sim.info_len);
+	CHECK(n->metadata == 1 && !raw.end.closed, "not taken");
+	end_raw();
+}
+
+/* Others say it but once, when they connect. */
+static void who_never_says_so_is_asked(void)
+{
+	static const char *const answers[] = {
+		"d8:msg_typei2e5:piecei0ee",
+		"d8:msg_typei1e5:piecei0e10:total_sizei300ee"};
+	struct sim_node *n;
+	struct ut_metadata_msg m;
+
+	sim_init(&sim, 53, 11, 16384, 100);
+	sim_make_info(&sim, 300);
+	n = add_waiting();
+	raw_open(&raw, &sim, n, false);
+	raw_say_handshake(&raw, true, true);
+	say_ext("d1:md11:ut_metadatai3eee", 0, NULL, 0);
+	sim_run(&sim, 25000);
+	CHECK(!next_metadata(&m), "asked who may have none");
+	sim_run(&sim, 10000);
+	CHECK(next_metadata(&m) && m.piece == 0, "not asked now and then");
+	say_ext(answers[0], EXT_UT_METADATA, NULL, 0);
+	sim_run(&sim, 3000);
+	CHECK(!next_metadata(&m), "asked at once who rejects");
+	raw_say_msg(&raw, &(struct msg){.id = MSG_HAVE, .piece = 3});
+	sim_run(&sim, 2000);
+	CHECK(next_metadata(&m) && m.piece == 0, "not asked who has pieces");
+	sim_run(&sim, 20000);
+	CHECK(!next_metadata(&m), "asked who is silent");
+	for (int i = 0; i < 2; i++) {
+		say_ext(answers[1], EXT_UT_METADATA, sim.info, sim.info_len);
+		CHECK(i == 1 || next_metadata(&m), "no use of the size");
+	}
+	CHECK(n->metadata == 1 && !raw.end.closed, "not taken");
+	end_raw();
+}
+
 static void metadata_messages_are_read_or_refused(void)
 {
 	static const struct {
@@ -521,6 +569,8 @@ int main(void)
 	false_metadata_is_found_out();
 	a_size_told_twice_must_be_the_same();
 	who_has_it_later_says_so_again();
+	who_switches_another_extension_still_has_it();
+	who_never_says_so_is_asked();
 	metadata_messages_are_read_or_refused();
 	serving_has_a_limit();
 	serving_is_held_to_the_limit();

@@ -158,13 +158,14 @@ static void pieces_come_in_order(void)
 
 /* What we say of ourselves in BEP 10: 1 in the first handshake of who wants
  * nothing, and again when that changes. */
-static unsigned said_upload_only(void)
+static unsigned said_upload_only(bool yes)
 {
+	const char *text = yes ? "upload_onlyi1e" : "upload_onlyi0e";
 	unsigned n = 0;
 
 	raw_pull(&raw);
 	for (size_t i = 0; i + 16 < raw.len; i++)
-		n += memcmp(raw.out + i, "upload_onlyi1e", 14) == 0;
+		n += memcmp(raw.out + i, text, 14) == 0;
 	return n;
 }
 
@@ -177,13 +178,16 @@ static void peers_hear_that_nothing_is_wanted(void)
 	n = sim_add(&sim, false);
 	raw_open(&raw, &sim, n, false);
 	raw_say_handshake(&raw, true, true);
-	CHECK(said_upload_only() == 0, "wants all");
+	CHECK(said_upload_only(true) == 0 && said_upload_only(false) == 0,
+	      "wants all");
 	CHECK(swarm_set_prios(n->s, sim.now, none, NULL) == ERR_NONE, "none");
-	CHECK(said_upload_only() == 1, "wants nothing");
+	CHECK(said_upload_only(true) == 1 && said_upload_only(false) == 0,
+	      "wants nothing");
 	CHECK(swarm_set_prios(n->s, sim.now, one, NULL) == ERR_NONE, "one");
-	CHECK(said_upload_only() == 1, "wants one");
+	CHECK(said_upload_only(true) == 1 && said_upload_only(false) == 1,
+	      "wants one");
 	swarm_piece_verified(n->s, sim.now, 0);
-	CHECK(said_upload_only() == 2 && n->completed == 1, "has it");
+	CHECK(said_upload_only(true) == 2 && n->completed == 1, "has it");
 	swarm_piece_lost(n->s, sim.now, 0);
 	CHECK(!done(n), "lost, and wanted again");
 	swarm_piece_verified(n->s, sim.now, 2); /* found: it was skipped */

@@ -93,8 +93,9 @@ size_t ext_encode(const struct ext_handshake *in, uint8_t *buf, size_t cap)
 		put_int(&w, "reqq", in->reqq);
 	put_value(&w, "sb_pay", in->sb_pay, in->sb_pay_len);
 	put_value(&w, "sb_store", in->sb_store, in->sb_store_len);
-	if (in->upload_only)
-		put_int(&w, "upload_only", 1);
+	/* not always: for transmission the key alone tells a seed */
+	if (in->upload_only || in->was_upload_only)
+		put_int(&w, "upload_only", in->upload_only);
 	if (in->client[0]) {
 		ben_w_str(&w, "v");
 		ben_w_str(&w, in->client);
@@ -156,6 +157,7 @@ static void get_client(struct ext_handshake *out, struct ben root)
 
 	if (!ben_str(ben_get(root, "v"), &v))
 		return;
+	memset(out->client, 0, sizeof(out->client));
 	n = v.len < EXT_CLIENT_MAX ? v.len : EXT_CLIENT_MAX;
 	for (size_t i = 0; i < n; i++)
 		out->client[i] =
@@ -188,7 +190,9 @@ static void get_values(struct ext_handshake *out, struct ben root)
 static enum err_code read_root(struct ext_handshake *out, struct ben root,
 			       struct err *e)
 {
-	int64_t reqq = 0, port = 0, upload_only = 0, size = 0, prefers = 0;
+	int64_t reqq = out->reqq, port = out->port, size = out->metadata_size;
+	int64_t upload_only = out->upload_only;
+	int64_t prefers = out->prefers_encryption;
 
 	if (ben_type(root) != BEN_DICT)
 		return err_fail(e, ERR_PARSE, "ext handshake: no dictionary");
@@ -212,16 +216,24 @@ static enum err_code read_root(struct ext_handshake *out, struct ben root,
 enum err_code ext_decode(struct ext_handshake *out, const uint8_t *buf,
 			 size_t len, struct err *e)
 {
+	memset(out, 0, sizeof(*out));
+	return ext_decode_again(out, buf, len, e);
+}
+
+enum err_code ext_decode_again(struct ext_handshake *io, const uint8_t *buf,
+			       size_t len, struct err *e)
+{
 	struct ben_doc *doc;
 	enum err_code rc;
 
-	memset(out, 0, sizeof(*out));
+	io->sb_pay = io->sb_store = NULL;
+	io->sb_pay_len = io->sb_store_len = 0;
 	if (len > EXT_HANDSHAKE_MAX)
 		return err_fail(e, ERR_LIMIT, "ext handshake: %zu bytes", len);
 	rc = ben_parse(&doc, buf, len, EXT_TOKENS_MAX, 0, e);
 	if (rc != ERR_NONE)
 		return rc;
-	rc = read_root(out, ben_root(doc), e);
+	rc = read_root(io, ben_root(doc), e);
 	ben_doc_free(doc);
 	return rc;
 }

@@ -45,7 +45,8 @@ struct ext_handshake {
 	uint8_t yourip_len;	/* 0, 4 or 16 */
 	uint8_t yourip[16];
 	bool upload_only;
-	bool prefers_encryption;	 /* "e" */
+	bool was_upload_only;	 /* encode: says so when it is not any more */
+	bool prefers_encryption; /* "e" */
 	char client[EXT_CLIENT_MAX + 1]; /* printable ASCII, others as '?' */
 	/* bencoded values, borrowed; NULL: not there */
 	const uint8_t *sb_pay, *sb_store;
@@ -64,5 +65,9 @@ size_t ext_encode(const struct ext_handshake *in, uint8_t *buf, size_t cap);
  * of a wrong type or an id over 255; ERR_LIMIT: over EXT_HANDSHAKE_MAX. */
 enum err_code ext_decode(struct ext_handshake *out, const uint8_t *buf,
 			 size_t len, struct err *e);
+/* A later one, over what *io has of those before: BEP 10 lets it tell changes
+ * alone, as rtorrent does. What it does not name stays; of the views none. */
+enum err_code ext_decode_again(struct ext_handshake *io, const uint8_t *buf,
+			       size_t len, struct err *e);
 
 #endif

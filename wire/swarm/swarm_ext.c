@@ -16,6 +16,7 @@ void ext_say(struct link *l)
 		.client = "seedbank " SEEDBANK_VERSION,
 		/* who shows nothing does not say that it has everything */
 		.upload_only = swarm_uploads_only(l->s) && !l->s->super,
+		.was_upload_only = l->said_upload_only,
 		.prefers_encryption = c->prefers_encryption,
 		.sb_pay = c->sb_pay,
 		.sb_pay_len = c->sb_pay_len,
@@ -78,10 +79,15 @@ void swarm_tell_upload_only(struct swarm *s)
 
 static void on_ext_handshake(struct link *l, const struct msg *m)
 {
-	struct ext_handshake hs;
+	struct ext_handshake hs = {
+		.metadata_size = l->metadata_size,
+		.upload_only = l->upload_only,
+		.prefers_encryption = l->prefers_encryption,
+	};
 	struct err e = {0};
 
-	if (ext_decode(&hs, m->body, m->body_len, &e) != ERR_NONE) {
+	memcpy(hs.id, l->ext_id, sizeof(hs.id));
+	if (ext_decode_again(&hs, m->body, m->body_len, &e) != ERR_NONE) {
 		peer_shut(&l->peer, PEER_CLOSE_PROTOCOL, "%s", e.msg);
 		return;
 	}
@@ -89,7 +95,8 @@ static void on_ext_handshake(struct link *l, const struct msg *m)
 		if (!l->ext_said[i])
 			hs.id[i] = 0;
 	memcpy(l->ext_id, hs.id, sizeof(l->ext_id));
-	meta_told(l, &hs);
+	l->metadata_size = hs.metadata_size;
+	meta_told(l);
 	l->upload_only = hs.upload_only;
 	l->prefers_encryption = hs.prefers_encryption;
 	if (l->ext_got) { /* BEP 10: it may come again, with changes */

@@ -65,6 +65,7 @@
 #define BULK_BUFFERS_MAX 65536U
 #define BULK_KEEP 16U
 #define META_QUEUE 64U /* pieces of our metadata that a peer may wait for */
+#define META_PROBE_MS 30000
 #define META_BULK_LOW (128U * 1024U) /* more is served when less is queued */
 #define EARLY_BYTES_MAX (16U << 20)  /* of all peers' bitfields, see below */
 /* Blocks of a hybrid wait so long for the hashes of pieces (BEP 52). */
@@ -192,6 +193,7 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 
 	uint16_t listen_port; /* "p"; 0: not told */
 	uint8_t ext_id[EXT_COUNT];
+	uint32_t metadata_size;	  /* 0: not told */
 	bool ext_said[EXT_COUNT]; /* named in our handshake */
 	bool ext_waits;		  /* ext_room was too small: say ext_drained */
 	bool blocked; /* nothing is read from it: swarm_peer_set_blocked */
@@ -217,6 +219,9 @@ struct link { /* a peer as the swarm sees it; freed by peer_free() */
 	struct down down;
 	struct up up;
 	struct meta_up *meta_up; /* NULL: nothing was asked for */
+	int64_t meta_probe_ms;	 /* told no size: asked for it from then on */
+	bool meta_probed;	 /* and has not answered yet */
+	bool meta_has_any;	 /* it was asked since it has pieces */
 	struct rate_flow flow_up, flow_down;
 	struct meter in, out;
 };
@@ -379,7 +384,7 @@ uint64_t wants_bytes(const struct swarm *s);
 
 /* swarm_meta.c */
 void meta_say(const struct link *l, struct ext_handshake *hs);
-void meta_told(struct link *l, const struct ext_handshake *hs);
+void meta_told(struct link *l);
 void meta_take(struct link *l, const struct msg *m);
 void meta_fill(struct link *l);
 bool meta_wants(const struct link *l); /* something to fill */

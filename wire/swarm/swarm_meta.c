@@ -46,15 +46,47 @@ static void ask(struct swarm *s)
 	}
 }
 
-void meta_told(struct link *l, const struct ext_handshake *hs)
+void meta_told(struct link *l)
 {
 	struct swarm *s = l->s;
 
 	if (!s->meta)
 		return;
+	if (!l->meta_probe_ms)
+		l->meta_probe_ms = s->now_ms + META_PROBE_MS;
 	meta_get_peer(s->meta, s->now_ms, l->peer.serial,
-		      hs->id[EXT_UT_METADATA] ? hs->metadata_size : 0);
+		      l->ext_id[EXT_UT_METADATA] ? l->metadata_size : 0);
 	ask(s);
+}
+
+/* Some that began with a link, too, never say that they know more by now: they
+ * are asked for the first piece once they have anything, and now and then. What
+ * they answer tells the size. */
+static void probe(struct link *l)
+{
+	int64_t now = l->s->now_ms;
+	bool has = l->seed || l->bits;
+
+	if (!l->s->meta || l->metadata_size || !l->ext_id[EXT_UT_METADATA] ||
+	    (now < l->meta_probe_ms && (l->meta_has_any || !has)))
+		return;
+	l->meta_has_any = has;
+	l->meta_probe_ms = now + META_PROBE_MS;
+	l->meta_probed = true;
+	send_msg(l, &(struct ut_metadata_msg){.type = UT_METADATA_REQUEST});
+}
+
+/* Is it the answer to a probe? Its bytes come again, with all others. */
+static bool probe_answered(struct link *l, const struct ut_metadata_msg *m)
+{
+	if (!l->meta_probed || m->piece != 0)
+		return false;
+	l->meta_probed = false;
+	if (m->type == UT_METADATA_DATA && !l->metadata_size) {
+		l->metadata_size = m->total;
+		meta_told(l);
+	}
+	return true;
 }
 
 void meta_gone(struct link *l)
@@ -203,10 +235,12 @@ void meta_take(struct link *l, const struct msg *msg)
 		on_request(l, m.piece);
 		break;
 	case UT_METADATA_DATA:
-		on_data(l, &m);
+		if (!probe_answered(l, &m))
+			on_data(l, &m);
 		break;
 	case UT_METADATA_REJECT:
-		on_reject(l, m.piece);
+		if (!probe_answered(l, &m))
+			on_reject(l, m.piece);
 		break;
 	case UT_METADATA_OTHER:
 		peer_nuisance(&l->peer, "ut_metadata of another version");
@@ -224,6 +258,7 @@ void meta_link_second(struct link *l)
 {
 	if (l->meta_up && l->meta_up->credit < credit_max(l->s))
 		l->meta_up->credit++;
+	probe(l);
 }
 
 /* ---- the torrent is known ---- */
