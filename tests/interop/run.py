@@ -174,37 +174,13 @@ def start(run, client, role, directory):
 
 
 def start_dht(run, seedbank, nodes=DHT_NODES):
-    """A seedbank that all are told of, and nodes of libtorrent. Of many that
-    begin at once one has been seen to stay alone: then they begin anew."""
+    """A seedbank that all are told of, and nodes of libtorrent."""
     six = run.mode.six
     # of one network we believe few
     at = [(("2001:db8:%x::1" if six else "10.79.%d.1") % n, 7000)
           for n in range(DHT_FIRST, DHT_FIRST + nodes)]
     stage.furnish([ip for ip, _ in at], "lan" if six else "lo")
     ends = [stage.endpoint(*a) for a in at]
-    run.dht = Dht(ends[0], at)
-    for more in (True, True, False):
-        parts = begin_dht(run, seedbank, ends)
-        try:
-            # who asks it is told of these: an announce goes to few while it
-            # knows few
-            wait_for("a hub that knows the others", START_S / 3,
-                     lambda: nodes_of_hub(run, seedbank) >= min(nodes - 1, 3),
-                     *parts, every=1)
-            return
-        except Failed:
-            if not more:
-                raise
-            for p in parts:
-                run.stage.forget(p)
-            shutil.rmtree(hub_home(run))
-
-
-def hub_home(run):
-    return os.path.join(run.directory, "dht-hub")
-
-
-def begin_dht(run, seedbank, ends):
     hub = run.stage.spawn("dht-hub", [
         seedbank + "d", "--home", hub_home(run), "--listen", ends[0]])
     wait_for("socket of " + hub.name, START_S, lambda: os.path.exists(
@@ -216,12 +192,21 @@ def begin_dht(run, seedbank, ends):
             stdout=f)
     wait_for("nodes of the DHT", START_S,
              lambda: "joined" in open(said).read(), others)
-    return hub, others
+    run.dht = Dht(ends[0], at)
+    # who asks it is told of these: an announce goes to few while it knows few
+    wait_for("a hub that knows the others", START_S,
+             lambda: nodes_of_hub(run, seedbank) >= min(nodes - 1, 3),
+             hub, others, every=1)
+
+
+def hub_home(run):
+    return os.path.join(run.directory, "dht-hub")
 
 
 def nodes_of_hub(run, seedbank):
     said = subprocess.run([
-        seedbank, "--home", hub_home(run), "--json", "status"], capture_output=True, text=True, check=True)
+        seedbank, "--home", hub_home(run), "--json", "status"],
+        capture_output=True, text=True, check=True)
     dht = json.loads(said.stdout)["dht"]
     return dht["nodes"] + dht["nodes6"]
 
