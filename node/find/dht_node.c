@@ -4,7 +4,6 @@
 #include "node/core/engine.h"
 #include "node/net/tunnel.h"
 #include "node/net/udp.h"
-#include "wire/dht/agenda.h"
 #include "wire/dht/dht.h"
 #include "wire/dht/dht_saved.h"
 
@@ -439,7 +438,7 @@ enum err_code dht_topic_new(struct dht_topic **out, struct dht_node *n,
 		return err_fail(e, ERR_NOMEM, "DHT");
 	t->node = n;
 	t->cfg = *cfg;
-	agenda_set_hungry(&t->topic, cfg->hungry);
+	agenda_set_need(&n->agenda, &t->topic, cfg->need);
 	agenda_add(&n->agenda, &t->topic, now_of(n));
 	if (n->dht)
 		loop_timer_set(n->timer, 0);
@@ -456,11 +455,10 @@ void dht_topic_free(struct dht_topic *t)
 	free(t);
 }
 
-void dht_topic_set(struct dht_topic *t, bool seed, bool hungry)
+void dht_topic_set(struct dht_topic *t, bool seed, enum agenda_need need)
 {
 	t->cfg.seed = seed;
-	t->cfg.hungry = hungry;
-	agenda_set_hungry(&t->topic, hungry);
+	agenda_set_need(&t->node->agenda, &t->topic, need);
 }
 
 /* --- beginning and end -----------------------------------------------------

@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "node/net/net.h"
+#include "wire/dht/agenda.h"
 #include "wire/dht/dht_id.h"
 
 #include <jansson.h>
@@ -51,7 +52,7 @@ struct dht_topic_cfg {
 	bool announce; /* that we are there */
 	uint16_t port; /* at this port; 0: where we listen */
 	bool seed;
-	bool hungry; /* looks for peers */
+	enum agenda_need need; /* see agenda.h */
 	void (*on_peer)(void *ctx, const struct net_addr *addr);
 	/* A round is over; `answered` nodes, `peers` told (many twice). May be
 	 * NULL. */
@@ -64,8 +65,8 @@ enum err_code dht_topic_new(struct dht_topic **out, struct dht_node *n,
 			    const struct dht_topic_cfg *cfg, struct err *e);
 /* NULL: a no-op. Not from its own callbacks. */
 void dht_topic_free(struct dht_topic *t);
-/* What changed about it; goes for the next round. */
-void dht_topic_set(struct dht_topic *t, bool seed, bool hungry);
+/* What changed about it; `seed` goes for the next round. */
+void dht_topic_set(struct dht_topic *t, bool seed, enum agenda_need need);
 
 /* {"running","nodes","nodes6","ready",...} for `status`. */
 json_t *dht_node_json(const struct dht_node *n);

@@ -101,6 +101,7 @@ static void on_tick(void *ctx)
 	next = swarm_tick(t->swarm, now);
 	web_seeds_tick(t->web);
 	peers = torrent_peers_tick(t, now);
+	torrent_names_tick(t);
 	most = longest_wait(t, next);
 	if (peers < next)
 		next = peers;

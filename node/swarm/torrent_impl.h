@@ -206,6 +206,8 @@ enum err_code torrent_names_learn(struct torrent *t, struct err *e);
 /* Others are told of it, and looked for, from here on. */
 void torrent_names_start(struct torrent *t);
 void torrent_names_completed(struct torrent *t);
+/* It may have found others, or be alone again. */
+void torrent_names_tick(struct torrent *t);
 /* Trackers are told `stopped`; torrent_names_start() begins again. */
 void torrent_names_pause(struct torrent *t);
 /* Tells trackers `stopped`, when they were told `started`; sets goodbye_said

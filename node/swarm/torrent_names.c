@@ -188,23 +188,38 @@ static void on_dht_peer(void *ctx, const struct net_addr *addr)
 	torrent_add_peer(ctx, addr, false, "dht");
 }
 
+static enum agenda_need need_of(const struct torrent *t)
+{
+	if (t->state == TORRENT_SEEDING || t->read_only)
+		return AGENDA_CALM;
+	return t->swarm && !swarm_is_alone(t->swarm) ? AGENDA_HUNGRY
+						     : AGENDA_ALONE;
+}
+
 static void dht_begin(struct torrent *t, struct torrent_name *name)
 {
-	const bool seed = t->state == TORRENT_SEEDING;
 	struct dht_topic_cfg cfg = {
 		.announce = true,
-		.seed = seed,
-		.hungry = !seed && !t->read_only,
+		.seed = t->state == TORRENT_SEEDING,
+		.need = need_of(t),
 		.on_peer = on_dht_peer,
 		.ctx = t,
 	};
 
 	if (name->dht) { /* since its metadata was looked for */
-		dht_topic_set(name->dht, cfg.seed, cfg.hungry);
+		dht_topic_set(name->dht, cfg.seed, cfg.need);
 		return;
 	}
 	memcpy(cfg.target.bytes, name->hash.bytes, sizeof(cfg.target.bytes));
 	(void)dht_topic_new(&name->dht, t->engine->dht, &cfg, NULL);
+}
+
+void torrent_names_tick(struct torrent *t)
+{
+	for (unsigned i = 0; i < t->n_names; i++)
+		if (t->names[i].dht)
+			dht_topic_set(t->names[i].dht,
+				      t->state == TORRENT_SEEDING, need_of(t));
 }
 
 static void dht_end(struct torrent_name *name)
@@ -319,7 +334,7 @@ void torrent_names_completed(struct torrent *t)
 	for (unsigned i = 0; i < t->n_names; i++) {
 		announcer_completed(t->names[i].announcer);
 		if (t->names[i].dht)
-			dht_topic_set(t->names[i].dht, true, false);
+			dht_topic_set(t->names[i].dht, true, AGENDA_CALM);
 	}
 }
 

@@ -1,5 +1,10 @@
 #include "wire/dht/agenda.h"
 
+static const uint32_t soon_ms[AGENDA_STEPS] = {
+	15 * 1000,     30 * 1000,     60 * 1000,
+	2 * 60 * 1000, 4 * 60 * 1000, AGENDA_HUNGRY_MS,
+};
+
 void agenda_init(struct agenda *a, const struct rng *rng)
 {
 	*a = (struct agenda){.rng = *rng};
@@ -8,12 +13,23 @@ void agenda_init(struct agenda *a, const struct rng *rng)
 /* --- a pairing heap of those that wait -------------------------------------
  */
 
+static int64_t due_of(const struct agenda_topic *t)
+{
+	return t->need == AGENDA_ALONE ? t->early_ms : t->due_ms;
+}
+
+/* Who never ran is due since it was added. */
+static bool before(const struct agenda_topic *a, const struct agenda_topic *b)
+{
+	return a->ran != b->ran ? b->ran : due_of(a) < due_of(b);
+}
+
 /* Two roots become one; either may be NULL. */
 static struct agenda_topic *meld(struct agenda_topic *a, struct agenda_topic *b)
 {
 	if (!a || !b)
 		return a ? a : b;
-	if (b->due_ms < a->due_ms) {
+	if (before(b, a)) {
 		struct agenda_topic *sooner = b;
 
 		b = a;
@@ -84,7 +100,7 @@ void agenda_add(struct agenda *a, struct agenda_topic *t, int64_t now_ms)
 	if (t->listed)
 		take_out(a, t);
 	t->listed = true;
-	t->due_ms = now_ms;
+	t->due_ms = t->early_ms = now_ms;
 	put_in(a, t);
 }
 
@@ -99,9 +115,18 @@ void agenda_remove(struct agenda *a, struct agenda_topic *t)
 	t->listed = t->running = false;
 }
 
-void agenda_set_hungry(struct agenda_topic *t, bool hungry)
+void agenda_set_need(struct agenda *a, struct agenda_topic *t,
+		     enum agenda_need need)
 {
-	t->hungry = hungry;
+	const bool waits = t->listed && !t->running;
+
+	if (t->need == need)
+		return;
+	if (waits)
+		take_out(a, t);
+	t->need = need;
+	if (waits)
+		put_in(a, t);
 }
 
 struct agenda_topic *agenda_next(struct agenda *a, int64_t now_ms)
@@ -109,19 +134,36 @@ struct agenda_topic *agenda_next(struct agenda *a, int64_t now_ms)
 	struct agenda_topic *t = a->waiting;
 
 	if (a->running == AGENDA_AT_ONCE || now_ms < a->next_ms || !t ||
-	    t->due_ms > now_ms)
+	    due_of(t) > now_ms)
 		return NULL;
 	take_out(a, t);
-	t->running = true;
+	t->running = t->ran = true;
 	a->running++;
 	a->next_ms = now_ms + AGENDA_STEP_MS;
 	return t;
 }
 
+/* How long until it is looked up again soon, if it is. */
+static uint32_t soon_of(struct agenda_topic *t, bool few)
+{
+	uint32_t step;
+
+	if (!few && t->need != AGENDA_ALONE) {
+		t->step = 0;
+		return soon_ms[0];
+	}
+	step = t->step;
+	if (t->step < AGENDA_STEPS)
+		t->step++;
+	return soon_ms[step < AGENDA_STEPS ? step : AGENDA_STEPS - 1];
+}
+
 void agenda_done(struct agenda *a, struct agenda_topic *t, uint32_t answered,
 		 size_t peers, int64_t now_ms)
 {
-	uint32_t wait = AGENDA_AGAIN_MS;
+	const bool few = answered < AGENDA_FEW_NODES;
+	const bool again = few && t->step < AGENDA_STEPS;
+	uint32_t wait = AGENDA_AGAIN_MS, early;
 
 	if (!t->running)
 		return;
@@ -129,9 +171,17 @@ void agenda_done(struct agenda *a, struct agenda_topic *t, uint32_t answered,
 	a->running--;
 	if (answered == 0)
 		wait = AGENDA_RETRY_MS;
-	else if (t->hungry && peers < AGENDA_FEW)
+	else if (t->need != AGENDA_CALM && peers < AGENDA_FEW)
 		wait = AGENDA_HUNGRY_MS;
+	early = soon_of(t, few);
+	if (early > wait)
+		early = wait;
+	if (again)
+		wait = early;
 	t->due_ms = now_ms + wait + rng_below(&a->rng, wait / 4);
+	t->early_ms = now_ms + early + rng_below(&a->rng, early / 4);
+	if (t->early_ms > t->due_ms)
+		t->early_ms = t->due_ms;
 	put_in(a, t);
 }
 
@@ -141,5 +191,5 @@ int64_t agenda_wake_ms(const struct agenda *a)
 
 	if (!t || a->running == AGENDA_AT_ONCE)
 		return INT64_MAX;
-	return t->due_ms > a->next_ms ? t->due_ms : a->next_ms;
+	return due_of(t) > a->next_ms ? due_of(t) : a->next_ms;
 }

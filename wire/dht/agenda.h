@@ -3,8 +3,13 @@
  *
  * A topic is announced again after 20 minutes or so (others forget after 30 to
  * 45); one that looks for peers and has found few is looked up after 5 minutes.
- * At most AGENDA_AT_ONCE run at a time, and one begins every 200 ms. When there
- * are more topics than that carries, those that waited longest come first.
+ * Sooner at first, after 15 s, 30 s, 1, 2, 4 and 5 minutes: for as long as it
+ * is alone, however many peers were told, since they may be dead; and where
+ * fewer than AGENDA_FEW_NODES answered, as when the DHT was joined a moment
+ * ago, but then AGENDA_STEPS times at most, for it may be no larger. At most
+ * AGENDA_AT_ONCE run at a time, and one begins every 200 ms. When there are
+ * more topics than that carries, those that were never looked up come first,
+ * then those that waited longest.
  *
  * No clock. Topics are embedded in the caller's objects. Thread: the loop.
  */
@@ -23,13 +28,24 @@
 #define AGENDA_HUNGRY_MS (5 * 60 * 1000) /* likewise */
 #define AGENDA_RETRY_MS (60 * 1000)	 /* nobody answered; likewise */
 #define AGENDA_FEW 20U			 /* peers */
+#define AGENDA_FEW_NODES 8U		 /* an announce is to be at so many */
+#define AGENDA_STEPS 6U			 /* from 15 s to AGENDA_HUNGRY_MS */
+
+enum agenda_need {
+	AGENDA_CALM,   /* is announced, or may be found by chance */
+	AGENDA_HUNGRY, /* looks for more peers */
+	AGENDA_ALONE,  /* and none is connected */
+};
 
 struct agenda_topic {
 	/* in the heap while it waits; prev: the one before among its siblings,
 	 * of the first their parent */
 	struct agenda_topic *next, *prev, *child;
 	int64_t due_ms;
-	bool listed, running, hungry;
+	int64_t early_ms; /* while it is alone; at most due_ms */
+	uint32_t step;	  /* rounds in a row after which it looks again soon */
+	enum agenda_need need;
+	bool listed, running, ran;
 };
 
 struct agenda {
@@ -44,8 +60,10 @@ void agenda_init(struct agenda *a, const struct rng *rng);
 void agenda_add(struct agenda *a, struct agenda_topic *t, int64_t now_ms);
 /* Also one that runs; no-op for one that is not listed. */
 void agenda_remove(struct agenda *a, struct agenda_topic *t);
-/* Does it look for peers? */
-void agenda_set_hungry(struct agenda_topic *t, bool hungry);
+/* At any time. Who becomes alone may be due at once, at the pace that it had:
+ * peers that come and go do not begin it anew. */
+void agenda_set_need(struct agenda *a, struct agenda_topic *t,
+		     enum agenda_need need);
 
 /* One to begin with now; it runs from then on. NULL: none, see
  * agenda_wake_ms(). */

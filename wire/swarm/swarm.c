@@ -664,6 +664,14 @@ void swarm_stats_get(const struct swarm *s, struct swarm_stats *out)
 	}
 }
 
+bool swarm_is_alone(const struct swarm *s)
+{
+	for (uint32_t i = 0; i < s->n_links; i++)
+		if (s->links[i]->ready && !s->links[i]->peer.closed)
+			return false;
+	return true;
+}
+
 void peer_stats_get(const struct peer *p, struct peer_stats *out)
 {
 	const struct link *l = (const struct link *)p;

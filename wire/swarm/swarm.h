@@ -366,6 +366,8 @@ struct swarm_stats {
 };
 
 void swarm_stats_get(const struct swarm *s, struct swarm_stats *out);
+/* No peer is ready. */
+bool swarm_is_alone(const struct swarm *s);
 /* BEP 3 bitfield of verified pieces, (pieces+7)/8 bytes; borrowed until the
  * next call on the swarm. */
 const uint8_t *swarm_have(const struct swarm *s, size_t *len);
