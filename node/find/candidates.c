@@ -177,24 +177,36 @@ static bool before(const struct candidate *a, const struct candidate *b)
 	return a->prio > b->prio;
 }
 
-bool candidates_take(struct candidates *c, int64_t now_ms, struct net_addr *out,
-		     int64_t *wake_ms)
+/* The one that is next, due or not. */
+static struct candidate *next(const struct candidates *c)
 {
 	struct candidate *best = NULL;
 
-	*wake_ms = INT64_MAX;
 	for (unsigned i = 0; i < c->count; i++) {
 		struct candidate *k = &c->list[i];
 
 		if (!k->connected && !k->banned && (!best || before(k, best)))
 			best = k;
 	}
-	if (!best)
+	return best;
+}
+
+bool candidates_is_due(const struct candidates *c, int64_t now_ms,
+		       int64_t *wake_ms)
+{
+	const struct candidate *best = next(c);
+
+	*wake_ms = best && best->next_ms > now_ms ? best->next_ms : INT64_MAX;
+	return best && best->next_ms <= now_ms;
+}
+
+bool candidates_take(struct candidates *c, int64_t now_ms, struct net_addr *out,
+		     int64_t *wake_ms)
+{
+	struct candidate *best = next(c);
+
+	if (!candidates_is_due(c, now_ms, wake_ms))
 		return false;
-	if (best->next_ms > now_ms) {
-		*wake_ms = best->next_ms;
-		return false;
-	}
 	best->connected = true;
 	*out = best->addr;
 	return true;

@@ -42,6 +42,9 @@ bool candidates_has(const struct candidates *c, const struct net_addr *addr);
  * the user's own are tried first, then the one with the highest canonical
  * priority (BEP 40). Nothing is lost when it is not so. */
 void candidates_set_us(struct candidates *c, const struct wire_addr *us);
+/* There is one to connect to; *wake_ms as below. */
+bool candidates_is_due(const struct candidates *c, int64_t now_ms,
+		       int64_t *wake_ms);
 /* The next to connect to at `now_ms`; it then counts as connected. False: none
  * is due; *wake_ms says when one will be (INT64_MAX: never). */
 bool candidates_take(struct candidates *c, int64_t now_ms, struct net_addr *out,

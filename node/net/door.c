@@ -65,13 +65,35 @@ static unsigned silent_most(unsigned max)
 	return third < DOOR_SILENT_MOST ? third : DOOR_SILENT_MOST;
 }
 
-static long idle_to_end(const struct door_row *rows, unsigned n, int64_t now_ms)
+enum door_use door_use_of(const struct peer_stats *st)
+{
+	if ((st->they_interested && !st->mute) || st->rate_in > 0 ||
+	    (st->requests_out > 0 && !st->snubbed))
+		return DOOR_OF_USE;
+	return st->am_interested ? DOOR_HOPED : DOOR_IDLE;
+}
+
+/* How long it may be so; INT64_MAX: for good. */
+static int64_t patience(enum door_use use)
+{
+	switch (use) {
+	case DOOR_IDLE:
+		return DOOR_IDLE_MS;
+	case DOOR_HOPED:
+		return DOOR_HOPE_MS;
+	case DOOR_SILENT:
+	case DOOR_OF_USE:
+		break;
+	}
+	return INT64_MAX;
+}
+
+long door_give_way(const struct door_row *rows, unsigned n, int64_t now_ms)
 {
 	long best = DOOR_SHUT;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (rows[i].use != DOOR_IDLE ||
-		    now_ms - rows[i].since_ms < DOOR_IDLE_MS)
+		if (now_ms - rows[i].since_ms < patience(rows[i].use))
 			continue;
 		if (best < 0 || rows[i].prio < rows[best].prio)
 			best = (long)i;
@@ -96,5 +118,5 @@ long door_ask(const struct door_row *rows, unsigned n, unsigned max,
 	if (n < max)
 		return DOOR_OPEN;
 	victim = silent_to_end(rows, n);
-	return victim >= 0 ? victim : idle_to_end(rows, n, now_ms);
+	return victim >= 0 ? victim : door_give_way(rows, n, now_ms);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define HANDSHAKE_CHECK_MS 1000
+#define ROOM_EVERY_MS 1000 /* one gives way to whom we go to */
 
 struct link {
 	struct links *links;
@@ -44,6 +45,7 @@ struct links {
 	struct links_ops ops;
 	void *ctx;
 	unsigned max, count;
+	int64_t room_ms; /* when one may give way again */
 	enum veil_policy policy;
 	struct veil_env *veils;
 	struct skeys *skeys;
@@ -89,9 +91,7 @@ static enum door_use use_of(const struct link *k)
 	if (!k->peer || !k->ready || k->rent || k->trade)
 		return DOOR_OF_USE;
 	peer_stats_get(k->peer, &st);
-	return st.am_interested || (st.they_interested && !st.mute)
-		       ? DOOR_OF_USE
-		       : DOOR_IDLE;
+	return door_use_of(&st);
 }
 
 static void check_silent(void *ctx)
@@ -439,6 +439,29 @@ static long ask_door(struct links *l, const struct net_addr *from,
 	free(rows);
 	free(order);
 	return what;
+}
+
+bool links_make_room(struct links *l)
+{
+	int64_t now = loop_now_ms(l->loop);
+	struct link **order;
+	struct door_row *rows;
+	long what = DOOR_SHUT;
+
+	if (!links_full(l))
+		return true;
+	if (now < l->room_ms)
+		return false;
+	l->room_ms = now + ROOM_EVERY_MS;
+	order = calloc(l->count, sizeof(*order));
+	rows = order ? door_rows(l, order) : NULL;
+	if (rows)
+		what = door_give_way(rows, l->count, now);
+	if (what >= 0)
+		end(order[what], PEER_CLOSE_FULL);
+	free(rows);
+	free(order);
+	return !links_full(l);
 }
 
 /* False: not now. Another one may have been ended for it. */

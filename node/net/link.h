@@ -65,6 +65,9 @@ bool links_open_v2(struct links *l, struct swarm *swarm,
 void links_close_swarm(struct links *l, const struct swarm *swarm, void *owner);
 unsigned links_count(const struct links *l);
 bool links_full(const struct links *l);
+/* True: there is room for one more. One that is of no use for long may be ended
+ * for it, at most one a second. */
+bool links_make_room(struct links *l);
 
 /* At the end of each turn: writes what waits, frees what ended. */
 void links_turn_end(struct links *l);

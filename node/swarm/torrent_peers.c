@@ -208,8 +208,12 @@ int64_t torrent_peers_tick(struct torrent *t, int64_t now_ms)
 	int64_t wake = now_ms + 1000;
 
 	while (candidates_connected(t->candidates) < OPEN_MAX &&
-	       !links_full(t->engine->links) && swarm_has_room(t->swarm) &&
-	       candidates_take(t->candidates, now_ms, &addr, &wake)) {
+	       swarm_has_room(t->swarm) &&
+	       candidates_is_due(t->candidates, now_ms, &wake)) {
+		if (!links_make_room(t->engine->links))
+			return now_ms + 1000;
+		if (!candidates_take(t->candidates, now_ms, &addr, &wake))
+			break;
 		if (is_here(t, &addr))
 			candidates_ended(t->candidates, &addr, now_ms,
 					 CANDIDATE_HERE);

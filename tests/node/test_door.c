@@ -6,7 +6,7 @@
 
 #define MAX 200
 #define NOW 1000000
-#define OLD (NOW - 100000)
+#define OLD (NOW - 500000)
 
 static struct door_row rows[MAX];
 static unsigned n;
@@ -66,8 +66,44 @@ static void those_of_use_stay(void)
 	CHECK(ask(addr(999)) == 7, "idle");
 	rows[9].use = DOOR_IDLE;
 	CHECK(ask(addr(999)) == 9, "the one with the lower priority");
+	rows[12].use = DOOR_HOPED;
+	rows[12].since_ms = NOW - DOOR_HOPE_MS + 1;
+	CHECK(ask(addr(999)) == 9, "one that may still serve us");
+	rows[12].since_ms--;
+	CHECK(ask(addr(999)) == 12, "one that never does");
+	CHECK(door_give_way(rows, n, NOW) == 12, "for one we go to, too");
 	rows[3].use = DOOR_SILENT;
 	CHECK(ask(addr(999)) == 3, "a silent one before them");
+}
+
+static void what_is_of_use(void)
+{
+	static const struct {
+		const char *name;
+		struct peer_stats st;
+		enum door_use want;
+	} of[] = {
+		{"neither wants anything", {.ready = true}, DOOR_IDLE},
+		{"it wants something", {.they_interested = true}, DOOR_OF_USE},
+		{"it says so, and asks for nothing",
+		 {.they_interested = true, .mute = true},
+		 DOOR_IDLE},
+		{"it chokes us",
+		 {.am_interested = true, .they_choke = true},
+		 DOOR_HOPED},
+		{"it owes us blocks",
+		 {.am_interested = true, .requests_out = 3},
+		 DOOR_OF_USE},
+		{"for too long",
+		 {.am_interested = true, .requests_out = 3, .snubbed = true},
+		 DOOR_HOPED},
+		{"it serves us",
+		 {.am_interested = true, .they_choke = true, .rate_in = 1},
+		 DOOR_OF_USE},
+	};
+
+	for (size_t i = 0; i < ROWS(of); i++)
+		CHECK(door_use_of(&of[i].st) == of[i].want, "%s", of[i].name);
 }
 
 static void the_silent_take_a_third(void)
@@ -150,6 +186,7 @@ int main(void)
 {
 	whoever_comes_is_let_in();
 	those_of_use_stay();
+	what_is_of_use();
 	the_silent_take_a_third();
 	one_address_does_not_take_it_all();
 	an_ipv6_host_is_its_network();
