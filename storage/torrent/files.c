@@ -14,207 +14,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define BUCKETS 256U
-
-/* An open descriptor. In the table while it may be found, on the LRU list while
- * in the table; closed when it is out of the table and nobody uses it. */
-struct open_file {
-	struct files *owner;
-	uint32_t file;
-	int fd;
-	bool writable;
-	bool in_memory; /* tmpfs: no RWF_NOWAIT there, and no disk to wait for
-			 */
-	bool listed;
-	unsigned users;
-	struct open_file *hash_next;
-	struct open_file *newer, *older;
-};
-
-struct file_pool {
-	pthread_mutex_t lock; /* guards all below and every open_file */
-	unsigned max_open;
-	unsigned count;
-	struct open_file *buckets[BUCKETS];
-	struct open_file *newest, *oldest;
-};
-
-/* --- the pool --- */
-
-struct file_pool *file_pool_new(unsigned max_open)
-{
-	struct file_pool *p = calloc(1, sizeof(*p));
-
-	if (!p)
-		return NULL;
-	p->max_open = max_open ? max_open : 1;
-	(void)pthread_mutex_init(&p->lock, NULL);
-	return p;
-}
-
-void file_pool_free(struct file_pool *p)
-{
-	if (!p)
-		return;
-	(void)pthread_mutex_destroy(&p->lock);
-	free(p);
-}
-
-unsigned file_pool_open(struct file_pool *p)
-{
-	unsigned n;
-
-	(void)pthread_mutex_lock(&p->lock);
-	n = p->count;
-	(void)pthread_mutex_unlock(&p->lock);
-	return n;
-}
-
-static struct open_file **bucket(struct file_pool *p, const struct files *f,
-				 uint32_t file)
-{
-	uintptr_t key = (uintptr_t)f / 64 + file * 2654435761U;
-
-	return &p->buckets[key % BUCKETS];
-}
-
-static struct open_file *find(struct file_pool *p, const struct files *f,
-			      uint32_t file)
-{
-	struct open_file *o = *bucket(p, f, file);
-
-	while (o && (o->owner != f || o->file != file))
-		o = o->hash_next;
-	return o;
-}
-
-static void lru_out(struct file_pool *p, struct open_file *o)
-{
-	*(o->newer ? &o->newer->older : &p->newest) = o->older;
-	*(o->older ? &o->older->newer : &p->oldest) = o->newer;
-}
-
-static void lru_in(struct file_pool *p, struct open_file *o)
-{
-	o->newer = NULL;
-	o->older = p->newest;
-	*(p->newest ? &p->newest->newer : &p->oldest) = o;
-	p->newest = o;
-}
-
-static void list_in(struct file_pool *p, struct open_file *o)
-{
-	struct open_file **at = bucket(p, o->owner, o->file);
-
-	o->hash_next = *at;
-	*at = o;
-	lru_in(p, o);
-	o->listed = true;
-	p->count++;
-}
-
-/* The caller closes it if it has no users. */
-static void list_out(struct file_pool *p, struct open_file *o)
-{
-	struct open_file **at = bucket(p, o->owner, o->file);
-
-	while (*at != o)
-		at = &(*at)->hash_next;
-	*at = o->hash_next;
-	lru_out(p, o);
-	o->listed = false;
-	p->count--;
-}
-
-static void close_file(struct open_file *o)
-{
-	if (!o)
-		return;
-	(void)close(o->fd);
-	free(o);
-}
-
-/* Takes one idle descriptor above the bound out; NULL when there is none. */
-static struct open_file *surplus(struct file_pool *p)
-{
-	struct open_file *o = p->oldest;
-
-	if (p->count <= p->max_open)
-		return NULL;
-	while (o && o->users > 0)
-		o = o->newer;
-	if (o)
-		list_out(p, o);
-	return o;
-}
-
-static void done_with(struct file_pool *p, struct open_file *o)
-{
-	struct open_file *old;
-	bool gone;
-
-	(void)pthread_mutex_lock(&p->lock);
-	gone = --o->users == 0 && !o->listed;
-	old = surplus(p);
-	(void)pthread_mutex_unlock(&p->lock);
-	if (gone)
-		close_file(o);
-	close_file(old);
-}
-
-/* The descriptor if it is open already (for writing, if asked). */
-static struct open_file *use_open(struct file_pool *p, struct files *f,
-				  uint32_t file, bool write)
-{
-	struct open_file *o;
-
-	(void)pthread_mutex_lock(&p->lock);
-	o = find(p, f, file);
-	if (o && write && !o->writable)
-		o = NULL;
-	if (o) {
-		o->users++;
-		lru_out(p, o);
-		lru_in(p, o);
-	}
-	(void)pthread_mutex_unlock(&p->lock);
-	return o;
-}
-
-/* Puts a new descriptor in the pool; the one it replaces leaves. */
-static void publish(struct file_pool *p, struct open_file *o)
-{
-	struct open_file *old, *extra;
-
-	(void)pthread_mutex_lock(&p->lock);
-	old = find(p, o->owner, o->file);
-	if (old) {
-		list_out(p, old);
-		if (old->users > 0)
-			old = NULL; /* its last user closes it */
-	}
-	list_in(p, o);
-	extra = surplus(p);
-	(void)pthread_mutex_unlock(&p->lock);
-	close_file(old);
-	close_file(extra);
-}
-
-void files_forget_open(struct files *f, uint32_t file)
-{
-	struct file_pool *p = f->pool;
-	struct open_file *o;
-
-	(void)pthread_mutex_lock(&p->lock);
-	o = find(p, f, file);
-	if (o)
-		list_out(p, o);
-	if (o && o->users > 0)
-		o = NULL; /* its last user closes it */
-	(void)pthread_mutex_unlock(&p->lock);
-	close_file(o);
-}
-
 /* --- paths --- */
 
 enum err_code files_path_fail(const struct files *f, uint32_t file, int os,
@@ -466,10 +265,10 @@ static enum err_code check_kind(struct files *f, uint32_t file, int fd,
 }
 
 /* ERR_STATE: there is no such file (only when !write). */
-static enum err_code open_file(struct open_file **out, struct files *f,
-			       uint32_t file, bool write, struct err *e)
+enum err_code files_open(struct open_file **out, struct files *f, uint32_t file,
+			 bool write, struct err *e)
 {
-	struct open_file *o = use_open(f->pool, f, file, write);
+	struct open_file *o = file_pool_use(f->pool, f, file, write);
 	enum err_code code;
 
 	*out = o;
@@ -491,10 +290,10 @@ static enum err_code open_file(struct open_file **out, struct files *f,
 	}
 	code = check_kind(f, file, o->fd, write, &o->in_memory, e);
 	if (code != ERR_NONE) {
-		close_file(o);
+		open_file_close(o);
 		return code;
 	}
-	publish(f->pool, o);
+	file_pool_publish(f->pool, o);
 	*out = o;
 	return ERR_NONE;
 }
@@ -527,29 +326,14 @@ struct files *files_new(const struct files_cfg *cfg)
 	return f;
 }
 
-static struct open_file *take_any(struct files *f)
-{
-	struct file_pool *p = f->pool;
-	struct open_file *o;
-
-	(void)pthread_mutex_lock(&p->lock);
-	o = p->newest;
-	while (o && o->owner != f)
-		o = o->older;
-	if (o)
-		list_out(p, o);
-	(void)pthread_mutex_unlock(&p->lock);
-	return o;
-}
-
 void files_free(struct files *f)
 {
 	struct open_file *o;
 
 	if (!f)
 		return;
-	while ((o = take_any(f)))
-		close_file(o);
+	while ((o = file_pool_take_any(f->pool, f)))
+		open_file_close(o);
 	(void)pthread_mutex_destroy(&f->lock);
 	written_clear(&f->written);
 	stamps_free(f->stamps);
@@ -569,222 +353,16 @@ void files_expect(struct files *f, uint32_t file, const struct files_stat *st)
 		stamps_set(f->stamps, file, st->size, st->mtime_ns);
 }
 
-/* Asked after a read, so that what was read is from before any change. A
- * descriptor's file is asked, which costs a fraction of a microsecond. */
-static bool unchanged(struct files *f, const struct open_file *o)
-{
-	struct stat st;
-
-	return fstat(o->fd, &st) != 0 || stamps_same(f->stamps, o->file, &st);
-}
-
 bool files_take_changed(struct files *f, uint32_t file)
 {
-	struct open_file *o = NULL;
-
 	if (!stamps_take_changed(f->stamps, file))
 		return false;
 	/* another file may have its name now */
-	(void)pthread_mutex_lock(&f->pool->lock);
-	o = find(f->pool, f, file);
-	if (o) {
-		list_out(f->pool, o);
-		if (o->users > 0)
-			o = NULL; /* its last user closes it */
-	}
-	(void)pthread_mutex_unlock(&f->pool->lock);
-	close_file(o);
+	file_pool_forget(f->pool, f, file);
 	return true;
 }
 
-/* --- reading --- */
-
-/* as_expected: refuses what looks otherwise than files_expect() said. */
-static enum err_code read_part(struct files *f, uint8_t *buf,
-			       const struct layout_part *part, bool as_expected,
-			       struct err *e)
-{
-	struct open_file *o;
-	uint64_t done = 0;
-	enum err_code code = open_file(&o, f, part->file, false, e);
-
-	if (code != ERR_NONE)
-		return code;
-	while (done < part->len && code == ERR_NONE) {
-		ssize_t n = pread(o->fd, buf + done, part->len - done,
-				  (off_t)(part->offset + done));
-
-		if (n > 0)
-			done += (uint64_t)n;
-		else if (n == 0)
-			code = err_fail(e, ERR_STATE,
-					"%.100s: is shorter than it should be",
-					f->layout->files[part->file].path);
-		else if (errno != EINTR)
-			code = files_path_fail(f, part->file, errno, e);
-	}
-	if (as_expected && !unchanged(f, o) && code == ERR_NONE)
-		code = err_fail(e, ERR_STATE,
-				"%.100s: was changed by another program",
-				f->layout->files[part->file].path);
-	done_with(f->pool, o);
-	return code;
-}
-
-static enum err_code read_range(struct files *f, uint8_t *to, uint64_t offset,
-				size_t len, bool as_expected, struct err *e)
-{
-	struct layout_part part = {0};
-	enum err_code code = ERR_NONE;
-
-	while (code == ERR_NONE && layout_next(f->layout, offset, len, &part)) {
-		if (f->layout->files[part.file].pad)
-			memset(to, 0, part.len);
-		else
-			code = read_part(f, to, &part, as_expected, e);
-		to += part.len;
-	}
-	return code;
-}
-
-enum err_code files_read(struct files *f, void *buf, uint64_t offset,
-			 size_t len, struct err *e)
-{
-	return read_range(f, buf, offset, len, false, e);
-}
-
-enum err_code files_read_expected(struct files *f, void *buf, uint64_t offset,
-				  size_t len, struct err *e)
-{
-	return read_range(f, buf, offset, len, true, e);
-}
-
-static bool read_part_now(struct files *f, uint8_t *buf,
-			  const struct layout_part *part)
-{
-	struct open_file *o = use_open(f->pool, f, part->file, false);
-	struct iovec iov = {buf, part->len};
-	bool same;
-	ssize_t n;
-
-	if (!o)
-		return false;
-	n = preadv2(o->fd, &iov, 1, (off_t)part->offset,
-		    o->in_memory ? 0 : RWF_NOWAIT);
-	same = unchanged(f, o);
-	done_with(f->pool, o);
-	return same && n == (ssize_t)part->len;
-}
-
-bool files_read_now(struct files *f, void *buf, uint64_t offset, size_t len)
-{
-	struct layout_part part = {0};
-	uint8_t *to = buf;
-
-	while (layout_next(f->layout, offset, len, &part)) {
-		if (f->layout->files[part.file].pad)
-			memset(to, 0, part.len);
-		else if (!read_part_now(f, to, &part))
-			return false;
-		to += part.len;
-	}
-	return true;
-}
-
-/* --- writing --- */
-
-struct cursor { /* a place in the caller's iovecs */
-	const struct iovec *iov;
-	size_t used; /* bytes of iov[0] that are done */
-};
-
-/* Fills out[] with the next `len` bytes, at most FILES_IOV_MAX entries. */
-static int slice(const struct cursor *c, uint64_t len, struct iovec *out)
-{
-	const struct iovec *iov = c->iov;
-	size_t used = c->used;
-	unsigned n = 0;
-
-	while (len > 0 && n < FILES_IOV_MAX) {
-		size_t take = iov->iov_len - used;
-
-		if (take > len)
-			take = (size_t)len;
-		out[n].iov_base = (uint8_t *)iov->iov_base + used;
-		out[n].iov_len = take;
-		n += take > 0;
-		len -= take;
-		iov++;
-		used = 0;
-	}
-	return (int)n;
-}
-
-static void advance(struct cursor *c, uint64_t len)
-{
-	while (len > 0) {
-		size_t left = c->iov->iov_len - c->used;
-
-		if (left > len) {
-			c->used += (size_t)len;
-			return;
-		}
-		len -= left;
-		c->iov++;
-		c->used = 0;
-	}
-}
-
-static enum err_code write_part(struct files *f, struct cursor *c,
-				const struct layout_part *part, struct err *e)
-{
-	struct iovec iov[FILES_IOV_MAX];
-	struct open_file *o;
-	uint64_t done = 0;
-	enum err_code code;
-
-	stamps_clear(f->stamps, part->file);
-	code = open_file(&o, f, part->file, true, e);
-	if (code != ERR_NONE)
-		return code;
-	while (done < part->len && code == ERR_NONE) {
-		int count = slice(c, part->len - done, iov);
-		ssize_t n = pwritev(o->fd, iov, count,
-				    (off_t)(part->offset + done));
-
-		if (n > 0) {
-			advance(c, (uint64_t)n);
-			done += (uint64_t)n;
-		} else if (n == 0) {
-			code = files_path_fail(f, part->file, EIO, e);
-		} else if (errno != EINTR) {
-			code = files_path_fail(f, part->file, errno, e);
-		}
-	}
-	done_with(f->pool, o);
-	return code;
-}
-
-enum err_code files_write(struct files *f, uint64_t offset,
-			  const struct iovec *iov, unsigned n, struct err *e)
-{
-	struct cursor c = {iov, 0};
-	struct layout_part part = {0};
-	uint64_t len = 0;
-	enum err_code code = ERR_NONE;
-
-	if (f->read_only)
-		return err_fail(e, ERR_STATE, "opened for reading only");
-	for (unsigned i = 0; i < n; i++)
-		len += iov[i].iov_len;
-	while (code == ERR_NONE && layout_next(f->layout, offset, len, &part)) {
-		if (f->layout->files[part.file].pad)
-			advance(&c, part.len);
-		else
-			code = write_part(f, &c, &part, e);
-	}
-	return code;
-}
+/* --- empty files --- */
 
 enum err_code files_make_empty(struct files *f, struct err *e)
 {
@@ -795,10 +373,10 @@ enum err_code files_make_empty(struct files *f, struct err *e)
 		if (f->layout->files[i].length > 0 || f->layout->files[i].pad ||
 		    files_is_aside(f, i))
 			continue;
-		code = open_file(&o, f, i, true, e);
+		code = files_open(&o, f, i, true, e);
 		if (code != ERR_NONE)
 			return code;
-		done_with(f->pool, o);
+		file_pool_done(f->pool, o);
 	}
 	return ERR_NONE;
 }
@@ -875,7 +453,7 @@ enum err_code files_sync(struct files *f, uint32_t file, struct err *e)
 
 	if (f->layout->files[file].pad)
 		return ERR_NONE;
-	code = open_file(&o, f, file, false, e);
+	code = files_open(&o, f, file, false, e);
 	if (code == ERR_STATE) { /* missing: nothing of it can be flushed */
 		if (e)
 			memset(e, 0, sizeof(*e));
@@ -885,7 +463,7 @@ enum err_code files_sync(struct files *f, uint32_t file, struct err *e)
 		return code;
 	rc = fdatasync(o->fd);
 	os = errno;
-	done_with(f->pool, o);
+	file_pool_done(f->pool, o);
 	if (rc == 0 && is_fresh(f, file)) {
 		rc = sync_parents(f, file);
 		os = errno;
@@ -918,81 +496,4 @@ void files_stat_one(struct files *f, uint32_t file, struct files_stat *out)
 	out->size = (uint64_t)st.st_size;
 	out->mtime_ns =
 		(int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-}
-
-static enum files_content part_content(struct files *f,
-				       const struct layout_part *part)
-{
-	enum files_content found = FILES_SHORT;
-	struct open_file *o;
-	struct stat st;
-	off_t end = (off_t)(part->offset + part->len);
-
-	if (open_file(&o, f, part->file, false, NULL) != ERR_NONE)
-		return FILES_SHORT;
-	if (fstat(o->fd, &st) == 0 && st.st_size >= end) {
-		off_t data = lseek(o->fd, (off_t)part->offset, SEEK_DATA);
-
-		/* ENXIO: no data up to the end; else it cannot tell */
-		found = (data < 0 && errno == ENXIO) || data >= end
-				? FILES_HOLE
-				: FILES_DATA;
-	}
-	done_with(f->pool, o);
-	return found;
-}
-
-enum files_content files_content(struct files *f, uint64_t offset, uint64_t len)
-{
-	enum files_content found = FILES_HOLE;
-	struct layout_part part = {0};
-
-	while (layout_next(f->layout, offset, len, &part)) {
-		enum files_content one;
-
-		if (f->layout->files[part.file].pad)
-			continue;
-		one = part_content(f, &part);
-		if (one == FILES_SHORT)
-			return FILES_SHORT;
-		if (one == FILES_DATA)
-			found = FILES_DATA;
-	}
-	return found;
-}
-
-/* The kernel cuts a wish to what it reads at once by itself (128 KiB by
- * default), so it is told in such steps. */
-void files_will_need(struct files *f, uint64_t offset, uint64_t len)
-{
-	const uint64_t step = 128 << 10;
-	struct layout_part part = {0};
-
-	while (layout_next(f->layout, offset, len, &part)) {
-		struct open_file *o;
-
-		if (part.len <= step || f->layout->files[part.file].pad ||
-		    open_file(&o, f, part.file, false, NULL) != ERR_NONE)
-			continue;
-		for (uint64_t at = 0; at < part.len && !o->in_memory;
-		     at += step)
-			(void)posix_fadvise(o->fd, (off_t)(part.offset + at),
-					    (off_t)step, POSIX_FADV_WILLNEED);
-		done_with(f->pool, o);
-	}
-}
-
-void files_drop_cached(struct files *f, uint64_t offset, uint64_t len)
-{
-	struct layout_part part = {0};
-
-	while (layout_next(f->layout, offset, len, &part)) {
-		struct open_file *o = use_open(f->pool, f, part.file, false);
-
-		if (!o)
-			continue;
-		(void)posix_fadvise(o->fd, (off_t)part.offset, (off_t)part.len,
-				    POSIX_FADV_DONTNEED);
-		done_with(f->pool, o);
-	}
 }

@@ -81,7 +81,7 @@ enum err_code files_set_aside(struct files *f, uint32_t file, bool aside,
 		rc = move_file(f, file, aside);
 	os = errno;
 	if (rc != 0 && os == EEXIST)
-		files_forget_open(f, file);
+		file_pool_forget(f->pool, f, file);
 	if (f->aside_name && !aside && (root = files_root(f, false)) >= 0) {
 		(void)unlinkat(root, f->aside_name,
 			       AT_REMOVEDIR); /* if empty */

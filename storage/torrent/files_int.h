@@ -1,8 +1,14 @@
-/* files_int.h - the inside of struct files, for files.c and files_aside.c only.
+/* files_int.h - the inside of struct files, for files*.c only.
+ *
+ * files.c        paths, opening, flushing, what others changed
+ * files_spans.c  reading and writing
+ * files_aside.c  what is not wanted
+ * file_pool.c    the descriptors that stay open
  */
 #ifndef STORAGE_FILES_INT_H
 #define STORAGE_FILES_INT_H
 
+#include "storage/torrent/file_pool.h"
 #include "storage/torrent/files.h"
 #include "storage/torrent/written.h"
 
@@ -38,8 +44,9 @@ int files_enter(struct files *f, uint32_t file, bool make,
 bool files_is_aside(const struct files *f, uint32_t file);
 /* Its directory is to be flushed with it. */
 void files_mark_fresh(struct files *f, uint32_t file, bool on);
-/* Its open descriptor is not of the file that counts from now on. */
-void files_forget_open(struct files *f, uint32_t file);
+/* Give it back with file_pool_done(). ERR_STATE: it is missing. */
+enum err_code files_open(struct open_file **out, struct files *f, uint32_t file,
+			 bool write, struct err *e);
 /* ERR_IO with the file's name. */
 enum err_code files_path_fail(const struct files *f, uint32_t file, int os,
 			      struct err *e);
