@@ -484,11 +484,14 @@ static enum err_code run_on_one(struct cli *cli, const char *method,
 				json_t *take_params, json_t **result,
 				struct err *e)
 {
+	struct progress progress = progress_start(cli->json);
 	enum err_code code;
 
 	(void)json_object_set_new(take_params, "info_hash",
 				  json_string(cli->args[0]));
-	code = cli_call(cli, method, take_params, NULL, NULL, result, e);
+	code = cli_call(cli, method, take_params, on_progress, &progress,
+			result, e);
+	progress_end(&progress);
 	if (code == ERR_NONE)
 		cli_print(cli, "%s: %s\n",
 			  json_string_value(json_object_get(*result, "name")),

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define BUF_LEN (1U << 20)
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 struct copy {
-	const atomic_bool *stop;
+	struct copy_tree_watch *watch;
 	uint8_t *buf;
 	struct err *e;
 };
@@ -76,7 +78,7 @@ static enum err_code copy_span(const struct copy *c, int in, int out, off_t at,
 							: BUF_LEN;
 		ssize_t n;
 
-		if (atomic_load(c->stop))
+		if (atomic_load(&c->watch->stop))
 			return err_fail(c->e, ERR_STATE, "stopped");
 		n = pread(in, c->buf, want, at);
 		if (n < 0 && errno == EINTR)
@@ -86,13 +88,15 @@ static enum err_code copy_span(const struct copy *c, int in, int out, off_t at,
 		if (n < 0 || !write_at(out, c->buf, (size_t)n, at))
 			return fail(c, name);
 		at += n;
+		(void)atomic_fetch_add(&c->watch->done, (uint64_t)n);
 	}
 	return ERR_NONE;
 }
 
-static enum err_code copy_bytes(const struct copy *c, int in, int out,
-				off_t size, const char *name)
+static enum err_code copy_bytes(const struct copy *c, const struct pair *p,
+				int in, int out, off_t size)
 {
+	const char *name = p->from_name;
 	enum err_code code = ERR_NONE;
 
 	for (off_t at = 0; at < size && code == ERR_NONE;) {
@@ -143,6 +147,29 @@ static enum err_code finish(const struct copy *c, int in, int out,
 	return ERR_NONE;
 }
 
+typedef enum err_code fill_fn(const struct copy *c, const struct pair *p,
+			      int in, int out, off_t size);
+
+/* Both are open, or are not (-1, with errno), and are closed here. */
+static enum err_code copy_into(const struct copy *c, const struct pair *p,
+			       int in, int out, fill_fn *fill)
+{
+	struct stat st;
+	enum err_code code = ERR_NONE;
+
+	if (in < 0 || out < 0 || fstat(in, &st) != 0)
+		code = fail(c, p->from_name);
+	if (code == ERR_NONE)
+		code = fill(c, p, in, out, st.st_size);
+	if (code == ERR_NONE)
+		code = finish(c, in, out, &st, p->from_name);
+	if (in >= 0)
+		(void)close(in);
+	if (out >= 0)
+		(void)close(out);
+	return code;
+}
+
 static enum err_code copy_file(const struct copy *c, const struct pair *p)
 {
 	int in = openat(p->from, p->from_name,
@@ -152,20 +179,8 @@ static enum err_code copy_file(const struct copy *c, const struct pair *p)
 				  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
 					  O_CLOEXEC,
 				  0600);
-	struct stat st;
-	enum err_code code = ERR_NONE;
 
-	if (in < 0 || out < 0 || fstat(in, &st) != 0)
-		code = fail(c, p->from_name);
-	if (code == ERR_NONE)
-		code = copy_bytes(c, in, out, st.st_size, p->from_name);
-	if (code == ERR_NONE)
-		code = finish(c, in, out, &st, p->from_name);
-	if (in >= 0)
-		(void)close(in);
-	if (out >= 0)
-		(void)close(out);
-	return code;
+	return copy_into(c, p, in, out, copy_bytes);
 }
 
 static enum err_code copy_link(const struct copy *c, const struct pair *p)
@@ -184,16 +199,17 @@ static enum err_code copy_link(const struct copy *c, const struct pair *p)
 
 static enum err_code copy_entry(const struct copy *c, const struct pair *p);
 
-static enum err_code copy_entries(const struct copy *c, int in, int out,
-				  int depth, const char *name)
+static enum err_code copy_entries(const struct copy *c, const struct pair *p,
+				  int in, int out, off_t size)
 {
 	DIR *dir = list(in);
-	enum err_code code = dir ? ERR_NONE : fail(c, name);
+	enum err_code code = dir ? ERR_NONE : fail(c, p->from_name);
 	struct dirent *d;
 
+	(void)size;
 	while (code == ERR_NONE && (d = readdir(dir))) {
 		const struct pair below = {in, out, d->d_name, d->d_name,
-					   depth + 1};
+					   p->depth + 1};
 
 		if (is_name(d))
 			code = copy_entry(c, &below);
@@ -209,20 +225,8 @@ static enum err_code copy_dir(const struct copy *c, const struct pair *p)
 	int out = in >= 0 && mkdirat(p->to, p->to_name, 0700) == 0
 			  ? openat(p->to, p->to_name, DIR_FLAGS)
 			  : -1;
-	enum err_code code = ERR_NONE;
-	struct stat st;
 
-	if (in < 0 || out < 0 || fstat(in, &st) != 0)
-		code = fail(c, p->from_name);
-	if (code == ERR_NONE)
-		code = copy_entries(c, in, out, p->depth, p->from_name);
-	if (code == ERR_NONE)
-		code = finish(c, in, out, &st, p->from_name);
-	if (in >= 0)
-		(void)close(in);
-	if (out >= 0)
-		(void)close(out);
-	return code;
+	return copy_into(c, p, in, out, copy_entries);
 }
 
 static enum err_code copy_entry(const struct copy *c, const struct pair *p)
@@ -245,33 +249,11 @@ static enum err_code copy_entry(const struct copy *c, const struct pair *p)
 	return fail(c, p->from_name);
 }
 
-enum err_code copy_tree(const char *from, const char *to,
-			const atomic_bool *stop, struct err *e)
-{
-	struct copy c = {.stop = stop, .buf = malloc(BUF_LEN), .e = e};
-	const struct pair top = {AT_FDCWD, AT_FDCWD, from, to, 0};
-	struct stat st;
-	enum err_code code;
+/* ---- room ---- */
 
-	if (!c.buf)
-		return err_fail(e, ERR_NOMEM, "a copy");
-	if (lstat(to, &st) == 0) {
-		errno = EEXIST;
-		code = fail(&c, to);
-	} else {
-		code = copy_entry(&c, &top);
-		if (code != ERR_NONE)
-			copy_tree_remove(to);
-	}
-	free(c.buf);
-	return code;
-}
+typedef void each_fn(void *ctx, const struct pair *p);
 
-/* ---- away with it ---- */
-
-typedef void remove_fn(const struct pair *p);
-
-static void each_below(int in, int out, int depth, remove_fn *fn)
+static void each_below(int in, int out, int depth, each_fn *fn, void *ctx)
 {
 	DIR *dir = list(in);
 	struct dirent *d;
@@ -281,17 +263,93 @@ static void each_below(int in, int out, int depth, remove_fn *fn)
 					   depth + 1};
 
 		if (is_name(d) && depth < COPY_TREE_DEPTH)
-			fn(&below);
+			fn(ctx, &below);
 	}
 	if (dir)
 		(void)closedir(dir);
 }
 
-static void remove_entry(const struct pair *p)
+/* What it takes up, without holes. */
+static void add_size(void *ctx, const struct pair *p)
+{
+	uint64_t *sum = ctx;
+	struct stat st;
+	int in;
+
+	if (fstatat(p->from, p->from_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return;
+	if (S_ISREG(st.st_mode)) {
+		uint64_t on_disk = (uint64_t)st.st_blocks * 512;
+
+		*sum += on_disk < (uint64_t)st.st_size ? on_disk
+						       : (uint64_t)st.st_size;
+	}
+	if (!S_ISDIR(st.st_mode))
+		return;
+	in = openat(p->from, p->from_name, DIR_FLAGS);
+	if (in < 0)
+		return;
+	each_below(in, -1, p->depth, add_size, sum);
+	(void)close(in);
+}
+
+/* It may be too little all the same, for what a file system needs itself. */
+static enum err_code check_room(const struct copy *c, const char *to,
+				uint64_t need)
+{
+	char dir[PATH_MAX];
+	struct statvfs fs;
+	uint64_t room;
+
+	if (snprintf(dir, sizeof(dir), "%s", to) >= (int)sizeof(dir) ||
+	    statvfs(dirname(dir), &fs) != 0)
+		return ERR_NONE; /* the copy will tell */
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return need <= room
+		       ? ERR_NONE
+		       : err_fail(c->e, ERR_IO,
+				  "it takes %llu MiB, and there are %llu free "
+				  "where it is to go",
+				  (unsigned long long)(need >> 20) + 1,
+				  (unsigned long long)(room >> 20));
+}
+
+enum err_code copy_tree(const char *from, const char *to,
+			struct copy_tree_watch *w, struct err *e)
+{
+	struct copy c = {.watch = w, .buf = malloc(BUF_LEN), .e = e};
+	const struct pair top = {AT_FDCWD, AT_FDCWD, from, to, 0};
+	uint64_t need = 0;
+	struct stat st;
+	enum err_code code;
+
+	if (!c.buf)
+		return err_fail(e, ERR_NOMEM, "a copy");
+	add_size(&need, &top);
+	atomic_store(&w->done, 0);
+	atomic_store(&w->total, need);
+	if (lstat(to, &st) == 0) {
+		errno = EEXIST;
+		code = fail(&c, to);
+	} else {
+		code = check_room(&c, to, need);
+		if (code == ERR_NONE)
+			code = copy_entry(&c, &top);
+		if (code != ERR_NONE)
+			copy_tree_remove(to);
+	}
+	free(c.buf);
+	return code;
+}
+
+/* ---- away with it ---- */
+
+static void remove_entry(void *ctx, const struct pair *p)
 {
 	struct stat st;
 	int in;
 
+	(void)ctx;
 	if (fstatat(p->from, p->from_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return;
 	if (!S_ISDIR(st.st_mode)) {
@@ -301,7 +359,7 @@ static void remove_entry(const struct pair *p)
 	in = openat(p->from, p->from_name, DIR_FLAGS);
 	if (in < 0)
 		return;
-	each_below(in, -1, p->depth, remove_entry);
+	each_below(in, -1, p->depth, remove_entry, NULL);
 	(void)close(in);
 	(void)unlinkat(p->from, p->from_name, AT_REMOVEDIR);
 }
@@ -310,7 +368,7 @@ void copy_tree_remove(const char *path)
 {
 	const struct pair top = {AT_FDCWD, -1, path, NULL, 0};
 
-	remove_entry(&top);
+	remove_entry(NULL, &top);
 }
 
 static bool same_link(const struct pair *p)
@@ -341,11 +399,12 @@ static bool is_copied(const struct pair *p, const struct stat *a,
 	       near_time(a, b);
 }
 
-static void remove_copied(const struct pair *p)
+static void remove_copied(void *ctx, const struct pair *p)
 {
 	struct stat a, b;
 	int in, out;
 
+	(void)ctx;
 	if (fstatat(p->from, p->from_name, &a, AT_SYMLINK_NOFOLLOW) != 0 ||
 	    fstatat(p->to, p->to_name, &b, AT_SYMLINK_NOFOLLOW) != 0)
 		return;
@@ -356,7 +415,7 @@ static void remove_copied(const struct pair *p)
 	in = openat(p->from, p->from_name, DIR_FLAGS);
 	out = openat(p->to, p->to_name, DIR_FLAGS);
 	if (in >= 0 && out >= 0)
-		each_below(in, out, p->depth, remove_copied);
+		each_below(in, out, p->depth, remove_copied, NULL);
 	if (in >= 0)
 		(void)close(in);
 	if (out >= 0)
@@ -368,5 +427,5 @@ void copy_tree_remove_source(const char *from, const char *to)
 {
 	const struct pair top = {AT_FDCWD, AT_FDCWD, from, to, 0};
 
-	remove_copied(&top);
+	remove_copied(NULL, &top);
 }

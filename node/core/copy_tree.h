@@ -12,14 +12,21 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #define COPY_TREE_DEPTH 64
 
+struct copy_tree_watch {
+	atomic_bool stop; /* set by others: enough */
+	/* bytes that are copied, and that take up disk space in all */
+	atomic_uint_least64_t done, total;
+};
+
 /* Copies `from` to `to`, which must not be there, and flushes it. ERR_IO: what
- * and why, also that it changed meanwhile; ERR_STATE: *stop became true. Then
- * nothing is left of the copy. */
+ * and why, also that there is no room for it, or that it changed meanwhile;
+ * ERR_STATE: w->stop became true. Then nothing is left of the copy. */
 __attribute__((warn_unused_result)) enum err_code
-copy_tree(const char *from, const char *to, const atomic_bool *stop,
+copy_tree(const char *from, const char *to, struct copy_tree_watch *w,
 	  struct err *e);
 
 /* Takes away of `from` what is in `to` as it is here (kind, size, time to two

@@ -458,6 +458,13 @@ void method_remove(struct engine *en, const json_t *params, struct call *c)
 	on_one(en, params, c, act_remove);
 }
 
+static void on_moving(void *ctx, uint64_t done, uint64_t total)
+{
+	call_event(ctx,
+		   json_pack("{ss sI sI}", "type", "progress", "have",
+			     (json_int_t)done, "total", (json_int_t)total));
+}
+
 static void on_moved(void *ctx, struct torrent *moved, const struct err *err)
 {
 	struct call *c = ctx;
@@ -477,7 +484,7 @@ void method_move(struct engine *en, const json_t *params, struct call *c)
 	if (t && (!dir || dir[0] != '/'))
 		(void)err_fail(&e, ERR_PARSE, "move: want an absolute dir");
 	else if (t)
-		(void)torrent_move(t, dir, on_moved, c, &e);
+		(void)torrent_move(t, dir, on_moving, on_moved, c, &e);
 	if (e.code != ERR_NONE)
 		call_error(c, &e);
 }

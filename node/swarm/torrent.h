@@ -104,8 +104,11 @@ enum err_code torrent_remove(struct torrent *t, bool files, struct err *e);
  * happened and done() does not come. */
 typedef void torrent_moved_fn(void *ctx, struct torrent *moved,
 			      const struct err *err);
+/* To another disk, twice a second: bytes that are copied, of so many. */
+typedef void torrent_moving_fn(void *ctx, uint64_t done, uint64_t total);
 enum err_code torrent_move(struct torrent *t, const char *dir,
-			   torrent_moved_fn *done, void *ctx, struct err *e);
+			   torrent_moving_fn *moving, torrent_moved_fn *done,
+			   void *ctx, struct err *e);
 
 /* Puts it into the list that the daemon restores, with its extras (below). */
 enum err_code torrent_remember(struct torrent *t, const json_t *extras,

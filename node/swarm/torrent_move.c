@@ -29,6 +29,8 @@
 	".seedbank-move" /* behind the name of a copy that is not whole \
 			  */
 
+#define TELL_MS 500
+
 struct relocation {
 	struct work_job job;	 /* first, see relocation_of() */
 	struct torrent *torrent; /* NULL: the node stops */
@@ -37,10 +39,11 @@ struct relocation {
 	char *from, *to; /* what has the torrent's name, in both directories */
 	char *part;	 /* of a copy */
 	char *dir;
-	atomic_bool stop;
+	struct copy_tree_watch watch;
 	bool busy;    /* a worker has it */
 	bool removes; /* what it does: it takes the source away */
 	struct err job_err;
+	torrent_moving_fn *moving;
 	torrent_moved_fn *done;
 	void *ctx;
 };
@@ -309,7 +312,7 @@ static void run_job(struct work_job *job)
 		return;
 	}
 	copy_tree_remove(r->part); /* of a run that was cut off */
-	if (copy_tree(r->from, r->part, &r->stop, &r->job_err) == ERR_NONE)
+	if (copy_tree(r->from, r->part, &r->watch, &r->job_err) == ERR_NONE)
 		(void)!file_sync_dir(r->part, NULL);
 }
 
@@ -321,6 +324,7 @@ static void hand_over(struct relocation *r, bool removes)
 	r->busy = true;
 	r->job = (struct work_job){.run = run_job, .done = job_done};
 	work_submit(r->engine->work, NULL, &r->job);
+	loop_timer_set(r->timer, TELL_MS);
 }
 
 /* The node stops, or has stopped: the next start sees to the rest. */
@@ -357,14 +361,13 @@ static void job_done(struct work_job *job)
 void torrent_move_orphan(struct relocation *r)
 {
 	r->torrent = NULL;
-	atomic_store(&r->stop, true);
+	atomic_store(&r->watch.stop, true);
 	if (!r->busy)
 		give_up(r);
 }
 
-static void finish(void *ctx)
+static void finish(struct relocation *r)
 {
-	struct relocation *r = ctx;
 	struct err e = {0};
 	bool other_disk = false;
 	enum err_code code = put_note(r, false, &e);
@@ -384,6 +387,20 @@ static void finish(void *ctx)
 			(void)rename(r->to, r->from);
 	}
 	end(r, code == ERR_NONE ? NULL : &e);
+}
+
+static void on_timer(void *ctx)
+{
+	struct relocation *r = ctx;
+
+	if (!r->busy) {
+		finish(r);
+		return;
+	}
+	loop_timer_set(r->timer, TELL_MS);
+	if (r->torrent && !r->removes && r->moving)
+		r->moving(r->ctx, atomic_load(&r->watch.done),
+			  atomic_load(&r->watch.total));
 }
 
 /* torrent_stop() may still be on the stack: finish in a turn of our own. */
@@ -412,7 +429,8 @@ static enum err_code may_move(const struct torrent *t, const char *dir,
 }
 
 enum err_code torrent_move(struct torrent *t, const char *dir,
-			   torrent_moved_fn *done, void *ctx, struct err *e)
+			   torrent_moving_fn *moving, torrent_moved_fn *done,
+			   void *ctx, struct err *e)
 {
 	struct relocation *r;
 	enum err_code code = may_move(t, dir, e);
@@ -424,13 +442,14 @@ enum err_code torrent_move(struct torrent *t, const char *dir,
 		return err_fail(e, ERR_NOMEM, "torrent");
 	r->torrent = t;
 	r->engine = t->engine;
+	r->moving = moving;
 	r->done = done;
 	r->ctx = ctx;
 	r->dir = strdup(dir);
 	r->from = below(t->dir, "", t->meta.name, "");
 	r->to = below(dir, "", t->meta.name, "");
 	r->part = part_of(dir, t->meta.name);
-	r->timer = loop_timer_new(t->engine->loop, finish, r);
+	r->timer = loop_timer_new(t->engine->loop, on_timer, r);
 	if (!r->dir || !r->from || !r->to || !r->part || !r->timer)
 		code = err_fail(e, ERR_NOMEM, "torrent");
 	else

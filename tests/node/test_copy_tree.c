@@ -5,14 +5,16 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static char base[64];
-static const atomic_bool go = false;
+static struct copy_tree_watch go;
 
 static const char *at(const char *name)
 {
@@ -89,6 +91,8 @@ static void all_of_it_is_copied(void)
 
 	set_up();
 	CHECK(copy_tree(at("a"), at("b"), &go, &e) == ERR_NONE, "%s", e.msg);
+	CHECK(go.total > 0 && go.done == go.total, "%u of %u bytes are told",
+	      (unsigned)go.done, (unsigned)go.total);
 	CHECK(holds("b/one", "first") && holds("b/deep/two", "second") &&
 		      holds("b/deep/none", ""),
 	      "the bytes");
@@ -132,7 +136,7 @@ static void holes_stay_holes(void)
 
 static void what_cannot_be_copied_leaves_nothing(void)
 {
-	const atomic_bool stop = true;
+	struct copy_tree_watch stop = {.stop = true};
 	struct err e = {0};
 
 	set_up();
@@ -146,6 +150,39 @@ static void what_cannot_be_copied_leaves_nothing(void)
 	CHECK(!is_there("b"), "nothing is left");
 	e = (struct err){0};
 	CHECK(copy_tree(at("gone"), at("b"), &go, &e) == ERR_IO, "not there");
+	clean_up();
+}
+
+/* A disk of 64 KiB that only this process sees. */
+static bool mount_small(const char *dir)
+{
+	return (unshare(CLONE_NEWNS) == 0 ||
+		unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) &&
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("small", dir, "tmpfs", 0, "size=64k") == 0;
+}
+
+static void what_has_no_room_is_not_begun(void)
+{
+	struct err e = {0};
+	int fd;
+
+	set_up();
+	CHECK(mkdir(at("small"), 0700) == 0, "a directory");
+	if (!mount_small(at("small"))) {
+		printf("left out: this machine lets nobody mount a disk\n");
+		clean_up();
+		return;
+	}
+	fd = open(at("a/deep/large"), O_WRONLY | O_CREAT, 0600);
+	for (off_t i = 0; i < 30; i++)
+		CHECK(pwrite(fd, base, sizeof(base), i * 4096) > 0, "written");
+	(void)close(fd);
+	CHECK(copy_tree(at("a"), at("small/b"), &go, &e) == ERR_IO &&
+		      strstr(e.msg, "free"),
+	      "%s", e.msg);
+	CHECK(go.done == 0 && !is_there("small/b"), "it was begun");
+	CHECK(umount(at("small")) == 0, "taken away");
 	clean_up();
 }
 
@@ -191,6 +228,7 @@ int main(void)
 	all_of_it_is_copied();
 	holes_stay_holes();
 	what_cannot_be_copied_leaves_nothing();
+	what_has_no_room_is_not_begun();
 	only_what_was_copied_goes();
 	links_are_not_walked();
 	return CHECK_EXIT();
