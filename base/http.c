@@ -10,7 +10,6 @@
 #define FIRST_BODY 4096U
 #define CONNECT_TIMEOUT_MS 15000
 #define KEPT_CONNECTIONS 8L
-#define MAX_PER_HOST 8L
 #define STREAM_BUFFER (64L << 10)
 #define STALL_BYTES 1024L
 
@@ -48,6 +47,7 @@ struct http {
 	struct http_request *requests;
 	unsigned count;
 	unsigned max_requests;
+	unsigned per_host;
 	char *proxy; /* NULL: none */
 };
 
@@ -360,6 +360,12 @@ static void finish_all(struct http *h)
 /* --- starting --------------------------------------------------------------
  */
 
+static void use_per_host(const struct http *h)
+{
+	(void)curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+				(long)h->per_host);
+}
+
 static bool start_curl(struct http *h)
 {
 	CURLM *m;
@@ -378,8 +384,8 @@ static bool start_curl(struct http *h)
 	(void)curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, on_curl_timer);
 	(void)curl_multi_setopt(m, CURLMOPT_TIMERDATA, h);
 	(void)curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, KEPT_CONNECTIONS);
-	(void)curl_multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS, MAX_PER_HOST);
 	h->multi = m;
+	use_per_host(h);
 	return true;
 }
 
@@ -610,6 +616,13 @@ enum err_code http_set_proxy(struct http *h, const char *url, struct err *e)
 	return ERR_NONE;
 }
 
+void http_set_per_host(struct http *h, unsigned most)
+{
+	h->per_host = most;
+	if (h->multi)
+		use_per_host(h);
+}
+
 enum err_code http_new(struct http **out, struct loop *l, unsigned max_requests,
 		       struct err *e)
 {
@@ -620,6 +633,7 @@ enum err_code http_new(struct http **out, struct loop *l, unsigned max_requests,
 		return err_fail(e, ERR_NOMEM, "http");
 	h->loop = l;
 	h->max_requests = max_requests;
+	h->per_host = HTTP_PER_HOST;
 	h->timer = loop_timer_new(l, on_timer, h);
 	if (!h->timer) {
 		free(h);

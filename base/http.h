@@ -22,6 +22,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#define HTTP_PER_HOST 8U /* requests to one host, if nothing else is said */
 #define HTTP_MAX_URL 8192U
 
 struct http;
@@ -91,7 +92,8 @@ const char *http_final_url(const struct http_request *r);
 typedef void http_done_fn(void *ctx, const struct http_answer *answer,
 			  const struct err *e);
 
-/* At most max_requests run at once. ERR_NOMEM. */
+/* At most max_requests run at once, HTTP_PER_HOST of them to one host.
+ * ERR_NOMEM. */
 enum err_code http_new(struct http **out, struct loop *l, unsigned max_requests,
 		       struct err *e);
 /* Cancels what runs. NULL is a no-op. */
@@ -100,6 +102,9 @@ void http_free(struct http *h);
  * "http://...", user and password percent-encoded), which looks names up; also
  * when it is down. ERR_NOMEM. */
 enum err_code http_set_proxy(struct http *h, const char *url, struct err *e);
+
+/* From now on so many run to one host at once. */
+void http_set_per_host(struct http *h, unsigned most);
 
 /* *out may be NULL when it will not be cancelled. ERR_PARSE: the URL is none or
  * not http(s); ERR_LIMIT: max_requests are running; ERR_NOMEM. */

@@ -714,6 +714,32 @@ static void many_run_at_once_but_not_more_than_agreed(struct server *s)
 	client_stop(&r);
 }
 
+/* With one at a time the second waits until the first has failed. */
+static void of_one_host_as_many_as_are_set(struct server *s)
+{
+	struct http_ask held = {.max_body = 100, .timeout_ms = 100};
+	struct http_ask ask = {.max_body = 100, .timeout_ms = 10000};
+	struct result r;
+
+	for (unsigned most = 1; most <= 2; most++) {
+		client_start(&r, 4);
+		http_set_per_host(r.http, 1);
+		held.url = url_on(s, "/hold");
+		CHECK(http_start(r.http, NULL, &held, on_done, &r, NULL) ==
+			      ERR_NONE,
+		      "held");
+		http_set_per_host(r.http, most);
+		ask.url = url_on(s, "/empty");
+		CHECK(http_start(r.http, NULL, &ask, on_done, &r, NULL) ==
+			      ERR_NONE,
+		      "asked");
+		loop_run(r.loop);
+		CHECK((r.e.code == ERR_IO) == (most == 1),
+		      "%u at a time: the first to end %s", most, r.e.msg);
+		client_stop(&r);
+	}
+}
+
 int main(void)
 {
 	struct server s;
@@ -730,6 +756,7 @@ int main(void)
 	a_trickle_times_out(&s);
 	what_is_cancelled_stays_silent(&s);
 	many_run_at_once_but_not_more_than_agreed(&s);
+	of_one_host_as_many_as_are_set(&s);
 	server_stop(&s);
 	a_unix_socket_is_reached();
 	return CHECK_EXIT();
