@@ -5,6 +5,7 @@
 #include "node/core/fds.h"
 #include "node/core/methods.h"
 #include "node/core/settings.h"
+#include "node/find/announcer.h"
 #include "node/find/dht_node.h"
 #include "node/find/udp_tracker.h"
 #include "node/host/host.h"
@@ -266,6 +267,7 @@ static enum err_code build(struct engine *en, struct err *e)
 	    !en->udp || !en->links || !en->rent ||
 	    locals_new(&en->locals, en, e) != ERR_NONE ||
 	    udp_trackers_new(&en->udp_trackers, en, e) != ERR_NONE ||
+	    announcers_new(&en->announcers, en, e) != ERR_NONE ||
 	    dht_node_new(&en->dht, en, e) != ERR_NONE ||
 	    renting_new(&en->renting, en, e) != ERR_NONE ||
 	    host_new(&en->host, en, e) != ERR_NONE ||
@@ -365,6 +367,8 @@ static void say_goodbye(struct engine *en)
 	struct loop_timer *limit = loop_timer_new(en->loop, stop_running, en);
 
 	portmap_stop(en->portmap, stopped_one, en);
+	if (en->torrents)
+		announcers_hurry(en);
 	for (struct torrent *t = en->torrents; t; t = torrent_next(t))
 		torrent_stop(t, stopped_one, en);
 	/* where nobody is to be told, all of it was done at once */
@@ -401,6 +405,7 @@ void engine_free(struct engine *en)
 	renting_free(en->renting);
 	locals_free(en->locals);
 	links_free(en->links);
+	announcers_free(en->announcers);
 	udp_trackers_free(en->udp_trackers);
 	dht_node_free(en->dht);
 	portmap_free(en->portmap);

@@ -31,6 +31,7 @@ enum money_need {
 	MONEY_MUST,   /* the command is about money: ask on the terminal */
 };
 
+struct announcers;
 struct dht_node;
 struct hash_map;
 struct host;
@@ -70,7 +71,8 @@ struct engine {
 	struct resume_db *resume;
 	int claims; /* torrents.lock, see home_claim(); -1: not open yet */
 	struct udp_trackers *udp_trackers;
-	struct locals *locals; /* local discovery */
+	struct announcers *announcers; /* who waits for its turn to announce */
+	struct locals *locals;	       /* local discovery */
 	struct udp *udp; /* DHT, uTP, UDP trackers; listens where links do */
 	struct dht_node *dht; /* asleep until the node listens */
 	struct links *links;

@@ -3,6 +3,7 @@
 #include "base/http.h"
 #include "node/find/udp_tracker.h"
 #include "wire/find/announce.h"
+#include "wire/find/turns.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +11,33 @@
 #define ANSWER_MS 15000
 #define GOODBYE_MS 2500 /* of the whole program's stop */
 
-struct asked { /* one announce under way */
+/* Announces of all torrents at a time, to one tracker and in all. HTTP's leave
+ * places to others (HTTP_REQUESTS of engine.c); those of UDP are two datagrams
+ * each. */
+#define HTTP_EACH 8U
+#define HTTP_ALL 48U
+#define UDP_EACH 16U
+#define UDP_ALL 256U
+/* While the node ends. */
+#define HTTP_EACH_LEAVING 32U
+#define HTTP_ALL_LEAVING 60U
+#define UDP_EACH_LEAVING 256U
+#define UDP_ALL_LEAVING 1024U
+
+struct announcers {
+	struct loop_timer *timer; /* whose turn it is is looked at soon */
+	struct turns *http, *udp;
+};
+
+struct asked {		  /* one announce under way, or in line */
+	struct turn turn; /* first: the line gives it back */
 	struct announcer *announcer;
 	struct asked *next;
 	struct http_request *request; /* one of the two */
 	struct udp_question *question;
 	uint32_t tier;
+	bool udp;
+	bool begun;    /* its turn came */
 	bool answered; /* by one of its addresses (UDP) */
 };
 
@@ -36,9 +58,35 @@ struct announcer {
 
 static void advance(struct announcer *a);
 
-static void drop(struct asked *k)
+static void soon(const struct announcer *a)
+{
+	loop_timer_set(a->engine->announcers->timer, 0);
+}
+
+static struct turns *line_of(const struct asked *k)
+{
+	struct announcers *all = k->announcer->engine->announcers;
+
+	return k->udp ? all->udp : all->http;
+}
+
+static void end_turn(struct asked *k, enum turn_end end)
+{
+	turns_end(line_of(k), &k->turn, end);
+	soon(k->announcer);
+}
+
+/* What `e` tells of the tracker. */
+static enum turn_end end_of(const struct err *e)
+{
+	return e && e->code == ERR_IO ? TURN_SILENT : TURN_ANSWERED;
+}
+
+static void drop(struct asked *k, enum turn_end end)
 {
 	struct asked **at = &k->announcer->asked;
+
+	end_turn(k, end);
 
 	while (*at && *at != k)
 		at = &(*at)->next;
@@ -69,7 +117,7 @@ static void on_answer(void *ctx, const struct http_answer *answer,
 	struct err e = {0};
 	uint32_t tier = k->tier;
 
-	drop(k);
+	drop(k, end_of(error));
 	if (error) {
 		e = *error;
 		tracker_on_error(a->tracker, tier, error, now);
@@ -99,8 +147,10 @@ static void on_udp_answer(void *ctx, const struct udp_result *result, bool last)
 	if (!last && e.code != ERR_NONE)
 		return; /* the other may still answer */
 	k->answered = true;
+	/* who answers of one family is not waited for by others of the other */
+	end_turn(k, end_of(&e));
 	if (last)
-		drop(k);
+		drop(k, TURN_ANSWERED);
 	if (e.code == ERR_NONE) {
 		if (first)
 			(void)tracker_on_reply(a->tracker, reply, tier, now,
@@ -155,45 +205,62 @@ static enum err_code start_udp(struct announcer *a, struct asked *k,
 			       const struct tracker_announce *due,
 			       struct err *e)
 {
-	if (a->leaving)
-		loop_timer_set(a->patience, GOODBYE_MS);
 	return udp_trackers_announce(a->engine->udp_trackers, &k->question,
 				     due->url, &due->query, on_udp_answer, k,
 				     e);
 }
 
-static void ask(struct announcer *a, const struct tracker_announce *due)
+static void failed(struct announcer *a, uint32_t tier, const struct err *e)
+{
+	tracker_on_error(a->tracker, tier, e, loop_now_ms(a->engine->loop));
+}
+
+/* Takes a place in the line of its tracker; who leaves is let past. */
+static void line_up(struct announcer *a, const struct tracker_due *due)
 {
 	struct asked *k = calloc(1, sizeof(*k));
 	struct err e = {0};
-	enum err_code code;
 
 	if (!k) {
 		(void)err_fail(&e, ERR_NOMEM, "announce");
-	} else {
-		k->announcer = a;
-		k->tier = due->tier;
-		k->next = a->asked;
-		a->asked = k;
-		code = due->udp ? start_udp(a, k, due, &e)
-				: start_http(a, k, due, &e);
-		if (code == ERR_NONE)
-			return;
-		drop(k);
+		failed(a, due->tier, &e);
+		return;
 	}
-	if (e.code == ERR_STATE) /* it never will be */
-		a->ops.note(a->ctx, e.msg);
-	tracker_on_error(a->tracker, due->tier, &e,
-			 loop_now_ms(a->engine->loop));
+	k->announcer = a;
+	k->tier = due->tier;
+	k->udp = due->udp;
+	k->next = a->asked;
+	a->asked = k;
+	if (turns_join(line_of(k), &k->turn, due->url, a->leaving || a->paused,
+		       &e) != ERR_NONE) {
+		drop(k, TURN_CANCELLED);
+		failed(a, due->tier, &e);
+		return;
+	}
+	if (a->leaving)
+		loop_timer_set(a->patience, GOODBYE_MS);
+	soon(a);
 }
 
-/* Ends one that is under way. */
+/* Ends one that is under way, or in line. */
 static void cancel(struct asked *k)
 {
 	if (k->request)
 		http_cancel(k->request);
 	udp_question_cancel(k->question);
-	drop(k);
+	drop(k, TURN_CANCELLED);
+}
+
+/* What waits would be said too late, or is another word now. */
+static void leave_lines(struct announcer *a)
+{
+	struct asked *next;
+
+	for (struct asked *k = a->asked; k; k = next) {
+		next = k->next;
+		if (!k->begun)
+			drop(k, TURN_CANCELLED);
+	}
 }
 
 static void read_stats(struct announcer *a)
@@ -203,16 +270,21 @@ static void read_stats(struct announcer *a)
 	a->stats.partial = a->ops.partial(a->ctx);
 }
 
-static void advance(struct announcer *a)
+static void refresh_stats(struct announcer *a)
 {
-	int64_t now = loop_now_ms(a->engine->loop), wake;
-	struct tracker_announce due;
-
 	if (!a->leaving && !a->paused) /* then the swarm may be gone */
 		read_stats(a);
 	tracker_set_hungry(a->tracker, a->stats.left > 0);
-	while (tracker_next(a->tracker, &due, now, &a->stats))
-		ask(a, &due);
+}
+
+static void advance(struct announcer *a)
+{
+	int64_t now = loop_now_ms(a->engine->loop), wake;
+	struct tracker_due due;
+
+	refresh_stats(a);
+	while (tracker_due(a->tracker, &due, now))
+		line_up(a, &due);
 	if (a->leaving && tracker_done(a->tracker)) {
 		loop_timer_cancel(a->timer);
 		if (!a->left) {
@@ -231,7 +303,103 @@ static void on_timer(void *ctx)
 	advance(ctx);
 }
 
-/* Ends what was under way when we began to leave. */
+/* ---- turns ---- */
+
+static void begin(struct asked *k)
+{
+	struct announcer *a = k->announcer;
+	struct tracker_announce what;
+	struct err e = {0};
+	uint32_t tier = k->tier;
+	enum err_code code;
+
+	refresh_stats(a);
+	if (!tracker_turn(a->tracker, &what, tier, loop_now_ms(a->engine->loop),
+			  &a->stats)) {
+		drop(k, TURN_CANCELLED);
+		advance(a);
+		return;
+	}
+	k->begun = true;
+	code = k->udp ? start_udp(a, k, &what, &e)
+		      : start_http(a, k, &what, &e);
+	if (code == ERR_NONE)
+		return;
+	drop(k, TURN_CANCELLED);
+	if (code == ERR_STATE) /* it never will be */
+		a->ops.note(a->ctx, e.msg);
+	failed(a, tier, &e);
+	advance(a);
+}
+
+static void give_up(struct asked *k)
+{
+	struct announcer *a = k->announcer;
+	struct err e = {0};
+	uint32_t tier = k->tier;
+
+	(void)err_fail(&e, ERR_IO, "tracker: it does not answer others");
+	drop(k, TURN_CANCELLED);
+	failed(a, tier, &e);
+	if (!a->leaving)
+		a->ops.note(a->ctx, e.msg);
+	advance(a);
+}
+
+static void move_up(struct turns *line)
+{
+	struct turn *t;
+
+	while ((t = turns_vain(line)))
+		give_up((struct asked *)t);
+	while ((t = turns_next(line)))
+		begin((struct asked *)t);
+}
+
+static void on_turns(void *ctx)
+{
+	struct announcers *all = ctx;
+
+	move_up(all->http);
+	move_up(all->udp);
+}
+
+enum err_code announcers_new(struct announcers **out, struct engine *en,
+			     struct err *e)
+{
+	struct announcers *all = calloc(1, sizeof(*all));
+
+	*out = all;
+	if (!all)
+		return err_fail(e, ERR_NOMEM, "trackers");
+	all->timer = loop_timer_new(en->loop, on_turns, all);
+	all->http = turns_new(rng_system(), HTTP_EACH, HTTP_ALL);
+	all->udp = turns_new(rng_system(), UDP_EACH, UDP_ALL);
+	if (!all->timer || !all->http || !all->udp)
+		return err_fail(e, ERR_NOMEM, "trackers");
+	return ERR_NONE;
+}
+
+void announcers_hurry(struct engine *en)
+{
+	turns_widen(en->announcers->http, HTTP_EACH_LEAVING, HTTP_ALL_LEAVING);
+	turns_widen(en->announcers->udp, UDP_EACH_LEAVING, UDP_ALL_LEAVING);
+	http_set_per_host(en->http, HTTP_EACH_LEAVING);
+}
+
+void announcers_free(struct announcers *all)
+{
+	if (!all)
+		return;
+	turns_free(all->http);
+	turns_free(all->udp);
+	loop_timer_free(all->timer);
+	free(all);
+}
+
+/* ---- one of them ---- */
+
+/* Ends what was under way when we began to leave, and what is still in line. */
 static void on_patience(void *ctx)
 {
 	struct announcer *a = ctx;
@@ -242,8 +410,7 @@ static void on_patience(void *ctx)
 		uint32_t tier = a->asked->tier;
 
 		cancel(a->asked);
-		tracker_on_error(a->tracker, tier, &e,
-				 loop_now_ms(a->engine->loop));
+		failed(a, tier, &e);
 	}
 	advance(a);
 }
@@ -329,6 +496,7 @@ void announcer_pause(struct announcer *a)
 		return;
 	read_stats(a);
 	a->paused = true;
+	leave_lines(a);
 	tracker_stop(a->tracker, loop_now_ms(a->engine->loop));
 	advance(a);
 }
@@ -338,6 +506,7 @@ void announcer_goodbye(struct announcer *a)
 	if (!a->paused)
 		read_stats(a);
 	a->leaving = true;
+	leave_lines(a);
 	/* What is under way may be `completed`: it is let through, for a while
 	 */
 	if (a->asked)

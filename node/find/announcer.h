@@ -1,6 +1,7 @@
 /* announcer.h - a torrent's talk with its trackers: when to announce is
  * decided by wire/find/tracker.h, how to ask by base/http.h and udp_tracker.h;
- * this joins them. Thread: the loop.
+ * this joins them. What all torrents ask one tracker goes through a line
+ * (wire/find/turns.h). Thread: the loop.
  */
 #ifndef NODE_ANNOUNCER_H
 #define NODE_ANNOUNCER_H
@@ -11,6 +12,15 @@
 #include "wire/torrent/metainfo.h"
 
 struct announcer;
+struct announcers; /* the lines */
+
+/* ERR_NOMEM; what is there already is *out, to be freed. */
+enum err_code announcers_new(struct announcers **out, struct engine *en,
+			     struct err *e);
+/* The node ends: as many hear of it as can in a few seconds. */
+void announcers_hurry(struct engine *en);
+/* After all announcers. */
+void announcers_free(struct announcers *all);
 
 struct announcer_ops {
 	void (*peer)(void *ctx, const struct net_addr *addr);

@@ -13,6 +13,7 @@ struct world {
 	struct tracker *t;
 	struct rd in;
 	int64_t now;
+	bool in_line[TIERS]; /* perhaps not any more: after a stop */
 	bool asking[TIERS];
 };
 
@@ -29,20 +30,42 @@ static void add(struct world *w)
 	(void)!tracker_add(w->t, urls[pick % 6], pick / 6 % TIERS, NULL);
 }
 
-static void ask(struct world *w)
+static void line_up(struct world *w)
 {
-	uint8_t left = rd_u8(&w->in);
-	const struct tracker_stats stats = {1, 2, left, left & 1};
-	struct tracker_announce a;
+	struct tracker_due d;
 
-	while (tracker_next(w->t, &a, w->now, &stats)) {
-		if (a.tier >= TIERS || w->asking[a.tier] || !a.url[0] ||
-		    !memchr(a.url, '\0', sizeof(a.url)))
+	while (tracker_due(w->t, &d, w->now)) {
+		if (d.tier >= TIERS || w->asking[d.tier] || !d.url[0])
 			abort();
-		w->asking[a.tier] = true;
+		w->in_line[d.tier] = true;
 	}
 	if (tracker_wake_ms(w->t) < w->now)
 		abort(); /* it would be asked without end */
+}
+
+static void turn(struct world *w, uint32_t tier, uint8_t left)
+{
+	const struct tracker_stats stats = {1, 2, left, left & 1};
+	struct tracker_announce a;
+
+	if (!tracker_turn(w->t, &a, tier, w->now, &stats))
+		return;
+	if (a.tier != tier || !w->in_line[tier] || w->asking[tier] ||
+	    !a.url[0] || !memchr(a.url, '\0', sizeof(a.url)))
+		abort();
+	w->in_line[tier] = false;
+	w->asking[tier] = true;
+}
+
+static void ask(struct world *w)
+{
+	uint8_t left = rd_u8(&w->in);
+
+	line_up(w);
+	for (uint32_t tier = 0; tier < TIERS; tier++)
+		if (!(left >> tier & 0x10))
+			turn(w, tier, left);
+	line_up(w); /* whose turn came and had nothing to say */
 }
 
 static uint32_t some_asking(struct world *w)
@@ -75,9 +98,9 @@ static void fail(struct world *w)
 	const struct err why = {.code = ERR_IO, .msg = "no answer"};
 	uint32_t tier = some_asking(w);
 
-	if (tier == TIERS)
-		return;
-	w->asking[tier] = false;
+	if (tier == TIERS) /* in line it may fail, too */
+		tier = rd_u8(&w->in) % TIERS;
+	w->asking[tier] = w->in_line[tier] = false;
 	tracker_on_error(w->t, tier, &why, w->now);
 }
 
@@ -136,8 +159,9 @@ static void end(struct world *w)
 
 	tracker_stop(w->t, w->now);
 	for (int i = 0; i < 1000 && !tracker_done(w->t); i++) {
-		ask(w);
+		line_up(w);
 		for (uint32_t tier = 0; tier < TIERS; tier++) {
+			turn(w, tier, 0);
 			if (w->asking[tier])
 				tracker_on_error(w->t, tier, &why, w->now);
 			w->asking[tier] = false;

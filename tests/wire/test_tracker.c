@@ -38,6 +38,16 @@ static struct tracker *make_one(void)
 	return make(urls, 1);
 }
 
+/* One that is due, asked without a line. */
+static bool next_announce(struct tracker *t, struct tracker_announce *out,
+			  int64_t now_ms, const struct tracker_stats *now)
+{
+	struct tracker_due d;
+
+	return tracker_due(t, &d, now_ms) &&
+	       tracker_turn(t, out, d.tier, now_ms, now);
+}
+
 /* What is due, as "host event host event "; asks it all. */
 static const char *due(struct tracker *t, int64_t now_ms)
 {
@@ -48,7 +58,7 @@ static const char *due(struct tracker *t, int64_t now_ms)
 	size_t n = 0;
 
 	got[0] = '\0';
-	while (tracker_next(t, &a, now_ms, &stats))
+	while (next_announce(t, &a, now_ms, &stats))
 		n += (size_t)snprintf(got + n, sizeof(got) - n, "%.*s %s ",
 				      (int)strcspn(a.url + 7, "?"), a.url + 7,
 				      events[a.event]);
@@ -522,18 +532,18 @@ static void the_question_tells_our_state(void)
 	struct tracker_announce a;
 
 	tracker_start(t, T0);
-	CHECK(tracker_next(t, &a, T0, &some) && a.tier == 0, "started");
+	CHECK(next_announce(t, &a, T0, &some) && a.tier == 0, "started");
 	CHECK(strstr(a.url, "&uploaded=1&downloaded=2&left=3&") &&
 		      strstr(a.url, "&numwant=80") &&
 		      !strstr(a.url, "trackerid"),
 	      "%s", a.url);
 	(void)answer(t, 0, "d8:intervali600e10:tracker id2:xye", T0);
 	tracker_set_hungry(t, false);
-	CHECK(tracker_next(t, &a, T0 + 600 * S, &some), "regular");
+	CHECK(next_announce(t, &a, T0 + 600 * S, &some), "regular");
 	CHECK(strstr(a.url, "&numwant=0") && strstr(a.url, "&trackerid=xy"),
 	      "%s", a.url);
 	good(t, 0, T0 + 600 * S);
-	CHECK(tracker_next(t, &a, T0 + 1200 * S, &some), "regular");
+	CHECK(next_announce(t, &a, T0 + 1200 * S, &some), "regular");
 	CHECK(strstr(a.url, "&trackerid=xy"), "kept: %s", a.url);
 	tracker_free(t);
 }
@@ -552,12 +562,12 @@ static void a_udp_tracker_is_asked_by_its_own_words(void)
 	struct err e = {0};
 
 	tracker_start(t, T0);
-	CHECK(tracker_next(t, &a, T0, &stats) && a.udp &&
+	CHECK(next_announce(t, &a, T0, &stats) && a.udp &&
 		      strcmp(a.url, "udp://a:1/announce") == 0 &&
 		      a.query.event == ANNOUNCE_STARTED && a.query.left == 7 &&
 		      a.query.port == 6881 && a.query.numwant == 80,
 	      "udp: %s", a.url);
-	CHECK(tracker_next(t, &a, T0, &stats) && !a.udp, "http: %s", a.url);
+	CHECK(next_announce(t, &a, T0, &stats) && !a.udp, "http: %s", a.url);
 	CHECK(tracker_on_reply(t, &good_one, 0, T0, &e) == ERR_NONE, "%s",
 	      e.msg);
 	tracker_status(t, 0, &st);
@@ -565,7 +575,7 @@ static void a_udp_tracker_is_asked_by_its_own_words(void)
 	      "figures");
 	CHECK(tracker_on_reply(t, &good_one, 0, T0, NULL) == ERR_STATE,
 	      "not asked");
-	CHECK(tracker_next(t, &a, T0 + 300 * S, &stats) &&
+	CHECK(next_announce(t, &a, T0 + 300 * S, &stats) &&
 		      a.query.event == ANNOUNCE_REGULAR,
 	      "again");
 	CHECK(tracker_on_reply(t, &refusal, 0, T0 + 300 * S, &e) == ERR_STATE,
@@ -575,8 +585,121 @@ static void a_udp_tracker_is_asked_by_its_own_words(void)
 	tracker_free(t);
 }
 
+/* Takes a place in line; the URL. */
+static const char *line_up(struct tracker *t, int64_t now_ms)
+{
+	struct tracker_due d;
+
+	return tracker_due(t, &d, now_ms) ? d.url : "";
+}
+
+static enum announce_event turn(struct tracker *t, int64_t now_ms)
+{
+	struct tracker_announce a;
+
+	CHECK(tracker_turn(t, &a, 0, now_ms, &stats), "its turn");
+	return a.event;
+}
+
+/* What is asked is what is due when the turn comes. */
+static void a_line_is_waited_in(void)
+{
+	struct tracker *t = make_one();
+	struct tracker_announce a;
+	struct tracker_status st;
+
+	CHECK(!tracker_turn(t, &a, 0, T0, &stats), "not in line");
+	tracker_start(t, T0);
+	CHECK(strcmp(line_up(t, T0), "http://a") == 0, "by its URL");
+	tracker_status(t, 0, &st);
+	CHECK(st.asking, "under way, to others");
+	CHECK(!*line_up(t, T0 + 60 * S) && tracker_wake_ms(t) == INT64_MAX,
+	      "once");
+	CHECK(turn(t, T0 + 60 * S) == ANNOUNCE_STARTED, "started");
+	CHECK(!tracker_turn(t, &a, 0, T0 + 60 * S, &stats), "once");
+	good(t, 0, T0 + 60 * S);
+	CHECK(*line_up(t, T0 + 660 * S), "again");
+	tracker_completed(t, T0 + 661 * S);
+	CHECK(!*line_up(t, T0 + 661 * S), "it has its place");
+	CHECK(turn(t, T0 + 662 * S) == ANNOUNCE_COMPLETED, "what came since");
+	good(t, 0, T0 + 662 * S);
+	CHECK(*line_up(t, T0 + 1262 * S), "again");
+	tracker_stop(t, T0 + 1263 * S);
+	CHECK(!tracker_done(t) && *line_up(t, T0 + 1263 * S), "a new place");
+	tracker_stop(t, T0 + 1264 * S);
+	CHECK(!tracker_done(t) && *line_up(t, T0 + 1264 * S), "and another");
+	CHECK(turn(t, T0 + 1264 * S) == ANNOUNCE_STOPPED, "to say goodbye");
+	good(t, 0, T0 + 1264 * S);
+	CHECK(tracker_done(t), "done");
+	tracker_free(t);
+}
+
+static void who_leaves_before_his_turn_says_nothing(void)
+{
+	struct tracker *t = make_one();
+	struct tracker_announce a;
+
+	tracker_start(t, T0);
+	CHECK(*line_up(t, T0), "in line");
+	tracker_stop(t, T0 + S);
+	CHECK(tracker_done(t) && !*line_up(t, T0 + S), "nobody knows us");
+	CHECK(!tracker_turn(t, &a, 0, T0 + S, &stats), "no turn");
+	tracker_free(t);
+}
+
+/* A download that ends in the turn of the loop in which it is complete. */
+static void completed_in_line_is_said_before_goodbye(void)
+{
+	struct tracker *t = make_one();
+
+	tracker_start(t, T0);
+	CHECK(*line_up(t, T0) && turn(t, T0) == ANNOUNCE_STARTED, "started");
+	good(t, 0, T0);
+	tracker_completed(t, T0 + S);
+	CHECK(*line_up(t, T0 + S), "in line");
+	tracker_stop(t, T0 + S);
+	CHECK(*line_up(t, T0 + S), "again");
+	CHECK(turn(t, T0 + S) == ANNOUNCE_COMPLETED, "completed");
+	good(t, 0, T0 + S);
+	CHECK(*line_up(t, T0 + S) && turn(t, T0 + S) == ANNOUNCE_STOPPED,
+	      "then stopped");
+	good(t, 0, T0 + S);
+	CHECK(tracker_done(t), "done");
+	tracker_free(t);
+}
+
+static void who_waited_in_vain_backs_off(void)
+{
+	static const char *const urls[] = {"0 http://a", "0 http://b"};
+	struct tracker *t = make(urls, 2);
+	const char *first, *second;
+
+	tracker_start(t, T0);
+	first = line_up(t, T0);
+	bad(t, 0, T0 + S);
+	second = line_up(t, T0 + S);
+	CHECK(*second && strcmp(first, second) != 0, "the next of the tier");
+	bad(t, 0, T0 + S);
+	CHECK(!*line_up(t, T0 + 15 * S) && *line_up(t, T0 + 20 * S),
+	      "then a while");
+	tracker_free(t);
+	t = make_one();
+	tracker_start(t, T0);
+	CHECK(*line_up(t, T0) && turn(t, T0) == ANNOUNCE_STARTED, "started");
+	good(t, 0, T0);
+	tracker_stop(t, T0 + 21 * S);
+	CHECK(*line_up(t, T0 + 21 * S), "goodbye");
+	bad(t, 0, T0 + 22 * S);
+	CHECK(tracker_done(t), "said, heard or not");
+	tracker_free(t);
+}
+
 int main(void)
 {
+	a_line_is_waited_in();
+	who_leaves_before_his_turn_says_nothing();
+	completed_in_line_is_said_before_goodbye();
+	who_waited_in_vain_backs_off();
 	a_udp_tracker_is_asked_by_its_own_words();
 	a_life_is_told_in_order();
 	a_private_torrent_has_one_tracker_at_a_time();

@@ -26,6 +26,7 @@ struct tier {
 	uint32_t number;
 	struct url *urls;
 	struct url *current; /* NULL: all are dead */
+	bool in_line;	     /* for its turn */
 	bool asking;
 	enum announce_event asked; /* while asking */
 	uint32_t failed;	   /* URLs in this round */
@@ -256,19 +257,28 @@ void tracker_completed(struct tracker *t, int64_t now_ms)
 	}
 }
 
+/* What waits in line is due again. */
+static void leave_lines(struct tracker *t)
+{
+	for (uint32_t i = 0; i < t->tier_count; i++)
+		t->tiers[i]->in_line = false;
+}
+
 void tracker_stop(struct tracker *t, int64_t now_ms)
 {
+	for (uint32_t i = 0; i < t->tier_count && t->running; i++) {
+		const struct tier *tier = t->tiers[i];
+		bool busy = tier->asking || tier->in_line;
+
+		/* who is just being told something else could not be told */
+		for (struct url *u = tier->urls; u; u = u->next)
+			u->owes_done &= busy && u == tier->current;
+	}
+	leave_lines(t);
 	if (!t->running)
 		return;
 	t->running = false;
 	t->stopping = true;
-	for (uint32_t i = 0; i < t->tier_count; i++) {
-		const struct tier *tier = t->tiers[i];
-
-		/* who is just being told something else could not be told */
-		for (struct url *u = tier->urls; u; u = u->next)
-			u->owes_done &= tier->asking && u == tier->current;
-	}
 	hasten_all(t, now_ms);
 }
 
@@ -289,7 +299,7 @@ void tracker_set_hungry(struct tracker *t, bool hungry)
 
 static int64_t tier_due(const struct tracker *t, const struct tier *tier)
 {
-	if (tier->asking)
+	if (tier->asking || tier->in_line)
 		return NOT_DUE;
 	return t->hungry ? tier->early_ms : tier->due_ms;
 }
@@ -333,39 +343,70 @@ static struct announce_query make_query(const struct tracker *t,
 	};
 }
 
+static bool is_udp(const struct tier *tier)
+{
+	char host[ANNOUNCE_HOST_CAP];
+	const char *path;
+	uint16_t port;
+
+	return announce_split_udp(tier->current->text, host, &port, &path);
+}
+
 static void write_announce(const struct tracker *t, const struct tier *tier,
 			   struct tracker_announce *out,
 			   const struct tracker_stats *stats)
 {
 	const char *url = tier->current->text;
-	char host[ANNOUNCE_HOST_CAP];
-	const char *path;
-	uint16_t port;
 
 	out->tier = tier->number;
 	out->event = next_event(t, tier->current);
 	out->query = make_query(t, tier, out->event, stats);
-	out->udp = announce_split_udp(url, host, &port, &path);
+	out->udp = is_udp(tier);
 	if (out->udp)
 		(void)snprintf(out->url, sizeof(out->url), "%s", url);
 	else /* cannot fail: the base URL and all parts are bounded */
 		(void)announce_url(out->url, url, &out->query, NULL);
 }
 
-bool tracker_next(struct tracker *t, struct tracker_announce *out,
-		  int64_t now_ms, const struct tracker_stats *stats)
+bool tracker_due(struct tracker *t, struct tracker_due *out, int64_t now_ms)
 {
 	for (uint32_t i = 0; i < t->tier_count; i++) {
 		struct tier *tier = t->tiers[i];
 
 		if (tier_due(t, tier) > now_ms)
 			continue;
-		write_announce(t, tier, out, stats);
-		tier->asking = true;
-		tier->asked = out->event;
+		*out = (struct tracker_due){.tier = tier->number,
+					    .udp = is_udp(tier),
+					    .url = tier->current->text};
+		tier->in_line = true;
 		return true;
 	}
 	return false;
+}
+
+static struct tier *tier_in_line(struct tracker *t, uint32_t number)
+{
+	for (uint32_t i = 0; i < t->tier_count; i++)
+		if (t->tiers[i]->number == number && t->tiers[i]->in_line)
+			return t->tiers[i];
+	return NULL;
+}
+
+bool tracker_turn(struct tracker *t, struct tracker_announce *out,
+		  uint32_t number, int64_t now_ms,
+		  const struct tracker_stats *stats)
+{
+	struct tier *tier = tier_in_line(t, number);
+
+	if (!tier)
+		return false;
+	tier->in_line = false;
+	if (tier_due(t, tier) > now_ms)
+		return false;
+	write_announce(t, tier, out, stats);
+	tier->asking = true;
+	tier->asked = out->event;
+	return true;
 }
 
 /* --- results ---------------------------------------------------------------
@@ -560,8 +601,11 @@ void tracker_on_error(struct tracker *t, uint32_t tier, const struct err *why,
 {
 	struct tier *at = asking_tier(t, tier);
 
+	if (!at && (at = tier_in_line(t, tier)))
+		at->asked = next_event(t, at->current);
 	if (!at)
 		return;
+	at->in_line = false;
 	take_failure(t, at, why->msg, 0, now_ms);
 	after_result(t, at, now_ms);
 }
@@ -579,7 +623,8 @@ void tracker_status(const struct tracker *t, uint32_t i,
 			out->url = u->text;
 			out->tier = tier->number;
 			out->current = u == tier->current;
-			out->asking = out->current && tier->asking;
+			out->asking =
+				out->current && (tier->asking || tier->in_line);
 			out->error = u->error;
 			out->seeds = u->seeds;
 			out->leechers = u->leechers;

@@ -6,20 +6,22 @@
  * tracker that answers but knows nobody would hide the others (Transmission and
  * libtorrent's users do the same).
  *
- * Each tier is WAITING for its time, ASKING (one announce is under way), or
- * DONE. A tracker is told `started` before anything else, `completed` once if
- * the torrent was completed since (also after a stop, where an announce was
- * under way then), `stopped` at the end if it knows us. After a failure the
- * next of the tier is asked at once; when all have failed, the tier waits 15 s,
- * doubled each time, 30 minutes at most, plus up to a quarter by chance, so
- * that a swarm does not come back in step.
+ * Each tier is WAITING for its time, IN LINE (it is due, and waits for its turn
+ * with that tracker, see turns.h), ASKING (one announce is under way), or DONE.
+ * A tracker is told `started` before anything else, `completed` once if the
+ * torrent was completed since (also after a stop, where an announce was under
+ * way then), `stopped` at the end if it knows us. After a failure the next of
+ * the tier is asked at once; when all have failed, the tier waits 15 s, doubled
+ * each time, 30 minutes at most, plus up to a quarter by chance, so that a
+ * swarm does not come back in step.
  *
  * A private torrent (BEP 27) has one tracker at a time: all its URLs are one
  * tier, those of a lower number in front, and who answers after another one did
  * is told of by tracker_switched().
  *
- * No socket, no clock: the caller asks tracker_next() at tracker_wake_ms() and
- * after each input, carries the announce out and reports how it went.
+ * No socket, no clock: the caller asks tracker_due() at tracker_wake_ms() and
+ * after each input, has tracker_turn() say what to ask when the turn has come,
+ * carries the announce out and reports how it went.
  * Thread: the loop.
  */
 #ifndef WIRE_TRACKER_H
@@ -55,6 +57,13 @@ struct tracker_stats { /* see struct announce_query */
 	bool partial;
 };
 
+struct tracker_due {
+	uint32_t tier;
+	bool udp;
+	const char *url; /* lasts until the next call that changes the tracker;
+			  * may hold the user's key */
+};
+
 struct tracker_announce {
 	uint32_t tier; /* hand it back with the result */
 	enum announce_event event;
@@ -81,7 +90,8 @@ uint32_t tracker_count(const struct tracker *t); /* URLs */
 void tracker_start(struct tracker *t, int64_t now_ms);
 /* The last byte arrived (not for a torrent that was complete at its start). */
 void tracker_completed(struct tracker *t, int64_t now_ms);
-/* Those that know us are told once; see tracker_done(). */
+/* Those that know us are told once; see tracker_done(). Who is in line is not
+ * any more: what is due then is told by tracker_due() again. */
 void tracker_stop(struct tracker *t, int64_t now_ms);
 /* Not started, or stopped with nothing left to say. */
 bool tracker_done(const struct tracker *t);
@@ -89,11 +99,15 @@ bool tracker_done(const struct tracker *t);
  * `min interval` allows; else no peers are asked for. True at the start. */
 void tracker_set_hungry(struct tracker *t, bool hungry);
 
-/* An announce that is due; the caller must report its end with one of the two
- * below (they may be due at once for several tiers: call until false). */
-bool tracker_next(struct tracker *t, struct tracker_announce *out,
-		  int64_t now_ms, const struct tracker_stats *stats);
-/* When to call tracker_next() again; INT64_MAX: after the next input only. */
+/* A tier that is due; it is in line from now on (several may be: call until
+ * false). */
+bool tracker_due(struct tracker *t, struct tracker_due *out, int64_t now_ms);
+/* Its turn has come. The caller must report the end of the announce with one of
+ * the three below. False: nothing is due any more. */
+bool tracker_turn(struct tracker *t, struct tracker_announce *out,
+		  uint32_t tier, int64_t now_ms,
+		  const struct tracker_stats *stats);
+/* When to call tracker_due() again; INT64_MAX: after the next input only. */
 int64_t tracker_wake_ms(const struct tracker *t);
 
 /* The answer's body came (HTTP status `status`). Fills *reply. Errors, already
@@ -106,7 +120,8 @@ enum err_code tracker_on_answer(struct tracker *t, struct announce_reply *reply,
 enum err_code tracker_on_reply(struct tracker *t,
 			       const struct announce_reply *reply,
 			       uint32_t tier, int64_t now_ms, struct err *e);
-/* No answer; `why` is kept for tracker_status(). */
+/* No answer, or in line it was found that there will be none; `why` is kept for
+ * tracker_status(). */
 void tracker_on_error(struct tracker *t, uint32_t tier, const struct err *why,
 		      int64_t now_ms);
 
@@ -119,7 +134,7 @@ struct tracker_status {
 	const char *url; /* may hold the user's key: not for logs */
 	uint32_t tier;
 	bool current;		 /* the one in use of its tier */
-	bool asking;		 /* an announce is under way */
+	bool asking;		 /* an announce is under way, or in line */
 	const char *error;	 /* of its last announce; "" if it was good */
 	int64_t next_ms;	 /* INT64_MAX: nothing is due */
 	int64_t seeds, leechers; /* -1: not stated */
