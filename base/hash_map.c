@@ -37,10 +37,13 @@ struct hash_map *hash_map_new(struct rng rng, size_t max)
 	return m;
 }
 
-void hash_map_free(struct hash_map *m)
+void hash_map_free(struct hash_map *m, void (*drop)(void *value))
 {
 	if (!m)
 		return;
+	for (size_t i = 0; drop && i < m->n_slots; i++)
+		if (m->slots[i].value)
+			drop(m->slots[i].value);
 	free(m->slots);
 	free(m);
 }

@@ -2,7 +2,7 @@
  *
  * Info hashes are chosen by strangers, so the table is keyed (SipHash): nobody
  * can make names that fall together. Open addressing at most half full, grows
- * by doubling up to its maximum. Values are borrowed. Thread: the owner's.
+ * by doubling up to its maximum. Values are the owner's. Thread: the owner's.
  */
 #ifndef BASE_HASH_MAP_H
 #define BASE_HASH_MAP_H
@@ -16,7 +16,8 @@
 struct hash_map;
 
 struct hash_map *hash_map_new(struct rng rng, size_t max); /* NULL: no memory */
-void hash_map_free(struct hash_map *m);			   /* NULL is a no-op */
+/* NULL is a no-op. drop: of each value that is still there; NULL: none. */
+void hash_map_free(struct hash_map *m, void (*drop)(void *value));
 
 /* False: the hash has a value already, the maximum is reached, or no memory.
  * `value` is not NULL. */

@@ -423,7 +423,7 @@ void engine_free(struct engine *en)
 	loop_timer_free(en->rate_timer);
 	loop_timer_free(en->rest_timer);
 	rate_free(en->rate);
-	hash_map_free(en->by_hash);
+	hash_map_free(en->by_hash, NULL);
 	loop_free(en->loop);
 	log_free(en->log);
 	free(en);

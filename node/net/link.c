@@ -128,7 +128,7 @@ struct links *links_new(struct loop *loop, struct log *log,
 	l->max = max_links;
 	l->policy = VEIL_ALLOW;
 	l->veils = veil_env_new(max_links);
-	l->skeys = skeys_new(LINKS_HASHES_MAX);
+	l->skeys = skeys_new(rng, LINKS_HASHES_MAX);
 	l->gate = gate_new(&rng);
 	l->net = net_new(loop, log, &net_callbacks, l, e);
 	l->check = loop_timer_new(loop, check_silent, l);

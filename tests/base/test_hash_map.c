@@ -46,7 +46,7 @@ static void thousands_are_found_and_no_others(void)
 	for (uint32_t i = 0; i < MANY + 500; i++)
 		wrong += has(m, i) != (i < MANY);
 	CHECK(wrong == 0, "%u wrong", wrong);
-	hash_map_free(m);
+	hash_map_free(m, NULL);
 }
 
 /* Taking some out leaves the others where they are found. */
@@ -64,7 +64,7 @@ static void what_is_taken_out_is_out(void)
 	for (uint32_t i = 0; i < MANY; i++)
 		wrong += has(m, i) != (i % 3 == 0);
 	CHECK(wrong == 0, "%u wrong", wrong);
-	hash_map_free(m);
+	hash_map_free(m, NULL);
 }
 
 static void there_is_one_value_and_a_maximum(void)
@@ -78,8 +78,8 @@ static void there_is_one_value_and_a_maximum(void)
 	CHECK(hash_map_put(m, &over, &values[MANY]) && has(m, MANY), "room");
 	CHECK(!hash_map_put(m, &over, &values[0]) && has(m, MANY),
 	      "it keeps the value that it has");
-	hash_map_free(m);
-	hash_map_free(NULL);
+	hash_map_free(m, NULL);
+	hash_map_free(NULL, NULL);
 }
 
 int main(void)

@@ -60,7 +60,7 @@ int main(void)
 		torrent_names_unindex(&one);
 		CHECK(!torrent_namesake(&fresh, &fresh.meta), "%s: gone",
 		      rows[i].name);
-		hash_map_free(en.by_hash);
+		hash_map_free(en.by_hash, NULL);
 	}
 	return CHECK_EXIT();
 }

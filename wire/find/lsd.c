@@ -237,7 +237,7 @@ void lsd_free(struct lsd *l)
 		cut(l, t);
 		free(t);
 	}
-	hash_map_free(l->by_hash);
+	hash_map_free(l->by_hash, NULL);
 	free(l);
 }
 

@@ -3,12 +3,13 @@
  * that thousands of torrents cost one look-up.
  *
  * A hash may be put in more than once and is out when it was taken out as
- * often. Grows by doubling up to its maximum. Thread: the loop.
+ * often. Thread: the loop.
  */
 #ifndef WIRE_SKEYS_H
 #define WIRE_SKEYS_H
 
 #include "base/ids.h"
+#include "base/rng.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,8 +17,8 @@
 
 struct skeys;
 
-struct skeys *skeys_new(size_t max); /* NULL: no memory */
-void skeys_free(struct skeys *s);    /* NULL is a no-op */
+struct skeys *skeys_new(struct rng rng, size_t max); /* NULL: no memory */
+void skeys_free(struct skeys *s);		     /* NULL is a no-op */
 /* False: the maximum is reached, or no memory. */
 bool skeys_add(struct skeys *s, const struct info_hash *hash);
 void skeys_remove(struct skeys *s, const struct info_hash *hash);
