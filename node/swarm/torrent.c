@@ -152,32 +152,48 @@ static bool ratio_reached(const struct torrent *t)
 	return seeded_up(t) >= size / 1000 * t->ratio_permille;
 }
 
-void torrent_save_settings(struct torrent *t)
+json_t *torrent_settings(const struct torrent *t)
+{
+	return t->settings ? json_loads(t->settings, 0, NULL) : NULL;
+}
+
+enum err_code torrent_keep_settings(struct torrent *t, const json_t *settings,
+				    struct err *e)
+{
+	char *text = json_dumps(settings, JSON_COMPACT);
+
+	if (!text)
+		return err_fail(e, ERR_NOMEM, "torrent");
+	free(t->settings);
+	t->settings = text;
+	return resume_set_settings(t->engine->resume, &t->meta.info_hash, text,
+				   e);
+}
+
+void torrent_take_settings(struct torrent *t, json_t *settings)
 {
 	struct err e = {0};
-	char *text;
 
-	if (!t->settings)
-		return;
-	text = json_dumps(t->settings, JSON_COMPACT);
-	if (!text || resume_set_settings(t->engine->resume, &t->meta.info_hash,
-					 text, &e) != ERR_NONE)
+	if (torrent_keep_settings(t, settings, &e) != ERR_NONE)
 		log_line(t->engine->log, LOG_WARN, "torrent",
 			 "not saved name=\"%s\" text=\"%s\"", t->meta.name,
-			 text ? e.msg : "out of memory");
-	free(text);
+			 e.msg);
+	json_decref(settings);
 }
 
 void torrent_save_count(struct torrent *t)
 {
+	json_t *o;
+
 	t->count_saved_ms = torrent_now(t);
 	if (!t->settings || (t->seed_time_s < 0 && !t->ratio_permille))
 		return;
-	(void)json_object_set_new(t->settings, "seeded_ms",
+	o = torrent_settings(t);
+	(void)json_object_set_new(o, "seeded_ms",
 				  json_integer(torrent_seeded_ms(t)));
-	(void)json_object_set_new(t->settings, "seeded_up",
+	(void)json_object_set_new(o, "seeded_up",
 				  json_integer((json_int_t)seeded_up(t)));
-	torrent_save_settings(t);
+	torrent_take_settings(t, o);
 }
 
 /* Who resumes a torrent that got there wants it seeded on, also by the daemon's
@@ -185,19 +201,20 @@ void torrent_save_count(struct torrent *t)
 static void drop_reached_ends(struct torrent *t)
 {
 	bool time = time_reached(t), ratio = ratio_reached(t);
+	json_t *o;
 
-	if (time) {
+	if (time)
 		t->seed_time_s = -1;
-		(void)json_object_set_new(t->settings, "seed_time_s",
-					  json_integer(-1));
-	}
-	if (ratio) {
+	if (ratio)
 		t->ratio_permille = 0;
-		(void)json_object_set_new(t->settings, "ratio_permille",
-					  json_integer(0));
-	}
-	if (time || ratio)
-		torrent_save_settings(t);
+	if (!t->settings || (!time && !ratio))
+		return;
+	o = torrent_settings(t);
+	if (time)
+		(void)json_object_set_new(o, "seed_time_s", json_integer(-1));
+	if (ratio)
+		(void)json_object_set_new(o, "ratio_permille", json_integer(0));
+	torrent_take_settings(t, o);
 }
 
 bool torrent_reached(const struct torrent *t)
@@ -277,6 +294,15 @@ void torrent_check_progress(struct torrent *t, uint64_t done, uint64_t total)
 		t->watcher(t->watcher_ctx, "check", "");
 }
 
+/* The daemon's next run buys nothing. */
+static void note_paid(struct torrent *t)
+{
+	json_t *o = torrent_settings(t);
+
+	(void)json_object_set_new(o, "paying", json_false());
+	torrent_take_settings(t, o);
+}
+
 void torrent_completed(struct torrent *t)
 {
 	if (t->state != TORRENT_DOWNLOADING)
@@ -285,10 +311,8 @@ void torrent_completed(struct torrent *t)
 	t->complete_ms = torrent_now(t);
 	t->fresh = true;
 	torrent_tell(t, "complete", "%s is complete", t->meta.name);
-	if (t->paying && t->settings) { /* the daemon's next run buys nothing */
-		(void)json_object_set_new(t->settings, "paying", json_false());
-		torrent_save_settings(t);
-	}
+	if (t->paying && t->settings)
+		note_paid(t);
 	torrent_drop_fetched(t);
 	if (!torrent_is_partial(t)) /* else trackers would count a seeder */
 		torrent_names_completed(t);
@@ -516,7 +540,7 @@ void torrent_free(struct torrent *t)
 	torrent_peers_free(t);
 	loop_timer_free(t->tick);
 	metainfo_clear(&t->meta);
-	json_decref(t->settings);
+	free(t->settings);
 	if (t->claim)
 		home_release(t->engine->claims, t->claim);
 	free(t->claim);

@@ -53,20 +53,20 @@ static void adopt(struct torrent *t, uint8_t *files)
 static void note_settings(struct torrent *t)
 {
 	char *text;
+	json_t *o;
 
 	if (!t->settings)
 		return;
+	o = torrent_settings(t);
 	text = torrent_choice_text(t);
-	(void)json_object_del(t->settings, "choice");
+	(void)json_object_del(o, "choice");
 	if (text)
-		(void)json_object_set_new(t->settings, "file_prios",
-					  json_string(text));
+		(void)json_object_set_new(o, "file_prios", json_string(text));
 	else
-		(void)json_object_del(t->settings, "file_prios");
-	(void)json_object_set_new(t->settings, "in_order",
-				  json_boolean(t->in_order));
+		(void)json_object_del(o, "file_prios");
+	(void)json_object_set_new(o, "in_order", json_boolean(t->in_order));
 	free(text);
-	torrent_save_settings(t);
+	torrent_take_settings(t, o);
 }
 
 static enum err_code choose_by_link(struct torrent *t, uint8_t **files,

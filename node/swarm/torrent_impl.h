@@ -46,8 +46,9 @@ struct torrent {
 	bool super_seed;
 	uint32_t slots;		   /* 0: the node's setting */
 	struct relocation *moving; /* NULL: it is not being moved */
-	json_t *settings; /* as in the resume database's list; NULL: not there
-			   */
+	/* as in the resume database's list, as text: an object is five times
+	 * as much; NULL: not there */
+	char *settings;
 	enum torrent_state state;
 	char fault[160];
 	struct store *store;
@@ -106,7 +107,14 @@ void torrent_completed(struct torrent *t);
 void torrent_fault(struct torrent *t, const struct err *err);
 void torrent_check_progress(struct torrent *t, uint64_t done, uint64_t total);
 void torrent_save_totals(struct torrent *t);
-void torrent_save_settings(struct torrent *t);
+/* What the list keeps of it, an object of the caller's. NULL: it is not in the
+ * list, or no memory. */
+json_t *torrent_settings(const struct torrent *t);
+/* The list keeps these from now on. ERR_NOMEM, and resume_set_settings()'s. */
+enum err_code torrent_keep_settings(struct torrent *t, const json_t *settings,
+				    struct err *e);
+/* The same; takes the object, and a failure is logged. */
+void torrent_take_settings(struct torrent *t, json_t *settings);
 /* How long it was seeded, towards the end that the user set. */
 int64_t torrent_seeded_ms(const struct torrent *t);
 /* Stores what counts towards such ends, so that a restart counts on. */

@@ -138,20 +138,19 @@ static void remember(struct torrent *t, const struct info_hash *before)
 	struct resume_db *db = t->engine->resume;
 	struct err e = {0};
 	enum err_code code;
-	json_t *settings = t->settings;
+	json_t *settings = torrent_settings(t);
 
-	if (!settings) {
+	if (!t->settings) {
 		code = keep_fetched(t, t->meta.file, t->meta.file_len, &e);
 	} else if (info_hash_eq(before, &t->meta.info_hash)) {
 		code = resume_set_torrent(db, before, t->meta.file,
 					  t->meta.file_len, &e);
 	} else {
 		code = torrent_remember(t, settings, &e);
-		if (code == ERR_NONE) {
-			json_decref(settings);
+		if (code == ERR_NONE)
 			code = resume_remove(db, before, &e);
-		}
 	}
+	json_decref(settings);
 	if (code != ERR_NONE)
 		log_line(t->engine->log, LOG_WARN, "torrent",
 			 "metadata not saved name=\"%s\" text=\"%s\"",

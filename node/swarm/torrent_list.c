@@ -107,11 +107,13 @@ enum err_code torrent_remember(struct torrent *t, const json_t *extras,
 	enum err_code code = text ? resume_add(t->engine->resume, &row, e)
 				  : err_fail(e, ERR_NOMEM, "torrent");
 
-	free(text);
-	if (code == ERR_NONE)
-		t->settings = settings;
-	else
-		json_decref(settings);
+	json_decref(settings);
+	if (code == ERR_NONE) {
+		free(t->settings);
+		t->settings = text;
+	} else {
+		free(text);
+	}
 	return code;
 }
 
@@ -169,11 +171,13 @@ static bool restore_one(void *ctx, const struct resume_torrent *row)
 		.bid = amount_of(o, "bid"),
 		.budget = amount_of(o, "budget"),
 	};
+	char *settings = o ? strdup(row->settings) : NULL;
 	struct torrent *t;
 	struct err e = {0};
 
 	if (torrent_add(&t, r->engine, &cfg, &e) == ERR_NONE) {
-		t->settings = json_incref(o);
+		t->settings = settings;
+		settings = NULL;
 		r->count++;
 		r->last = t;
 		if (torrent_add_extras(t, o, &e) != ERR_NONE)
@@ -184,6 +188,7 @@ static bool restore_one(void *ctx, const struct resume_torrent *row)
 			 "not restored root=\"%s\" text=\"%s\"", row->root,
 			 e.msg);
 	}
+	free(settings);
 	json_decref(o);
 	return true;
 }

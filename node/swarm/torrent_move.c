@@ -120,14 +120,19 @@ static enum err_code save(struct resume_db *db, const struct info_hash *hash,
 static enum err_code put_note(const struct relocation *r, bool copied,
 			      struct err *e)
 {
-	const struct torrent *t = r->torrent;
+	struct torrent *t = r->torrent;
+	json_t *o = torrent_settings(t);
+	enum err_code code = ERR_NONE;
 
-	if (json_object_set_new(t->settings, NOTE,
+	if (json_object_set_new(o, NOTE,
 				json_pack("{ss ss ss sb}", "from", t->dir, "to",
 					  r->dir, "name", t->meta.name,
 					  "copied", (int)copied)) != 0)
-		return err_fail(e, ERR_NOMEM, "torrent");
-	return save(r->engine->resume, &t->meta.info_hash, t->settings, e);
+		code = err_fail(e, ERR_NOMEM, "torrent");
+	if (code == ERR_NONE)
+		code = torrent_keep_settings(t, o, e);
+	json_decref(o);
+	return code;
 }
 
 struct noted { /* by one that is not running */
@@ -263,11 +268,12 @@ static void end(struct relocation *r, const struct err *why)
 	struct torrent *t = r->torrent, *moved = NULL;
 	struct info_hash hash = t->meta.info_hash;
 	struct err e = {0}, again = {0};
+	json_t *o = torrent_settings(t);
 
 	if (why)
 		e = *why;
-	(void)json_object_del(t->settings, NOTE);
-	torrent_save_settings(t);
+	(void)json_object_del(o, NOTE);
+	torrent_take_settings(t, o);
 	t->moving = NULL;
 	torrent_free(t);
 	if (torrent_restore(&moved, r->engine, &hash, &again) != ERR_NONE &&
