@@ -87,7 +87,6 @@ static void drop(struct asked *k, enum turn_end end)
 	struct asked **at = &k->announcer->asked;
 
 	end_turn(k, end);
-
 	while (*at && *at != k)
 		at = &(*at)->next;
 	if (*at)
@@ -338,7 +337,8 @@ static void give_up(struct asked *k)
 	struct err e = {0};
 	uint32_t tier = k->tier;
 
-	(void)err_fail(&e, ERR_IO, "tracker: it does not answer others");
+	(void)err_fail(&e, ERR_IO,
+		       "tracker: it does not answer other torrents either");
 	drop(k, TURN_CANCELLED);
 	failed(a, tier, &e);
 	if (!a->leaving)
