@@ -6,7 +6,8 @@
              all are paused; CPU seconds of some seconds in which nothing
              happens. Then the daemon starts again: seconds until it answers,
              until all are seeded, of `list` and `status`, descriptors, and RSS
-             and CPU as before. What each of the two stops takes
+             and CPU as before. What each of the two stops takes, and CPU of
+             a connection that names a torrent that is not there
   tracker    with --tracker all of them are told to one tracker, which answers
              after that time: how many it heard begin and end, requests at once
              and in the busiest second
@@ -46,6 +47,7 @@ PIECE = 16384
 BLOCK = 16384
 REST_S = 12  # after ten it holds what it needs only
 TOLD_S = 60
+STRANGERS = 2000
 
 
 class Api:
@@ -158,6 +160,18 @@ def start(st, directory, name):
     return d, api
 
 
+def strangers(d):
+    """They name a torrent that is not here, one after the other."""
+    cpu = stage.cpu_seconds(d.pid)
+    for i in range(STRANGERS):
+        with socket.create_connection((ADDRESS, PORT)) as s:
+            s.sendall(b"\x13BitTorrent protocol" + bytes(8) +
+                      struct.pack(">I", i) * 5 + b"-XX0000-%012d" % i)
+            if s.recv(68):
+                raise Failed("a torrent that is not there was found")
+    return {"cpu_us": (stage.cpu_seconds(d.pid) - cpu) * 1e6 / STRANGERS}
+
+
 def end(st, d):
     """What it takes to stop."""
     began, cpu = time.monotonic(), stage.cpu_seconds(d.pid)
@@ -186,6 +200,7 @@ def many_torrents(st, directory, n, pieces, seconds, tracker):
     if tracker:
         rows["told"] = told(tracker, n)
     rows["seeding"] = at_rest(d, api, n, seconds)
+    rows["strangers"] = strangers(d)
     rows["stopped"] = end(st, d)
     if tracker:
         rows["goodbye"] = tracker.rows()
