@@ -477,6 +477,16 @@ enum err_code announcer_add_all(struct announcer *a, const struct announcer *of,
 	return code;
 }
 
+void announcer_set_private(struct announcer *a)
+{
+	bool anew =
+		tracker_set_private(a->tracker, loop_now_ms(a->engine->loop));
+
+	while (anew && a->asked)
+		cancel(a->asked);
+	advance(a);
+}
+
 void announcer_start(struct announcer *a)
 {
 	a->paused = false;

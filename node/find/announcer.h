@@ -48,6 +48,9 @@ enum err_code announcer_add(struct announcer *a, const char *url,
 /* All trackers of another one, in its tiers. */
 enum err_code announcer_add_all(struct announcer *a, const struct announcer *of,
 				struct err *e);
+/* Its metadata says that it is private, which was not known before (BEP 27):
+ * one tracker at a time from now on. */
+void announcer_set_private(struct announcer *a);
 /* First announce `started`, then at the tracker's interval. */
 void announcer_start(struct announcer *a);
 void announcer_completed(struct announcer *a);

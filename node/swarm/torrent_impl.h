@@ -211,6 +211,8 @@ enum err_code torrent_names_new(struct torrent *t, struct err *e);
 /* Its metadata is here, perhaps with a hash more, by which others are looked
  * for from now on. */
 enum err_code torrent_names_learn(struct torrent *t, struct err *e);
+/* The metadata says that it is private, which was not known before. */
+void torrent_names_set_private(struct torrent *t);
 /* Others are told of it, and looked for, from here on. */
 void torrent_names_start(struct torrent *t);
 void torrent_names_completed(struct torrent *t);

@@ -229,8 +229,10 @@ void torrent_take_metadata(struct torrent *t, const uint8_t *info, size_t len)
 		return;
 	}
 	torrent_choice_known(t);
-	if (t->meta.is_private)
+	if (t->meta.is_private) {
 		torrent_drop_others(t);
+		torrent_names_set_private(t);
+	}
 	remember(t, &before);
 	torrent_keep_file(t);
 	t->state = TORRENT_CHECKING;

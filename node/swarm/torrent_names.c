@@ -321,6 +321,12 @@ enum err_code torrent_names_learn(struct torrent *t, struct err *e)
 	return code;
 }
 
+void torrent_names_set_private(struct torrent *t)
+{
+	for (unsigned i = 0; i < t->n_names; i++)
+		announcer_set_private(t->names[i].announcer);
+}
+
 void torrent_names_start(struct torrent *t)
 {
 	if (!t->meta.is_private)

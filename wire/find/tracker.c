@@ -157,6 +157,17 @@ static void insert_url(struct tracker *t, struct tier *tier, struct url *u)
 	t->url_count++;
 }
 
+static void move_to_front(struct tier *tier)
+{
+	struct url **place = &tier->urls;
+
+	while (*place != tier->current)
+		place = &(*place)->next;
+	*place = tier->current->next;
+	tier->current->next = tier->urls;
+	tier->urls = tier->current;
+}
+
 static void set_due(struct tier *tier, int64_t due_ms, int64_t early_ms)
 {
 	tier->due_ms = due_ms;
@@ -176,7 +187,10 @@ enum err_code tracker_add(struct tracker *t, const char *url, uint32_t tier,
 		return err_fail(e, ERR_LIMIT, "more than %u trackers",
 				TRACKER_MAX_URLS);
 	u = make_url(url);
-	where = u ? find_tier(t, t->cfg.one_at_a_time ? 0 : tier) : NULL;
+	if (u && t->cfg.one_at_a_time && t->tier_count)
+		where = t->tiers[0];
+	else
+		where = u ? find_tier(t, tier) : NULL;
 	if (!where) {
 		if (u)
 			free(u->text);
@@ -409,6 +423,83 @@ bool tracker_turn(struct tracker *t, struct tracker_announce *out,
 	return true;
 }
 
+/* --- one at a time ---------------------------------------------------------
+ */
+
+/* All tiers become the first. */
+static void join_tiers(struct tracker *t)
+{
+	struct url **end = &t->tiers[0]->urls;
+
+	for (uint32_t i = 1; i < t->tier_count; i++) {
+		while (*end)
+			end = &(*end)->next;
+		*end = t->tiers[i]->urls;
+		free(t->tiers[i]);
+	}
+	t->tier_count = 1;
+}
+
+/* The first tier whose tracker in use has answered; NULL: none. */
+static const struct tier *first_heard(const struct tracker *t)
+{
+	for (uint32_t i = 0; i < t->tier_count; i++)
+		if (t->tiers[i]->current && t->tiers[i]->current->knows_us)
+			return t->tiers[i];
+	return NULL;
+}
+
+static struct url *first_alive(struct tier *tier)
+{
+	struct url *u = tier->urls;
+
+	while (u && u->dead)
+		u = u->next;
+	return u;
+}
+
+/* How many know us; none but `kept` from now on. */
+static uint32_t forget_others(struct tier *tier, const struct url *kept)
+{
+	uint32_t n = 0;
+
+	for (struct url *u = tier->urls; u; u = u->next) {
+		n += u->knows_us;
+		u->knows_us &= u == kept;
+	}
+	return n;
+}
+
+bool tracker_set_private(struct tracker *t, int64_t now_ms)
+{
+	struct tier was = {.due_ms = now_ms, .early_ms = now_ms}, *all;
+	const struct tier *heard;
+
+	t->cfg.one_at_a_time = true;
+	if (t->url_count < 2)
+		return false;
+	heard = first_heard(t);
+	if (heard)
+		was = *heard;
+	join_tiers(t);
+	all = t->tiers[0];
+	all->asking = all->in_line = false;
+	all->failed = all->rounds = 0;
+	all->current = was.current ? was.current : first_alive(all);
+	/* of a goodbye under way nothing will be heard */
+	t->switched = forget_others(all, t->running ? was.current : NULL) > 1;
+	if (was.current) {
+		t->heard = was.current;
+		move_to_front(all);
+	}
+	if (t->switched || was.asking)
+		was.due_ms = was.early_ms = now_ms;
+	if (!t->running || !all->current)
+		was.due_ms = was.early_ms = NOT_DUE;
+	set_due(all, was.due_ms, was.early_ms);
+	return true;
+}
+
 /* --- results ---------------------------------------------------------------
  */
 
@@ -418,17 +509,6 @@ static struct tier *asking_tier(struct tracker *t, uint32_t number)
 		if (t->tiers[i]->number == number && t->tiers[i]->asking)
 			return t->tiers[i];
 	return NULL;
-}
-
-static void move_to_front(struct tier *tier)
-{
-	struct url **place = &tier->urls;
-
-	while (*place != tier->current)
-		place = &(*place)->next;
-	*place = tier->current->next;
-	tier->current->next = tier->urls;
-	tier->urls = tier->current;
 }
 
 static uint32_t bounded(uint32_t seconds, uint32_t fallback)

@@ -17,7 +17,8 @@
  *
  * A private torrent (BEP 27) has one tracker at a time: all its URLs are one
  * tier, those of a lower number in front, and who answers after another one did
- * is told of by tracker_switched().
+ * is told of by tracker_switched(). That a torrent is private may be known only
+ * later, as of a magnet link's: tracker_set_private().
  *
  * No socket, no clock: the caller asks tracker_due() at tracker_wake_ms() and
  * after each input, has tracker_turn() say what to ask when the turn has come,
@@ -85,6 +86,12 @@ void tracker_free(struct tracker *t);
 enum err_code tracker_add(struct tracker *t, const char *url, uint32_t tier,
 			  struct err *e);
 uint32_t tracker_count(const struct tracker *t); /* URLs */
+/* From now on there is one at a time: the first that has answered, or else the
+ * first. Where several had answered it is asked at once, and tracker_switched()
+ * is true when it answers: nobody knows which of them told of whom. True: what
+ * is under way counts no more; the caller ends it, and reports nothing of it.
+ */
+bool tracker_set_private(struct tracker *t, int64_t now_ms);
 
 /* From now on announces are due. No-op while running. */
 void tracker_start(struct tracker *t, int64_t now_ms);
