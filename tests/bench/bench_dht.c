@@ -4,6 +4,7 @@
 #include "wire/dht/dht.h"
 #include "wire/dht/kept_peers.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,6 +143,28 @@ static void measure(struct dht *d, enum krpc_method method, int64_t *now)
 	       (unsigned long long)(sent ? sent_bytes / sent : 0));
 }
 
+/* What costs most memory: an info hash for each peer. */
+static void measure_memory(struct rng *rng, int64_t now)
+{
+	struct mallinfo2 before = mallinfo2();
+	struct kept_peers *k;
+
+	if (kept_peers_new(&k, rng, NULL) != ERR_NONE)
+		return;
+	for (uint32_t n = 0; n < QUESTIONS; n++) {
+		struct wire_addr a = host(n);
+		struct dht_id id = {.bytes = {(uint8_t)(n >> 16),
+					      (uint8_t)(n >> 8), (uint8_t)n}};
+
+		(void)kept_peers_add(k, &id, &a, false, now);
+	}
+	printf("%zu bytes for %zu peers of %zu info hashes, %zu with what "
+	       "malloc adds\n",
+	       kept_peers_bytes(k), kept_peers_count(k), kept_peers_torrents(k),
+	       mallinfo2().uordblks - before.uordblks);
+	kept_peers_free(k);
+}
+
 int main(void)
 {
 	static const enum krpc_method methods[] = {KRPC_PING, KRPC_FIND_NODE,
@@ -172,6 +195,7 @@ int main(void)
 	       st.nodes[DHT_V4], st.peers, st.torrents);
 	printf("%zu bytes for %zu peers\n", kept_peers_bytes(k),
 	       kept_peers_count(k));
+	measure_memory(&cfg.rng, now);
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		measure(d, methods[i], &now);
 	kept_peers_free(k);

@@ -69,7 +69,8 @@ static struct table_node *find_addr(const struct table *t,
 {
 	for (uint32_t b = 0; b < t->used; b++)
 		for (uint32_t i = 0; i < t->buckets[b].count; i++)
-			if (dht_addr_eq(&t->buckets[b].nodes[i].addr, addr))
+			if (t->buckets[b].nodes[i].addr.port == addr->port &&
+			    dht_addr_eq(&t->buckets[b].nodes[i].addr, addr))
 				return &t->buckets[b].nodes[i];
 	return NULL;
 }
@@ -148,10 +149,10 @@ bool table_wants(const struct table *t, const struct dht_id *id,
 		return false;
 	if (there) /* somebody else there now? */
 		return !dht_id_eq(&there->id, id);
-	if (find_id(t, id) || is_crowding(t, b, addr))
+	if (find_id(t, id) || (b->count == capacity(i) && i != t->used - 1 &&
+			       !weakest(b, dht_id_fits(id, addr->ip))))
 		return false;
-	return b->count < capacity(i) || i == t->used - 1 ||
-	       weakest(b, dht_id_fits(id, addr->ip)) != NULL;
+	return !is_crowding(t, b, addr); /* last: it looks at all nodes */
 }
 
 static bool make_room(struct bucket *b, uint32_t index)
