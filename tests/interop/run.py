@@ -228,7 +228,7 @@ def is_told(node, info_hash, tries=10):
 
 
 def wait_for_dht(run, *seeder):
-    """Who asks before it is told may miss it, and asks again minutes later. It is
+    """Who asks before it is told may miss it, and asks again 15 s later. It is
     told to one after the other, and not to all: half will do, or a while."""
     nodes = run.dht.nodes
     hashes = [bytes.fromhex(c.hashes[0][:40]) for c in run.contents]

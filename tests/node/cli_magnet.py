@@ -1,7 +1,11 @@
 """cli_magnet.py - the part of cli.py about magnet links."""
 
 import os
+import re
 import signal
+import socket
+import struct
+import threading
 
 import stage
 from cli_suite import ADDRESS, ANSWER_S, Tracker, add, one_line, wait_for
@@ -15,6 +19,7 @@ def part_magnet(s):
     interrupted(s, plain, at)
     by_daemon(s, plain, at)
     seeder.stop(10)
+    private(s)
 
 
 def links(s, plain):
@@ -144,3 +149,83 @@ def by_daemon(s, plain, at):
     s.check("after a restart the metadata is there",
             s.listed(home)[s.hash]["name"] == "one.bin")
     d.stop(15)
+
+
+class Teller:
+    """Tells the metadata (BEP 9) of a private torrent, which clients do not, once
+    `ready` says so, and has nothing else. For one connection."""
+
+    def __init__(self, info, info_hash, ready):
+        self.info, self.info_hash, self.ready = info, info_hash, ready
+        self.listener = socket.create_server((ADDRESS, 0))
+        self.at = "%s:%d" % self.listener.getsockname()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        link, _ = self.listener.accept()
+        with link, link.makefile("rb") as said:
+            said.read(68)
+            link.sendall(b"\x13BitTorrent protocol" + bytes.fromhex(
+                "0000000000100000") + bytes.fromhex(self.info_hash) +
+                b"-XX0000-" + bytes(12))
+            self._say(link, 0, {"m": {"ut_metadata": 3},
+                                "metadata_size": len(self.info)})
+            while len(size := said.read(4)) == 4:
+                self._hear(link, said.read(struct.unpack(">I", size)[0]))
+
+    def _hear(self, link, message):
+        named = re.search(b"11:ut_metadatai([0-9]+)e", message)
+        if message[:2] == b"\x14\x00" and named:
+            self.id = int(named[1])
+        elif message[:2] == b"\x14\x03":
+            wait_for("trackers", ANSWER_S, self.ready)
+            self._say(link, self.id, {"msg_type": 1, "piece": 0, "total_size":
+                                      len(self.info)}, self.info)
+
+    @staticmethod
+    def _say(link, number, words, data=b""):
+        body = bytes([20, number]) + stage.bencode(words) + data
+        link.sendall(struct.pack(">I", len(body)) + body)
+
+
+class Events(Tracker):
+    """Remembers announces without an event, too."""
+
+    def __init__(self, address):
+        self.events = []
+        super().__init__(address)
+
+    def _answer(self, request):
+        query = stage.urllib.parse.parse_qs(
+            stage.urllib.parse.urlsplit(request.path).query)
+        self.events.append(query.get("event", [""])[0])
+        super()._answer(request)
+
+
+def private(s):
+    """BEP 27: one tracker at a time, from when it is known to be private."""
+    torrent = s.path("private.torrent")
+    made = s.run("create", s.source + "/one.bin", "--private", "--tracker",
+                 "http://unused.example/announce", "--out", torrent, "--home",
+                 s.home(), "--json").json()
+    with open(torrent, "rb") as f:
+        raw = f.read()
+    info = raw[raw.index(b"4:infod") + 6:-1]
+    s.check("the info dictionary is cut out", stage.hashlib.sha1(
+        info).hexdigest() == made.get("info_hash"), made)
+    first, second = Events(ADDRESS), Events(ADDRESS)
+    teller = Teller(info, made["info_hash"],
+                    lambda: first.events and second.events)
+    p = s.start("get", "get", "magnet:?xt=urn:btih:%s&tr=%s&tr=%s" % (
+        made["info_hash"], first.url, second.url), "--peer", teller.at,
+        "--out", s.path("private"), "--home", s.home(), "--listen",
+        ADDRESS + ":0", "--log-level", "info")
+    wait_for("metadata", ANSWER_S, lambda: s.logged(p, "metadata is here"), p)
+    before = len(first.events)
+    wait_for("another announce", ANSWER_S,
+             lambda: len(first.events) > before, p)
+    os.kill(p.pid, signal.SIGINT)
+    got = s.ended(p)
+    s.check("of a private link's trackers the first goes on alone",
+            first.events[-1] == "stopped" and second.events == ["started"],
+            (first.events, second.events, str(got)))
