@@ -418,12 +418,25 @@ static void begin_round(struct dht_node *n, struct dht_topic *t)
 		round_over(t);
 }
 
+/* Of the families that a round asks. */
+static size_t fewest_nodes(const struct dht_status *st)
+{
+	size_t n = SIZE_MAX;
+
+	for (int f = 0; f < (int)DHT_FAMILIES; f++)
+		if (st->ready[f] && st->nodes[f] < n)
+			n = st->nodes[f];
+	return n;
+}
+
 static void begin_rounds(struct dht_node *n)
 {
+	struct dht_status st = dht_status(n->dht);
 	struct agenda_topic *t;
 
-	if (!dht_ready(n->dht, DHT_V4) && !dht_ready(n->dht, DHT_V6))
+	if (!st.ready[DHT_V4] && !st.ready[DHT_V6])
 		return;
+	agenda_set_nodes(&n->agenda, fewest_nodes(&st));
 	while ((t = agenda_next(&n->agenda, now_of(n))))
 		begin_round(n, (struct dht_topic *)t);
 }

@@ -10,6 +10,7 @@ static struct agenda new_agenda(void)
 	struct agenda a;
 
 	agenda_init(&a, &rng);
+	agenda_set_nodes(&a, AGENDA_SMALL);
 	return a;
 }
 

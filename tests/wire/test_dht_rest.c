@@ -1,9 +1,12 @@
-/* What a node costs that has nothing to do: two hours of fake time in a DHT of
- * 40, with 20 torrents that nobody else has. */
+/* What a node costs itself and others: two hours of fake time with nothing to
+ * do, in a DHT of 40, with 20 torrents that nobody else has; and a minute with
+ * 100 torrents in a DHT of ten. */
 #include "tests/wire/dht_sim.h"
 #include "wire/dht/agenda.h"
 
 #define TORRENTS 20
+#define MOST_TORRENTS 100
+#define BARRED 50 /* datagrams within 10 s that libtorrent bars for */
 #define MINUTE (60 * 1000)
 
 struct rest;
@@ -19,7 +22,7 @@ struct rest {
 	struct sim sim;
 	struct sim_node *node;
 	struct agenda agenda;
-	struct rest_topic topics[TORRENTS];
+	struct rest_topic topics[MOST_TORRENTS];
 	uint32_t wakes, rounds;
 };
 
@@ -77,11 +80,12 @@ static void run(struct rest *r, int64_t ms)
 	}
 }
 
-static void open_rest(struct rest *r, enum agenda_need need)
+static void open_rest(struct rest *r, size_t others, int torrents,
+		      enum agenda_need need)
 {
 	memset(r, 0, sizeof(*r));
-	sim_init(&r->sim, 41, 7);
-	sim_grow(&r->sim, 40, true, false);
+	sim_init(&r->sim, others + 1, 7);
+	sim_grow(&r->sim, others, true, false);
 	r->node = sim_place(&r->sim, true, false);
 	sim_boot(&r->sim, r->node, false);
 	(void)dht_add_contact(r->node->dht, &r->sim.nodes[0].addr[0], NULL,
@@ -89,7 +93,8 @@ static void open_rest(struct rest *r, enum agenda_need need)
 	sim_run(&r->sim, MINUTE);
 	CHECK(dht_ready(r->node->dht, DHT_V4), "it finds its way");
 	agenda_init(&r->agenda, &r->sim.rng);
-	for (int i = 0; i < TORRENTS; i++) {
+	agenda_set_nodes(&r->agenda, dht_status(r->node->dht).nodes[DHT_V4]);
+	for (int i = 0; i < torrents; i++) {
 		r->topics[i].rest = r;
 		r->topics[i].target = sim_target(&r->sim);
 		r->topics[i].topic.need = need;
@@ -97,7 +102,32 @@ static void open_rest(struct rest *r, enum agenda_need need)
 	}
 }
 
-int main(void)
+/* In a small DHT each of them is asked in each round. */
+static void few_nodes_are_not_flooded(void)
+{
+	enum { OTHERS = 9 };
+	static struct rest r;
+	uint64_t before[OTHERS] = {0};
+
+	open_rest(&r, OTHERS, MOST_TORRENTS, AGENDA_CALM);
+	for (size_t i = 0; i < OTHERS; i++)
+		before[i] = dht_status(r.sim.nodes[i].dht).questions;
+	for (int tens = 0; tens < 6; tens++) {
+		run(&r, 10000);
+		for (size_t i = 0; i < OTHERS; i++) {
+			uint64_t all = dht_status(r.sim.nodes[i].dht).questions;
+
+			CHECK(all - before[i] < BARRED,
+			      "%llu questions to node %zu in 10 s",
+			      (unsigned long long)(all - before[i]), i);
+			before[i] = all;
+		}
+	}
+	CHECK(r.rounds >= MOST_TORRENTS * 9 / 10, "%u rounds", r.rounds);
+	sim_free(&r.sim);
+}
+
+static void two_hours_of_rest(void)
 {
 	static const struct {
 		const char *name;
@@ -111,7 +141,7 @@ int main(void)
 	static struct rest r;
 
 	for (size_t i = 0; i < ROWS(rows); i++) {
-		open_rest(&r, rows[i].need);
+		open_rest(&r, 40, TORRENTS, rows[i].need);
 		for (int hour = 0; hour < 2; hour++) {
 			struct dht_status st;
 
@@ -134,5 +164,11 @@ int main(void)
 		}
 		sim_free(&r.sim);
 	}
+}
+
+int main(void)
+{
+	two_hours_of_rest();
+	few_nodes_are_not_flooded();
 	return CHECK_EXIT();
 }

@@ -129,6 +129,11 @@ void agenda_set_need(struct agenda *a, struct agenda_topic *t,
 		put_in(a, t);
 }
 
+void agenda_set_nodes(struct agenda *a, size_t nodes)
+{
+	a->nodes = nodes;
+}
+
 struct agenda_topic *agenda_next(struct agenda *a, int64_t now_ms)
 {
 	struct agenda_topic *t = a->waiting;
@@ -139,7 +144,8 @@ struct agenda_topic *agenda_next(struct agenda *a, int64_t now_ms)
 	take_out(a, t);
 	t->running = t->ran = true;
 	a->running++;
-	a->next_ms = now_ms + AGENDA_STEP_MS;
+	a->next_ms = now_ms + (a->nodes < AGENDA_SMALL ? AGENDA_SMALL_STEP_MS
+						       : AGENDA_STEP_MS);
 	return t;
 }
 

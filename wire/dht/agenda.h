@@ -6,10 +6,14 @@
  * Sooner at first, after 15 s, 30 s, 1, 2, 4 and 5 minutes: for as long as it
  * is alone, however many peers were told, since they may be dead; and where
  * fewer than AGENDA_FEW_NODES answered, as when the DHT was joined a moment
- * ago, but then AGENDA_STEPS times at most, for it may be no larger. At most
- * AGENDA_AT_ONCE run at a time, and one begins every 200 ms. When there are
- * more topics than that carries, those that were never looked up come first,
- * then those that waited longest.
+ * ago, but then AGENDA_STEPS times at most, for it may be no larger.
+ *
+ * At most AGENDA_AT_ONCE run at a time, and one begins every 200 ms; every
+ * 600 ms while few nodes are known, since then each of them is asked in nearly
+ * every round, and twice: libtorrent takes nothing for five minutes from whom
+ * 50 datagrams come within ten seconds. When there are more topics than that
+ * carries, those that were never looked up come first, then those that waited
+ * longest.
  *
  * No clock. Topics are embedded in the caller's objects. Thread: the loop.
  */
@@ -24,6 +28,8 @@
 
 #define AGENDA_AT_ONCE 12U
 #define AGENDA_STEP_MS 200
+#define AGENDA_SMALL_STEP_MS 600
+#define AGENDA_SMALL 40U		 /* nodes known */
 #define AGENDA_AGAIN_MS (20 * 60 * 1000) /* and up to a quarter more */
 #define AGENDA_HUNGRY_MS (5 * 60 * 1000) /* likewise */
 #define AGENDA_RETRY_MS (60 * 1000)	 /* nobody answered; likewise */
@@ -53,6 +59,7 @@ struct agenda {
 	struct agenda_topic *waiting; /* the root: none is due sooner */
 	uint32_t running;
 	int64_t next_ms; /* when another may begin */
+	size_t nodes;	 /* that are known */
 };
 
 void agenda_init(struct agenda *a, const struct rng *rng);
@@ -64,6 +71,9 @@ void agenda_remove(struct agenda *a, struct agenda_topic *t);
  * peers that come and go do not begin it anew. */
 void agenda_set_need(struct agenda *a, struct agenda_topic *t,
 		     enum agenda_need need);
+
+/* How many nodes are known by now, for the pace. */
+void agenda_set_nodes(struct agenda *a, size_t nodes);
 
 /* One to begin with now; it runs from then on. NULL: none, see
  * agenda_wake_ms(). */
