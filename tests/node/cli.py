@@ -20,7 +20,7 @@ import time
 
 from cli_suite import (ADDRESS, ANSWER_S, Failed, MIB, Suite, Tracker,
                        one_line, stage, wait_for)
-from cli_daemon import part_again, part_daemon, part_stop
+from cli_daemon import part_again, part_daemon, part_line, part_stop
 from cli_files import part_files
 from cli_magnet import part_magnet
 from cli_rest import part_rest, part_rest_begin
@@ -588,6 +588,7 @@ PARTS = {"help": part_help, "usage": part_usage, "home": part_home,
          "two": part_two, "magnet": part_magnet, "v2": part_v2,
          "files": part_files,
          "daemon": part_daemon, "stop": part_stop, "again": part_again,
+         "line": part_line,
          "wallet": part_wallet, "ledger": part_ledger, "disk": part_disk,
          "rest": part_rest}
 

@@ -1,7 +1,12 @@
 """cli_daemon.py - the parts of cli.py that need a daemon."""
 
+import base64
+import json
 import os
 import signal
+import socket
+import threading
+import time
 
 import stage
 from cli_suite import (ADDRESS, ANSWER_S, Failed, MIB, Tracker, add, wait_for)
@@ -259,3 +264,57 @@ def part_again(s):
             st.st_blocks * 512)
     s.stage.forget(d)
     s.stage.forget(p)
+
+
+class LateTracker(Tracker):
+    """Answers after a while, and counts how many wait for it."""
+
+    def __init__(self, address):
+        self.waiting = self.most = 0
+        self.lock = threading.Lock()
+        super().__init__(address)
+        self.server.socket.listen(128)
+
+    def _answer(self, request):
+        with self.lock:
+            self.waiting += 1
+            self.most = max(self.most, self.waiting)
+        time.sleep(0.05)
+        super()._answer(request)
+        with self.lock:
+            self.waiting -= 1
+
+
+def seed_zeroes(home, directory, name, url):
+    """Hands a torrent of one piece over to the daemon."""
+    with open(os.path.join(directory, name), "wb") as f:
+        f.truncate(16384)
+    torrent = stage.bencode({"info": {
+        "length": 16384, "name": name, "piece length": 16384,
+        "pieces": stage.hashlib.sha1(bytes(16384)).digest()}})
+    with socket.socket(socket.AF_UNIX) as api:
+        api.connect(home + "/api.sock")
+        api.sendall(json.dumps({"method": "add", "params": {
+            "mode": "seed", "dir": directory, "tracker": [url],
+            "torrent": base64.b64encode(torrent).decode()}}).encode() + b"\n")
+        api.makefile().readline()
+
+
+def part_line(s):
+    """More torrents than there are places for requests."""
+    home, directory, n = s.home(), s.path("line"), 80
+    os.mkdir(directory)
+    tracker = LateTracker(ADDRESS)
+    d = s.daemon(home, "--listen", ADDRESS + ":0")
+    for i in range(n):
+        seed_zeroes(home, directory, "zeroes%d" % i, tracker.url)
+    wait_for("all are told", ANSWER_S,
+             lambda: tracker.said.count("started") == n, d)
+    s.check("a tracker has eight announces at once, of all torrents",
+            tracker.most <= 8, tracker.most)
+    wait_for("all answers", ANSWER_S, lambda: tracker.waiting == 0, d)
+    os.kill(d.pid, signal.SIGTERM)
+    got = s.ended(d, 15)
+    s.check("and all say goodbye when the daemon ends", got.status == 0 and
+            tracker.said.count("stopped") == n,
+            (got.status, tracker.said.count("stopped")))
