@@ -9,13 +9,13 @@
              and CPU as before. What each of the two stops takes, and CPU of
              a connection that names a torrent that is not there
   tracker    with --tracker all of them are told to one tracker, which answers
-             after that time: how many it heard begin and end, requests at once
-             and in the busiest second
+             after that time, with --udp by datagrams: how many it heard begin
+             and end, questions at once and in the busiest second
   leechers   200 connections that all ask for blocks of one file of 64 MiB that
              is in the cache: RSS before, and the most while they are served
 
-usage: many.py [--torrents N] [--pieces N] [--tracker MS] [--leechers N]
-               [--seconds N] [--json]
+usage: many.py [--torrents N] [--pieces N] [--tracker MS [--udp]]
+               [--leechers N] [--seconds N] [--json]
 """
 
 import argparse
@@ -87,9 +87,8 @@ class CountingTracker:
         self.at_once = 0
         self.forget()
         self.loop = asyncio.new_event_loop()
-        server = self.loop.run_until_complete(
-            asyncio.start_server(self._serve, ADDRESS, 0, backlog=1024))
-        self.url = "http://%s:%d/announce" % server.sockets[0].getsockname()
+        self.url = "%s://%s:%d/announce" % (
+            self.scheme, *self.loop.run_until_complete(self._open()))
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
 
     def forget(self):
@@ -97,12 +96,31 @@ class CountingTracker:
         self.most = 0
         self.seconds = collections.Counter()
 
-    async def _serve(self, reader, writer):
+    def _asked(self):
         self.at_once += 1
         self.most = max(self.most, self.at_once)
+        self.seconds[int(time.monotonic())] += 1
+
+    def rows(self):
+        rows = {event: len(who) for event, who in self.told.items()}
+        rows["at_once"] = self.most
+        rows["a_second"] = max(self.seconds.values(), default=0)
+        self.forget()
+        return rows
+
+
+class HttpTracker(CountingTracker):
+    scheme = "http"
+
+    async def _open(self):
+        self.server = await asyncio.start_server(self._serve, ADDRESS, 0,
+                                                 backlog=1024)
+        return self.server.sockets[0].getsockname()
+
+    async def _serve(self, reader, writer):
+        self._asked()
         try:
             head = await reader.readuntil(b"\r\n\r\n")
-            self.seconds[int(time.monotonic())] += 1
             await asyncio.sleep(self.delay_s)
             writer.write(b"HTTP/1.0 200 OK\r\n\r\n" + stage.bencode(
                 {"interval": 1800, "peers": b""}))
@@ -119,12 +137,33 @@ class CountingTracker:
         for event in query.get("event", ()):
             self.told[event].add(query["info_hash"][0])
 
-    def rows(self):
-        rows = {event: len(who) for event, who in self.told.items()}
-        rows["at_once"] = self.most
-        rows["a_second"] = max(self.seconds.values(), default=0)
-        self.forget()
-        return rows
+
+class UdpTracker(CountingTracker, asyncio.DatagramProtocol):
+    """BEP 15."""
+
+    scheme = "udp"
+    EVENTS = {2: "started", 3: "stopped"}
+
+    async def _open(self):
+        self.transport, _ = await self.loop.create_datagram_endpoint(
+            lambda: self, local_addr=(ADDRESS, 0))
+        return self.transport.get_extra_info("sockname")
+
+    def datagram_received(self, data, addr):
+        action, number = struct.unpack(">II", data[8:16])
+        if action == 0:
+            self.transport.sendto(struct.pack(">IIQ", 0, number, 7), addr)
+            return
+        self._asked()
+        self.loop.call_later(self.delay_s, self._answer, data, number, addr)
+
+    def _answer(self, data, number, addr):
+        self.at_once -= 1
+        event = self.EVENTS.get(struct.unpack(">I", data[80:84])[0])
+        if event:
+            self.told[event].add(data[16:36])
+        self.transport.sendto(struct.pack(">IIIII", 1, number, 1800, 0, 0),
+                              addr)
 
 
 def zeroes(directory, number, pieces):
@@ -326,6 +365,7 @@ def main():
                    help="of a torrent; fewer are hashed sooner")
     p.add_argument("--tracker", type=int, metavar="MS",
                    help="tell one tracker of all, that answers after MS")
+    p.add_argument("--udp", action="store_true")
     p.add_argument("--leechers", type=int, default=200)
     p.add_argument("--seconds", type=float, default=10)
     p.add_argument("--json", action="store_true")
@@ -335,8 +375,8 @@ def main():
     shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory)
     rows = {}
-    tracker = (None if args.tracker is None else
-               CountingTracker(args.tracker / 1000))
+    kind = UdpTracker if args.udp else HttpTracker
+    tracker = (None if args.tracker is None else kind(args.tracker / 1000))
     with stage.Stage(os.path.join(WORK, "log")) as st:
         if args.torrents:
             rows["torrents"] = many_torrents(st, directory, args.torrents,
