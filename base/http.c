@@ -167,6 +167,21 @@ static size_t hand_on(struct http_request *r, const char *p, size_t n)
 	return 0; /* anything but n ends the transfer */
 }
 
+/* What arrives, as it is on the line: it may be much and unpack to nothing. */
+static int on_progress(void *ctx, curl_off_t total, curl_off_t got,
+		       curl_off_t to_send, curl_off_t sent)
+{
+	struct http_request *r = ctx;
+
+	(void)total;
+	(void)to_send;
+	(void)sent;
+	if (got <= 0 || (uint64_t)got <= r->max_body)
+		return 0;
+	r->too_long = true;
+	return 1;
+}
+
 static size_t on_body(char *p, size_t size, size_t count, void *ctx)
 {
 	struct http_request *r = ctx;
@@ -274,7 +289,8 @@ static enum err_code to_error(const struct http_request *r, CURLcode result,
 	if (result == CURLE_OUT_OF_MEMORY || result == CURLE_WRITE_ERROR)
 		return err_fail(e, ERR_NOMEM, "%s", r->where);
 	if (result == CURLE_UNSUPPORTED_PROTOCOL ||
-	    result == CURLE_WEIRD_SERVER_REPLY)
+	    result == CURLE_WEIRD_SERVER_REPLY ||
+	    result == CURLE_BAD_CONTENT_ENCODING)
 		return err_fail(e, ERR_PARSE, "%s: %s", r->where, text);
 	return err_fail(e, ERR_IO, "%s: %s", r->where, text);
 }
@@ -512,6 +528,18 @@ static bool set_sockets(struct http_request *r, const struct http_ask *ask)
 	return bad == CURLE_OK;
 }
 
+static bool set_packed(struct http_request *r)
+{
+	CURL *c = r->easy;
+	CURLcode bad = CURLE_OK;
+
+	bad |= curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "gzip");
+	bad |= curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+	bad |= curl_easy_setopt(c, CURLOPT_XFERINFODATA, r);
+	bad |= curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+	return bad == CURLE_OK;
+}
+
 static bool set_request(struct http_request *r, const struct http_ask *ask)
 {
 	CURL *c = r->easy;
@@ -547,7 +575,7 @@ static enum err_code prepare(struct http_request *r, const struct http_ask *ask,
 	r->easy = curl_easy_init();
 	if (!r->easy || !add_headers(r, ask) || !set_limits(r, ask) ||
 	    !set_request(r, ask) || !set_proxy(r, ask) ||
-	    !set_sockets(r, ask) ||
+	    !set_sockets(r, ask) || (ask->packed && !set_packed(r)) ||
 	    curl_multi_add_handle(r->http->multi, r->easy) != CURLM_OK)
 		return err_fail(e, ERR_NOMEM, "%s: cannot start a request",
 				r->where);

@@ -43,6 +43,9 @@ struct http_ask { /* borrowed for the call of http_start() only */
 	const void *body; /* NULL: GET, else POST */
 	size_t body_len;
 	size_t max_body; /* of the answer; over it: ERR_LIMIT */
+	/* It may come packed (gzip): both that and what is in it are held to
+	 * max_body. Not with on_body. */
+	bool packed;
 	/* Is given the body as it comes, some KiB at a time, instead of its
 	 * being kept; of the last answer only, not of redirects. Must start and
 	 * cancel no request. NULL: it is kept. */

@@ -360,9 +360,14 @@ class Tracker:
             swarm[me] = int(query.get("left", ["0"])[0])
         body = bencode({"interval": 60, "min interval": 5,
                         "peers": others[False], "peers6": others[True]})
+        self.send(request, body)
+
+    def send(self, request, body, **headers):
         request.send_response(200)
         request.send_header("Content-Type", "text/plain")
         request.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            request.send_header(name.replace("_", "-"), value)
         request.end_headers()
         request.wfile.write(body)
 

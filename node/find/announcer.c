@@ -190,6 +190,7 @@ static enum err_code start_http(struct announcer *a, struct asked *k,
 {
 	struct http_ask what = {.url = due->url,
 				.max_body = ANNOUNCE_MAX_BODY,
+				.packed = true,
 				.timeout_ms =
 					a->leaving ? GOODBYE_MS : ANSWER_MS,
 				.max_redirects = 3,

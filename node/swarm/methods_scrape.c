@@ -163,6 +163,7 @@ static void start(struct ask *k)
 {
 	struct engine *en = k->scrape->engine;
 	struct http_ask what = {.max_body = ANNOUNCE_MAX_BODY,
+				.packed = true,
 				.timeout_ms = ANSWER_MS,
 				.max_redirects = 3,
 				.allow = announcer_may_ask};

@@ -76,6 +76,39 @@ static void redirect(const struct server *s, int fd, const char *scheme,
 	reply(fd, "302 Found", more, "gone", 4);
 }
 
+static void reply_packed(int fd, const char *path)
+{
+	static const char text[] = /* "unpacked" */
+		"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x2b\xcd\x2b\x48\x4c"
+		"\xce\x4e\x4d\x01\x00\x96\x62\x2f\xca\x08\x00\x00\x00";
+	static const char bomb[] = /* 100,000 times "b" */
+		"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xed\xc1\x31\x01\x00"
+		"\x00\x00\xc2\xa0\xae\xeb\x1f\xc2\x1a\x1e\x40\x01\x00\x00\x00"
+		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+		"\x00\x00\x00\xaf\x06\xd8\xbc\x4f\xf7\xa0\x86\x01\x00";
+	static char nothing[100000]; /* a head, and blocks of no bytes */
+
+	memcpy(nothing, text, 10);
+	for (size_t i = 10; i + 5 <= sizeof(nothing); i += 5)
+		memcpy(nothing + i, "\0\0\0\xff\xff", 5);
+	if (strcmp(path, "/packed") == 0)
+		reply(fd, "200 OK", "Content-Encoding: gzip\r\n", text,
+		      sizeof(text) - 1);
+	else if (strcmp(path, "/packed-bomb") == 0)
+		reply(fd, "200 OK", "Content-Encoding: gzip\r\n", bomb,
+		      sizeof(bomb) - 1);
+	else if (strcmp(path, "/packed-nothing") == 0)
+		reply(fd, "200 OK", "Content-Encoding: gzip\r\n", nothing,
+		      sizeof(nothing));
+	else
+		reply(fd, "200 OK", "Content-Encoding: gzip\r\n", "no gzip", 7);
+}
+
 /* True when the connection stays open without an answer. */
 static bool answer(struct server *s, int fd, const char *path, const char *in)
 {
@@ -87,6 +120,8 @@ static bool answer(struct server *s, int fd, const char *path, const char *in)
 		return true;
 	if (strcmp(path, "/echo") == 0 || strncmp(path, "http://", 7) == 0) {
 		reply(fd, "200 OK", "", in, strlen(in));
+	} else if (strncmp(path, "/packed", 7) == 0) {
+		reply_packed(fd, path);
 	} else if (strcmp(path, "/404") == 0) {
 		reply(fd, "404 Not Found", "", "no", 2);
 	} else if (strcmp(path, "/empty") == 0) {
@@ -335,6 +370,48 @@ static void answers_and_failures_are_told_apart(struct server *s)
 		      "%s: %s%s", rows[i].name, r.body, r.e.msg);
 		CHECK(!strstr(r.e.msg, "secret"), "a path was told: %s",
 		      r.e.msg);
+	}
+}
+
+static void what_comes_packed_is_unpacked(struct server *s)
+{
+	static const struct {
+		const char *name, *path;
+		bool packed;
+		size_t max_body;
+		enum err_code want;
+		const char *says;
+	} rows[] = {
+		{"it is asked for", "/echo", true, 4096, ERR_NONE,
+		 "Accept-Encoding: gzip"},
+		{"it comes", "/packed", true, 4096, ERR_NONE, "unpacked"},
+		{"not asked for", "/packed", false, 4096, ERR_NONE, "\x1f"},
+		{"an answer that is not packed", "/404", true, 4096, ERR_NONE,
+		 "no"},
+		{"the bound, unpacked", "/packed-bomb", true, 100000, ERR_NONE,
+		 "bbbb"},
+		{"over the bound, unpacked", "/packed-bomb", true, 99999,
+		 ERR_LIMIT, "longer than 99999 bytes"},
+		{"over the bound, packed", "/packed-nothing", true, 4096,
+		 ERR_LIMIT, "longer than 4096 bytes"},
+		{"what is not gzip", "/packed-badly", true, 4096, ERR_PARSE,
+		 "127.0.0.1"},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct http_ask ask = {
+			.url = url_on(s, rows[i].path),
+			.max_body = rows[i].max_body,
+			.packed = rows[i].packed,
+			.timeout_ms = 10000,
+		};
+		struct result r;
+
+		ask_once(&r, &ask);
+		CHECK(r.e.code == rows[i].want, "%s: got %d (%s)", rows[i].name,
+		      r.e.code, r.e.msg);
+		CHECK(strstr(r.e.code ? r.e.msg : r.body, rows[i].says),
+		      "%s: %s%s", rows[i].name, r.body, r.e.msg);
 	}
 }
 
@@ -745,6 +822,7 @@ int main(void)
 	struct server s;
 
 	server_start(&s, NULL);
+	what_comes_packed_is_unpacked(&s);
 	answers_and_failures_are_told_apart(&s);
 	bodies_are_handed_on(&s);
 	a_proxy_is_asked_for_all(&s);

@@ -30,7 +30,7 @@ HUB_BYTES_S = 1024  # what a hub is held to
 # not know
 class Mode(collections.namedtuple("Mode",
                                   "find hub line utp rc4 plain magnet six web")):
-    FINDS = ("tracker", "udp", "peer", "opentracker", "opentracker-udp",
+    FINDS = ("tracker", "packed", "udp", "peer", "opentracker", "opentracker-udp",
              "dht", "pex", "lsd")
     LINES = ("bad", "nat", "nat-leech", "nats")
 

@@ -32,6 +32,7 @@ BAD_LINE = router.Link(delay_ms=20, jitter_ms=5, loss=0.01, reorder=0.02,
                        rate=2 * MIB)
 GOOD_LINE = router.Link(delay_ms=5, rate=8 * MIB)
 TRACKERS = {"tracker": trackers.Tracker, "udp": trackers.UdpTracker,
+            "packed": trackers.PackedTracker,
             "opentracker": trackers.Opentracker,
             "opentracker-udp": trackers.OpentrackerUdp,
             "pex": trackers.HubTracker}

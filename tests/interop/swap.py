@@ -9,6 +9,7 @@ namespace of its own. MODE is words with + between:
       (nothing)       a tracker by HTTP, which writes down what it was told: a
                       seeder must have said left=0, a leecher `completed`, both
                       `stopped`
+      packed          the same, and its answers are packed
       udp             the same by UDP (BEP 15)
       peer            the leecher is told (--peer)
       opentracker, opentracker-udp
@@ -172,7 +173,7 @@ def matrix(names, has):
             modes += ["plain", "plain+magnet"]
             pairs += [name + ":seedbank@peer+plain+magnet"]
         pairs += both_ways(name, *modes)
-    own = ["peer", "utp", "utp+6", "bad", "bad+utp", "web"]
+    own = ["peer", "packed", "utp", "utp+6", "bad", "bad+utp", "web"]
     own += ["peer+6", "6", "udp+6"] if has("6") else []
     own += ["lsd", "pex"] if has("net") else []
     own += ["nats+pex"] if has("lines") else []

@@ -1,9 +1,10 @@
 """trackers.py - who brings the clients together: trackers of our own that write
-down what they were told, by HTTP and UDP; one that names nobody but a third; and
-opentracker. All have `url` and start(); `said` is {port: {info hash: [(event,
+down what they were told, by HTTP and UDP; one that packs its answers; one that names
+nobody but a third; and opentracker. All have `url` and start(); `said` is {port: {info hash: [(event,
 left)]}}, or None where nothing is written down.
 """
 
+import gzip
 import os
 import socket
 import struct
@@ -37,6 +38,13 @@ class Tracker(stage.Tracker):
             query["info_hash"][0], []).append(
                 (query.get("event", [""])[0], int(query["left"][0])))
         super()._answer(request)
+
+
+class PackedTracker(Tracker):
+    """Packs all that it says, as some do."""
+
+    def send(self, request, body):
+        super().send(request, gzip.compress(body), Content_Encoding="gzip")
 
 
 class HubTracker(Tracker):
