@@ -53,6 +53,7 @@ import clients  # noqa: E402
 import contents  # noqa: E402
 import encrypt  # noqa: E402
 import find  # noqa: E402
+import late_link  # noqa: E402
 import lines  # noqa: E402
 import nets  # noqa: E402
 import router  # noqa: E402
@@ -279,7 +280,8 @@ def main():
         stock = Stock(os.path.join(directory, "stock"), makers, addresses, has)
         table = [stock.row(pair) for pair in pairs]
         if not args.pairs:
-            table += [row for part in (encrypt, super_seed, find, lines)
+            table += [row for part in (encrypt, super_seed, find, late_link,
+                                       lines)
                       for row in part.table(stock)]
         table = [row for row in table if (args.only or "") in row.name]
         if args.list:
