@@ -524,6 +524,15 @@ static void link_out(struct torrent *t)
 	t->listed = false;
 }
 
+/* Its store has borrowed hashes, and may end later than all else waits for. */
+static void free_rest(void *ctx)
+{
+	struct torrent *t = ctx;
+
+	metainfo_clear(&t->meta);
+	free(t);
+}
+
 void torrent_free(struct torrent *t)
 {
 	if (!t)
@@ -535,11 +544,8 @@ void torrent_free(struct torrent *t)
 	torrent_swarm_stop(t);
 	if (t->job)
 		trade_job_close(t->engine->trade, t->job);
-	if (t->store && t->state != TORRENT_STOPPED)
-		store_close(t->store, NULL, NULL);
 	torrent_peers_free(t);
 	loop_timer_free(t->tick);
-	metainfo_clear(&t->meta);
 	free(t->settings);
 	if (t->claim)
 		home_release(t->engine->claims, t->claim);
@@ -550,7 +556,10 @@ void torrent_free(struct torrent *t)
 	free(t->magnet);
 	free(t->save_torrent);
 	free(t->dir);
-	free(t);
+	if (t->store)
+		store_close(t->store, free_rest, t);
+	else
+		free_rest(t);
 }
 
 /* ---- starting ---- */

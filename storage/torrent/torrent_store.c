@@ -341,11 +341,11 @@ static void mark_one(void *ctx, uint32_t piece)
 
 void store_close(struct store *t, loop_fn *done, void *ctx)
 {
+	t->closed = done;
+	t->closed_ctx = ctx;
 	if (t->phase == PHASE_CLOSING)
 		return;
 	t->phase = PHASE_CLOSING;
-	t->closed = done;
-	t->closed_ctx = ctx;
 	t->pending++; /* ours, until all parts were told */
 	store_check_cancel(t);
 	/* files of partial pieces were changed: stamp them anew */

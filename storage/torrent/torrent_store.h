@@ -156,8 +156,9 @@ store_open(struct store **out, struct store_env *env,
 /* Ends it: no callback of `ops` comes any more, complete pieces are written to
  * their end and partial ones dropped, what is verified is recorded, then
  * done(ctx) is called once and the store is gone. After an error that stands,
- * what cannot be written is given up. done may be NULL. Every store ends
- * through here. */
+ * what cannot be written is given up. done may be NULL; of a second call, while
+ * it ends, it takes the place of the first's. What was borrowed must stay until
+ * then. Every store ends through here. */
 void store_close(struct store *t, loop_fn *done, void *ctx);
 
 /* A store that neither writes nor checks needs no hashes: true, and what it

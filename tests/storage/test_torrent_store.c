@@ -831,6 +831,32 @@ static void verify_finds_what_changed(void)
 	rig_torrent_clear(&t);
 }
 
+static void mark_closed(void *ctx)
+{
+	*(bool *)ctx = true;
+}
+
+/* Who waited for its end may be gone before. */
+static void another_may_be_told_of_the_end(void)
+{
+	struct rng rng = rng_seeded(22);
+	struct rig_torrent t;
+	struct rig r;
+	bool first = false;
+
+	three_files(&t);
+	rig_home(&r);
+	rig_start(&r, NULL);
+	rig_open(&r, &t);
+	rig_write_piece(&r, 0, &rng, false);
+	store_close(r.store, mark_closed, &first);
+	rig_close(&r);
+	CHECK(r.closed && !first, "the first was told");
+	rig_stop(&r);
+	rig_remove(&r);
+	rig_torrent_clear(&t);
+}
+
 /* --- data path --- */
 
 /* Without hashes it reads; it asks for them when it writes or checks. */
@@ -1190,6 +1216,7 @@ int main(void)
 	a_file_that_changes_is_noticed_by_reads();
 	files_are_executable_where_the_torrent_says_so();
 	verify_finds_what_changed();
+	another_may_be_told_of_the_end();
 	a_store_at_rest_asks_for_its_hashes();
 	many_readers_wait_for_one_read();
 	held_spans_keep_their_bytes();
