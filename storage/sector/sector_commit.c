@@ -83,14 +83,14 @@ static void run_group(struct work_job *job)
 	struct sector_db *d = g->s->writer;
 
 	sync_volumes(g);
-	step(g->s, SECTORS_SYNCED);
+	sectors_tell(g->s, SECTORS_SYNCED);
 	if (sector_db_begin(d, &g->err) != ERR_NONE)
 		return;
 	for (struct commit *c = g->first; c; c = c->next)
 		apply_one(g, c);
-	step(g->s, SECTORS_CHANGED);
+	sectors_tell(g->s, SECTORS_CHANGED);
 	if (sector_db_commit(d, &g->err) == ERR_NONE)
-		step(g->s, SECTORS_COMMITTED);
+		sectors_tell(g->s, SECTORS_COMMITTED);
 }
 
 /* --- the loop --- */

@@ -54,7 +54,7 @@ static void run_make(struct task *t)
 
 	if (volume_create(m->dir, &m->row.name, &m->err) == ERR_NONE)
 		(void)!volume_open(&m->file, m->dir, &m->row.name, &m->err);
-	step(m->s, SECTORS_GREW);
+	sectors_tell(m->s, SECTORS_GREW);
 }
 
 static void made(struct task *t)

@@ -61,7 +61,7 @@ static void run_write(struct task *t)
 	struct move *m = MOVE_OF(t, task);
 
 	(void)!volume_write(m->to->file, m->at.slot, m->look.buf, &m->err);
-	step(m->s, SECTORS_WRITTEN);
+	sectors_tell(m->s, SECTORS_WRITTEN);
 }
 
 static void write_done(struct task *t)

@@ -127,7 +127,7 @@ static void run_put(struct task *t)
 			       "the sector has another root than said");
 	else if (p->has_slot)
 		(void)!volume_write(p->v->file, p->at.slot, buf, &p->err);
-	step(t->s, SECTORS_WRITTEN);
+	sectors_tell(t->s, SECTORS_WRITTEN);
 	buffer_put(t->s, buf);
 }
 

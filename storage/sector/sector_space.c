@@ -195,7 +195,7 @@ static void run_grow(struct task *t)
 		step_slots /= 2; /* as many as fit */
 		a->slots = a->v->slots + step_slots;
 	}
-	step(a->s, SECTORS_GREW);
+	sectors_tell(a->s, SECTORS_GREW);
 }
 
 static void grown(struct task *t)
@@ -251,7 +251,7 @@ static void run_cut(struct task *t)
 {
 	struct act *a = ACT_OF(t, task);
 
-	step(a->s, SECTORS_GREW);
+	sectors_tell(a->s, SECTORS_GREW);
 	if (a->v->file)
 		(void)!volume_resize(a->v->file, a->slots, a->s->cfg.sparse,
 				     &a->err);
@@ -444,7 +444,7 @@ static void run_remove(struct task *t)
 	struct act *a = ACT_OF(t, task);
 
 	(void)!volume_remove(a->v->dir, &a->err);
-	step(a->s, SECTORS_GREW);
+	sectors_tell(a->s, SECTORS_GREW);
 }
 
 static void removed(struct task *t)

@@ -122,7 +122,7 @@ void task_start(struct sectors *s, struct task *t)
 	work_submit(s->cfg.work, NULL, &t->job);
 }
 
-void step(const struct sectors *s, enum sectors_step at)
+void sectors_tell(const struct sectors *s, enum sectors_step at)
 {
 	if (s->cfg.step)
 		s->cfg.step(s->cfg.step_ctx, at);

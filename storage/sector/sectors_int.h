@@ -204,7 +204,8 @@ void buffers_trim(struct sectors *s);
 
 void query_start(struct sectors *s, struct query *q);
 void task_start(struct sectors *s, struct task *t);
-void step(const struct sectors *s, enum sectors_step at); /* any thread */
+void sectors_tell(const struct sectors *s,
+		  enum sectors_step at); /* any thread */
 
 /* --- sector_commit.c --- */
 
