@@ -219,7 +219,7 @@ def perform(st, path, addresses, isolated, kind):
     # who pays and who does not are compared at the seeder alone: they do not
     # hear of each other
     for node in (seeder, *payers, free):
-        node.configure(pex="no", lsd="no")
+        node.configure(pex="no", lsd="no", dht="no")
     bank = make_bank(chain, seeder, payers, DEPOSIT)
     say("a seeder with its upload capped at %s a second; a quarter of it is "
         "always kept for those who do not pay" % UPLOAD_CAP)
