@@ -308,6 +308,37 @@ static void a_read_only_node_is_not_seen(void)
 	sim_free(&s);
 }
 
+/* Each of the torrents that we share with a peer brings its PORT message; its
+ * node is known, or finds no room, or does not answer. */
+static void a_port_told_often_is_asked_once(void)
+{
+	struct sim s;
+	struct sim_node *n, *known, *dead;
+	uint64_t sent;
+
+	sim_init(&s, 3, 6);
+	known = sim_place(&s, true, false);
+	sim_boot(&s, known, false);
+	dead = sim_place(&s, true, false);
+	n = sim_place(&s, true, false);
+	sim_boot(&s, n, false);
+	(void)dht_add_contact(n->dht, &known->addr[0], NULL, s.now_ms);
+	sim_run(&s, 20000);
+	CHECK(dht_status(n->dht).nodes[DHT_V4] == 1, "it is known");
+	sent = n->sent;
+	for (int i = 0; i < 100; i++) {
+		CHECK(dht_add_contact(n->dht, &known->addr[0], NULL, s.now_ms),
+		      "taken");
+		CHECK(dht_add_contact(n->dht, &dead->addr[0], NULL, s.now_ms),
+		      "taken");
+		sim_run(&s, 100);
+	}
+	/* the dead one twice, for a datagram may get lost; and our own id */
+	CHECK(n->sent - sent <= 8, "%llu sent in 10 s",
+	      (unsigned long long)(n->sent - sent));
+	sim_free(&s);
+}
+
 int main(void)
 {
 	a_network_with_losses();
@@ -315,5 +346,6 @@ int main(void)
 	ids_come_to_fit();
 	items_are_found();
 	a_read_only_node_is_not_seen();
+	a_port_told_often_is_asked_once();
 	return CHECK_EXIT();
 }

@@ -265,11 +265,23 @@ static void expire_asked(struct dht *d, int64_t now_ms)
 	}
 }
 
+/* A peer with which we share a hundred torrents tells its port a hundred times:
+ * a question for each would have its node bar us. */
 bool dht_add_contact(struct dht *d, const struct wire_addr *addr,
 		     const struct dht_id *id, int64_t now_ms)
 {
+	const struct side *s = &d->sides[dht_family_of(addr)];
+	struct told *told =
+		&d->told[(addr->ip[15] * 31U + addr->port) % DHT_TOLD];
+
+	if (s->on && dht_place_of(addr) != DHT_NOWHERE &&
+	    ((dht_addr_eq(&told->addr, addr) &&
+	      now_ms - told->at_ms < DHT_TOLD_MS) ||
+	     table_knows(s->table, addr)))
+		return true;
 	if (!put_contact(d, addr, id, false))
 		return false;
+	*told = (struct told){*addr, now_ms};
 	d->wake_ms = now_ms;
 	return true;
 }

@@ -35,6 +35,7 @@
 #define DHT_UNKNOWN_GAIN 5U   /* peers and nodes for who never answered us */
 #define DHT_SLOW_MS 1500      /* then the next one is asked, too */
 #define DHT_LOST_MS 6000      /* then no answer is waited for */
+#define DHT_TOLD_MS 10000     /* one contact is not asked more often */
 #define DHT_REFRESH_MS (15 * 60 * 1000)
 
 struct dht;
@@ -110,7 +111,8 @@ void dht_tick(struct dht *d, int64_t now_ms);
 int64_t dht_wake_ms(const struct dht *d);
 
 /* Somebody who may be a node (BEP 5's PORT message, a .torrent's `nodes`, a
- * bootstrap host, a node of the last run; id NULL: not known). Is asked soon.
+ * bootstrap host, a node of the last run; id NULL: not known). Is asked soon,
+ * unless it is known, or was told of less than DHT_TOLD_MS ago.
  * False: of a family that we have not, nowhere, or too many wait. */
 bool dht_add_contact(struct dht *d, const struct wire_addr *addr,
 		     const struct dht_id *id, int64_t now_ms);

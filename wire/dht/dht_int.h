@@ -12,6 +12,7 @@
 #include "wire/dht/table.h"
 #include "wire/dht/vote.h"
 
+#define DHT_TOLD 64U /* slots, by address */
 #define DHT_ALL_SEARCHES (DHT_MAX_SEARCHES + 2 * DHT_FAMILIES) /* ours, too */
 
 enum ask_kind {
@@ -34,6 +35,11 @@ struct contact {
 	struct wire_addr addr;
 	bool named, again;
 	struct dht_id id;
+};
+
+struct told { /* of somebody who was put among the contacts */
+	struct wire_addr addr;
+	int64_t at_ms;
 };
 
 struct side { /* one family */
@@ -75,6 +81,7 @@ struct dht {
 	uint32_t search_count, last_number;
 	int64_t wake_ms, expire_ms, credit_ms;
 	uint32_t credit; /* of questions to contacts */
+	struct told told[DHT_TOLD];
 	uint64_t questions, refused, answers;
 };
 
