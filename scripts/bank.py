@@ -107,9 +107,11 @@ class Bank:
     # --- transactions ---
 
     def close(self, a):
-        """By an account that has nothing to do with it: anyone may."""
+        """By an account that has nothing to do with it: anyone may, and its
+        renter may be quicker."""
         if not self.chain.send(self.address, self._calldata(
-                "close(address,address,uint32)", a.renter, a.host, a.number)):
+                "close(address,address,uint32)", a.renter, a.host, a.number)) \
+                and a[:3] not in self.closed():
             raise Failed("an agreement could not be closed")
 
     def gas_of_proofs(self):
