@@ -191,13 +191,17 @@ static struct candidate *next(const struct candidates *c)
 	return best;
 }
 
+static bool is_due(const struct candidate *best, int64_t now_ms,
+		   int64_t *wake_ms)
+{
+	*wake_ms = best && best->next_ms > now_ms ? best->next_ms : INT64_MAX;
+	return best && best->next_ms <= now_ms;
+}
+
 bool candidates_is_due(const struct candidates *c, int64_t now_ms,
 		       int64_t *wake_ms)
 {
-	const struct candidate *best = next(c);
-
-	*wake_ms = best && best->next_ms > now_ms ? best->next_ms : INT64_MAX;
-	return best && best->next_ms <= now_ms;
+	return is_due(next(c), now_ms, wake_ms);
 }
 
 bool candidates_take(struct candidates *c, int64_t now_ms, struct net_addr *out,
@@ -205,7 +209,7 @@ bool candidates_take(struct candidates *c, int64_t now_ms, struct net_addr *out,
 {
 	struct candidate *best = next(c);
 
-	if (!candidates_is_due(c, now_ms, wake_ms))
+	if (!is_due(best, now_ms, wake_ms))
 		return false;
 	best->connected = true;
 	*out = best->addr;

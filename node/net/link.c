@@ -424,17 +424,22 @@ static struct door_row *door_rows(struct links *l, struct link **order)
 	return rows;
 }
 
+/* from: who comes; NULL: we would go to somebody, and all are taken. */
 static long ask_door(struct links *l, const struct net_addr *from,
 		     struct link **victim)
 {
 	struct link **order = calloc(l->count ? l->count : 1, sizeof(*order));
 	struct door_row *rows = order ? door_rows(l, order) : NULL;
-	struct wire_addr at = wire_addr_of(from);
+	const int64_t now = loop_now_ms(l->loop);
 	long what = DOOR_SHUT;
 
-	if (rows)
-		what = door_ask(rows, l->count, l->max, &at,
-				loop_now_ms(l->loop));
+	if (rows && from) {
+		struct wire_addr at = wire_addr_of(from);
+
+		what = door_ask(rows, l->count, l->max, &at, now);
+	} else if (rows) {
+		what = door_give_way(rows, l->count, now);
+	}
 	*victim = what >= 0 ? order[what] : NULL;
 	free(rows);
 	free(order);
@@ -444,23 +449,16 @@ static long ask_door(struct links *l, const struct net_addr *from,
 bool links_make_room(struct links *l)
 {
 	int64_t now = loop_now_ms(l->loop);
-	struct link **order;
-	struct door_row *rows;
-	long what = DOOR_SHUT;
+	struct link *victim;
 
 	if (!links_full(l))
 		return true;
 	if (now < l->room_ms)
 		return false;
 	l->room_ms = now + ROOM_EVERY_MS;
-	order = calloc(l->count, sizeof(*order));
-	rows = order ? door_rows(l, order) : NULL;
-	if (rows)
-		what = door_give_way(rows, l->count, now);
-	if (what >= 0)
-		end(order[what], PEER_CLOSE_FULL);
-	free(rows);
-	free(order);
+	(void)ask_door(l, NULL, &victim);
+	if (victim)
+		end(victim, PEER_CLOSE_FULL);
 	return !links_full(l);
 }
 

@@ -78,12 +78,16 @@ struct lasting {
 	uint32_t now, end;
 };
 
-/* One that both signed may still be opened until it starts. */
+bool running_may_open(const struct renter_agreement *row, uint32_t now)
+{
+	return row->state == RENTER_UNOPENED && !unopened_is(row) &&
+	       row->signed_.start > now;
+}
+
 static bool is_lasting(const struct renter_agreement *row, uint32_t now)
 {
 	return row->state == RENTER_OPENED || unopened_runs(row, now) ||
-	       (row->state == RENTER_UNOPENED && !unopened_is(row) &&
-		row->signed_.start > now);
+	       running_may_open(row, now);
 }
 
 static bool find_end(void *ctx, const struct renter_agreement *row)

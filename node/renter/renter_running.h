@@ -20,6 +20,9 @@ bool running_read(struct renter *r, const struct renter_agreement *row,
 bool running_sheet(struct renter *r, const struct address *host,
 		   struct sheet *out);
 
+/* Both signed it, and nobody has opened it yet: until it starts. */
+bool running_may_open(const struct renter_agreement *row, uint32_t now);
+
 /* An agreement for sectors that are to be stored from `start` on for `periods`
  * may end so much later. */
 struct renter_want running_want(uint32_t start, uint32_t periods,

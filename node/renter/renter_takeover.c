@@ -132,9 +132,8 @@ static bool is_on_its_way(const struct takeover *t,
 {
 	uint32_t now;
 
-	return row->state == RENTER_UNOPENED && !unopened_is(row) &&
-	       renting_period(t->renter->renting, &now) &&
-	       row->signed_.start > now;
+	return renting_period(t->renter->renting, &now) &&
+	       running_may_open(row, now);
 }
 
 static bool collect_part(void *ctx, const struct renter_agreement *row)

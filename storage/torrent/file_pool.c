@@ -155,17 +155,24 @@ struct open_file *file_pool_use(struct file_pool *p, struct files *f,
 	return o;
 }
 
+/* Out of the table, and to be closed. NULL: it is not there, or its last user
+ * closes it. */
+static struct open_file *drop(struct file_pool *p, const struct files *f,
+			      uint32_t file)
+{
+	struct open_file *o = find(p, f, file);
+
+	if (o)
+		list_out(p, o);
+	return o && o->users == 0 ? o : NULL;
+}
+
 void file_pool_publish(struct file_pool *p, struct open_file *o)
 {
 	struct open_file *old, *extra;
 
 	(void)pthread_mutex_lock(&p->lock);
-	old = find(p, o->owner, o->file);
-	if (old) {
-		list_out(p, old);
-		if (old->users > 0)
-			old = NULL; /* its last user closes it */
-	}
+	old = drop(p, o->owner, o->file);
 	list_in(p, o);
 	extra = surplus(p);
 	(void)pthread_mutex_unlock(&p->lock);
@@ -178,11 +185,7 @@ void file_pool_forget(struct file_pool *p, const struct files *f, uint32_t file)
 	struct open_file *o;
 
 	(void)pthread_mutex_lock(&p->lock);
-	o = find(p, f, file);
-	if (o)
-		list_out(p, o);
-	if (o && o->users > 0)
-		o = NULL; /* its last user closes it */
+	o = drop(p, f, file);
 	(void)pthread_mutex_unlock(&p->lock);
 	open_file_close(o);
 }
