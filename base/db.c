@@ -346,6 +346,9 @@ enum err_code db_check(struct db *db, struct err *e)
 	if (code == ERR_NONE && row) {
 		const char *said = db_col_text(s, 0);
 
+		/* one line: it may begin with "*** in database main ***" */
+		if (said && strncmp(said, "***", 3) == 0 && strchr(said, '\n'))
+			said = strchr(said, '\n') + 1;
 		if (!said || strcmp(said, "ok") != 0)
 			code = err_fail(e, ERR_DB, "%s: is damaged (%.50s); %s",
 					base_name(db->path), said ? said : "?",

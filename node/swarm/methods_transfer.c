@@ -453,9 +453,29 @@ void method_resume(struct engine *en, const json_t *params, struct call *c)
 	on_one(en, params, c, act_resume);
 }
 
+/* One of the list that could not be restored: by all digits of its hash. */
+static bool forget_listed(struct engine *en, const json_t *params,
+			  struct call *c)
+{
+	const char *text = method_text(params, "info_hash");
+	struct info_hash hash;
+	struct err e = {0};
+
+	if (!text || !hex_decode(hash.bytes, sizeof(hash.bytes), text) ||
+	    resume_remove(en->resume, &hash, &e) != ERR_NONE)
+		return false;
+	call_result(c, json_pack("{ss ss ss}", "info_hash", text, "name", text,
+				 "state", "removed"));
+	return true;
+}
+
 void method_remove(struct engine *en, const json_t *params, struct call *c)
 {
-	on_one(en, params, c, act_remove);
+	struct err e = {0};
+
+	if (method_torrent_named(en, params, &e) ||
+	    !forget_listed(en, params, c))
+		on_one(en, params, c, act_remove);
 }
 
 static void on_moving(void *ctx, uint64_t done, uint64_t total)

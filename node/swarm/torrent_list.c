@@ -144,6 +144,31 @@ struct restore {
 	struct err err; /* of the last that was not restored */
 };
 
+static void not_restored(struct restore *r, const struct resume_torrent *row,
+			 const struct err *e)
+{
+	char hash[2 * sizeof(row->info_hash.bytes) + 1];
+
+	r->err = *e;
+	hex_encode(hash, row->info_hash.bytes, sizeof(row->info_hash.bytes));
+	log_line(r->engine->log, LOG_ERROR, "torrent",
+		 "not restored info_hash=%s root=\"%s\" text=\"%s\"", hash,
+		 row->root, e->msg);
+}
+
+static bool is_sound(struct restore *r, const struct resume_torrent *row)
+{
+	struct err e = {0};
+
+	if (resume_is_sound(row))
+		return true;
+	(void)err_fail(&e, ERR_DB,
+		       "what torrents.db says of it is damaged: add it again, "
+		       "or `seedbank remove` its info hash");
+	not_restored(r, row, &e);
+	return false;
+}
+
 /* One that cannot be restored is named and left in the list. */
 static bool restore_one(void *ctx, const struct resume_torrent *row)
 {
@@ -175,7 +200,9 @@ static bool restore_one(void *ctx, const struct resume_torrent *row)
 	struct torrent *t;
 	struct err e = {0};
 
-	if (torrent_add(&t, r->engine, &cfg, &e) == ERR_NONE) {
+	if (!is_sound(r, row)) {
+		/* nothing that it says is acted on */
+	} else if (torrent_add(&t, r->engine, &cfg, &e) == ERR_NONE) {
 		t->settings = settings;
 		settings = NULL;
 		r->count++;
@@ -183,10 +210,7 @@ static bool restore_one(void *ctx, const struct resume_torrent *row)
 		if (torrent_add_extras(t, o, &e) != ERR_NONE)
 			torrent_tell(t, "note", "%s", e.msg);
 	} else {
-		r->err = e;
-		log_line(r->engine->log, LOG_ERROR, "torrent",
-			 "not restored root=\"%s\" text=\"%s\"", row->root,
-			 e.msg);
+		not_restored(r, row, &e);
 	}
 	free(settings);
 	json_decref(o);
@@ -196,8 +220,10 @@ static bool restore_one(void *ctx, const struct resume_torrent *row)
 enum err_code torrents_restore(struct engine *en, struct err *e)
 {
 	struct restore r = {.engine = en};
-	enum err_code code;
+	enum err_code code = resume_check(en->resume, e);
 
+	if (code != ERR_NONE)
+		return code;
 	torrent_settle_moves(en);
 	code = resume_each(en->resume, restore_one, &r, e);
 

@@ -149,7 +149,9 @@ static bool find_note(void *ctx, const struct resume_torrent *row)
 	struct noted *n =
 		json_object_get(settings, NOTE) ? calloc(1, sizeof(*n)) : NULL;
 
-	if (!n || strlen(row->root) >= sizeof(n->root)) {
+	/* it has files taken away: not on the word of a bit that flipped */
+	if (!n || !resume_is_sound(row) ||
+	    strlen(row->root) >= sizeof(n->root)) {
 		free(n);
 		json_decref(settings);
 		return true;

@@ -1,6 +1,7 @@
 #include "storage/torrent/resume_db.h"
 
 #include "base/db.h"
+#include "storage/torrent/resume_seal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,10 @@ static const char *const migrations[] = {
 	"  info_hash BLOB NOT NULL UNIQUE CHECK(length(info_hash) = 20),"
 	"  torrent BLOB NOT NULL"
 	") STRICT;",
+	/* 3: NULL is a row of before, which nothing vouches for */
+	"ALTER TABLE torrent ADD COLUMN seal BLOB;"
+	"ALTER TABLE torrent ADD COLUMN torrent_seal BLOB;"
+	"ALTER TABLE state ADD COLUMN seal BLOB;",
 };
 
 enum stmt {
@@ -56,6 +61,7 @@ enum stmt {
 	S_EACH,
 	S_GET,
 	S_WANT,
+	S_TEXTS,
 	S_CLEAR_ROOT,
 	S_MOVE_STATE,
 	S_ROOT,
@@ -78,31 +84,37 @@ enum stmt {
 
 #define TORRENT_COLUMNS \
 	"SELECT t.info_hash, t.root, t.torrent, t.added, t.want, t.settings," \
-	" coalesce(n.uploaded, 0), coalesce(n.downloaded, 0)" \
+	" coalesce(n.uploaded, 0), coalesce(n.downloaded, 0)," \
+	" t.seal, t.torrent_seal" \
 	" FROM torrent t LEFT JOIN total n ON n.info_hash = t.info_hash "
 /* column + ?n without passing 2^63-1 (SQLite would make it a REAL) */
 #define CAPPED_SUM(column, n) \
 	column " = " column " + min(" n ", 9223372036854775807 - " column ")"
 
 static const char *const sql[S_COUNT] = {
-	[S_ADD] = "INSERT OR IGNORE INTO"
-		  " torrent(info_hash, root, torrent, added, want, settings)"
-		  " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[S_ADD] = "INSERT OR REPLACE INTO"
+		  " torrent(info_hash, root, torrent, added, want, settings,"
+		  " seal, torrent_seal)"
+		  " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	[S_REMOVE] = "DELETE FROM torrent WHERE info_hash = ?1",
 	[S_REMOVE_STATES] = "DELETE FROM state WHERE info_hash = ?1",
 	[S_REMOVE_TOTAL] = "DELETE FROM total WHERE info_hash = ?1",
 	[S_EACH] = TORRENT_COLUMNS "ORDER BY t.id",
 	[S_GET] = TORRENT_COLUMNS "WHERE t.info_hash = ?1",
 	[S_WANT] = "UPDATE torrent SET want = ?2 WHERE info_hash = ?1",
+	[S_TEXTS] = "SELECT root, settings FROM torrent WHERE info_hash = ?1",
 	[S_CLEAR_ROOT] = "DELETE FROM state WHERE info_hash = ?1"
 			 " AND root = ?2 AND root <>"
 			 " (SELECT root FROM torrent WHERE info_hash = ?1)",
 	[S_MOVE_STATE] = "UPDATE state SET root = ?2 WHERE info_hash = ?1"
 			 " AND root ="
 			 " (SELECT root FROM torrent WHERE info_hash = ?1)",
-	[S_ROOT] = "UPDATE torrent SET root = ?2 WHERE info_hash = ?1",
-	[S_SETTINGS] = "UPDATE torrent SET settings = ?2 WHERE info_hash = ?1",
-	[S_TORRENT] = "UPDATE torrent SET torrent = ?2 WHERE info_hash = ?1",
+	[S_ROOT] = "UPDATE torrent SET root = ?2, seal = ?3"
+		   " WHERE info_hash = ?1",
+	[S_SETTINGS] = "UPDATE torrent SET settings = ?2, seal = ?3"
+		       " WHERE info_hash = ?1",
+	[S_TORRENT] = "UPDATE torrent SET torrent = ?2, torrent_seal = ?3"
+		      " WHERE info_hash = ?1",
 	[S_ADD_TOTALS] =
 		"INSERT INTO total(info_hash, uploaded, downloaded)"
 		" VALUES(?1, ?2, ?3)"
@@ -110,14 +122,16 @@ static const char *const sql[S_COUNT] = {
 			"uploaded", "?2") ", " CAPPED_SUM("downloaded", "?3"),
 	[S_TOTALS] = "SELECT uploaded, downloaded FROM total"
 		     " WHERE info_hash = ?1",
-	[S_LOAD] = "SELECT id, have, open FROM state"
+	[S_LOAD] = "SELECT id, have, open, seal FROM state"
 		   " WHERE info_hash = ?1 AND root = ?2 AND pieces = ?3",
 	[S_LOAD_STAMPS] = "SELECT file, size, mtime_ns FROM stamp"
 			  " WHERE state = ?1 ORDER BY file",
-	[S_SAVE] = "INSERT INTO state(info_hash, root, pieces, have, open)"
-		   " VALUES(?1, ?2, ?3, ?4, ?5)"
-		   " ON CONFLICT(info_hash, root) DO UPDATE"
-		   " SET pieces = ?3, have = ?4, open = ?5 RETURNING id",
+	[S_SAVE] =
+		"INSERT INTO state(info_hash, root, pieces, have, open, seal)"
+		" VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
+		" ON CONFLICT(info_hash, root) DO UPDATE"
+		" SET pieces = ?3, have = ?4, open = ?5, seal = ?6"
+		" RETURNING id",
 	[S_SAVE_STAMP] = "INSERT OR REPLACE INTO"
 			 " stamp(state, file, size, mtime_ns)"
 			 " VALUES(?1, ?2, ?3, ?4)",
@@ -193,13 +207,34 @@ static enum err_code not_there(struct err *e)
 	return err_fail(e, ERR_STATE, "this torrent is not in the list");
 }
 
+enum err_code resume_check(struct resume_db *r, struct err *e)
+{
+	return db_check(r->db, e);
+}
+
+/* --- seals --- */
+
+static void bind_seal(struct db_stmt *s, int i, struct resume_seal seal)
+{
+	db_bind_blob(s, i, seal.bytes, sizeof(seal.bytes));
+}
+
+bool resume_is_sound(const struct resume_torrent *t)
+{
+	return resume_seal_fits(t->seal, t->seal_len,
+				resume_seal_texts(&t->info_hash, t->root,
+						  t->settings)) &&
+	       resume_seal_fits(t->torrent_seal, t->torrent_seal_len,
+				resume_seal_torrent(&t->info_hash, t->torrent,
+						    t->torrent_len));
+}
+
 /* --- torrents --- */
 
 enum err_code resume_add(struct resume_db *r, const struct resume_torrent *t,
 			 struct err *e)
 {
 	struct db_stmt *s = r->s[S_ADD];
-	enum err_code code;
 
 	if (t->torrent_len > RESUME_MAX_TORRENT_BYTES ||
 	    strlen(t->root) > RESUME_MAX_TEXT ||
@@ -211,11 +246,11 @@ enum err_code resume_add(struct resume_db *r, const struct resume_torrent *t,
 	db_bind_int(s, 4, t->added_s);
 	db_bind_int(s, 5, t->want);
 	db_bind_text(s, 6, t->settings);
-	code = db_run(s, e);
-	if (code == ERR_NONE && db_changes(r->db) == 0)
-		return err_fail(e, ERR_STATE,
-				"this torrent is in the list already");
-	return code;
+	bind_seal(s, 7, resume_seal_texts(&t->info_hash, t->root, t->settings));
+	bind_seal(
+		s, 8,
+		resume_seal_torrent(&t->info_hash, t->torrent, t->torrent_len));
+	return db_run(s, e);
 }
 
 enum err_code resume_remove(struct resume_db *r, const struct info_hash *hash,
@@ -251,6 +286,8 @@ static bool give_row(struct db_stmt *s, resume_fn *fn, void *ctx)
 	t.settings = db_col_text(s, 5);
 	t.uploaded = (uint64_t)db_col_int(s, 6);
 	t.downloaded = (uint64_t)db_col_int(s, 7);
+	t.seal = db_col_blob(s, 8, &t.seal_len);
+	t.torrent_seal = db_col_blob(s, 9, &t.torrent_seal_len);
 	return fn(ctx, &t);
 }
 
@@ -300,14 +337,40 @@ static enum err_code run_changed(struct resume_db *r, struct db_stmt *s,
 	return code;
 }
 
+/* Both texts as they will be are under one seal. */
+static enum err_code seal_with(struct resume_db *r, enum stmt which,
+			       const struct info_hash *hash, const char *text,
+			       struct resume_seal *out, struct err *e)
+{
+	struct db_stmt *s = r->s[S_TEXTS];
+	enum err_code code;
+	bool row;
+
+	bind_hash(s, hash);
+	code = db_step(s, &row, e);
+	if (code != ERR_NONE)
+		return code;
+	if (!row)
+		return not_there(e);
+	*out = resume_seal_texts(
+		hash, which == S_ROOT ? text : db_col_text(s, 0),
+		which == S_SETTINGS ? text : db_col_text(s, 1));
+	db_reset(s);
+	return ERR_NONE;
+}
+
 static enum err_code set_text(struct resume_db *r, enum stmt which,
 			      const struct info_hash *hash, const char *text,
 			      struct err *e)
 {
-	if (strlen(text) > RESUME_MAX_TEXT)
-		return err_fail(e, ERR_LIMIT, "too long for the list");
+	struct resume_seal seal;
+	enum err_code code = seal_with(r, which, hash, text, &seal, e);
+
+	if (code != ERR_NONE)
+		return code;
 	bind_hash(r->s[which], hash);
 	db_bind_text(r->s[which], 2, text);
+	bind_seal(r->s[which], 3, seal);
 	return run_changed(r, r->s[which], e);
 }
 
@@ -322,7 +385,7 @@ enum err_code resume_set_want(struct resume_db *r, const struct info_hash *hash,
 enum err_code resume_set_root(struct resume_db *r, const struct info_hash *hash,
 			      const char *root, struct err *e)
 {
-	static const enum stmt all[] = {S_CLEAR_ROOT, S_MOVE_STATE, S_ROOT};
+	static const enum stmt all[] = {S_CLEAR_ROOT, S_MOVE_STATE};
 	enum err_code code;
 
 	if (strlen(root) > RESUME_MAX_TEXT)
@@ -330,13 +393,13 @@ enum err_code resume_set_root(struct resume_db *r, const struct info_hash *hash,
 	code = db_begin(r->db, e);
 	if (code != ERR_NONE)
 		return code;
-	for (size_t i = 0; i < 3 && code == ERR_NONE; i++) {
+	for (size_t i = 0; i < 2 && code == ERR_NONE; i++) {
 		bind_hash(r->s[all[i]], hash);
 		db_bind_text(r->s[all[i]], 2, root);
 		code = db_run(r->s[all[i]], e);
 	}
-	if (code == ERR_NONE && db_changes(r->db) == 0)
-		code = not_there(e);
+	if (code == ERR_NONE)
+		code = set_text(r, S_ROOT, hash, root, e);
 	if (code == ERR_NONE)
 		return db_commit(r->db, e);
 	db_rollback(r->db);
@@ -347,7 +410,18 @@ enum err_code resume_set_settings(struct resume_db *r,
 				  const struct info_hash *hash,
 				  const char *settings, struct err *e)
 {
-	return set_text(r, S_SETTINGS, hash, settings, e);
+	enum err_code code;
+
+	if (strlen(settings) > RESUME_MAX_TEXT)
+		return err_fail(e, ERR_LIMIT, "too long for the list");
+	code = db_begin(r->db, e);
+	if (code != ERR_NONE)
+		return code;
+	code = set_text(r, S_SETTINGS, hash, settings, e);
+	if (code == ERR_NONE)
+		return db_commit(r->db, e);
+	db_rollback(r->db);
+	return code;
 }
 
 enum err_code resume_set_torrent(struct resume_db *r,
@@ -359,6 +433,7 @@ enum err_code resume_set_torrent(struct resume_db *r,
 		return err_fail(e, ERR_LIMIT, "too long for the list");
 	bind_hash(r->s[S_TORRENT], hash);
 	db_bind_blob(r->s[S_TORRENT], 2, torrent, len);
+	bind_seal(r->s[S_TORRENT], 3, resume_seal_torrent(hash, torrent, len));
 	return run_changed(r, r->s[S_TORRENT], e);
 }
 
@@ -499,13 +574,14 @@ static enum err_code load_stamps(struct resume_db *r, int64_t state,
 	return code;
 }
 
-static enum err_code load(struct resume_db *r, struct resume_state *out,
-			  struct err *e)
+static enum err_code load(struct resume_db *r, const struct info_hash *hash,
+			  struct resume_state *out, struct err *e)
 {
 	struct db_stmt *s = r->s[S_LOAD];
-	size_t bytes = ((size_t)out->pieces + 7) / 8;
+	size_t bytes = ((size_t)out->pieces + 7) / 8, seal_len;
+	const uint8_t *seal;
+	bool row, sound = true;
 	int64_t id;
-	bool row;
 	enum err_code code = db_step(s, &row, e);
 
 	if (code != ERR_NONE || !row)
@@ -517,7 +593,19 @@ static enum err_code load(struct resume_db *r, struct resume_state *out,
 		code = err_fail(e, ERR_NOMEM, "a bitfield");
 	else if (!db_col_bytes(s, 1, out->have, bytes))
 		code = err_fail(e, ERR_DB, "a bitfield of a wrong size");
+	seal = db_col_blob(s, 3, &seal_len);
+	if (code == ERR_NONE)
+		sound = resume_seal_fits(seal, seal_len,
+					 resume_seal_state(hash, out->pieces,
+							   out->have,
+							   out->open));
 	db_reset(s);
+	if (!sound) { /* what has data is hashed */
+		free(out->have);
+		out->have = NULL;
+		out->open = false;
+		return ERR_NONE;
+	}
 	return code == ERR_NONE ? load_stamps(r, id, out, e) : code;
 }
 
@@ -533,7 +621,7 @@ enum err_code resume_load(struct resume_db *r, const struct info_hash *hash,
 	bind_hash(s, hash);
 	db_bind_text(s, 2, root);
 	db_bind_int(s, 3, pieces);
-	code = load(r, out, e);
+	code = load(r, hash, out, e);
 	if (code != ERR_NONE)
 		resume_state_clear(out);
 	return code;
@@ -568,6 +656,8 @@ static enum err_code save_in_tx(struct resume_db *r,
 	db_bind_int(s, 3, st->pieces);
 	db_bind_blob(s, 4, st->have, ((size_t)st->pieces + 7) / 8);
 	db_bind_int(s, 5, st->open);
+	bind_seal(s, 6,
+		  resume_seal_state(hash, st->pieces, st->have, st->open));
 	code = db_step(s, &row, e);
 	if (code != ERR_NONE)
 		return code;

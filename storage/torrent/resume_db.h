@@ -49,9 +49,22 @@ struct resume_torrent {
 	enum resume_want want;
 	const char *settings;	       /* the node's own text, "" when none */
 	uint64_t uploaded, downloaded; /* read only: see resume_add_totals() */
+	/* read only, for resume_is_sound(): NULL in a row of before there were
+	 * any */
+	const uint8_t *seal, *torrent_seal;
+	size_t seal_len, torrent_seal_len;
 };
 
-/* ERR_STATE: it is there already. ERR_LIMIT: too long. */
+/* Reads the whole file. ERR_DB: it is damaged. */
+__attribute__((warn_unused_result)) enum err_code
+resume_check(struct resume_db *r, struct err *e);
+/* Of a row that was read: its hash, root, settings and .torrent are as they
+ * were stored. Whoever acts on them asks; a bit that flipped on the disk must
+ * not become an order to write, or to pay. */
+bool resume_is_sound(const struct resume_torrent *t);
+
+/* In the place of one of that hash that is there: totals and states stay.
+ * ERR_LIMIT: too long. */
 __attribute__((warn_unused_result)) enum err_code
 resume_add(struct resume_db *r, const struct resume_torrent *t, struct err *e);
 /* With its piece states and totals. ERR_STATE: not there. */
@@ -131,7 +144,7 @@ struct resume_state {
 };
 
 /* *out is to be cleared with resume_state_clear(). A record of another number
- * of pieces counts as none. */
+ * of pieces, or one that is not as it was stored, counts as none. */
 __attribute__((warn_unused_result)) enum err_code
 resume_load(struct resume_db *r, const struct info_hash *hash, const char *root,
 	    uint32_t pieces, struct resume_state *out, struct err *e);
