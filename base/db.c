@@ -1,12 +1,17 @@
 #include "base/db.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define LEAST_PAGE 512 /* bytes; SQLite has no smaller one */
 
 /* What brackets every change, prepared once: parsing it each time costs as much
  * as a small change itself. */
@@ -202,18 +207,70 @@ static enum err_code migrate(struct db *db, const struct db_cfg *cfg,
 	return code;
 }
 
-/* SQLite would create it with the umask's mode, and -wal and -shm take the
- * mode of the main file: receipts are nobody else's business. */
-static enum err_code create_private(struct db *db, struct err *e)
+/* The file of a database without tables, which says whose it is. */
+static enum err_code make_image(const struct db *db, const struct db_cfg *cfg,
+				unsigned char **out, sqlite3_int64 *len,
+				struct err *e)
 {
+	char pragma[48];
+	sqlite3 *h = NULL;
+	int rc = sqlite3_open(DB_IN_MEMORY, &h);
+
+	(void)snprintf(pragma, sizeof(pragma), "PRAGMA application_id=%d",
+		       (int)cfg->application_id);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(h, pragma, NULL, NULL, NULL);
+	*out = rc == SQLITE_OK ? sqlite3_serialize(h, "main", len, 0) : NULL;
+	(void)sqlite3_close(h);
+	return *out ? ERR_NONE
+		    : err_fail(e, ERR_NOMEM, "%s: out of memory",
+			       base_name(db->path));
+}
+
+/* Made in one step and never empty, so that an empty one is known to have lost
+ * what was in it. */
+static enum err_code create(struct db *db, const struct db_cfg *cfg,
+			    struct err *e)
+{
+	unsigned char *image;
+	sqlite3_int64 len = 0;
+	struct err why = {0};
+	enum err_code code = make_image(db, cfg, &image, &len, e);
+
+	if (code != ERR_NONE)
+		return code;
+	code = file_create(db->path, image, (size_t)len, &why);
+	sqlite3_free(image);
+	if (code == ERR_NONE || code == ERR_STATE) /* another was faster */
+		return ERR_NONE;
+	return io_fail(db, why.os, "cannot open", e);
+}
+
+/* SQLite would create it with the umask's mode, and -wal and -shm take the
+ * mode of the main file: receipts are nobody else's business. It would take one
+ * that was cut off to nothing for a new one, too. */
+static enum err_code open_private(struct db *db, const struct db_cfg *cfg,
+				  struct err *e)
+{
+	struct stat st = {0};
+	bool cut;
 	int fd;
 
 	if (strcmp(db->path, DB_IN_MEMORY) == 0)
 		return ERR_NONE;
-	fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(db->path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return create(db, cfg, e);
 	if (fd < 0)
 		return io_fail(db, errno, "cannot open", e);
+	cut = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	      st.st_size < LEAST_PAGE;
 	(void)close(fd);
+	if (cut)
+		return err_fail(e, ERR_DB, "%s: %s; %s", base_name(db->path),
+				st.st_size ? "is damaged, or no database"
+					   : "is empty, and was not",
+				db->if_damaged);
 	return ERR_NONE;
 }
 
@@ -250,7 +307,7 @@ static enum err_code set_up(struct db *db, const struct db_cfg *cfg,
 
 	flags |= cfg->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	if (!cfg->read_only) {
-		code = create_private(db, e);
+		code = open_private(db, cfg, e);
 		if (code != ERR_NONE)
 			return code;
 	}

@@ -3,7 +3,8 @@
  *
  * Opening sets WAL, synchronous=FULL (a commit that returned is on disk),
  * foreign keys, a busy timeout and file mode 0600. Several processes may open
- * one file: transactions begin IMMEDIATE, so that two writers wait for each
+ * one file (a new one is there whole or not at all, an empty one is damaged):
+ * transactions begin IMMEDIATE, so that two writers wait for each
  * other instead of failing halfway. Tables are created STRICT by migrations.
  *
  * SQL text lives in *_db.c only; values are always bound, never printed in.

@@ -243,8 +243,9 @@ static void opening_says_what_is_wrong(void)
 		 "cannot open"},
 		{"an empty file, only to be read", "empty", 3, APP, true,
 		 ERR_DB, "is empty"},
-		{"an empty file is taken", "empty", 3, APP, false, ERR_NONE,
-		 NULL},
+		{"an empty file: a new one never is", "empty", 3, APP, false,
+		 ERR_DB, "is empty, and was not; restore it from a copy"},
+		{"a byte", "byte", 3, APP, false, ERR_DB, "is damaged, or no"},
 		{"a folder", "folder", 3, APP, false, ERR_IO, "cannot open"},
 		{"a folder that is not there", "no/such", 3, APP, false, ERR_IO,
 		 "No such file"},
@@ -254,6 +255,7 @@ static void opening_says_what_is_wrong(void)
 	put_file("text", "this is a text that is long enough to be looked at "
 			 "as if it were a database header, but it is none...");
 	put_file("empty", "");
+	put_file("byte", "S");
 	CHECK(mkdir(path_of("folder"), 0700) == 0, "mkdir");
 	db_close(open_new("newer"));
 	for (size_t i = 0; i < ROWS(rows); i++) {
