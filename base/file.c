@@ -1,15 +1,19 @@
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BESIDE_TRIES 100 /* names that an earlier crash may have left */
+#define LEFT_OVER_S 60
 
 static enum err_code read_all(int fd, const char *path, uint8_t *buf,
 			      size_t cap, size_t *len, struct err *e)
@@ -125,19 +129,28 @@ enum err_code file_load(const char *path, size_t max, char **out, size_t *len,
 	return code;
 }
 
+/* The directory that it lies in. False: too long. */
+static bool dir_of(const char *path, char out[PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 0;
+
+	if (n >= PATH_MAX)
+		return false;
+	if (slash && n == 0)
+		n = 1; /* the root itself */
+	memcpy(out, slash ? path : ".", slash ? n : 1);
+	out[slash ? n : 1] = '\0';
+	return true;
+}
+
 enum err_code file_sync_dir(const char *path, struct err *e)
 {
 	char dir[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	size_t n = slash ? (size_t)(slash - path) : 0;
 	int fd, failed;
 
-	if (n >= sizeof(dir))
+	if (!dir_of(path, dir))
 		return err_fail(e, ERR_IO, "%s: path too long", path);
-	if (slash && n == 0)
-		n = 1; /* the root itself */
-	memcpy(dir, slash ? path : ".", slash ? n : 1);
-	dir[slash ? n : 1] = '\0';
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	failed = fd < 0 || fsync(fd) != 0;
 	if (failed)
@@ -186,6 +199,12 @@ static bool write_all(int fd, const uint8_t *data, size_t len)
 	return fsync(fd) == 0;
 }
 
+static enum err_code is_there_already(const char *path, struct err *e)
+{
+	return err_fail(e, ERR_STATE,
+			"%s: is there already, and is not overwritten", path);
+}
+
 /* One step, and with RENAME_NOREPLACE only if nothing has the name yet. */
 static enum err_code place(const char *tmp, const char *path, unsigned flags,
 			   struct err *e)
@@ -201,9 +220,7 @@ static enum err_code place(const char *tmp, const char *path, unsigned flags,
 	if (placed)
 		return file_sync_dir(path, e);
 	if (errno == EEXIST)
-		return err_fail(e, ERR_STATE,
-				"%s: is there already, and is not overwritten",
-				path);
+		return is_there_already(path, e);
 	return err_fail(e, ERR_IO, "cannot make %s: %s", path, strerror(errno));
 }
 
@@ -223,6 +240,43 @@ static int open_beside(char tmp[PATH_MAX], const char *path, mode_t mode)
 			return -1;
 	}
 	return fd;
+}
+
+/* Who was killed while it wrote beside `path` left that there. A process of
+ * another machine or container has numbers of its own: nobody takes a minute
+ * to write a small file. */
+static bool is_left_over(int dir, const char *name, const char *base, size_t n)
+{
+	const char *p = name + n + 1;
+	struct stat st;
+	char *end;
+	long pid;
+
+	if (strncmp(name, base, n) != 0 || name[n] != '.' ||
+	    !(*p >= '1' && *p <= '9'))
+		return false;
+	pid = strtol(p, &end, 10);
+	if (*end != '-' || strspn(end + 1, "0123456789") == 0 ||
+	    end[1 + strspn(end + 1, "0123456789")] != '\0')
+		return false;
+	return kill((pid_t)pid, 0) != 0 && errno == ESRCH &&
+	       fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) && time(NULL) - st.st_mtime > LEFT_OVER_S;
+}
+
+static void sweep(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash ? slash + 1 : path;
+	struct dirent *entry;
+	char folder[PATH_MAX];
+	DIR *dir = dir_of(path, folder) ? opendir(folder) : NULL;
+
+	while (dir && (entry = readdir(dir)))
+		if (is_left_over(dirfd(dir), entry->d_name, base, strlen(base)))
+			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir)
+		(void)closedir(dir);
 }
 
 static enum err_code write_beside(const char *path, const uint8_t *data,
@@ -247,20 +301,58 @@ static enum err_code write_beside(const char *path, const uint8_t *data,
 	return code;
 }
 
+/* Where a file may have no name until it is whole, nothing is left of one that
+ * was not. False: not there, or not without /proc. */
+static bool make_unnamed(const char *path, const uint8_t *data, size_t len,
+			 mode_t mode, enum err_code *code, struct err *e)
+{
+	char dir[PATH_MAX], self[32];
+	bool made = true;
+	int fd = dir_of(path, dir)
+			 ? open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, mode)
+			 : -1;
+
+	if (fd < 0)
+		return false;
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (!write_all(fd, data, len))
+		*code = err_fail(e, ERR_IO, "cannot write %s: %s", path,
+				 strerror(errno));
+	else if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
+		*code = file_sync_dir(path, e);
+	else if (errno == EEXIST)
+		*code = is_there_already(path, e);
+	else
+		made = false;
+	(void)close(fd);
+	return made;
+}
+
+static enum err_code make(const char *path, const uint8_t *data, size_t len,
+			  mode_t mode, struct err *e)
+{
+	enum err_code code;
+
+	if (make_unnamed(path, data, len, mode, &code, e))
+		return code;
+	return write_beside(path, data, len, mode, RENAME_NOREPLACE, e);
+}
+
 enum err_code file_create(const char *path, const uint8_t *data, size_t len,
 			  struct err *e)
 {
-	return write_beside(path, data, len, 0600, RENAME_NOREPLACE, e);
+	return make(path, data, len, 0600, e);
 }
 
 enum err_code file_create_shared(const char *path, const uint8_t *data,
 				 size_t len, struct err *e)
 {
-	return write_beside(path, data, len, 0666, RENAME_NOREPLACE, e);
+	return make(path, data, len, 0666, e);
 }
 
 enum err_code file_replace(const char *path, const uint8_t *data, size_t len,
 			   struct err *e)
 {
+	sweep(path);
 	return write_beside(path, data, len, 0600, 0, e);
 }

@@ -36,7 +36,8 @@ enum err_code file_create_shared(const char *path, const uint8_t *data,
 				 size_t len, struct err *e)
 	__attribute__((warn_unused_result));
 
-/* As file_create(), but takes the place of what is there. */
+/* As file_create(), but takes the place of what is there. What others who were
+ * killed at this left beside it goes. */
 enum err_code file_replace(const char *path, const uint8_t *data, size_t len,
 			   struct err *e) __attribute__((warn_unused_result));
 

@@ -9,9 +9,12 @@
 #include "wire/reach/proxy.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #define CONFIG_MAX (1U << 20)
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -530,10 +533,22 @@ static bool is_setting(const char *name)
 	return false;
 }
 
+/* Two that change it at once would each keep what they read: one by one. Where
+ * a directory has no locks (some NFS), as well as can be. -1: there is none. */
+static int one_by_one(const struct home *h)
+{
+	int fd = open(h->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	while (fd >= 0 && flock(fd, LOCK_EX) != 0 && errno == EINTR)
+		;
+	return fd;
+}
+
 enum err_code settings_store_all(const struct home *h,
 				 const struct setting_value *v, size_t n,
 				 struct err *e)
 {
+	int lock = one_by_one(h);
 	char path[HOME_PATH_MAX], *text = NULL;
 	size_t len;
 	enum err_code code = ERR_NONE;
@@ -550,6 +565,8 @@ enum err_code settings_store_all(const struct home *h,
 	if (code == ERR_NONE)
 		code = replace_config(path, text ? text : "", len, v, n, e);
 	free(text);
+	if (lock >= 0)
+		(void)close(lock);
 	return code;
 }
 

@@ -5,8 +5,12 @@
 #include "tests/ledger/scratch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 static struct scratch dir;
 
@@ -127,6 +131,51 @@ static void nothing_is_left_behind(void)
 	CHECK(n == 3, "%u files: a, b and the fifo wanted", n);
 }
 
+/* A process that has ended, and left a file of that age. */
+static const char *left_by(const char *name, long pid, int age_s)
+{
+	static char path[sizeof(dir.dir) + 64];
+	struct timespec times[2] = {{.tv_sec = time(NULL) - age_s},
+				    {.tv_sec = time(NULL) - age_s}};
+
+	(void)snprintf(path, sizeof(path), "%s/%s.%ld-0", dir.dir, name, pid);
+	scratch_write(path, "half", 4);
+	CHECK(utimensat(AT_FDCWD, path, times, 0) == 0, "its age");
+	return path;
+}
+
+static void what_the_killed_left_goes(void)
+{
+	const char *path;
+	pid_t gone = fork();
+	static const struct {
+		const char *name, *what;
+		int age_s;
+		bool lives, stays;
+	} rows[] = {
+		{"swept", "one that was killed", 100, false, false},
+		{"swept", "one that may be another machine's", 10, false, true},
+		{"swept", "one that is writing", 100, true, true},
+		{"sweptnot", "another file's", 100, false, true},
+	};
+
+	if (gone == 0)
+		_exit(0);
+	CHECK(waitpid(gone, NULL, 0) == gone, "wait");
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		path = left_by(rows[i].name,
+			       rows[i].lives ? (long)getpid() : (long)gone,
+			       rows[i].age_s);
+		CHECK(file_replace(scratch_path(&dir, "swept"),
+				   (const uint8_t *)"x", 1, NULL) == ERR_NONE,
+		      "replace");
+		CHECK((access(path, F_OK) == 0) == rows[i].stays, "%s",
+		      rows[i].what);
+		(void)unlink(path);
+	}
+	(void)unlink(scratch_path(&dir, "swept"));
+}
+
 int main(void)
 {
 	(void)umask(027);
@@ -134,6 +183,7 @@ int main(void)
 	reading_is_bounded_and_careful();
 	making_never_overwrites();
 	directories_are_made_down_to_the_last();
+	what_the_killed_left_goes();
 	nothing_is_left_behind();
 	scratch_remove(&dir);
 	return CHECK_EXIT();

@@ -47,6 +47,44 @@ static void setting_one_line_leaves_the_others(void)
 	options_free(o);
 }
 
+#define WRITERS 4
+
+/* Each of them says that it was set, so it is. */
+static void two_that_set_something_at_once_both_do(void)
+{
+	static const char *const names[WRITERS] = {"slots", "max-peers",
+						   "free-share", "price"};
+	pid_t pid[WRITERS];
+	struct options *o = NULL;
+	struct err e = {0};
+	int status;
+
+	write_config("");
+	for (int i = 0; i < WRITERS; i++) {
+		pid[i] = fork();
+		if (pid[i] == 0) {
+			bool good = true;
+			char text[8];
+
+			for (int n = 1; n <= 30; n++) {
+				(void)snprintf(text, sizeof(text), "%d", n);
+				good = good &&
+				       settings_store(&home, names[i], text,
+						      NULL) == ERR_NONE;
+			}
+			_exit(good ? 0 : 1);
+		}
+	}
+	for (int i = 0; i < WRITERS; i++)
+		CHECK(waitpid(pid[i], &status, 0) == pid[i] && status == 0,
+		      "writer %d", i);
+	CHECK(settings_load(&o, &home, &e) == ERR_NONE, "%s", e.msg);
+	for (int i = 0; i < WRITERS; i++)
+		CHECK(strcmp(options_text(o, names[i]), "30") == 0, "%s is %s",
+		      names[i], options_text(o, names[i]));
+	options_free(o);
+}
+
 static void what_is_wrong_is_named(void)
 {
 	static const struct {
@@ -189,6 +227,7 @@ int main(void)
 	(void)snprintf(path, sizeof(path), "%s/deep/home/", dir);
 	CHECK(home_open(&home, path, &e) == ERR_NONE, "%s", e.msg);
 	setting_one_line_leaves_the_others();
+	two_that_set_something_at_once_both_do();
 	what_is_wrong_is_named();
 	what_a_value_means_is_checked();
 	a_lock_names_its_holder();
