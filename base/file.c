@@ -1,5 +1,7 @@
 #include "base/file.h"
 
+#include "base/clock.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BESIDE_TRIES 100 /* names that an earlier crash may have left */
@@ -261,7 +262,8 @@ static bool is_left_over(int dir, const char *name, const char *base, size_t n)
 		return false;
 	return kill((pid_t)pid, 0) != 0 && errno == ESRCH &&
 	       fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISREG(st.st_mode) && time(NULL) - st.st_mtime > LEFT_OVER_S;
+	       S_ISREG(st.st_mode) &&
+	       clock_unix_s() - st.st_mtime > LEFT_OVER_S;
 }
 
 static void sweep(const char *path)

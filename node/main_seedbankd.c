@@ -3,6 +3,8 @@
 #include "node/cli/cli.h"
 #include "node/core/api.h"
 #include "node/core/engine.h"
+#include "node/core/fds.h"
+#include "node/core/name_text.h"
 #include "node/core/settings.h"
 #include "node/host/host.h"
 #include "node/net/portmap.h"
@@ -27,7 +29,10 @@ static const struct option own_options[] = {
 
 static int fail(int status, const struct err *e)
 {
-	(void)fprintf(stderr, "seedbankd: %s\n", e->msg);
+	char *shown = name_shown(e->msg);
+
+	(void)fprintf(stderr, "seedbankd: %s\n", shown ? shown : "");
+	free(shown);
 	return status;
 }
 
@@ -115,6 +120,7 @@ int main(int argc, char **argv)
 	int rest_count = 0, status;
 	enum err_code code = ERR_NOMEM;
 
+	fds_fill();
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* a file limit is a full disk */
 	if (sodium_init() < 0) {

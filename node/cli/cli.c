@@ -3,13 +3,18 @@
 #include "node/cli/cli_commands.h"
 #include "node/core/api.h"
 #include "node/core/engine.h"
+#include "node/core/fds.h"
+#include "node/core/name_text.h"
 #include "node/core/settings.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_OPTIONS 64
 
@@ -154,16 +159,19 @@ static bool asks(int argc, char **argv, const char *flag)
 static int fail(bool json, int exit_code, const struct err *e)
 {
 	if (json) {
-		json_t *line =
-			json_pack("{s{ss ss}}", "error", "code",
-				  call_error_name(e->code), "message", e->msg);
+		json_t *line = json_pack("{s{ss so}}", "error", "code",
+					 call_error_name(e->code), "message",
+					 name_json(e->msg));
 		char *text = json_dumps(line, JSON_COMPACT);
 
 		(void)printf("%s\n", text ? text : "{}");
 		free(text);
 		json_decref(line);
 	} else {
-		(void)fprintf(stderr, "seedbank: %s\n", e->msg);
+		char *shown = name_shown(e->msg);
+
+		(void)fprintf(stderr, "seedbank: %s\n", shown ? shown : "");
+		free(shown);
 	}
 	return exit_code;
 }
@@ -305,7 +313,28 @@ static int without_command(const struct cli *cli, int argc, char **argv,
 	return fail(cli->json, EXIT_USAGE, &e);
 }
 
-int cli_main(int argc, char **argv)
+static bool reader_is_gone(void)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	return poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0;
+}
+
+/* What could not be written was not told: a phrase, a link, an export. Who
+ * closed a pipe knows. */
+static int told(int status)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	if (!reader_is_gone())
+		(void)fprintf(stderr,
+			      "seedbank: cannot write standard output%s%s\n",
+			      errno ? ": " : "", errno ? strerror(errno) : "");
+	return status == EXIT_SUCCESS ? EXIT_FAILURE : status;
+}
+
+static int run_line(int argc, char **argv)
 {
 	struct cli cli = {.json = asks(argc, argv, "--json")};
 	const char *words[2] = {NULL, NULL};
@@ -320,6 +349,12 @@ int cli_main(int argc, char **argv)
 	if (!cli.command)
 		return without_command(&cli, argc, argv, words[0]);
 	return parse_and_run(&cli, argc, argv);
+}
+
+int cli_main(int argc, char **argv)
+{
+	fds_fill();
+	return told(run_line(argc, argv));
 }
 
 /* ---- calls ---- */

@@ -1,7 +1,18 @@
 #include "node/core/fds.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/resource.h>
+#include <unistd.h>
+
+void fds_fill(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0) /* the lowest that is free is fd */
+			(void)open("/dev/null",
+				   fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+	}
+}
 
 unsigned fds_raise(void)
 {

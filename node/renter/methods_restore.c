@@ -3,6 +3,7 @@
 #include "node/renter/methods_store.h"
 
 #include "base/address.h"
+#include "node/core/name_text.h"
 #include "node/money/money.h"
 #include "node/renter/renter_get.h"
 #include "node/renter/renter_restore.h"
@@ -95,7 +96,7 @@ static json_t *trouble_json(const struct store_call *s,
 			address_text(who, &h->address, m->profile.address),
 			"reached", (int)h->reached);
 		/* a host's words */
-		(void)json_object_set_new(o, "text", json_string(h->why));
+		(void)json_object_set_new(o, "text", name_json(h->why));
 		(void)json_array_append_new(list, o);
 	}
 	return list;

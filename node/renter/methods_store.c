@@ -4,6 +4,7 @@
 
 #include "base/address.h"
 #include "base/hex.h"
+#include "node/core/name_text.h"
 #include "node/money/money.h"
 #include "node/renter/renter_leases.h"
 #include "node/renter/renter_put.h"
@@ -64,7 +65,8 @@ void store_call_step(void *call, const char *text)
 {
 	struct store_call *s = call;
 
-	call_event(s->call, json_pack("{ss ss}", "type", "step", "text", text));
+	call_event(s->call, json_pack("{ss so}", "type", "step", "text",
+				      name_json(text)));
 }
 
 void store_call_read(void *call, uint64_t done, uint64_t total)

@@ -3,6 +3,7 @@
 
 #include "base/hex.h"
 #include "ledger/pay/pay.h"
+#include "node/core/name_text.h"
 #include "node/money/money.h"
 #include "node/swarm/file_choice.h"
 #include "node/swarm/torrent.h"
@@ -32,7 +33,7 @@ static void tell_cost(struct add *a);
 
 static json_t *event_of(const char *type, const char *text)
 {
-	return json_pack("{ss ss}", "type", type, "text", text);
+	return json_pack("{ss so}", "type", type, "text", name_json(text));
 }
 
 /* It may have been removed meanwhile, by another call. */

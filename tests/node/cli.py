@@ -24,6 +24,7 @@ from cli_daemon import part_again, part_daemon, part_line, part_stop
 from cli_files import part_files
 from cli_list import part_list
 from cli_magnet import part_magnet
+from cli_output import part_output
 from cli_rest import part_rest, part_rest_begin
 from cli_v2 import part_v2
 
@@ -589,6 +590,7 @@ PARTS = {"help": part_help, "usage": part_usage, "home": part_home,
          "two": part_two, "magnet": part_magnet, "v2": part_v2,
          "files": part_files,
          "list": part_list,
+         "output": part_output,
          "daemon": part_daemon, "stop": part_stop, "again": part_again,
          "line": part_line,
          "wallet": part_wallet, "ledger": part_ledger, "disk": part_disk,

@@ -1,8 +1,12 @@
 #include "node/core/fds.h"
 #include "tests/check.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const struct {
 	const char *name;
@@ -39,8 +43,39 @@ static void the_soft_limit_is_raised(void)
 	      "it holds");
 }
 
+/* In the child: 0 when the next file is none of the first three, and what was
+ * closed fails. */
+static int closed_and_filled(int fd)
+{
+	char c = 'x';
+	int next;
+
+	(void)close(fd);
+	fds_fill();
+	next = open("/dev/null", O_RDWR);
+	if (next <= STDERR_FILENO)
+		return 1;
+	if (fd == STDIN_FILENO)
+		return read(fd, &c, 1) < 0 && errno == EBADF ? 0 : 2;
+	return write(fd, &c, 1) < 0 && errno == EBADF ? 0 : 3;
+}
+
+static void no_file_is_taken_for_standard_output(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		int status = 0;
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(closed_and_filled(fd));
+		CHECK(waitpid(pid, &status, 0) == pid && status == 0, "%d: %d",
+		      fd, WEXITSTATUS(status));
+	}
+}
+
 int main(void)
 {
+	no_file_is_taken_for_standard_output();
 	connections_fit_in_the_limit();
 	the_soft_limit_is_raised();
 	return CHECK_EXIT();
