@@ -21,7 +21,9 @@ clients: sb (build/release), lt208 (python3-libtorrent), lt211 (libtorrent 2.1.1
 fetched into build/bench/ when pip can), aria2: all of them plaintext; and
 sb-enc, lt208-rc4, lt211-rc4, which take nothing but encrypted connections: two
 sb-enc speak AES-256-GCM, all other pairs of them RC4; and sb-utp, lt208-utp,
-lt211-utp, which take nothing but uTP, plaintext
+lt211-utp, which take nothing but uTP, plaintext. plain is no client but the
+least that a transfer can take (bench_plain.c), and goes with itself alone;
+plain-raw is the same without hashing
 """
 
 import argparse
@@ -41,14 +43,16 @@ from stage import Failed, MIB, GIB, wait_for  # noqa: E402
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = os.path.join(stage.TOP, "build", "bench")
 VENV = os.path.join(WORK, "venv")
+PLAIN = os.path.join(stage.TOP, "build", "release", "tests", "bench_plain")
 SEEDBANK = os.path.join(stage.TOP, "build", "release", "seedbank")
 
 
 class Run:
     """One transfer: where everything is."""
 
-    def __init__(self, st, directory, torrent, info_hash, tracker, name):
-        self.stage, self.directory = st, directory
+    def __init__(self, st, directory, kind, torrent, info_hash, tracker,
+                 name):
+        self.stage, self.directory, self.kind = st, directory, kind
         self.torrent, self.info_hash, self.tracker = torrent, info_hash, tracker
         self.name = name
         self.out = os.path.join(directory, "out")
@@ -172,6 +176,32 @@ class Aria2(Client):
                            "--bt-tracker=" + run.tracker.url)
 
 
+class Plain(Client):
+    """bench_plain.c."""
+
+    def __init__(self, hashes=True):
+        self.hashes = hashes
+
+    def program(self):
+        return PLAIN
+
+    def seed(self, run, address, port):
+        log = os.path.join(run.stage.directory, "plain-seed.log")
+        if os.path.exists(log):
+            os.unlink(log)
+        p = run.stage.spawn("plain-seed", [
+            PLAIN, "seed", os.path.join(run.directory, "seed", "data"),
+            address, str(port)])
+        wait_for("listening bench_plain", 60,
+                 lambda: "listening" in open(p.log).read(), p)
+        return p
+
+    def leech(self, run, address, port, peer):
+        return run.stage.spawn("plain-leech", [
+            PLAIN, "leech", os.path.join(run.out, "data"), *peer.split(":"),
+            *([run.kind] if self.hashes else [])])
+
+
 def lt211():
     """libtorrent 2.1.1 in a venv of its own, when there is a Python for its
     wheel and pip can get it. Made before the network is left."""
@@ -229,7 +259,8 @@ def transfer(run, seeder, leecher, size):
                      (run.name, leech.status, leech.log))
     took = time.monotonic() - began
     time.sleep(0.2)  # until the seeder is quiet
-    seed = stage.cpu_seconds(s.pid) - seed_before
+    seed = (s.cpu_total() if s.poll() is not None
+            else stage.cpu_seconds(s.pid)) - seed_before
     if not stage.same(os.path.join(run.directory, "seed", "data"),
                       os.path.join(run.out, "data")):
         raise Failed("%s: the bytes differ" % run.name)
@@ -264,7 +295,7 @@ def table(results, size, runs):
 def default_pairs(have):
     """Each with itself, each seeder against aria2, each leecher against
     libtorrent 2.0.8."""
-    names = [n for n in have if "-" not in n]
+    names = [n for n in have if "-" not in n and n != "plain"]
     pairs = ["%s:%s" % (n, n) for n in names]
     pairs += ["%s:aria2" % n for n in names if n != "aria2" and "aria2" in have]
     pairs += ["lt208:%s" % n for n in names if n != "lt208" and "lt208" in have]
@@ -272,7 +303,7 @@ def default_pairs(have):
         pairs += ["sb-enc:sb-enc", "sb-enc:lt208-rc4", "lt208-rc4:sb-enc",
                   "lt208-rc4:lt208-rc4", "sb-utp:sb-utp", "sb-utp:lt208-utp",
                   "lt208-utp:sb-utp", "lt208-utp:lt208-utp"]
-    return list(dict.fromkeys(pairs))
+    return list(dict.fromkeys(pairs + ["plain:plain", "plain-raw:plain-raw"]))
 
 
 def arguments():
@@ -298,7 +329,8 @@ def main():
                "sb-utp": Seedbank("utp = only\n"),
                "lt208-utp": Libtorrent("/usr/bin/python3", UTP_ALONE),
                "lt211-utp": Libtorrent(os.path.join(VENV, "bin", "python"),
-                                       UTP_ALONE)}
+                                       UTP_ALONE),
+               "plain": Plain(), "plain-raw": Plain(hashes=False)}
     if os.environ.get("SEEDBANK_STAGE") != "in" and (
             not args.pairs or "lt211" in args.pairs):
         lt211()
@@ -328,7 +360,8 @@ def main():
             for n in range(args.runs):
                 for pair, kind in wanted:
                     name = row_name(pair, kind)
-                    run = Run(st, directory, *torrents[kind], tracker, name)
+                    run = Run(st, directory, kind, *torrents[kind], tracker,
+                              name)
                     run.addresses = addresses
                     seeder, leecher = pair.split(":")
                     r = transfer(run, clients[seeder], clients[leecher], size)
