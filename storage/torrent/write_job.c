@@ -53,19 +53,16 @@ struct lane {
 	uint8_t *copy; /* STORE_BLOCK, when it was needed */
 };
 
-/* A block that lies in several receive buffers, in one stretch. NULL: no
- * memory. */
-static const uint8_t *joined(struct lane *lane, const struct slot *s)
+/* A block that lies in several receive buffers, in one stretch: `copy`. */
+static const uint8_t *joined(uint8_t *copy, const struct slot *s)
 {
 	size_t at = 0;
 
-	if (!lane->copy)
-		lane->copy = malloc(STORE_BLOCK);
-	for (unsigned k = 0; lane->copy && k < s->n; k++) {
-		memcpy(lane->copy + at, s->spans[k].p, s->spans[k].len);
+	for (unsigned k = 0; k < s->n; k++) {
+		memcpy(copy + at, s->spans[k].p, s->spans[k].len);
 		at += s->spans[k].len;
 	}
-	return lane->copy;
+	return copy;
 }
 
 /* The next block in order for the hash, if the lane's chunk has it. */
@@ -84,7 +81,9 @@ static const uint8_t *next_block(struct lane *lane, uint32_t *len)
 	*len = block_len(a, block);
 	if (g->slots[bit].n == 1)
 		return g->slots[bit].spans[0].p;
-	return joined(lane, &g->slots[bit]);
+	if (!lane->copy)
+		lane->copy = malloc(STORE_BLOCK);
+	return lane->copy ? joined(lane->copy, &g->slots[bit]) : NULL;
 }
 
 static void hash_block(struct active *a, const uint8_t *p, uint32_t len)
@@ -116,26 +115,33 @@ static void leaf_alone(struct hash32 *out, const struct slot *s, uint32_t len)
 	sha256_final(&sha, out->bytes);
 }
 
-/* v2: the leaves of all blocks that it holds. Those that are whole and lie in
- * one stretch of memory are done together. */
+/* Of a chunk whose blocks came in order from one peer, one or two lie in two
+ * receive buffers. */
+#define JOINED 2U
+
+/* v2: the leaves of all blocks that it holds. Those that are whole are done
+ * together, in one stretch of memory each. */
 static void hash_leaves(const struct gather *g)
 {
 	const struct active *a = g->active;
+	uint8_t copies[JOINED][STORE_BLOCK];
 	struct hash32 leaves[CHUNK_BLOCKS];
 	const uint8_t *in[CHUNK_BLOCKS];
-	uint32_t at[CHUNK_BLOCKS], n = 0;
+	uint32_t at[CHUNK_BLOCKS], n = 0, copied = 0;
 
 	for (uint32_t i = 0; i < CHUNK_BLOCKS; i++) {
 		uint32_t block = g->chunk * CHUNK_BLOCKS + i, len;
+		const struct slot *s = &g->slots[i];
 
 		if (!(g->wrote >> i & 1))
 			continue;
 		len = block_data(a, block);
-		if (len == STORE_BLOCK && g->slots[i].n == 1) {
-			in[n] = g->slots[i].spans[0].p;
+		if (len == STORE_BLOCK && (s->n == 1 || copied < JOINED)) {
+			in[n] = s->n == 1 ? s->spans[0].p
+					  : joined(copies[copied++], s);
 			at[n++] = block;
 		} else if (len > 0) {
-			leaf_alone(&a->leaves[block], &g->slots[i], len);
+			leaf_alone(&a->leaves[block], s, len);
 		}
 	}
 	sha256_each(leaves->bytes, in, STORE_BLOCK, n);
