@@ -1,5 +1,6 @@
 #include "storage/torrent/files_int.h"
 
+#include "base/bits.h"
 #include "base/file.h"
 #include "storage/torrent/stamps.h"
 
@@ -62,8 +63,7 @@ void files_leave(struct files *f, int at)
 	errno = os;
 }
 
-/* Steps from one directory, which is left, into another. */
-static int step_into(struct files *f, int at, const char *name, bool make)
+int files_step_into(struct files *f, int at, const char *name, bool make)
 {
 	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	int fd = openat(at, name, flags);
@@ -96,7 +96,7 @@ static int enter_aside(struct files *f, uint32_t file, bool make,
 	int at = files_root(f, make);
 
 	(void)snprintf(name, LAYOUT_MAX_COMPONENT + 1, "%u", file);
-	return at < 0 ? -1 : step_into(f, at, f->aside_name, make);
+	return at < 0 ? -1 : files_step_into(f, at, f->aside_name, make);
 }
 
 int files_enter(struct files *f, uint32_t file, bool make,
@@ -115,32 +115,17 @@ int files_enter(struct files *f, uint32_t file, bool make,
 		name[n] = '\0';
 		if (path[n] == '\0')
 			break;
-		at = step_into(f, at, name, make);
+		at = files_step_into(f, at, name, make);
 		path += n + 1;
 	}
 	return at;
 }
 
-void files_mark_fresh(struct files *f, uint32_t file, bool on)
+void files_mark_fresh(struct files *f, uint32_t file)
 {
-	uint8_t bit = (uint8_t)(1U << file % 8);
-
 	(void)pthread_mutex_lock(&f->lock);
-	if (on)
-		f->fresh[file / 8] |= bit;
-	else
-		f->fresh[file / 8] &= (uint8_t)~bit;
+	bits_set(f->fresh, file);
 	(void)pthread_mutex_unlock(&f->lock);
-}
-
-static bool is_fresh(struct files *f, uint32_t file)
-{
-	bool yes;
-
-	(void)pthread_mutex_lock(&f->lock);
-	yes = f->fresh[file / 8] >> file % 8 & 1;
-	(void)pthread_mutex_unlock(&f->lock);
-	return yes;
 }
 
 /* -1 with errno. O_NONBLOCK: a FIFO in the place of a file must not stop us. */
@@ -161,7 +146,7 @@ static int open_below(struct files *f, uint32_t file, bool write)
 		fd = openat(at, name, flags | O_RDWR | O_CREAT | O_EXCL,
 			    f->layout->files[file].executable ? 0777 : 0666);
 		if (fd >= 0)
-			files_mark_fresh(f, file, true);
+			files_mark_fresh(f, file);
 		else if (errno == EEXIST) /* another worker was faster */
 			fd = openat(at, name, flags | O_RDWR);
 	}
@@ -379,98 +364,6 @@ enum err_code files_make_empty(struct files *f, struct err *e)
 		file_pool_done(f->pool, o);
 	}
 	return ERR_NONE;
-}
-
-/* --- flushing --- */
-
-static int sync_dir(int at, const char *name)
-{
-	int fd = openat(at, name,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int rc = fd < 0 ? -1 : fsync(fd);
-
-	/* some file systems cannot flush directories; they say EINVAL */
-	if (rc != 0 && fd >= 0 && errno == EINVAL)
-		rc = 0;
-	if (fd >= 0)
-		(void)close(fd);
-	return rc;
-}
-
-/* Flushes the root and every directory on the way to the file. */
-static int sync_aside(struct files *f, uint32_t file)
-{
-	char name[LAYOUT_MAX_COMPONENT + 1];
-	int at = files_root(f, false), rc = at < 0 ? -1 : sync_dir(at, ".");
-
-	files_leave(f, at);
-	if (rc != 0)
-		return rc;
-	at = enter_aside(f, file, false, name);
-	rc = at < 0 ? -1 : sync_dir(at, ".");
-	files_leave(f, at);
-	return rc;
-}
-
-static int sync_place(struct files *f, uint32_t file)
-{
-	const char *path = f->layout->files[file].path;
-	char name[LAYOUT_MAX_COMPONENT + 1];
-	int at = files_root(f, false), rc = at < 0 ? -1 : 0;
-
-	while (rc == 0) {
-		size_t n = strcspn(path, "/");
-
-		rc = sync_dir(at, ".");
-		if (path[n] == '\0' || rc != 0)
-			break;
-		memcpy(name, path, n);
-		name[n] = '\0';
-		at = step_into(f, at, name, false);
-		rc = at < 0 ? -1 : 0;
-		path += n + 1;
-	}
-	files_leave(f, at);
-	return rc;
-}
-
-static int sync_parents(struct files *f, uint32_t file)
-{
-	int rc;
-
-	(void)pthread_rwlock_rdlock(&f->moving);
-	rc = files_is_aside(f, file) ? sync_aside(f, file)
-				     : sync_place(f, file);
-	(void)pthread_rwlock_unlock(&f->moving);
-	return rc;
-}
-
-enum err_code files_sync(struct files *f, uint32_t file, struct err *e)
-{
-	struct open_file *o;
-	enum err_code code;
-	int rc, os;
-
-	if (f->layout->files[file].pad)
-		return ERR_NONE;
-	code = files_open(&o, f, file, false, e);
-	if (code == ERR_STATE) { /* missing: nothing of it can be flushed */
-		if (e)
-			memset(e, 0, sizeof(*e));
-		return ERR_NONE;
-	}
-	if (code != ERR_NONE)
-		return code;
-	rc = fdatasync(o->fd);
-	os = errno;
-	file_pool_done(f->pool, o);
-	if (rc == 0 && is_fresh(f, file)) {
-		rc = sync_parents(f, file);
-		os = errno;
-		if (rc == 0)
-			files_mark_fresh(f, file, false);
-	}
-	return rc == 0 ? ERR_NONE : files_path_fail(f, file, os, e);
 }
 
 /* --- looking --- */

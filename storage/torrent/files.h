@@ -88,10 +88,12 @@ __attribute__((warn_unused_result)) enum err_code
 files_write(struct files *f, uint64_t offset, const struct iovec *iov,
 	    unsigned n, struct err *e);
 
-/* Flushes the data of one file (and the directories it was made in) to disk. A
- * file that is not there is no error. */
+/* Flushes the data of the files that have a bit (and the directories they were
+ * made in) to disk; when they are many, with all else that the file system has.
+ * A file that is not there is no error. *bad: which one failed. */
 __attribute__((warn_unused_result)) enum err_code
-files_sync(struct files *f, uint32_t file, struct err *e);
+files_flush(struct files *f, const uint8_t *which, uint32_t *bad,
+	    struct err *e);
 
 /* Makes the files of length 0 that are not aside, with their directories. */
 __attribute__((warn_unused_result)) enum err_code

@@ -65,7 +65,7 @@ static int move_file(struct files *f, uint32_t file, bool aside)
 	files_leave(f, to);
 	files_leave(f, from);
 	if (rc == 0)
-		files_mark_fresh(f, file, true);
+		files_mark_fresh(f, file);
 	else if (errno != EEXIST)
 		(void)set_bit(f, file, !aside);
 	return rc;

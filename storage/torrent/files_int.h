@@ -1,6 +1,7 @@
 /* files_int.h - the inside of struct files, for files*.c only.
  *
- * files.c        paths, opening, flushing, what others changed
+ * files.c        paths, opening, what others changed
+ * files_flush.c  to the disk, one by one or all at once
  * files_spans.c  reading and writing
  * files_aside.c  what is not wanted
  * file_pool.c    the descriptors that stay open
@@ -41,9 +42,11 @@ void files_leave(struct files *f, int at);
  * files_leave(). -1 with errno. */
 int files_enter(struct files *f, uint32_t file, bool make,
 		char name[LAYOUT_MAX_COMPONENT + 1]);
+/* From one directory, which is left, into another. -1 with errno. */
+int files_step_into(struct files *f, int at, const char *name, bool make);
 bool files_is_aside(const struct files *f, uint32_t file);
 /* Its directory is to be flushed with it. */
-void files_mark_fresh(struct files *f, uint32_t file, bool on);
+void files_mark_fresh(struct files *f, uint32_t file);
 /* Give it back with file_pool_done(). ERR_STATE: it is missing. */
 enum err_code files_open(struct open_file **out, struct files *f, uint32_t file,
 			 bool write, struct err *e);

@@ -59,22 +59,6 @@ static struct record_job *job_of(struct work_job *job)
 	return (struct record_job *)(void *)job;
 }
 
-static enum err_code flush_files(struct record_job *j)
-{
-	for (uint32_t i = 0; i < j->rec.layout->file_count; i++) {
-		enum err_code code;
-
-		if (!bits_get(j->rec.dirty, i))
-			continue;
-		code = files_sync(j->rec.files, i, &j->err);
-		if (code != ERR_NONE) {
-			j->file = i;
-			return code;
-		}
-	}
-	return ERR_NONE;
-}
-
 /* Nobody will write to it any more. */
 static bool file_complete(const struct record *rec, uint32_t file)
 {
@@ -136,8 +120,12 @@ static void run_record(struct work_job *job)
 {
 	struct record_job *j = job_of(job);
 
-	if (flush_files(j) == ERR_NONE)
+	uint32_t bad;
+
+	if (files_flush(j->rec.files, j->rec.dirty, &bad, &j->err) == ERR_NONE)
 		(void)store(j);
+	else
+		j->file = bad;
 }
 
 static void record_done(struct work_job *job)

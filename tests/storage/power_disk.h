@@ -6,6 +6,7 @@
  * While it is on, what happens below one directory is done as ever and noted.
  * power_cut() then makes that directory what it may be after a loss of power at
  * any point between two notes:
+ * - all counts once syncfs has returned;
  * - bytes and lengths count once fsync or fdatasync of the file has returned;
  * of what came later each page of 4 KiB is there or not;
  * - names (made, renamed, removed) count once their directory was fsynced; of
@@ -35,6 +36,7 @@ enum power_kind {
 	POWER_WRITE,
 	POWER_LENGTH,
 	POWER_FLUSH, /* a file or a directory */
+	POWER_FLUSH_ALL,
 };
 
 struct power_note {
@@ -346,6 +348,11 @@ int fsync(int fd)
 	return fdatasync(fd);
 }
 
+int syncfs(int fd)
+{
+	POWER_CALL(int, 0, power_did(POWER_FLUSH_ALL, fd, 0));
+}
+
 static int power_rename(int from_at, const char *from, int to_at,
 			const char *to, unsigned flags)
 {
@@ -432,6 +439,7 @@ static void power_judge(struct power_after *a, struct rng *rng)
 {
 	ino_t flushed[POWER_FILES], cut[POWER_FILES];
 	size_t n = 0, cuts = 0, i;
+	bool all = false;
 
 	for (size_t at = a->notes; at-- > 0;) {
 		const struct power_note *k = &power.notes[at];
@@ -439,7 +447,8 @@ static void power_judge(struct power_after *a, struct rng *rng)
 
 		for (i = 0; i < n && flushed[i] != what; i++)
 			;
-		a->kept[at] = i < n;
+		all = all || k->kind == POWER_FLUSH_ALL;
+		a->kept[at] = all || i < n;
 		if (k->kind == POWER_FLUSH && i == n && n < POWER_FILES)
 			flushed[n++] = k->ino;
 	}
@@ -534,6 +543,7 @@ static void power_apply(struct power_after *a, size_t at, struct rng *rng)
 			power_resize(f, n->at);
 		break;
 	case POWER_FLUSH:
+	case POWER_FLUSH_ALL:
 		break;
 	}
 	if (f && !power_is_name(n->kind) &&

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RIG_FILES 16
+#define RIG_FILES 80
 #define RIG_UNUSED __attribute__((unused))
 
 struct rig_torrent { /* plain data; survives any store */

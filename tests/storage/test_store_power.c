@@ -50,6 +50,13 @@ static void make_torrent(struct rig_torrent *t, uint64_t seed)
 		rig_add_file(t, path, rng_below(&rng, 30000), i == 2);
 	}
 	rig_add_file(t, "deep/er/b", 300000, false);
+	/* so many that they are flushed with the whole file system */
+	for (int i = 0; seed == 3 && i < 60; i++) {
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "small/%d/%d", i / 20, i);
+		rig_add_file(t, path, rng_below(&rng, 800), false);
+	}
 	rig_torrent_finish(t, seed);
 }
 
