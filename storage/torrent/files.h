@@ -121,7 +121,7 @@ bool files_take_changed(struct files *f, uint32_t file);
 enum files_content {
 	FILES_SHORT, /* a file is missing or ends before the range does */
 	FILES_HOLE,  /* nothing but zeroes */
-	FILES_DATA,  /* there is data somewhere in it */
+	FILES_DATA,  /* there is data somewhere in it, or nobody can tell */
 };
 
 enum files_content files_content(struct files *f, uint64_t offset,

@@ -216,9 +216,10 @@ static enum files_content part_content(struct files *f,
 	struct open_file *o;
 	struct stat st;
 	off_t end = (off_t)(part->offset + part->len);
+	enum err_code code = files_open(&o, f, part->file, false, NULL);
 
-	if (files_open(&o, f, part->file, false, NULL) != ERR_NONE)
-		return FILES_SHORT;
+	if (code != ERR_NONE) /* who reads it will be told why it cannot be */
+		return code == ERR_STATE ? FILES_SHORT : FILES_DATA;
 	if (fstat(o->fd, &st) == 0 && st.st_size >= end) {
 		off_t data = lseek(o->fd, (off_t)part->offset, SEEK_DATA);
 

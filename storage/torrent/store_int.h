@@ -70,6 +70,7 @@ struct store {
 	uint64_t have_bytes;
 	struct piece_check *check;
 	enum check_kind checking;
+	bool told_unreadable; /* by the check that runs */
 	void (*verify_done)(void *ctx, bool whole);
 	void *verify_ctx;
 	uint8_t *suspect;   /* to be hashed when no other check runs, or NULL */

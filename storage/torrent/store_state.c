@@ -49,7 +49,9 @@ static void have_clear(struct store *t, uint32_t piece)
 		bits_clear(t->saved, piece);
 		t->saved_count--;
 	}
-	for (uint32_t at = 0; at < layout_piece_size(&t->layout, piece);
+	/* a flush that fails while the store closes: its reader has gone */
+	for (uint32_t at = 0; t->phase != PHASE_CLOSING &&
+			      at < layout_piece_size(&t->layout, piece);
 	     at += READ_BLOCK)
 		read_client_drop(t->reader, store_block_of(t, piece, at));
 	store_mark_dirty(t, piece);
@@ -81,8 +83,10 @@ static void check_piece(void *ctx, uint32_t piece,
 
 	if (t->phase == PHASE_CLOSING || store_is_writing(t, piece))
 		return;
-	if (!digest && err->code == ERR_IO)
+	if (!digest && err->code == ERR_IO && !t->told_unreadable) {
 		store_note(t, "cannot read: %s", err->msg);
+		t->told_unreadable = true;
+	}
 	if (fit == PIECE_CONTRADICTS)
 		store_note(t, "piece %u fits one of its two hashes only",
 			   piece);
@@ -150,6 +154,7 @@ static enum err_code start_check(struct store *t, enum check_kind kind,
 	if (code != ERR_NONE)
 		return code;
 	t->checking = kind;
+	t->told_unreadable = false;
 	t->pending++;
 	return ERR_NONE;
 }
