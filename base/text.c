@@ -1,4 +1,4 @@
-#include "wire/torrent/text.h"
+#include "base/text.h"
 
 size_t text_char_len(const uint8_t *p, size_t left)
 {

@@ -1,7 +1,7 @@
 /* Reading never crashes and keeps its promises; what was read is written as a
  * link that reads as the same value, and that is written the same way. */
+#include "base/text.h"
 #include "wire/torrent/magnet.h"
-#include "wire/torrent/text.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "base/bencode.h"
 #include "base/bytes.h"
 #include "base/hex.h"
-#include "wire/torrent/text.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>

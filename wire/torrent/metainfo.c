@@ -1,7 +1,7 @@
 #include "wire/torrent/metainfo_int.h"
 
 #include "base/hash.h"
-#include "wire/torrent/text.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
