@@ -8,6 +8,7 @@
 void down_init(struct link *l)
 {
 	l->down.target = DOWN_TARGET_START;
+	l->down.most = DOWN_REQUESTS_MAX;
 	l->down.starting = true;
 	l->down.last_piece = UINT32_MAX;
 }
@@ -109,8 +110,8 @@ static uint32_t target_of(const struct link *l)
 	/* at its very limit transmission 3.00 refuses one now and then, and
 	 * says so ten seconds later */
 	most -= most / 16;
-	if (most > DOWN_REQUESTS_MAX)
-		most = DOWN_REQUESTS_MAX;
+	if (most > l->down.most)
+		most = l->down.most;
 	return t < most ? t : most;
 }
 
@@ -235,18 +236,50 @@ static void make_late(struct link *l, struct ask *a)
 	l->down.late++;
 }
 
+static void take_back(struct link *l, struct ask *a)
+{
+	make_late(l, a);
+	(void)peer_send_block_msg(&l->peer, MSG_CANCEL, a->b.piece,
+				  a->b.block * PICKER_BLOCK,
+				  picker_block_len(l->s->picker, a->b));
+}
+
 void down_cancel_skipped(struct link *l)
 {
 	for (uint32_t i = 0; i < l->down.n && !l->peer.closed; i++) {
 		struct ask *a = ask_at(&l->down, i);
-		uint32_t len = picker_block_len(l->s->picker, a->b);
 
-		if (a->state != ASK_ACTIVE || swarm_wants(l->s, a->b.piece))
-			continue;
-		make_late(l, a);
-		(void)peer_send_block_msg(&l->peer, MSG_CANCEL, a->b.piece,
-					  a->b.block * PICKER_BLOCK, len);
+		if (a->state == ASK_ACTIVE && !swarm_wants(l->s, a->b.piece))
+			take_back(l, a);
 	}
+}
+
+/* Some never answer again once they have more requests than they read for at a
+ * time (anacrolix/torrent up to 1.59.1: 1 MiB; it serves what it has when the
+ * rest is cancelled). So what was asked last is taken back, of a half at a
+ * time, and so many are not asked of this one again. */
+static void ask_less(struct link *l)
+{
+	struct down *d = &l->down;
+
+	d->less_ms = l->s->now_ms;
+	d->most = d->active / 2 > DOWN_BORNE ? d->active / 2 : DOWN_BORNE;
+	for (uint32_t i = d->n;
+	     i-- > 0 && d->active > d->most && !l->peer.closed;)
+		if (ask_at(d, i)->state == ASK_ACTIVE)
+			take_back(l, ask_at(d, i));
+	l->s->refill_soon = true;
+}
+
+/* Without BEP 6 nobody would say that the cancelled are given up. */
+static bool stalls(const struct link *l)
+{
+	const struct down *d = &l->down;
+	int64_t since =
+		d->last_block_ms > d->less_ms ? d->last_block_ms : d->less_ms;
+
+	return l->peer.fast && !l->they_choke && d->active > DOWN_BORNE &&
+	       l->s->now_ms - since >= DOWN_STALL_MS;
 }
 
 void down_release_all(struct link *l)
@@ -477,6 +510,8 @@ void down_second(struct link *l)
 		d->last_block_ms = now;
 	else if (!d->snubbed && now - d->last_block_ms >= DOWN_SNUB_MS)
 		snub(l);
+	else if (stalls(l))
+		ask_less(l);
 	for (uint32_t i = 0; i < d->n; i++) {
 		struct ask *a = ask_at(d, i);
 

@@ -44,6 +44,8 @@
 #define DOWN_ENDGAME_MAX 16U   /* doubled requests of one peer at a time */
 #define DOWN_REFUSED_MS 900    /* so the next second asks again */
 #define DOWN_REFUSALS_MAX 8U   /* in a second */
+#define DOWN_BORNE 64U	       /* requests, 1 MiB: what every peer bears */
+#define DOWN_STALL_MS 10000    /* of one that has more, and sends nothing */
 #define DOWN_SNUB_MS 60000
 #define DOWN_REQUEST_MS 120000 /* one request while others are answered */
 /* Pieces that a peer is shown and has not passed on. */
@@ -113,10 +115,12 @@ struct down {
 	uint32_t cap, first, n; /* n: first..last, gaps included */
 	uint32_t active, late;
 	uint32_t target;
+	uint32_t most; /* no more than this: it stopped when it had more */
 	bool starting; /* target grows with each block */
 	bool snubbed;
 	bool quiet;
 	int64_t last_block_ms;
+	int64_t less_ms;	/* when `most` last fell */
 	int64_t pause_until_ms; /* after refusals */
 	uint32_t refusals;	/* in this second */
 	uint32_t last_piece;	/* for the picker */
