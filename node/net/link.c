@@ -17,13 +17,14 @@ struct link {
 	struct links *links;
 	struct link *prev, *next;
 	struct link *next_dead;
-	struct conn *conn;    /* NULL once the socket is closed */
-	struct peer *peer;    /* NULL until an outgoing socket is up */
-	struct veil *veil;    /* NULL: bytes pass as they are */
-	enum veil_kind kind;  /* once the veil is gone, or knows */
-	unsigned attempt;     /* outgoing: 1 in the policy's second way */
-	bool by_v2;	      /* outgoing: by a hybrid's other hash */
-	link_ended_fn *ended; /* outgoing: tells who opened it */
+	struct conn *conn;     /* NULL once the socket is closed */
+	struct peer *peer;     /* NULL until an outgoing socket is up */
+	struct veil *veil;     /* NULL: bytes pass as they are */
+	enum veil_kind kind;   /* once the veil is gone, or knows */
+	struct link_try tried; /* outgoing */
+	bool by_utp;	       /* outgoing: it was up, and so */
+	bool by_v2;	       /* outgoing: by a hybrid's other hash */
+	link_ended_fn *ended;  /* outgoing: tells who opened it */
 	void *owner;
 	struct swarm *swarm; /* outgoing: where it goes */
 	struct net_addr addr;
@@ -196,7 +197,16 @@ static void end(struct link *k, enum peer_close why)
 
 static bool open_link(struct links *l, struct swarm *swarm,
 		      const struct net_addr *to, link_ended_fn *ended,
-		      void *owner, unsigned attempt, bool by_v2);
+		      void *owner, struct link_try how, bool by_v2);
+
+bool link_next_try(struct link_try *t, enum veil_policy policy, bool mute_utp)
+{
+	if (mute_utp && !t->tcp)
+		t->tcp = true;
+	else
+		t->way++;
+	return veil_way(policy, t->way) != VEIL_WAY_NONE;
+}
 
 /* Did the other side turn our first way down, as far as we can tell: it was
  * there, and said nothing that we understood? */
@@ -211,6 +221,18 @@ static bool was_turned_down(const struct link *k)
 		k->why == PEER_CLOSE_TIMEOUT);
 }
 
+static bool try_again(struct link *k)
+{
+	struct links *l = k->links;
+	struct link_try next = k->tried;
+	bool mute_utp = k->by_utp && net_speaks_tcp(l->net) &&
+			k->why == PEER_CLOSE_TIMEOUT;
+
+	return link_next_try(&next, l->policy, mute_utp) &&
+	       open_link(l, k->swarm, &k->addr, k->ended, k->owner, next,
+			 k->by_v2);
+}
+
 /* Here no callback of the peer is on the stack. */
 static void free_dead(struct links *l)
 {
@@ -223,8 +245,7 @@ static void free_dead(struct links *l)
 		if (k->peer)
 			peer_free(k->peer);
 		veil_free(k->veil);
-		again = again && open_link(l, k->swarm, &k->addr, k->ended,
-					   k->owner, k->attempt + 1, k->by_v2);
+		again = again && try_again(k);
 		if (k->ended && !again)
 			k->ended(k->owner, &k->addr, k->lasted, k->why);
 		free(k);
@@ -506,17 +527,16 @@ static void *on_accepted(void *net_ctx, struct conn *c,
 
 static bool open_link(struct links *l, struct swarm *swarm,
 		      const struct net_addr *to, link_ended_fn *ended,
-		      void *owner, unsigned attempt, bool by_v2)
+		      void *owner, struct link_try how, bool by_v2)
 {
 	struct link *k;
 
-	if (veil_way(l->policy, attempt) == VEIL_WAY_NONE || links_full(l) ||
-	    !(k = link_new(l, to)))
+	if (links_full(l) || !(k = link_new(l, to)))
 		return false;
 	k->swarm = swarm;
-	k->attempt = attempt;
+	k->tried = how;
 	k->by_v2 = by_v2;
-	k->conn = net_connect(l->net, to, k);
+	k->conn = net_connect(l->net, to, how.tcp, k);
 	if (!k->conn) {
 		end(k, PEER_CLOSE_LOCAL);
 		return false;
@@ -529,13 +549,15 @@ static bool open_link(struct links *l, struct swarm *swarm,
 bool links_open(struct links *l, struct swarm *swarm, const struct net_addr *to,
 		link_ended_fn *ended, void *owner)
 {
-	return open_link(l, swarm, to, ended, owner, 0, false);
+	return open_link(l, swarm, to, ended, owner, (struct link_try){0},
+			 false);
 }
 
 bool links_open_v2(struct links *l, struct swarm *swarm,
 		   const struct net_addr *to, link_ended_fn *ended, void *owner)
 {
-	return open_link(l, swarm, to, ended, owner, 0, true);
+	return open_link(l, swarm, to, ended, owner, (struct link_try){0},
+			 true);
 }
 
 static void on_connected(void *conn_ctx)
@@ -543,12 +565,13 @@ static void on_connected(void *conn_ctx)
 	struct link *k = conn_ctx;
 	struct peer_cfg cfg = cfg_of(k);
 
+	k->by_utp = net_by_utp(k->conn);
 	k->peer = swarm_connect(k->swarm, &cfg, loop_now_ms(k->links->loop));
 	if (!k->peer) {
 		end(k, PEER_CLOSE_FULL);
 		return;
 	}
-	if (veil_way(k->links->policy, k->attempt) == VEIL_WAY_PLAIN)
+	if (veil_way(k->links->policy, k->tried.way) == VEIL_WAY_PLAIN)
 		k->kind = VEIL_PLAIN;
 	else if (!put_on_veil(k, true)) {
 		end(k, PEER_CLOSE_NOMEM);

@@ -4,8 +4,7 @@
  * It joins net.h (bytes) with wire/peer/peer.h (meaning) and nothing else. A
  * link knows who opened it; where an incoming one belongs is known once its
  * handshake names it. An outgoing connection that ends before the other side
- * said anything is opened once more in the policy's second way, if it has one,
- * before anyone is told.
+ * said anything is opened once more (link_next_try) before anyone is told.
  * Ownership: the engine's list; freed at the end of the turn in which either
  * side ended it. Thread: the loop.
  */
@@ -32,6 +31,18 @@ struct links_ops {
 typedef void link_ended_fn(void *owner, const struct net_addr *to, bool lasted,
 			   enum peer_close why);
 #define LINK_LASTED_MS 10000
+
+/* How an outgoing connection is tried. */
+struct link_try {
+	unsigned way; /* of the policy's, see veil_way() */
+	bool tcp;     /* by that alone */
+};
+/* What follows one that was up and told nothing; `mute_utp`: it was by uTP, TCP
+ * is spoken, too, and the other side said no byte until we gave up. Some answer
+ * for a uTP behind which nobody listens (anacrolix/torrent with uTP off and the
+ * DHT on), so it is TCP's turn. Then comes the policy's second way. False:
+ * nothing is left. Pure. */
+bool link_next_try(struct link_try *t, enum veil_policy policy, bool mute_utp);
 
 struct links *links_new(struct loop *loop, struct log *log,
 			const struct links_ops *ops, void *ctx,

@@ -625,7 +625,12 @@ enum net_way net_first_way(bool has_utp, bool utp_only,
 	return net_addr_is_near(to) ? NET_WAY_TCP : NET_WAY_UTP;
 }
 
-struct conn *net_connect(struct net *n, const struct net_addr *to,
+bool net_speaks_tcp(const struct net *n)
+{
+	return !n->utp_only;
+}
+
+struct conn *net_connect(struct net *n, const struct net_addr *to, bool tcp,
 			 void *conn_ctx)
 {
 	struct conn *c = net_conn_new(n);
@@ -639,6 +644,10 @@ struct conn *net_connect(struct net *n, const struct net_addr *to,
 	c->give_up_ms = loop_now_ms(n->loop) + NET_CONNECT_TIMEOUT_MS;
 	c->timer = loop_timer_new(n->loop, on_connect_timer, c);
 	first = net_first_way(n->utp != NULL, n->utp_only, to, &c->second);
+	if (tcp && !n->utp_only) {
+		first = NET_WAY_TCP;
+		c->second = NET_WAY_NONE;
+	}
 	if (!c->timer || !(start_way(c, first) || start_second(c))) {
 		net_close(c);
 		return NULL;

@@ -77,14 +77,15 @@ enum net_way { NET_WAY_NONE, NET_WAY_TCP, NET_WAY_UTP };
 
 enum net_way net_first_way(bool has_utp, bool utp_only,
 			   const struct net_addr *to, enum net_way *second);
+bool net_speaks_tcp(const struct net *n);
 
 /* Connections go through these from here on, and no other way. */
 struct tunnels;
 void net_set_tunnels(struct net *n, struct tunnels *t);
 
 /* Starts connecting; the outcome comes as connected or closed. NULL when no
- * socket could be had. */
-struct conn *net_connect(struct net *n, const struct net_addr *to,
+ * socket could be had. `tcp`: by that alone, where it is spoken. */
+struct conn *net_connect(struct net *n, const struct net_addr *to, bool tcp,
 			 void *conn_ctx);
 void net_close(struct conn *c);
 /* Binds a TCP socket that is about to connect to `to` as net_connect() binds

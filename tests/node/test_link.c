@@ -206,6 +206,76 @@ static void policies_meet(void)
 	}
 }
 
+static void what_is_tried_next(void)
+{
+	static const struct {
+		const char *name;
+		enum veil_policy policy;
+		struct link_try tried;
+		bool mute_utp, more;
+		struct link_try next;
+	} rows[] = {
+		{"the second way",
+		 VEIL_ALLOW,
+		 {0, false},
+		 false,
+		 true,
+		 {1, false}},
+		{"the second is the last",
+		 VEIL_ALLOW,
+		 {1, false},
+		 false,
+		 false,
+		 {2, false}},
+		{"there is none",
+		 VEIL_OFF,
+		 {0, false},
+		 false,
+		 false,
+		 {1, false}},
+		{"uTP was mute: the same by TCP",
+		 VEIL_ALLOW,
+		 {0, false},
+		 true,
+		 true,
+		 {0, true}},
+		{"and where there is one way",
+		 VEIL_OFF,
+		 {0, false},
+		 true,
+		 true,
+		 {0, true}},
+		{"then the second, by TCP",
+		 VEIL_ALLOW,
+		 {0, true},
+		 false,
+		 true,
+		 {1, true}},
+		{"uTP was mute to the second",
+		 VEIL_PREFER,
+		 {1, false},
+		 true,
+		 true,
+		 {1, true}},
+		{"never twice",
+		 VEIL_REQUIRE,
+		 {0, true},
+		 true,
+		 false,
+		 {1, true}},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct link_try t = rows[i].tried;
+		bool more = link_next_try(&t, rows[i].policy, rows[i].mute_utp);
+
+		CHECK(more == rows[i].more && t.way == rows[i].next.way &&
+			      t.tcp == rows[i].next.tcp,
+		      "%s: %d, way %u, TCP %d", rows[i].name, more, t.way,
+		      t.tcp);
+	}
+}
+
 static void a_swarm_that_is_not_listed_is_not_found(void)
 {
 	struct net_addr to;
@@ -394,6 +464,7 @@ int main(void)
 	if (sodium_init() < 0)
 		return 1;
 	policies_meet();
+	what_is_tried_next();
 	a_swarm_that_is_not_listed_is_not_found();
 	who_reaches_itself_knows();
 	of_the_silent_the_oldest_gives_way();

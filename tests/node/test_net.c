@@ -113,7 +113,7 @@ static void run_row(const struct row *row)
 			      ERR_NONE,
 		      "%s: %s", row->name, e.msg);
 	CHECK(net_addr_from_ip(&to, row->server, port), "%s", row->name);
-	CHECK(net_connect(client, &to, &seen) != NULL, "%s", row->name);
+	CHECK(net_connect(client, &to, false, &seen) != NULL, "%s", row->name);
 	loop_timer_set(limit, 5000);
 	loop_run(seen.loop);
 	CHECK(strncmp(seen.from, row->want, strlen(row->want)) == 0,

@@ -21,7 +21,7 @@ struct world {
 		uint64_t wrong;
 		const char *why;
 	} ends[2]; /* who connects, who is connected to */
-	bool refuse, stop_when_up;
+	bool refuse, stop_when_up, tcp_alone;
 	uint8_t pattern[65536 + PERIOD];
 };
 
@@ -200,7 +200,8 @@ static void run(struct world *w, const char *host)
 	struct net_addr to;
 
 	CHECK(net_addr_from_ip(&to, host, nodes[1].port), "%s", host);
-	w->ends[0].conn = net_connect(nodes[0].net, &to, &w->ends[0]);
+	w->ends[0].conn =
+		net_connect(nodes[0].net, &to, w->tcp_alone, &w->ends[0]);
 	loop_timer_set(limit, LIMIT_MS);
 	loop_run(w->loop);
 	loop_timer_free(limit);
@@ -212,24 +213,28 @@ static const struct {
 	unsigned ours, theirs; /* enum how */
 	uint64_t forth, back;
 	size_t quota;
-	bool refuse, up;
+	bool refuse, up, tcp_alone;
 } rows[] = {
 	{"uTP alone", "127.0.0.1", UTP | ONLY, UTP | ONLY, BYTES, 0, NET_RECV,
-	 false, true},
+	 false, true, false},
 	{"both ways at once", "127.0.0.1", UTP | ONLY, TCP | UTP, BYTES, BYTES,
-	 NET_RECV, false, true},
+	 NET_RECV, false, true, false},
 	{"over IPv6", "::1", UTP | ONLY, TCP | UTP, BYTES, 1000, NET_RECV,
-	 false, true},
+	 false, true, false},
 	{"small reads", "127.0.0.1", UTP | ONLY, TCP | UTP, 1 << 20, 1 << 20,
-	 5000, false, true},
+	 5000, false, true, false},
 	{"TCP, as a neighbour", "127.0.0.1", TCP | UTP, TCP, 100000, 100000,
-	 NET_RECV, false, true},
+	 NET_RECV, false, true, false},
 	{"uTP where TCP is refused", "127.0.0.1", TCP | UTP, UTP, 100000,
-	 100000, NET_RECV, false, true},
+	 100000, NET_RECV, false, true, false},
+	{"the same, but asked for TCP alone", "127.0.0.1", TCP | UTP, UTP, 10,
+	 10, NET_RECV, false, false, true},
+	{"TCP alone", "127.0.0.1", TCP | UTP, TCP | UTP, 100000, 100000,
+	 NET_RECV, false, true, true},
 	{"who is refused", "127.0.0.1", UTP | ONLY, UTP, 10, 10, NET_RECV, true,
-	 false},
+	 false, false},
 	{"nobody there", "127.0.0.1", TCP | UTP, 0, 10, 10, NET_RECV, false,
-	 false},
+	 false, false},
 };
 
 static void bytes_go_both_ways(void)
@@ -240,6 +245,7 @@ static void bytes_go_both_ways(void)
 		node_new(w, 0, rows[i].host, rows[i].ours);
 		node_new(w, 1, rows[i].host, rows[i].theirs);
 		w->refuse = rows[i].refuse;
+		w->tcp_alone = rows[i].tcp_alone;
 		w->ends[0].to_send = rows[i].forth;
 		w->ends[1].to_send = rows[i].back;
 		w->ends[0].quota = w->ends[1].quota = rows[i].quota;
