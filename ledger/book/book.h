@@ -463,14 +463,16 @@ enum err_code book_pair_list(struct book *b, book_pair_fn *fn, void *ctx,
 /* One finding of book_check(). */
 typedef void book_finding_fn(void *ctx, const char *what);
 
-/* Proves the book against itself: every entry sums to zero per unit, cached
- * balances are the sums of their postings, receipts and what is booked for them
- * agree, what is promised covers what is owed, what is locked in agreements is
- * what the bank said of them, transactions have their bytes.
- * `findings` gets how many things are wrong; fn (may be NULL) a line each. */
-enum err_code book_check(struct book *b, book_finding_fn *fn, void *ctx,
-			 unsigned *findings, struct err *e)
-	__attribute__((warn_unused_result));
+/* Proves the book against itself: receipts are signed (in the bank's `domain`,
+ * as eip712_domain(); NULL: it is not known, and they are not looked at), every
+ * entry sums to zero per unit, cached balances are the sums of their postings,
+ * receipts and what is booked for them agree, what is promised covers what is
+ * owed, what is locked in agreements is what the bank said of them,
+ * transactions have their bytes. `findings` gets how many things are wrong; fn
+ * (may be NULL) a line each. */
+enum err_code book_check(struct book *b, const struct hash32 *domain,
+			 book_finding_fn *fn, void *ctx, unsigned *findings,
+			 struct err *e) __attribute__((warn_unused_result));
 
 /* The book against the chain, each thing read in final state. */
 struct book_chain_pair {

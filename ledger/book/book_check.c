@@ -7,6 +7,7 @@
 struct check {
 	struct book *b;
 	struct book_db *db;
+	const struct hash32 *domain; /* NULL: not known */
 	book_finding_fn *fn;
 	void *ctx;
 	unsigned findings;
@@ -132,17 +133,28 @@ static enum err_code expect(struct check *c, enum book_account kind,
 	return rc;
 }
 
+static bool is_signed(const struct check *c, const struct receipt *r,
+		      const struct address *payee)
+{
+	return !c->domain ||
+	       receipt_verify(r, c->domain, payee, NULL) == ERR_NONE;
+}
+
 static enum err_code see_in(void *ctx, const struct book_row_pair *row,
 			    struct err *e)
 {
 	struct check *c = ctx;
 	const struct book_in *in = &row->in;
 	struct book_sum promised, secured, both;
+	const struct address me = book_me(c->b);
 	char who[BOOK_HEX_MAX];
 	enum err_code rc;
 
 	if (in->have && !address_eq(&in->newest.payer, &row->peer))
 		found(c, "the receipt kept for %s is another's",
+		      book_hex(who, &row->peer));
+	if (in->have && !is_signed(c, &in->newest, &me))
+		found(c, "the receipt kept for %s is not what it signed",
 		      book_hex(who, &row->peer));
 	if (in->have && amount_cmp(in->owed, in->newest.amount) > 0)
 		found(c, "%s was served beyond its receipt",
@@ -183,6 +195,9 @@ static enum err_code see_out(void *ctx, const struct book_row_pair *row,
 
 	if (out->have && !address_eq(&out->newest.payer, &me))
 		found(c, "the receipt given to %s is not ours",
+		      book_hex(who, &row->peer));
+	if (out->have && !is_signed(c, &out->newest, &row->peer))
+		found(c, "the receipt given to %s is not what was signed",
 		      book_hex(who, &row->peer));
 	if (!amount_add(&used, out->owed, out->lost) ||
 	    amount_cmp(used, total) > 0)
@@ -304,10 +319,15 @@ static bool see_tx(void *ctx, const struct book_tx *tx,
 	return true;
 }
 
-enum err_code book_check(struct book *b, book_finding_fn *fn, void *ctx,
-			 unsigned *findings, struct err *e)
+enum err_code book_check(struct book *b, const struct hash32 *domain,
+			 book_finding_fn *fn, void *ctx, unsigned *findings,
+			 struct err *e)
 {
-	struct check c = {.b = b, .db = book_tables(b), .fn = fn, .ctx = ctx};
+	struct check c = {.b = b,
+			  .db = book_tables(b),
+			  .domain = domain,
+			  .fn = fn,
+			  .ctx = ctx};
 	enum err_code rc = book_db_sound(c.db, e);
 
 	if (rc == ERR_NONE)

@@ -212,6 +212,24 @@ static void raise_to_paid(struct pay_pair *q)
 		out->owed = amount_sub_floor(out->facts.paid, out->lost);
 }
 
+/* A bit that flipped on the disk in one of them would make us promise, or
+ * serve, what nobody signed. */
+static enum err_code check_kept(const struct pay *p, const struct book_pair *k,
+				const struct address *peer, struct err *e)
+{
+	const struct receipt *in = &k->in.newest, *out = &k->out.newest;
+	const struct address *me = &p->cfg.me;
+	bool good = (!k->in.have || p->host.check(p->host.ctx, peer, me,
+						  in->amount, in->sig)) &&
+		    (!k->out.have || p->host.check(p->host.ctx, me, peer,
+						   out->amount, out->sig));
+
+	return good ? ERR_NONE
+		    : err_fail(e, ERR_DB,
+			       "book: is damaged, a receipt is not as it was "
+			       "signed; run `seedbank ledger check`");
+}
+
 struct pay_pair *pay_pair_get(struct pay *p, const struct address *peer,
 			      struct err *e)
 {
@@ -225,7 +243,8 @@ struct pay_pair *pay_pair_get(struct pay *p, const struct address *peer,
 			       p->n_pairs);
 		return NULL;
 	}
-	if (p->book.pair_load(p->book.ctx, &kept, peer, e) != ERR_NONE)
+	if (p->book.pair_load(p->book.ctx, &kept, peer, e) != ERR_NONE ||
+	    check_kept(p, &kept, peer, e) != ERR_NONE)
 		return NULL;
 	q = calloc(1, sizeof(*q));
 	if (!q) {

@@ -4,6 +4,7 @@
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/eip712.h"
 #include "base/hex.h"
 #include "node/money/cash_cost.h"
 #include "node/money/money.h"
@@ -681,12 +682,15 @@ void method_ledger_check(struct engine *en, const json_t *params,
 {
 	bool offline = json_is_true(json_object_get(params, "offline"));
 	struct purse *purse = purse_of(en, params, c);
+	struct hash32 domain;
 	struct journey *j;
 	struct err e = {0};
 	unsigned n;
 
 	if (!purse)
 		return;
+	domain = eip712_domain(en->money->domain.chain_id,
+			       &en->money->domain.bank);
 	j = calloc(1, sizeof(*j));
 	if (!j) {
 		refuse(c, ERR_NOMEM, "out of memory");
@@ -697,8 +701,8 @@ void method_ledger_check(struct engine *en, const json_t *params,
 	j->purse = purse;
 	j->call = c;
 	j->batches = json_array();
-	if (book_check(purse->book, on_finding, j->batches, &n, &e) !=
-	    ERR_NONE) {
+	if (book_check(purse->book, en->money->pinned ? &domain : NULL,
+		       on_finding, j->batches, &n, &e) != ERR_NONE) {
 		journey_fail(j, &e);
 		return;
 	}

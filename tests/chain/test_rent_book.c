@@ -97,7 +97,7 @@ static void agrees(struct side *d, const char *who, const char *when,
 
 	settle_refresh(d->s, on_refresh, d);
 	done(d, when);
-	CHECK(book_check(d->book, on_finding, d, &d->findings, NULL) ==
+	CHECK(book_check(d->book, NULL, on_finding, d, &d->findings, NULL) ==
 			      ERR_NONE &&
 		      d->findings == 0,
 	      "%s, %s: the book against itself", when, who);

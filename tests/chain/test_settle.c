@@ -149,7 +149,7 @@ static void the_books_agree(struct shop *sh, const char *when)
 	expect(sh, -1);
 	settle_refresh(sh->s, on_refresh, sh);
 	CHECK(wait_done(sh), "%s: %s", when, sh->e.msg);
-	CHECK(book_check(sh->book, on_finding, sh, &sh->findings, NULL) ==
+	CHECK(book_check(sh->book, NULL, on_finding, sh, &sh->findings, NULL) ==
 			      ERR_NONE &&
 		      sh->findings == 0,
 	      "%s: the book against itself", when);

@@ -33,8 +33,8 @@ static inline void expect_sound(struct book *b, const char *name)
 	unsigned findings = 99;
 	struct err e = {0};
 
-	CHECK(book_check(b, tell_finding, (void *)(uintptr_t)name, &findings,
-			 &e) == ERR_NONE,
+	CHECK(book_check(b, NULL, tell_finding, (void *)(uintptr_t)name,
+			 &findings, &e) == ERR_NONE,
 	      "%s: %s", name, e.msg);
 	CHECK(findings == 0, "%s: %u findings", name, findings);
 }

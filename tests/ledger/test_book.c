@@ -1,3 +1,5 @@
+#include "base/ecc.h"
+#include "base/eip712.h"
 #include "ledger/book/book_sum.h"
 #include "tests/ledger/book_rig.h"
 #include "tests/ledger/scratch.h"
@@ -706,7 +708,8 @@ static void the_check_finds_what_was_spoilt(void)
 		CHECK(book_tick(b, NOW, NULL) == ERR_NONE, "tick");
 		expect_sound(b, names[i]);
 		CHECK(spoil(b, i) == ERR_NONE, "%s: spoil", names[i]);
-		CHECK(book_check(b, NULL, NULL, &findings, NULL) == ERR_NONE &&
+		CHECK(book_check(b, NULL, NULL, NULL, &findings, NULL) ==
+				      ERR_NONE &&
 			      findings > 0,
 		      "%s was not found", names[i]);
 		book_close(b);
@@ -744,6 +747,45 @@ static void the_export_has_a_line_a_posting(void)
 	book_close(b);
 }
 
+static void receipts_are_what_was_signed(void)
+{
+	const uint8_t secret[32] = {7, 7, 7};
+	const struct address bank = {{0xb0}};
+	const struct hash32 domain = eip712_domain(5, &bank);
+	struct ecc *c = ecc_new(NULL);
+	struct ecc_key key;
+
+	CHECK(c && ecc_key_read(&key, secret, NULL) == ERR_NONE, "a key");
+	for (int spoil = 0; spoil < 2; spoil++) {
+		struct receipt r = {.payer = ecc_address(c, &key),
+				    .amount = n(77)};
+		struct hash32 digest =
+			eip712_receipt(&domain, &r.payer, &me, r.amount);
+		struct ecc_sig full = ecc_sign(c, &key, &digest);
+		struct sig64 sig = sig64_pack(&full);
+		struct book *b = fresh();
+		unsigned findings = 0;
+
+		memcpy(r.sig, sig.bytes, sizeof(r.sig));
+		if (spoil)
+			r.amount = n(79);
+		CHECK(book_receipt_in(b, &r, n(0), 0, NOW, NULL) == ERR_NONE,
+		      "receipt");
+		CHECK(book_commit(b, NULL) == ERR_NONE, "commit");
+		CHECK(book_check(b, NULL, NULL, NULL, &findings, NULL) ==
+				      ERR_NONE &&
+			      findings == 0,
+		      "without the bank it is not looked at");
+		CHECK(book_check(b, &domain, NULL, NULL, &findings, NULL) ==
+				      ERR_NONE &&
+			      findings == (unsigned)spoil,
+		      "%d: %u findings", spoil, findings);
+		book_close(b);
+	}
+	ecc_key_clear(&key);
+	ecc_free(c);
+}
+
 int main(void)
 {
 	receipts_in_only_rise();
@@ -765,5 +807,6 @@ int main(void)
 	a_turn_that_lost_something_fails_whole();
 	the_check_finds_what_was_spoilt();
 	the_export_has_a_line_a_posting();
+	receipts_are_what_was_signed();
 	return CHECK_EXIT();
 }

@@ -179,7 +179,7 @@ static void expect_all(const char *path, uint64_t last[KINDS][PEERS])
 		last[GIVEN][i] = out;
 		last[RENT][i] = expect_rent(b, i, last[RENT][i]);
 	}
-	CHECK(book_check(b, NULL, NULL, &findings, &e) == ERR_NONE, "%s",
+	CHECK(book_check(b, NULL, NULL, NULL, &findings, &e) == ERR_NONE, "%s",
 	      e.msg);
 	CHECK(findings == 0, "%u findings", findings);
 	book_close(b);

@@ -618,7 +618,8 @@ static void the_check_finds_what_was_spoilt(void)
 		CHECK(say(b, hosting(0), &v, 5) == ERR_NONE, "facts");
 		expect_sound(b, names[i]);
 		CHECK(spoil(b, i) == ERR_NONE, "%s: spoil", names[i]);
-		CHECK(book_check(b, NULL, NULL, &findings, NULL) == ERR_NONE &&
+		CHECK(book_check(b, NULL, NULL, NULL, &findings, NULL) ==
+				      ERR_NONE &&
 			      findings > 0,
 		      "%s was not found", names[i]);
 		book_close(b);
@@ -649,7 +650,8 @@ static void rent_that_is_booked_for_another_is_found(void)
 		CHECK(!book_db_agreement_set(book_tables(b), &row, NULL),
 		      "spoil");
 	}
-	CHECK(!book_check(b, NULL, NULL, &findings, NULL) && findings == 2,
+	CHECK(!book_check(b, NULL, NULL, NULL, &findings, NULL) &&
+		      findings == 2,
 	      "not found: %u", findings);
 	book_close(b);
 }

@@ -1,4 +1,5 @@
 /* Two honest nodes, and more: the whole of sb_pay on the simulator. */
+#include "base/db.h"
 #include "tests/ledger/scratch.h"
 #include "tests/sim/expect.h"
 #include "tests/sim/sim.h"
@@ -372,6 +373,77 @@ static void spending_outlives_a_restart(void)
 	scratch_remove(&dir);
 }
 
+/* Migrations that are never applied, only counted. */
+static struct db_cfg as_it_is(const char *path, size_t count)
+{
+	static const char *const none[] = {"", "", "", "", "", "", "", ""};
+
+	return (struct db_cfg){.path = path,
+			       .application_id = 0x53424c31,
+			       .migrations = none,
+			       .migration_count = count ? count : ROWS(none),
+			       .read_only = count == 0};
+}
+
+/* One bit of an amount, as a bad disk changes it. */
+static void spoil_receipt(const char *path)
+{
+	struct db_cfg cfg = as_it_is(path, 0);
+	struct db_stmt *s;
+	int64_t version;
+	struct db *db;
+
+	MUST(db_open(&db, &cfg, NULL));
+	MUST(db_prepare(&s, db, "PRAGMA user_version", NULL));
+	MUST(db_number(s, &version, NULL));
+	db_stmt_free(s);
+	db_close(db);
+	cfg = as_it_is(path, (size_t)version);
+	MUST(db_open(&db, &cfg, NULL));
+	MUST(db_exec(db,
+		     "UPDATE pair_out SET packed = CAST(substr(packed, 1, 24)"
+		     " || x'01' || substr(packed, 26) AS BLOB)",
+		     NULL));
+	EXPECT(db_changes(db) == 1, "no receipt");
+	db_close(db);
+}
+
+static void nothing_is_promised_upon_a_receipt_that_nobody_signed(void)
+{
+	struct scratch dir;
+	const char *path;
+	struct sim *sim = sim_new();
+	struct sim_node_config bc = buyer_cfg;
+	struct sim_node *seller = sim_node(sim, &seller_cfg), *buyer;
+	struct sim_link_config cfg = {.want = 8 * MIB};
+	struct pay_job *job;
+	struct sim_link *l;
+	struct address who = sim_node_address(seller);
+	struct book_pair before, after;
+
+	scratch_make(&dir);
+	path = scratch_path(&dir, "book.db");
+	bc.path = path;
+	buyer = sim_node(sim, &bc);
+	job = sim_job(buyer, 1, 1024, 100);
+	(void)sim_connect(sim, buyer, job, seller, &cfg);
+	sim_run(sim, 10000);
+	spoil_receipt(path);
+	sim_restart(buyer, path);
+	MUST(book_pair_load(sim_book(buyer), &before, &who, NULL));
+	job = sim_job(buyer, 1, 1024, 100);
+	l = sim_connect(sim, buyer, job, seller, &cfg);
+	sim_run(sim, 10000);
+	MUST(book_pair_load(sim_book(buyer), &after, &who, NULL));
+	EXPECT(before.out.have && amount_cmp(before.out.newest.amount,
+					     after.out.newest.amount) == 0,
+	       "another receipt was signed");
+	EXPECT(sim_got_paid(l) == 0, "paid %llu",
+	       (unsigned long long)sim_got_paid(l));
+	sim_free(sim);
+	scratch_remove(&dir);
+}
+
 static bool settled(struct sim_node *buyer, struct sim_node *seller)
 {
 	struct address who = sim_node_address(seller);
@@ -639,6 +711,7 @@ int main(void)
 	a_free_slot_is_never_charged();
 	a_budget_ends_and_the_rest_is_free();
 	spending_outlives_a_restart();
+	nothing_is_promised_upon_a_receipt_that_nobody_signed();
 	only_a_crash_is_an_excuse();
 	two_connections_share_one_debt();
 	the_higher_bid_is_served();

@@ -446,7 +446,7 @@ static void check_book(struct purse *p)
 	struct err e = {0};
 
 	CHECK(book_commit_now(p->book, &e) == ERR_NONE &&
-		      book_check(p->book, finding, NULL, &findings, &e) ==
+		      book_check(p->book, NULL, finding, NULL, &findings, &e) ==
 			      ERR_NONE,
 	      "%s", e.msg);
 	CHECK(findings == 0, "%u findings", findings);

@@ -1426,7 +1426,7 @@ void sim_check_books(struct sim *sim)
 		unsigned findings = 0;
 
 		MUST(book_commit(n->book, NULL));
-		MUST(book_check(n->book, complain, n, &findings, NULL));
+		MUST(book_check(n->book, NULL, complain, n, &findings, NULL));
 		EXPECT(findings == 0, "%u findings", findings);
 	}
 }
