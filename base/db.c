@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -263,14 +264,33 @@ static enum err_code open_private(struct db *db, const struct db_cfg *cfg,
 		return create(db, cfg, e);
 	if (fd < 0)
 		return io_fail(db, errno, "cannot open", e);
-	cut = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	      st.st_size < LEAST_PAGE;
+	cut = fstat(fd, &st) == 0 && st.st_size < LEAST_PAGE;
 	(void)close(fd);
 	if (cut)
 		return err_fail(e, ERR_DB, "%s: %s; %s", base_name(db->path),
 				st.st_size ? "is damaged, or no database"
 					   : "is empty, and was not",
 				db->if_damaged);
+	return ERR_NONE;
+}
+
+/* Before any of them is opened: a FIFO would hold the program for ever, a
+ * device would take what is written. */
+static enum err_code check_kinds(const struct db *db, struct err *e)
+{
+	static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (strcmp(db->path, DB_IN_MEMORY) == 0)
+		return ERR_NONE;
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", db->path, tails[i]);
+		if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+			return err_fail(
+				e, ERR_DB, "%s%s: cannot open: is no file; %s",
+				base_name(db->path), tails[i], db->if_damaged);
+	}
 	return ERR_NONE;
 }
 
@@ -306,11 +326,11 @@ static enum err_code set_up(struct db *db, const struct db_cfg *cfg,
 	int rc;
 
 	flags |= cfg->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-	if (!cfg->read_only) {
+	code = check_kinds(db, e);
+	if (code == ERR_NONE && !cfg->read_only)
 		code = open_private(db, cfg, e);
-		if (code != ERR_NONE)
-			return code;
-	}
+	if (code != ERR_NONE)
+		return code;
 	rc = sqlite3_open_v2(db->path, &db->h, flags, NULL);
 	if (rc != SQLITE_OK)
 		return fail(db, rc, e);

@@ -55,9 +55,12 @@ static void add_totals(const struct money *m, const struct purse *p, json_t *o)
 {
 	struct book_totals t;
 	char text[MONEY_TEXT_MAX];
+	struct err e = {0};
 
-	if (book_totals(p->book, &t, NULL) != ERR_NONE)
+	if (book_totals(p->book, &t, &e) != ERR_NONE) {
+		(void)json_object_set_new(o, "trouble", json_string(e.msg));
 		return;
+	}
 	(void)json_object_set_new(o, "earned",
 				  json_string(money_text(m, t.final, text)));
 	(void)json_object_set_new(o, "secured",

@@ -246,7 +246,12 @@ static void opening_says_what_is_wrong(void)
 		{"an empty file: a new one never is", "empty", 3, APP, false,
 		 ERR_DB, "is empty, and was not; restore it from a copy"},
 		{"a byte", "byte", 3, APP, false, ERR_DB, "is damaged, or no"},
-		{"a folder", "folder", 3, APP, false, ERR_IO, "cannot open"},
+		{"a folder", "folder", 3, APP, false, ERR_DB, "is no file"},
+		{"a FIFO", "fifo", 3, APP, false, ERR_DB, "is no file"},
+		{"a FIFO, only to be read", "fifo", 3, APP, true, ERR_DB,
+		 "is no file"},
+		{"one beside it, only to be read", "beside", 3, APP, true,
+		 ERR_DB, "beside-wal: cannot open"},
 		{"a folder that is not there", "no/such", 3, APP, false, ERR_IO,
 		 "No such file"},
 	};
@@ -256,6 +261,9 @@ static void opening_says_what_is_wrong(void)
 			 "as if it were a database header, but it is none...");
 	put_file("empty", "");
 	put_file("byte", "S");
+	CHECK(mkfifo(path_of("fifo"), 0600) == 0, "fifo");
+	db_close(open_new("beside"));
+	CHECK(mkfifo(path_of("beside-wal"), 0600) == 0, "fifo");
 	CHECK(mkdir(path_of("folder"), 0700) == 0, "mkdir");
 	db_close(open_new("newer"));
 	for (size_t i = 0; i < ROWS(rows); i++) {

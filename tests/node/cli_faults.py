@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -261,6 +262,21 @@ def database(owner, directory):
     says("the newest goes on", put(owner, one), 0)
 
 
+def book(owner, directory):
+    path = os.path.join(owner.home, "storage-book.db")
+    shutil.copy(path, directory + "/book")
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA ignore_check_constraints = 1")
+        db.execute("UPDATE account SET size = x'01' WHERE id = "
+                   "(SELECT min(id) FROM account)")
+    db.close()
+    got = subprocess.run([w for w in owner.argv("status") if w != "--json"],
+                         capture_output=True, timeout=60)
+    check("a damaged book is told by status", got.returncode == 0 and
+          b"is damaged" in got.stdout, got)
+    shutil.copy(directory + "/book", path)
+
+
 def no_chain(owner):
     away = ("--rpc", "http://127.0.0.1:9")
     says("a chain that does not answer is told by name", typed(
@@ -314,6 +330,7 @@ def play(st, chain, directory):
     pipes(owner)
     cut_off(owner, directory)
     database(owner, directory)
+    book(owner, directory)
     no_chain(owner)
     a_link_that_nobody_sees(owner, directory)
     daemon(st, owner)
