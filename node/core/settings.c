@@ -75,7 +75,7 @@ const struct option settings_table[] = {
 	 "NAT-PMP or UPnP)"},
 	{"free-share", OPT_INT, "25", 1, 100, "PERCENT",
 	 "share of slots and upload kept for peers who do not pay"},
-	{"cache", OPT_SIZE, "16MiB", 1 << 20, 1LL << 40, "SIZE",
+	{"cache", OPT_SIZE, "12MiB", 1 << 20, 1LL << 40, "SIZE",
 	 "memory for blocks being served"},
 	{"sell", OPT_FLAG, "yes", 0, 0, NULL,
 	 "take receipts for seeding, when there is a wallet"},

@@ -170,7 +170,7 @@ def main():
     p.add_argument("--peers", type=int, default=200)
     p.add_argument("--torrents", type=int, default=0)
     p.add_argument("--seconds", type=float, default=10)
-    p.add_argument("--cache", default="16MiB", help="the setting")
+    p.add_argument("--cache", default="12MiB", help="the setting")
     p.add_argument("--json", action="store_true")
     args = p.parse_args()
     stage.enter_namespace([ADDRESS])
