@@ -245,10 +245,30 @@ static enum err_code row_get(struct signer_state *s, struct signer_row **out,
 
 /* ---- days and limits */
 
+/* A clock that was ahead must not end all signing until that day comes: the
+ * days go on from today, and what was counted counts as today's. A day is let
+ * pass, as a clock that is set goes back by less. */
+static bool was_ahead(const struct signer_state *s, uint32_t day)
+{
+	return s->head.day > day && s->head.day - day > 1;
+}
+
+/* Also a row of a day that has not come. */
+static bool is_todays(const struct signer_state *s,
+		      const struct signer_row *row)
+{
+	return row->day >= s->head.day;
+}
+
 static void turn_day(struct signer_state *s, uint32_t day)
 {
 	struct signer_head *h = &s->head;
 
+	if (was_ahead(s, day)) {
+		h->day = day;
+		touch(s, &h->twin);
+		return;
+	}
 	if (day <= h->day)
 		return;
 	h->day = day;
@@ -284,8 +304,7 @@ static enum err_code check_rise(const struct signer_state *s,
 				struct amount amount, struct amount *sum,
 				struct err *e)
 {
-	struct amount base =
-		row->day == s->head.day ? row->base : row->promised;
+	struct amount base = is_todays(s, row) ? row->base : row->promised;
 	struct amount rise = amount_sub_floor(amount, row->promised);
 
 	if (s->head.torn)
@@ -305,8 +324,9 @@ static void count_rise(struct signer_state *s, const struct signer_limits *l,
 	struct signer_head *h = &s->head;
 
 	if (row->day != h->day) {
+		if (!is_todays(s, row))
+			row->base = row->promised;
 		row->day = h->day;
-		row->base = row->promised;
 		touch(s, &row->twin);
 	}
 	row->promised = amount;
@@ -413,7 +433,7 @@ enum err_code signer_state_adopt(struct signer_state *s, uint32_t day,
 	 * today, and must go on counting. */
 	if (!known)
 		row->base = amount;
-	else if (row->day != s->head.day)
+	else if (!is_todays(s, row))
 		row->base = row->promised;
 	row->day = s->head.day;
 	row->floor = row->promised = amount;
@@ -739,7 +759,8 @@ static uint8_t *rebuild(struct signer_state *s, uint32_t day, size_t *len)
 		cell = file + (size_t)++slot * SLOT;
 		signer_row_encode(cell, slot, &s->rows[i]);
 	}
-	s->head.day = s->head.day > day ? s->head.day : day;
+	if (s->head.day < day || was_ahead(s, day))
+		s->head.day = day;
 	s->head.torn = true;
 	s->head.rows = slot;
 	s->head.twin.seq++;

@@ -120,6 +120,21 @@ static void limits_are_of_a_utc_day(void)
 		{"the third, over the day", 'f', 13, 2, 51, ERR_FUNDS},
 		{"the third, within it", 'f', 13, 2, 50, ERR_NONE},
 		{"the next day's", 'f', 14, 3, 100, ERR_NONE},
+		{"a clock that is a year ahead", 'p', 380, 2, 6000, ERR_NONE},
+		{"with a fee", 'f', 380, 4, 100, ERR_NONE},
+		{"is set right: nothing is forgotten", 'p', 15, 2, 10001,
+		 ERR_FUNDS},
+		{"what is left of that payee's day", 'p', 15, 2, 10000,
+		 ERR_NONE},
+		{"what is left of the day", 'p', 15, 5, 3600, ERR_NONE},
+		{"one over the day", 'p', 15, 5, 3601, ERR_FUNDS},
+		{"nor the fee", 'f', 15, 5, 100, ERR_NONE},
+		{"a third", 'f', 15, 6, 51, ERR_FUNDS},
+		{"a restart", '.', 15, 0, 0, ERR_NONE},
+		{"still spent", 'p', 15, 5, 3601, ERR_FUNDS},
+		{"and the next day is another", 'p', 16, 2, 16400, ERR_NONE},
+		{"with its limit", 'p', 16, 2, 16401, ERR_FUNDS},
+		{"and fees", 'f', 16, 6, 100, ERR_NONE},
 	};
 	const char *path = scratch_path(&dir, "days");
 	struct signer_state *s = open_state(path, 10);
