@@ -657,7 +657,6 @@ static struct torrent *torrent_new(struct engine *en,
 	t->tick = loop_timer_new(en->loop, on_tick, t);
 	t->candidates = candidates_new();
 	if (!copy_texts(t, cfg) || !t->tick || !t->candidates) {
-		t->state = TORRENT_STOPPED;
 		torrent_free(t);
 		return NULL;
 	}
@@ -740,7 +739,6 @@ enum err_code torrent_add(struct torrent **out, struct engine *en,
 	if (code == ERR_NONE && torrent_knows(t))
 		code = torrent_open_files(t, e);
 	if (code != ERR_NONE) {
-		t->state = TORRENT_STOPPED;
 		torrent_free(t);
 		return code;
 	}

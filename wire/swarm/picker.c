@@ -4,8 +4,6 @@
 #include <string.h>
 
 #define MISSING_LOOKS 256U
-#define WALK_MAX 128U	   /* steps before the pass over the words */
-#define CANDIDATES_MAX 64U /* of that pass */
 
 /* ---- sizes ---- */
 
@@ -47,112 +45,6 @@ uint32_t picker_parts(const struct picker *p)
 	return p->n_parts;
 }
 
-/* ---- buckets of open pieces ---- */
-
-static enum picker_prio prio_of(const struct picker *p, uint32_t piece)
-{
-	return p->prio ? (enum picker_prio)p->prio[piece] : PICKER_NORMAL;
-}
-
-static struct bucket *bucket_of(struct picker *p, uint32_t piece)
-{
-	uint32_t a = p->avail[piece];
-
-	return &p->buckets[prio_of(p, piece) - 1]
-			  [a < BUCKETS ? a : BUCKETS - 1];
-}
-
-static bool bucket_put(struct picker *p, uint32_t piece)
-{
-	struct bucket *b = bucket_of(p, piece);
-
-	if (b->n == b->cap) {
-		uint32_t cap = b->cap ? b->cap * 2 : 64;
-		uint32_t *items = realloc(b->items, cap * sizeof(*items));
-
-		if (!items)
-			return false;
-		b->items = items;
-		b->cap = cap;
-	}
-	b->items[b->n] = piece;
-	p->pos[piece] = b->n++;
-	return true;
-}
-
-static void bucket_take(struct picker *p, uint32_t piece)
-{
-	struct bucket *b = bucket_of(p, piece);
-	uint32_t last = b->items[--b->n];
-
-	b->items[p->pos[piece]] = last;
-	p->pos[last] = p->pos[piece];
-	if (b->n == 0) {
-		free(b->items);
-		b->items = NULL;
-		b->cap = 0;
-	}
-}
-
-/* Out of memory leaves the piece in no bucket: it is lost to picking, never
- * wrong. pos then says "had", which it becomes when the node restarts. */
-static void open_piece(struct picker *p, uint32_t piece)
-{
-	enum picker_prio prio = prio_of(p, piece);
-
-	if (prio == PICKER_SKIP || !bucket_put(p, piece)) {
-		p->pos[piece] = POS_HAVE;
-		return;
-	}
-	p->n_open++;
-	if (piece < p->first_open[prio])
-		p->first_open[prio] = piece;
-}
-
-static void close_piece(struct picker *p, uint32_t piece)
-{
-	bucket_take(p, piece);
-	p->n_open--;
-	p->pos[piece] = POS_HAVE;
-}
-
-static void change_availability(struct picker *p, uint32_t piece, bool more)
-{
-	bool listed = picker_is_open(p, piece);
-
-	if (more ? p->avail[piece] == UINT16_MAX : p->avail[piece] == 0)
-		return;
-	if (listed)
-		bucket_take(p, piece);
-	p->avail[piece] = (uint16_t)(p->avail[piece] + (more ? 1 : -1));
-	if (listed && !bucket_put(p, piece)) {
-		p->pos[piece] = POS_HAVE;
-		p->n_open--;
-	}
-}
-
-void picker_peer_has(struct picker *p, uint32_t piece)
-{
-	change_availability(p, piece, true);
-}
-
-void picker_peer_lost(struct picker *p, uint32_t piece)
-{
-	change_availability(p, piece, false);
-}
-
-void picker_peer_bits(struct picker *p, const uint8_t *bits, bool gone)
-{
-	for (uint32_t i = 0; i < p->shape.count; i++)
-		if (bits_get(bits, i))
-			change_availability(p, i, !gone);
-}
-
-uint32_t picker_availability(const struct picker *p, uint32_t piece)
-{
-	return p->avail[piece];
-}
-
 enum err_code picker_new(struct picker **out, const struct pieces *pieces,
 			 const uint8_t *have, struct rng *rng, struct err *e)
 {
@@ -177,7 +69,7 @@ enum err_code picker_new(struct picker **out, const struct pieces *pieces,
 	for (uint32_t i = 0; i < n; i++) {
 		p->pos[i] = POS_HAVE;
 		if (!have || !bits_get(have, i))
-			open_piece(p, i);
+			picker_open_piece(p, i);
 	}
 	*out = p;
 	return ERR_NONE;
@@ -201,15 +93,6 @@ void picker_free(struct picker *p)
 }
 
 /* ---- parts: pieces begun ---- */
-
-static struct part *part_of(const struct picker *p, uint32_t piece)
-{
-	uint32_t pos = p->pos[piece];
-
-	if (pos == POS_HAVE || pos < POS_PART)
-		return NULL;
-	return p->parts[pos & ~POS_PART];
-}
 
 void picker_note_free(struct picker *p, struct part *part)
 {
@@ -262,10 +145,8 @@ struct part *picker_begin_part(struct picker *p, uint32_t piece)
 	part->piece = piece;
 	part->n_blocks = part->n_free = n;
 	part->ready_pos = UINT32_MAX;
-	if (picker_is_open(p, piece)) {
-		bucket_take(p, piece);
-		p->n_open--;
-	}
+	if (picker_is_open(p, piece))
+		picker_close_piece(p, piece);
 	p->pos[piece] = POS_PART | p->n_parts;
 	p->parts[p->n_parts++] = part;
 	picker_note_free(p, part);
@@ -313,17 +194,17 @@ enum err_code picker_set_prios(struct picker *p, const uint8_t *prios,
 		memcpy(copy, prios, p->shape.count);
 	for (uint32_t i = 0; i < p->shape.count; i++)
 		if (picker_is_open(p, i))
-			close_piece(p, i);
+			picker_close_piece(p, i);
 	free(p->prio);
 	p->prio = copy;
 	for (uint32_t i = p->n_parts; i > 0; i--)
-		if (prio_of(p, p->parts[i - 1]->piece) == PICKER_SKIP)
+		if (picker_prio_of(p, p->parts[i - 1]->piece) == PICKER_SKIP)
 			drop_part(p, p->parts[i - 1]);
 	for (uint32_t i = 0; i < PICKER_PRIOS; i++)
 		p->first_open[i] = p->shape.count;
 	for (uint32_t i = 0; i < p->shape.count; i++)
 		if (p->pos[i] == POS_HAVE && !(have && bits_get(have, i)))
-			open_piece(p, i);
+			picker_open_piece(p, i);
 	return ERR_NONE;
 }
 
@@ -332,366 +213,11 @@ void picker_set_in_order(struct picker *p, bool in_order)
 	p->in_order = in_order;
 }
 
-/* ---- picking ---- */
-
-static void take_blocks(struct pick *k, struct part *part, uint32_t most)
-{
-	uint32_t taken = 0;
-
-	k->who->last = part->piece;
-	part->turn = ++k->p->turn;
-	for (uint32_t i = part->first_free;
-	     i < part->n_blocks && k->n < k->max && taken < most &&
-	     part->n_free;
-	     i++) {
-		struct block *b = &part->blocks[i];
-
-		if (b->state != BLOCK_FREE)
-			continue;
-		b->state = BLOCK_ASKED;
-		b->askers[0] = k->who->serial;
-		part->n_free--;
-		part->first_free = i + 1;
-		taken++;
-		k->out[k->n++] = (struct picker_block){part->piece, i};
-	}
-	picker_note_free(k->p, part);
-}
-
-static bool avoids(const struct part *part, const struct pick *k)
-{
-	if (k->now_ms >= part->avoid_until_ms)
-		return false;
-	for (unsigned i = 0; i < part->n_avoid; i++)
-		if (part->avoid[i] == k->who->serial)
-			return true;
-	return false;
-}
-
-bool picker_may_claim(const struct part *part, const struct pick *k,
-		      enum claim claim)
-{
-	const struct picker_peer *who = k->who;
-	bool own = part->owner == who->serial;
-
-	if (!part->n_free || !pick_peer_has(who, part->piece))
-		return false;
-	switch (claim) {
-	case CLAIM_OWN:
-		return own || (who->slow && part->owner && part->owner_slow &&
-			       !part->sole);
-	case CLAIM_LEFT:
-		return part->owner == 0 && !avoids(part, k);
-	case CLAIM_SLOW:
-		return !own && !part->sole && !who->slow && part->owner_slow;
-	case CLAIM_HELP:
-		return !own && !part->sole;
-	}
-	return false;
-}
-
-static void give_to(struct part *part, const struct picker_peer *who)
-{
-	part->owner = who->serial;
-	part->owner_slow = who->slow;
-}
-
-static void claim_part(struct pick *k, struct part *part, enum claim claim)
-{
-	uint32_t most = UINT32_MAX;
-
-	if (claim == CLAIM_LEFT) {
-		give_to(part, k->who);
-	}
-	if (claim == CLAIM_HELP ||
-	    claim == CLAIM_SLOW) /* leave its owner something to go on with */
-		most = part->n_free / 4 > 4 ? part->n_free / 4 : 4;
-	if (part->owner == k->who->serial)
-		part->owner_slow = k->who->slow;
-	take_blocks(k, part, most);
-}
-
-static void claim_parts(struct pick *k, enum claim claim)
-{
-	struct picker *p = k->p;
-
-	/* ready shrinks under the loop when a part runs out: go backwards */
-	for (uint32_t i = p->n_ready; i > 0 && k->n < k->max; i--) {
-		struct part *part = p->parts[p->ready[i - 1]];
-
-		if (picker_may_claim(part, k, claim))
-			claim_part(k, part, claim);
-	}
-}
-
-static void go_on(struct pick *k)
-{
-	struct part *part;
-
-	if (k->who->last < k->p->shape.count) {
-		part = part_of(k->p, k->who->last);
-		if (part && picker_may_claim(part, k, CLAIM_OWN))
-			claim_part(k, part, CLAIM_OWN);
-	}
-	if (k->n < k->max)
-		claim_parts(k, CLAIM_OWN);
-	if (k->n < k->max)
-		claim_parts(k, CLAIM_LEFT);
-}
-
-static bool comes_before(const struct picker *p, uint32_t a, uint32_t b)
-{
-	if (prio_of(p, a) != prio_of(p, b))
-		return prio_of(p, a) > prio_of(p, b);
-	return p->avail[a] < p->avail[b];
-}
-
-/* The rarest of up to CANDIDATES_MAX open pieces that the peer has, found by
- * one pass over its bitfield from a random byte on. */
-static uint32_t scan_bits(struct pick *k)
-{
-	struct picker *p = k->p;
-	size_t bytes = bits_bytes(p->shape.count);
-	size_t at = rng_below(p->rng, (uint32_t)bytes);
-	uint32_t best = UINT32_MAX, found = 0;
-
-	for (size_t n = 0; n < bytes && found < CANDIDATES_MAX; n++) {
-		uint8_t byte = k->who->bits[at];
-
-		for (uint32_t i = (uint32_t)at * 8; byte;
-		     i++, byte = (uint8_t)(byte << 1)) {
-			if (!(byte & 0x80) || !picker_is_open(p, i))
-				continue;
-			found++;
-			if (best == UINT32_MAX || comes_before(p, i, best))
-				best = i;
-		}
-		at = at + 1 == bytes ? 0 : at + 1;
-	}
-	return best;
-}
-
-static uint32_t rarest(struct pick *k)
-{
-	struct picker *p = k->p;
-	uint32_t steps = 0;
-
-	for (uint32_t b = 0; b < (PICKER_PRIOS - 1) * BUCKETS; b++) {
-		const struct bucket *bucket =
-			&p->buckets[PICKER_PRIOS - 2 - b / BUCKETS]
-				   [b % BUCKETS];
-		uint32_t at = rng_below(p->rng, bucket->n);
-
-		for (uint32_t i = 0; i < bucket->n; i++) {
-			uint32_t piece = bucket->items[at];
-
-			if (pick_peer_has(k->who, piece))
-				return piece;
-			if (++steps == WALK_MAX)
-				return scan_bits(k);
-			at = at + 1 == bucket->n ? 0 : at + 1;
-		}
-	}
-	return UINT32_MAX;
-}
-
-static uint32_t suggested(struct pick *k)
-{
-	for (size_t i = 0; i < k->who->n_suggested; i++) {
-		uint32_t piece = k->who->suggested[i];
-
-		if (picker_is_open(k->p, piece) && pick_peer_has(k->who, piece))
-			return piece;
-	}
-	return UINT32_MAX;
-}
-
-/* The lowest open piece of the highest priority that the peer has. */
-static uint32_t lowest(struct pick *k)
-{
-	struct picker *p = k->p;
-
-	for (unsigned prio = PICKER_HIGH; prio > PICKER_SKIP; prio--) {
-		uint32_t *first = &p->first_open[prio];
-
-		for (uint32_t i = *first; i < p->shape.count; i++) {
-			if (!picker_is_open(p, i) || prio_of(p, i) != prio) {
-				*first += *first == i;
-				continue;
-			}
-			if (pick_peer_has(k->who, i))
-				return i;
-		}
-	}
-	return UINT32_MAX;
-}
-
-uint32_t picker_first_open(struct pick *k)
-{
-	return k->p->in_order ? lowest(k) : rarest(k);
-}
-
-static uint32_t next_piece(struct pick *k)
-{
-	uint32_t piece;
-
-	piece = k->p->in_order ? UINT32_MAX : suggested(k);
-	return piece == UINT32_MAX ? picker_first_open(k) : piece;
-}
-
-/* NULL: there is none, or no memory. */
-static struct part *begin_next(struct pick *k)
-{
-	uint32_t piece = k->p->n_open > 0 ? next_piece(k) : UINT32_MAX;
-	struct part *part =
-		piece == UINT32_MAX ? NULL : picker_begin_part(k->p, piece);
-
-	if (part) {
-		give_to(part, k->who);
-	}
-	return part;
-}
-
-static void begin_pieces(struct pick *k)
-{
-	struct part *part;
-
-	while (k->n < k->max && (part = begin_next(k)))
-		take_blocks(k, part, UINT32_MAX);
-}
-
-/* The one whose turn it is of the peer's parts; *n: how many it has. */
-static struct part *next_of_own(const struct pick *k, uint32_t *n)
-{
-	struct part *next = NULL;
-
-	*n = 0;
-	for (uint32_t i = 0; i < k->p->n_ready; i++) {
-		struct part *part = k->p->parts[k->p->ready[i]];
-
-		if (part->owner != k->who->serial ||
-		    !picker_may_claim(part, k, CLAIM_OWN))
-			continue;
-		(*n)++;
-		if (!next || part->turn < next->turn)
-			next = part;
-	}
-	return next;
-}
-
-/* One that was left, else a new one: now it is the peer's. */
-static struct part *one_more(struct pick *k)
-{
-	for (uint32_t i = 0; i < k->p->n_ready; i++) {
-		struct part *part = k->p->parts[k->p->ready[i]];
-
-		if (!picker_may_claim(part, k, CLAIM_LEFT))
-			continue;
-		give_to(part, k->who);
-		return part;
-	}
-	return begin_next(k);
-}
-
-static void go_on_side_by_side(struct pick *k)
-{
-	while (k->n < k->max) {
-		uint32_t n;
-		struct part *part = next_of_own(k, &n);
-		struct part *more = n < k->who->width ? one_more(k) : NULL;
-
-		if (more)
-			part = more;
-		if (!part)
-			return;
-		take_blocks(k, part,
-			    PICKER_STRIDE - part->first_free % PICKER_STRIDE);
-	}
-}
-
-bool picker_ask_again(struct block *b, uint64_t serial)
-{
-	unsigned empty = PICKER_ASKERS;
-
-	if (b->state != BLOCK_ASKED)
-		return false;
-	for (unsigned i = 0; i < PICKER_ASKERS; i++) {
-		if (b->askers[i] == serial)
-			return false;
-		if (b->askers[i] == 0)
-			empty = i;
-	}
-	if (empty == PICKER_ASKERS)
-		return false;
-	b->askers[empty] = serial;
-	return true;
-}
-
-static void endgame(struct pick *k, size_t most)
-{
-	struct picker *p = k->p;
-	size_t end = k->n + most < k->max ? k->n + most : k->max;
-
-	for (uint32_t i = 0; i < p->n_parts && k->n < end; i++) {
-		struct part *part = p->parts[i];
-
-		if (part->sole || part->n_here == part->n_blocks ||
-		    !pick_peer_has(k->who, part->piece))
-			continue;
-		/* from the back: what was asked for last comes last */
-		for (uint32_t j = part->n_blocks; j > 0 && k->n < end; j--)
-			if (picker_ask_again(&part->blocks[j - 1],
-					     k->who->serial))
-				k->out[k->n++] = (struct picker_block){
-					part->piece, j - 1};
-	}
-}
-
-size_t picker_pick(struct picker *p, struct picker_peer *who,
-		   struct picker_block *out, size_t max, size_t endgame_max,
-		   int64_t now_ms)
-{
-	struct pick k = {p, who, out, 0, max, now_ms};
-
-	if (who->width > 1 && !p->in_order)
-		go_on_side_by_side(&k);
-	if (k.n < max)
-		go_on(&k);
-	if (k.n < max && p->in_order)
-		claim_parts(&k, CLAIM_SLOW);
-	if (k.n < max)
-		begin_pieces(&k);
-	if (k.n < max)
-		claim_parts(&k, CLAIM_HELP);
-	if (k.n < max && p->n_open == 0 && p->n_ready == 0)
-		endgame(&k, endgame_max);
-	return k.n;
-}
-
-size_t picker_pick_in(struct picker *p, struct picker_peer *who, uint32_t piece,
-		      struct picker_block *out, size_t max)
-{
-	struct pick k = {p, who, out, 0, max, 0};
-	struct part *part = part_of(p, piece);
-
-	if (!pick_peer_has(who, piece))
-		return 0;
-	if (!part && picker_is_open(p, piece)) {
-		part = picker_begin_part(p, piece);
-		if (part) {
-			give_to(part, who);
-		}
-	}
-	if (part && part->n_free && (!part->sole || part->owner == who->serial))
-		take_blocks(&k, part, UINT32_MAX);
-	return k.n;
-}
-
 /* ---- what became of it ---- */
 
 void picker_release(struct picker *p, struct picker_block b, uint64_t serial)
 {
-	struct part *part = part_of(p, b.piece);
+	struct part *part = picker_part_of(p, b.piece);
 	struct block *block;
 	bool left = false;
 
@@ -723,7 +249,7 @@ void picker_disown(struct picker *p, uint64_t serial)
 
 bool picker_wants(const struct picker *p, struct picker_block b)
 {
-	const struct part *part = part_of(p, b.piece);
+	const struct part *part = picker_part_of(p, b.piece);
 
 	return part && b.block < part->n_blocks && !part->held &&
 	       part->blocks[b.block].state != BLOCK_HERE;
@@ -732,7 +258,7 @@ bool picker_wants(const struct picker *p, struct picker_block b)
 bool picker_received(struct picker *p, struct picker_block b, uint64_t serial,
 		     uint64_t others[PICKER_ASKERS], size_t *n)
 {
-	struct part *part = part_of(p, b.piece);
+	struct part *part = picker_part_of(p, b.piece);
 	struct block *block = &part->blocks[b.block];
 
 	*n = 0;
@@ -752,7 +278,7 @@ bool picker_received(struct picker *p, struct picker_block b, uint64_t serial,
 
 uint64_t picker_sender(const struct picker *p, uint32_t piece, uint32_t block)
 {
-	const struct part *part = part_of(p, piece);
+	const struct part *part = picker_part_of(p, piece);
 
 	if (!part || block >= part->n_blocks ||
 	    part->blocks[block].state != BLOCK_HERE)
@@ -762,7 +288,7 @@ uint64_t picker_sender(const struct picker *p, uint32_t piece, uint32_t block)
 
 uint32_t picker_here(const struct picker *p, uint32_t piece)
 {
-	const struct part *part = part_of(p, piece);
+	const struct part *part = picker_part_of(p, piece);
 
 	return part ? part->n_here : 0;
 }
@@ -819,18 +345,18 @@ uint64_t picker_missing(const struct picker *p, const uint8_t *bits,
 
 void picker_verified(struct picker *p, uint32_t piece)
 {
-	struct part *part = part_of(p, piece);
+	struct part *part = picker_part_of(p, piece);
 
 	if (part) {
 		end_part(p, part);
 	} else if (picker_is_open(p, piece)) {
-		close_piece(p, piece);
+		picker_close_piece(p, piece);
 	}
 }
 
 void picker_hold(struct picker *p, uint32_t piece)
 {
-	struct part *part = part_of(p, piece);
+	struct part *part = picker_part_of(p, piece);
 
 	if (!part)
 		return;
@@ -857,7 +383,7 @@ static void remember_senders(struct part *part)
 
 void picker_retry(struct picker *p, uint32_t piece, bool sole, int64_t now_ms)
 {
-	struct part *part = part_of(p, piece);
+	struct part *part = picker_part_of(p, piece);
 
 	if (!part)
 		return;
@@ -875,7 +401,7 @@ void picker_retry(struct picker *p, uint32_t piece, bool sole, int64_t now_ms)
 
 void picker_retry_blocks(struct picker *p, uint32_t piece, const uint8_t *bad)
 {
-	struct part *part = part_of(p, piece);
+	struct part *part = picker_part_of(p, piece);
 
 	if (!part)
 		return;
@@ -897,5 +423,5 @@ void picker_retry_blocks(struct picker *p, uint32_t piece, const uint8_t *bad)
 void picker_want(struct picker *p, uint32_t piece)
 {
 	if (p->pos[piece] == POS_HAVE)
-		open_piece(p, piece);
+		picker_open_piece(p, piece);
 }

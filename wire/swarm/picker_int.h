@@ -1,5 +1,10 @@
-/* picker_int.h - the inside of struct picker, for picker.c (blocks of peers)
- * and picker_runs.c (runs of sources) only. */
+/* picker_int.h - the inside of struct picker, for picker*.c only.
+ *
+ * picker.c       pieces begun, and what became of their blocks
+ * picker_open.c  pieces not begun, by priority and rarity
+ * picker_pick.c  which blocks a peer is asked for
+ * picker_runs.c  which runs of blocks a source is asked for
+ */
 #ifndef WIRE_PICKER_INT_H
 #define WIRE_PICKER_INT_H
 
@@ -80,11 +85,33 @@ static inline bool picker_is_open(const struct picker *p, uint32_t piece)
 	return p->pos[piece] < POS_PART;
 }
 
+static inline enum picker_prio picker_prio_of(const struct picker *p,
+					      uint32_t piece)
+{
+	return p->prio ? (enum picker_prio)p->prio[piece] : PICKER_NORMAL;
+}
+
+/* NULL: it is not begun. */
+static inline struct part *picker_part_of(const struct picker *p,
+					  uint32_t piece)
+{
+	uint32_t pos = p->pos[piece];
+
+	if (pos == POS_HAVE || pos < POS_PART)
+		return NULL;
+	return p->parts[pos & ~POS_PART];
+}
+
 static inline bool pick_peer_has(const struct picker_peer *who, uint32_t piece)
 {
 	return !who->bits || bits_get(who->bits, piece);
 }
 
+/* Out of memory leaves the piece in no bucket: it is lost to picking, never
+ * wrong. pos then says "had", which it becomes when the node restarts. */
+void picker_open_piece(struct picker *p, uint32_t piece);
+/* It is open, and had from then on. */
+void picker_close_piece(struct picker *p, uint32_t piece);
 /* Keeps picker.ready to the parts with free blocks. */
 void picker_note_free(struct picker *p, struct part *part);
 /* NULL: too many, or no memory. */
