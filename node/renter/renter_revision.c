@@ -1,5 +1,7 @@
 /* renter_revision.c - what the next revision of a pact's agreement is: its list
  * of sectors, and what is paid. */
+#include "base/ecc.h"
+#include "base/eip712.h"
 #include "base/err.h"
 #include "node/money/money.h"
 #include "node/renter/renter_pact.h"
@@ -294,11 +296,43 @@ static enum err_code make_prepaid(struct pact *p, struct err *e)
 	return check_rules(p, &sheet, &facts, first, e);
 }
 
+static bool we_signed(const struct hash32 *digest, const struct address *me,
+		      const uint8_t sig[RENTER_SIG_LEN])
+{
+	struct address who;
+	struct sig64 s;
+
+	memcpy(s.bytes, sig, sizeof(s.bytes));
+	return sig64_recover(&who, digest, &s, NULL) == ERR_NONE &&
+	       address_eq(&who, me);
+}
+
+/* What the next revision pays rises from what the last one paid: a bit that
+ * flipped on the disk must not be paid. (The number of one that was never
+ * opened goes on with what we offered then.) */
+static enum err_code check_signed(const struct pact *p, struct err *e)
+{
+	const struct renter_agreement *row = &p->row;
+	const struct hash32 domain = renting_domain(p->all->renter->renting);
+	const struct hash32 digest = eip712_agreement(&domain, &row->signed_);
+
+	if (row->state == RENTER_DRAFT ||
+	    we_signed(&digest, &row->signed_.renter, row->renter_sig) ||
+	    we_signed(&digest, &row->signed_.renter, row->offered_sig))
+		return ERR_NONE;
+	return err_fail(e, ERR_DB,
+			"renter.db: is damaged, an agreement is not as it was "
+			"signed; move it away, then `seedbank restore --host "
+			"IP:PORT`");
+}
+
 enum err_code pact_make_revision(struct pact *p, struct err *e)
 {
 	struct agreement *a = &p->next;
-	enum err_code code;
+	enum err_code code = check_signed(p, e);
 
+	if (code != ERR_NONE)
+		return code;
 	pact_drop_revision(p);
 	p->top_up = AMOUNT_ZERO;
 	*a = p->row.signed_;

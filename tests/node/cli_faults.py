@@ -262,6 +262,26 @@ def database(owner, directory):
     says("the newest goes on", put(owner, one), 0)
 
 
+def agreements(owner, directory):
+    """A byte of the list that each of them stands for."""
+    path = os.path.join(owner.home, "renter.db")
+    two = os.path.join(directory, "two")
+    stage.make_file(two, 1000)
+    keep(owner, directory, "signed")
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE agreement SET signed = CAST(substr(signed, 1, 60) "
+                   "|| x'01' || substr(signed, 62) AS BLOB)")
+        was = db.execute("SELECT offered FROM agreement").fetchall()
+    db.close()
+    says("nothing is signed upon a damaged agreement", put(owner, two), 1,
+         "is damaged", "seedbank restore")
+    with sqlite3.connect(path) as db:
+        now = db.execute("SELECT offered FROM agreement").fetchall()
+    db.close()
+    check("and nothing was", now == was)
+    bring_back(owner, directory, "signed")
+
+
 def book(owner, directory):
     path = os.path.join(owner.home, "storage-book.db")
     shutil.copy(path, directory + "/book")
@@ -330,6 +350,7 @@ def play(st, chain, directory):
     pipes(owner)
     cut_off(owner, directory)
     database(owner, directory)
+    agreements(owner, directory)
     book(owner, directory)
     no_chain(owner)
     a_link_that_nobody_sees(owner, directory)
