@@ -186,7 +186,7 @@ FAKE_FN void books_agree(struct world *w, const char *when)
 	begin(w);
 	settle_refresh(w->s, on_refreshed, w);
 	CHECK(finish(w), "%s: refresh: %s", when, w->e.msg);
-	CHECK(book_check(w->book, on_finding, w, &w->findings, NULL) ==
+	CHECK(book_check(w->book, NULL, on_finding, w, &w->findings, NULL) ==
 			      ERR_NONE &&
 		      w->findings == 0,
 	      "%s: itself: %s", when, w->what);
