@@ -1,5 +1,4 @@
-"""by_hand.py - clients that CI does not have: rtorrent and qBittorrent, for rows
-that are named with `swap.py --pairs`. They speak TCP to a tracker's peers.
+"""by_hand.py - clients that CI does not have, for `swap.py --use CLIENT=PROGRAM`.
 """
 
 import json
@@ -10,7 +9,7 @@ import urllib.request
 import xmlrpc.client
 
 import stage
-from clients import Client, START_S
+from clients import HERE, Client, Libtorrent, START_S
 from stage import wait_for
 
 
@@ -97,7 +96,7 @@ WebUI\\Address=%(web_address)s
 WebUI\\Port=%(web_port)d
 WebUI\\LocalHostAuth=false
 WebUI\\AuthSubnetWhitelistEnabled=true
-WebUI\\AuthSubnetWhitelist=0.0.0.0/0
+WebUI\\AuthSubnetWhitelist=0.0.0.0/0, ::/0
 """
 
     def start(self):
@@ -145,3 +144,142 @@ WebUI\\AuthSubnetWhitelist=0.0.0.0/0
         return len(torrents) == len(self.run.contents) and all(
             t["progress"] == 1 and t["state"].endswith("UP")
             for t in torrents)
+
+
+class Scripted(Libtorrent):
+    """A program of peers/, which is told the words of the mode."""
+
+    hybrid = v2 = False
+
+    def missing(self):
+        return Client.missing(self)
+
+    def environment(self):
+        mode = self.run.mode
+        words = [mode.find] + ["utp"] * mode.utp + ["rc4"] * mode.rc4 + \
+            ["6"] * mode.six
+        return {**os.environ, "PEER_MODE": "+".join(words),
+                **({"PEER_DHT": self.run.dht.hub} if self.run.dht else {})}
+
+
+class Libtorrent12(Libtorrent):
+    """Of v1 alone; a hybrid is one to it."""
+
+    v2 = False
+
+
+class Anacrolix(Scripted):
+    """peers/anacrolix.go, built. v2 and hybrids only up to 1.59: 1.61 panics in its
+    announcer."""
+
+    utp = True
+
+    def argv(self):
+        return [self.program]
+
+
+class Webtorrent(Scripted):
+    """The program is webtorrent/index.js."""
+
+    utp = True
+
+    def missing(self):
+        return None if os.path.exists(self.program) else self.program
+
+    def argv(self):
+        return ["node", os.path.join(HERE, "peers", "webtorrent.mjs")]
+
+    def environment(self):
+        return {**super().environment(),
+                "PEER_MODULE": os.path.realpath(self.program)}
+
+
+class Rqbit(Client):
+    """Served over HTTP; it asks trackers by IPv6, too, where it listens at ::."""
+
+    utp = True
+    lacks = frozenset(["rc4", "web"])
+    asked_every_s = 0.2
+
+    def ways(self, port):
+        mode = self.run.mode
+        out = ["--listen-port", "%d" % port, "--listen-ip", self.address,
+               "--disable-upnp-port-forward", "--disable-dht-persistence",
+               "--http-api-listen-addr", stage.endpoint(*self.api)]
+        if mode.utp:
+            out += ["--experimental-enable-utp-listen", "--disable-tcp-listen",
+                    "--disable-tcp-connect"]
+        if mode.find != "lsd":
+            out.append("--disable-lsd")
+        if self.run.dht:
+            out += ["--dht-bootstrap-addrs", self.run.dht.hub]
+        elif mode.find != "dht":
+            out.append("--disable-dht")
+        return out
+
+    def start(self):
+        port = self.run.port(self.address)
+        self.api = (self.address, self.run.port(self.address))
+        p = self.spawn("rqbit", [
+            self.program, "-v", "debug", *self.ways(port), "server", "start",
+            self.directory, "--disable-persistence"],
+            env=dict(os.environ, HOME=self.home("rqbit")))
+        wait_for("rqbit's API", START_S,
+                 lambda: stage.accepts(*self.api), p)
+        for content, torrent in self.run.given(self.role).items():
+            self._add(torrent)
+            self.run.peers[content] = stage.endpoint(self.address, port)
+        if not self.run.mode.utp:
+            self.listening(port, p)
+        if self.role == "seed":
+            wait_for("rqbit seeding", START_S, self.complete, p)
+
+    def _call(self, path, body=None):
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        at = "http://%s/%s" % (stage.endpoint(*self.api), path)
+        with self.at_home(), opener.open(at, body, timeout=150) as answer:
+            return json.load(answer)
+
+    def _add(self, torrent):
+        body = torrent.encode()
+        if not torrent.startswith("magnet:"):
+            with open(torrent, "rb") as f:
+                body = f.read()
+        self._call("torrents?overwrite=true", body)
+
+    def complete(self):
+        return all(self._call("torrents/%d/stats/v1" % n)["finished"]
+                   for n in range(len(self.run.contents)))
+
+
+class Ctorrent(Client):
+    """Enhanced CTorrent, which has one torrent and speaks TCP and IPv4 alone."""
+
+    lacks = frozenset(["rc4", "magnet", "6", "udp", "dht", "lsd", "pex", "web"])
+
+    def start(self):
+        for content in self.run.contents:
+            port = self.run.port(self.address)
+            top = next(iter(content.files)).split("/")[0]
+            p = self.spawn("ctorrent-" + content.name, [
+                self.program, "-i", self.address, "-I", self.address, "-p",
+                "%d" % port, "-s", os.path.join(self.directory, top),
+                self.run.given(self.role)[content.name]])
+            self.run.peers[content.name] = stage.endpoint(self.address, port)
+            self.listening(port, p)
+
+    def complete(self):
+        return all(self._is_whole(p) for p in self.processes)
+
+    @staticmethod
+    def _is_whole(p):
+        """Its line of state: [what it has/of/what there is]."""
+        with open(p.log, errors="replace") as f:
+            counts = re.findall(r"\[(\d+)/(\d+)/", f.read())
+        return bool(counts) and counts[-1][0] == counts[-1][1]
+
+
+KINDS = {"rtorrent": Rtorrent, "qbittorrent": Qbittorrent,
+         "anacrolix": Anacrolix, "webtorrent": Webtorrent,
+         "libtorrent12": Libtorrent12,
+         "rqbit": Rqbit, "ctorrent": Ctorrent}

@@ -55,6 +55,7 @@ class Client:
     true when all is there and on disk."""
 
     hybrid = v2 = utp = False  # what it speaks
+    lacks = frozenset()  # words of modes that it does not
     makes_empty_files = True
     options = ()
     settings = None
@@ -250,6 +251,9 @@ class Aria2(Client):
 
 
 class Libtorrent(Client):
+    """Of a program that is told all by arguments and environment and says "ready"
+    and "complete"."""
+
     hybrid = v2 = utp = True
     UTP_TOO = {"enable_incoming_utp": True, "enable_outgoing_utp": True}
     UTP_ALONE = {**UTP_TOO, "enable_incoming_tcp": False,
@@ -283,15 +287,18 @@ class Libtorrent(Client):
                    if self.role == "hub" else {}),
                 **({"LT_SUPER": "1"} if self.super_seed else {})}
 
+    def argv(self):
+        return [self.program, os.path.join(HERE, "lt_peer.py")]
+
     def start(self):
         port = self.run.port(self.address)
         given = self.run.given(self.role)
         self.said = os.path.join(self.home("libtorrent"), "said")
         with open(self.said, "wb") as f:
             p = self.spawn("libtorrent", [
-                self.program, os.path.join(HERE, "lt_peer.py"),
-                stage.endpoint(self.address, port), self.directory,
-                *given.values()], stdout=f, env=self.environment())
+                *self.argv(), stage.endpoint(self.address, port),
+                self.directory, *given.values()], stdout=f,
+                env=self.environment())
         for content in given:
             self.run.peers[content] = stage.endpoint(self.address, port)
         wait_for("ready libtorrent", START_S, lambda: self._says("ready"), p)

@@ -45,7 +45,8 @@ def session(listen):
         lt.alert.category_t.error_notification,
     })
     settings.update(json.loads(os.environ.get("LT_SETTINGS", "{}")))
-    return lt.session(settings)
+    known = lt.default_settings()  # 1.2 has fewer
+    return lt.session({k: v for k, v in settings.items() if k in known})
 
 
 def add(s, torrent, directory):

@@ -33,12 +33,13 @@ Where no namespace can be made: at 127.0.0.x and ::1, one row after the other, a
 without transmission, which refuses those.
 
 usage: swap.py [--seedbank PROGRAM] [--keep] [--list] [--only WORDS]
-               [--pairs ROW,...]
-clients: seedbank, transmission, aria2, libtorrent, libtorrent21, and by hand
-rtorrent and qbittorrent
+               [--pairs ROW,...] [--use CLIENT=PROGRAM,...]
+clients: seedbank, transmission, aria2, libtorrent, libtorrent21; with --use those of
+by_hand.py, too
 """
 
 import argparse
+import functools
 import os
 import shutil
 import sys
@@ -64,7 +65,13 @@ from clients import Mode  # noqa: E402
 from stage import Failed  # noqa: E402
 from web_server import Server  # noqa: E402
 
-BY_HAND = ("rtorrent", "qbittorrent")  # only where --pairs names them
+KINDS = {
+    "seedbank": clients.Seedbank, "libtorrent": clients.Libtorrent,
+    "libtorrent21": clients.Libtorrent, "aria2": clients.Aria2,
+    "transmission": clients.Transmission, **by_hand.KINDS}
+PROGRAMS = {
+    "libtorrent": clients.LT_PYTHON, "libtorrent21": clients.LT21_PYTHON,
+    "aria2": "aria2c", "transmission": "transmission-daemon"}
 
 
 def fits(content, mode, seeder, leecher):
@@ -88,7 +95,8 @@ class Stock:
     def __init__(self, directory, makers, addresses, has):
         self.makers, self.addresses, self.has = makers, addresses, has
         self.directory = directory
-        python = clients.LT_PYTHON if "libtorrent" in makers else None
+        python = clients.LT_PYTHON if not clients.Libtorrent().missing() else \
+            None
         self.made = {
             name: contents.make_all(os.path.join(directory, name), files,
                                     python)
@@ -149,12 +157,14 @@ def combined(*words):
     return ["+".join(o) for o in out if len(words) < 4 or len(o) % 2 == 0]
 
 
-def matrix(names, has):
+def matrix(makers, has):
     """Rows, those that take longest first. has(what): "6", "opentracker", "net"
     (namespaces), "lines" (and TUN devices in them), "dht"."""
     pairs = []
-    for name in names:
-        speaks_utp = name != "aria2"
+    for name in makers:
+        if name == "seedbank":
+            continue
+        speaks_utp = KINDS[name].utp
         ways = ["utp"] * speaks_utp + ["rc4", "magnet"] + ["6"] * has("6")
         modes = combined(*ways) + ["udp", "web"]
         if has("net"):
@@ -173,7 +183,9 @@ def matrix(names, has):
         if name.startswith("libtorrent"):
             modes += ["plain", "plain+magnet"]
             pairs += [name + ":seedbank@peer+plain+magnet"]
-        pairs += both_ways(name, *modes)
+        pairs += [p for p in both_ways(name, *modes)
+                  if not KINDS[name].lacks & set(
+                      p.partition("@")[2].split("+"))]
     own = ["peer", "packed", "utp", "utp+6", "bad", "bad+utp", "web"]
     own += ["peer+6", "6", "udp+6"] if has("6") else []
     own += ["lsd", "pex"] if has("net") else []
@@ -194,7 +206,7 @@ def can_be_nobody():
         return os.geteuid() == 0 and int(f.read().split()[2]) > 65534
 
 
-def what_is_there(own_network, makers):
+def what_is_there(own_network):
     """For matrix(); says what is left out."""
     there = set()
     if stage.has_ipv6():
@@ -210,7 +222,7 @@ def what_is_there(own_network, makers):
         there.add("opentracker")
     if own_network and nets.available():
         there.add("net")
-        if "libtorrent" in makers:
+        if not clients.Libtorrent().missing():
             there.add("dht")  # its nodes
         if router.available():
             there.add("lines")
@@ -226,6 +238,9 @@ def arguments():
     p.add_argument("--seedbank", default=os.path.join(
         stage.TOP, "build", "release", "seedbank"))
     p.add_argument("--pairs")
+    p.add_argument("--use", metavar="CLIENT=PROGRAM,...", default="",
+                   help="these alone, of another version perhaps, or clients that\n"
+                   "are tried by hand")
     p.add_argument("--only", metavar="WORDS",
                    help="of all rows those that have this in their name")
     p.add_argument("--list", action="store_true",
@@ -238,20 +253,13 @@ def arguments():
     return args
 
 
-def makers_of(args, own_network, wanted=None):
+def makers_of(args, own_network):
     """{name: what makes one} of the clients that are there."""
-    makers = {
-        "seedbank": lambda: clients.Seedbank(args.seedbank),
-        "libtorrent": clients.Libtorrent,
-        "libtorrent21": lambda: clients.Libtorrent(clients.LT21_PYTHON),
-        "aria2": lambda: clients.Aria2("aria2c"),
-        "transmission": lambda: clients.Transmission("transmission-daemon"),
-        "rtorrent": lambda: by_hand.Rtorrent("rtorrent"),
-        "qbittorrent": lambda: by_hand.Qbittorrent("qbittorrent-nox"),
-    }
-    for name in BY_HAND:
-        if name not in (wanted or ""):
-            del makers[name]
+    programs = dict(u.split("=", 1) for u in args.use.split(",")) \
+        if args.use else dict(PROGRAMS)
+    programs["seedbank"] = args.seedbank
+    makers = {name: functools.partial(KINDS[name], program)
+              for name, program in programs.items()}
     for name in list(makers):
         missing = makers[name]().missing()
         if missing and name == "libtorrent21":
@@ -271,10 +279,9 @@ def makers_of(args, own_network, wanted=None):
 def main():
     args = arguments()
     addresses, own_network = stage.enter_namespace(run.ADDRESSES)
-    makers = makers_of(args, own_network, args.pairs)
-    others = [name for name in makers if name != "seedbank"]
-    has = what_is_there(own_network, makers)
-    pairs = args.pairs.split(",") if args.pairs else matrix(others, has)
+    makers = makers_of(args, own_network)
+    has = what_is_there(own_network)
+    pairs = args.pairs.split(",") if args.pairs else matrix(makers, has)
     directory = tempfile.mkdtemp(prefix="seedbank-interop.")
     try:
         stock = Stock(os.path.join(directory, "stock"), makers, addresses, has)
