@@ -271,14 +271,15 @@ def agreements(owner, directory):
     with sqlite3.connect(path) as db:
         db.execute("UPDATE agreement SET signed = CAST(substr(signed, 1, 60) "
                    "|| x'01' || substr(signed, 62) AS BLOB)")
-        was = db.execute("SELECT offered FROM agreement").fetchall()
+        was = set(db.execute("SELECT id, offered FROM agreement"))
     db.close()
     says("nothing is signed upon a damaged agreement", put(owner, two), 1,
          "is damaged", "seedbank restore")
     with sqlite3.connect(path) as db:
-        now = db.execute("SELECT offered FROM agreement").fetchall()
+        now = set(db.execute("SELECT id, offered FROM agreement"))
     db.close()
-    check("and nothing was", now == was)
+    # there may be drafts of new ones, with other hosts
+    check("and nothing was", was and was <= now)
     bring_back(owner, directory, "signed")
 
 
