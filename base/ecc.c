@@ -175,6 +175,15 @@ enum err_code sig64_recover(struct address *out, const struct hash32 *digest,
 	return ecc_recover(out, digest, &s, e);
 }
 
+bool sig64_is_by(const struct sig64 *sig, const struct hash32 *digest,
+		 const struct address *who)
+{
+	struct address signer;
+
+	return sig64_recover(&signer, digest, sig, NULL) == ERR_NONE &&
+	       address_eq(&signer, who);
+}
+
 bool ecc_key_add(struct ecc_key *k, const uint8_t tweak[32])
 {
 	return secp256k1_ec_seckey_tweak_add(secp256k1_context_static, k->bytes,

@@ -61,6 +61,8 @@ enum err_code ecc_recover(struct address *out, const struct hash32 *digest,
 enum err_code sig64_recover(struct address *out, const struct hash32 *digest,
 			    const struct sig64 *sig, struct err *e)
 	__attribute__((warn_unused_result));
+bool sig64_is_by(const struct sig64 *sig, const struct hash32 *digest,
+		 const struct address *who);
 
 /* out = (k + tweak) mod n, for BIP-32. False: tweak out of range or sum zero.
  */

@@ -117,12 +117,10 @@ static bool host_check_channel(void *ctx, const struct address *payee,
 {
 	const struct pay_lend *l = ctx;
 	struct hash32 digest = eip712_channel(&l->domain, payee, key);
-	struct address signer;
 	struct sig64 s;
 
 	memcpy(s.bytes, sig, sizeof(s.bytes));
-	return sig64_recover(&signer, &digest, &s, NULL) == ERR_NONE &&
-	       address_eq(&signer, payee);
+	return sig64_is_by(&s, &digest, payee);
 }
 
 /* ---- chain facts ---- */

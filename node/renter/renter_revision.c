@@ -299,12 +299,10 @@ static enum err_code make_prepaid(struct pact *p, struct err *e)
 static bool we_signed(const struct hash32 *digest, const struct address *me,
 		      const uint8_t sig[RENTER_SIG_LEN])
 {
-	struct address who;
 	struct sig64 s;
 
 	memcpy(s.bytes, sig, sizeof(s.bytes));
-	return sig64_recover(&who, digest, &s, NULL) == ERR_NONE &&
-	       address_eq(&who, me);
+	return sig64_is_by(&s, digest, me);
 }
 
 /* What the next revision pays rises from what the last one paid: a bit that

@@ -199,10 +199,8 @@ static bool is_signed(const struct endpoints *t,
 		      const struct endpoint_record *r)
 {
 	struct hash32 digest = eip712_endpoint(&t->cfg.domain, &r->p);
-	struct address who;
 
-	return sig64_recover(&who, &digest, &r->sig, NULL) == ERR_NONE &&
-	       address_eq(&who, &r->p.host);
+	return sig64_is_by(&r->sig, &digest, &r->p.host);
 }
 
 static uint32_t count_net(const struct endpoints *t, const struct rent_net *net,

@@ -27,15 +27,6 @@ static enum err_code odd(const struct rent_msg *m, const char *why,
 			rent_kind_name(m->kind), why);
 }
 
-static bool signed_by(const struct hash32 *digest, const struct sig64 *sig,
-		      const struct address *who)
-{
-	struct address signer;
-
-	return sig64_recover(&signer, digest, sig, NULL) == ERR_NONE &&
-	       address_eq(&signer, who);
-}
-
 /* ---- hello ---- */
 
 static enum err_code on_welcome(struct rent_client *c,
@@ -53,7 +44,7 @@ static enum err_code on_welcome(struct rent_client *c,
 	    !address_eq(&h->bank, &c->cfg.bank))
 		why = "welcome of another chain or bank";
 	else if (!address_eq(&h->account, &c->cfg.host) ||
-		 !signed_by(&digest, &h->sig, &c->cfg.host))
+		 !sig64_is_by(&h->sig, &digest, &c->cfg.host))
 		why = "not the host that it says it is";
 	if (why) {
 		client_event(c, RENT_CLIENT_LIED, RENT_NO_NONE, why);
@@ -115,7 +106,7 @@ static enum err_code on_sheet(struct rent_call *k, const struct rent_sheet *m,
 
 	if (!address_eq(&m->sheet.host, &c->cfg.host) ||
 	    sheet_check(&m->sheet, NULL) != ERR_NONE ||
-	    !signed_by(&digest, &m->sig, &c->cfg.host))
+	    !sig64_is_by(&m->sig, &digest, &c->cfg.host))
 		return lie(k, "a price sheet that is not its own", e);
 	if (m->sheet.expires > INT64_MAX / 2 ||
 	    (int64_t)m->sheet.expires + MAY_BE_LATE_S < c->now_s)
@@ -197,7 +188,7 @@ static enum err_code on_signed(struct rent_call *k, const struct rent_signed *m,
 	struct hash32 digest = eip712_agreement(&c->domain, &k->revision.a);
 	struct rent_result r = {.fate = RENT_DONE, .due = m->due};
 
-	if (!signed_by(&digest, &m->sig, &c->cfg.host))
+	if (!sig64_is_by(&m->sig, &digest, &c->cfg.host))
 		return lie(k, "a signature that is not its own", e);
 	if (amount_cmp(m->due, k->revision.due) != 0)
 		return lie(k, "asks another sum than agreed on", e);
@@ -323,8 +314,8 @@ static enum err_code on_held(struct rent_call *k, const struct rent_held *m,
 	if (!address_eq(&m->a.host, &c->cfg.host) ||
 	    !address_eq(&m->a.renter, &c->cfg.me) || m->a.number != k->number)
 		return lie(k, "an agreement that was not asked for", e);
-	if (!signed_by(&digest, &m->host_sig, &c->cfg.host) ||
-	    !signed_by(&digest, &m->renter_sig, &c->cfg.me))
+	if (!sig64_is_by(&m->host_sig, &digest, &c->cfg.host) ||
+	    !sig64_is_by(&m->renter_sig, &digest, &c->cfg.me))
 		return lie(k, "an agreement that not both signed", e);
 	if (k->known && m->a.revision < k->agreement.revision)
 		return lie(k, "an older revision than it signed", e);

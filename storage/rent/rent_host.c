@@ -288,15 +288,6 @@ enum rent_no host_no_of(enum err_code code, enum rent_no if_state)
 	return RENT_NO_STORE;
 }
 
-bool host_signed_by(const struct hash32 *digest, const struct sig64 *sig,
-		    const struct address *who)
-{
-	struct address signer;
-
-	return sig64_recover(&signer, digest, sig, NULL) == ERR_NONE &&
-	       address_eq(&signer, who);
-}
-
 /* ---- questions ---- */
 
 static struct ask_slot *new_slot(struct rent_host *h, uint64_t *token)

@@ -157,8 +157,6 @@ bool host_ask(struct req *r, struct rent_ask *q);
 void host_tell(struct rent_session *s, struct rent_event *ev);
 /* What a store's answer means to a renter. */
 enum rent_no host_no_of(enum err_code code, enum rent_no if_state);
-bool host_signed_by(const struct hash32 *digest, const struct sig64 *sig,
-		    const struct address *who);
 
 /* ---- rent_host_limit.c ---- */
 

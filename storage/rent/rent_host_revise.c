@@ -103,7 +103,7 @@ enum err_code revise_request(struct rent_session *s, const struct rent_msg *m,
 	    !address_eq(&rev->a.host, &s->h->cfg.me))
 		return err_fail(e, ERR_STATE,
 				"sb_store: an agreement of others");
-	if (!host_signed_by(&digest, &rev->sig, &s->renter))
+	if (!sig64_is_by(&rev->sig, &digest, &s->renter))
 		return err_fail(e, ERR_SIG,
 				"sb_store: a revision that its renter did not "
 				"sign");

@@ -14,7 +14,7 @@ static enum err_code check_hello(struct rent_session *s,
 	if (!hello->shown)
 		return ERR_NONE;
 	digest = eip712_channel(&s->h->domain, &hello->account, s->peer_key);
-	if (!host_signed_by(&digest, &hello->sig, &hello->account))
+	if (!sig64_is_by(&hello->sig, &digest, &hello->account))
 		return err_fail(e, ERR_SIG,
 				"sb_store: hello of another's account");
 	if (address_eq(&hello->account, &s->h->cfg.me))

@@ -78,6 +78,11 @@ static void eip_2098_packs_the_parity(const struct ecc *c)
 		CHECK(sig64_recover(&who, &d, &packed, NULL) == ERR_NONE &&
 			      address_eq(&who, &own),
 		      "row %zu: recovered", i);
+		CHECK(sig64_is_by(&packed, &d, &own), "row %zu: its own", i);
+		who.bytes[19] ^= 1;
+		CHECK(!sig64_is_by(&packed, &d, &who), "row %zu: another's", i);
+		memset(packed.bytes, 0xff, sizeof(packed.bytes));
+		CHECK(!sig64_is_by(&packed, &d, &own), "row %zu: nobody's", i);
 	}
 }
 
