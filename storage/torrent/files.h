@@ -90,7 +90,7 @@ files_write(struct files *f, uint64_t offset, const struct iovec *iov,
 
 /* Flushes the data of the files that have a bit (and the directories they were
  * made in) to disk; when they are many, with all else that the file system has.
- * A file that is not there is no error. *bad: which one failed. */
+ * A file that is not there is no error. *bad is set when one fails: which. */
 __attribute__((warn_unused_result)) enum err_code
 files_flush(struct files *f, const uint8_t *which, uint32_t *bad,
 	    struct err *e);

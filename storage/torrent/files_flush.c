@@ -16,10 +16,15 @@
  * cheaper, though others write to it, too. */
 #define FLUSH_EACH 32U
 
-static int sync_dir(int at, const char *name)
+/* To flush it: files_root() and what is reached from there only name one. */
+static int open_dir(int at)
 {
-	int fd = openat(at, name,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int sync_dir(int at)
+{
+	int fd = open_dir(at);
 	int rc = fd < 0 ? -1 : fsync(fd);
 
 	/* some file systems cannot flush directories; they say EINVAL */
@@ -33,11 +38,11 @@ static int sync_dir(int at, const char *name)
 /* Flushes the root and every directory on the way to the file. */
 static int sync_aside(struct files *f)
 {
-	int at = files_root(f, false), rc = at < 0 ? -1 : sync_dir(at, ".");
+	int at = files_root(f, false), rc = at < 0 ? -1 : sync_dir(at);
 
 	if (rc == 0) {
 		at = files_step_into(f, at, f->aside_name, false);
-		rc = at < 0 ? -1 : sync_dir(at, ".");
+		rc = at < 0 ? -1 : sync_dir(at);
 	}
 	files_leave(f, at);
 	return rc;
@@ -52,7 +57,7 @@ static int sync_place(struct files *f, uint32_t file)
 	while (rc == 0) {
 		size_t n = strcspn(path, "/");
 
-		rc = sync_dir(at, ".");
+		rc = sync_dir(at);
 		if (path[n] == '\0' || rc != 0)
 			break;
 		memcpy(name, path, n);
@@ -107,7 +112,7 @@ static enum err_code flush_alone(struct files *f, uint32_t file,
 struct whole {
 	bool done;
 	dev_t dev;
-	uint8_t *fresh; /* those that were marked before */
+	uint8_t *fresh; /* taken; to be marked again where it was no flush */
 };
 
 /* Not where a flush of the whole might be no flush of each file: servers in
@@ -122,57 +127,67 @@ static bool flushes_as_a_whole(int fd)
 		fs.f_type == F2FS_SUPER_MAGIC || fs.f_type == TMPFS_MAGIC);
 }
 
+static void give_back(struct files *f, struct whole *w, uint32_t file)
+{
+	if (!w->fresh || !bits_get(w->fresh, file))
+		return;
+	bits_clear(w->fresh, file);
+	files_mark_fresh(f, file);
+}
+
+static void give_all_back(struct files *f, struct whole *w)
+{
+	for (uint32_t i = 0; w->fresh && i < f->layout->file_count; i++)
+		give_back(f, w, i);
+	free(w->fresh);
+	w->fresh = NULL;
+}
+
 /* The file system of the root. What cannot be is left to flush_alone(). */
-static void flush_whole(struct files *f, const uint8_t *dirty, struct whole *w)
+static void flush_whole(struct files *f, const uint8_t *which, struct whole *w)
 {
 	uint32_t n = f->layout->file_count;
 	int root = files_root(f, false);
-	int fd = root < 0 ? -1
-			  : openat(root, ".",
-				   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = root < 0 ? -1 : open_dir(root);
 	struct stat st;
 
 	files_leave(f, root);
 	if (fd >= 0 && fstat(fd, &st) == 0 && flushes_as_a_whole(fd))
 		w->fresh = calloc(1, bits_bytes(n));
 	for (uint32_t i = 0; w->fresh && i < n; i++)
-		if (bits_get(dirty, i) && take_fresh(f, i))
+		if (bits_get(which, i) && take_fresh(f, i))
 			bits_set(w->fresh, i);
 	if (w->fresh && syncfs(fd) == 0) {
 		w->done = true;
 		w->dev = st.st_dev;
+	} else {
+		give_all_back(f, w);
 	}
-	for (uint32_t i = 0; w->fresh && !w->done && i < n; i++)
-		if (bits_get(w->fresh, i))
-			files_mark_fresh(f, i);
 	if (fd >= 0)
 		(void)close(fd);
 }
 
-/* Whether its bytes were in flush_whole(); then *code says how that went. */
-static bool flushed(struct files *f, uint32_t file, const struct open_file *o,
-		    const struct whole *w, enum err_code *code, struct err *e)
+/* Whether it lies where flush_whole() was. */
+static bool was_there(const struct whole *w, const struct open_file *o)
 {
 	struct stat st;
 
-	if (!w->done)
-		return false;
-	if (fstat(o->fd, &st) != 0 || st.st_dev != w->dev) {
-		if (bits_get(w->fresh, file))
-			files_mark_fresh(f, file);
-		return false;
-	}
-	/* what went wrong in writing it out, now or earlier, is told by file */
-	*code = sync_file_range(o->fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE) == 0
-			? ERR_NONE
-			: files_path_fail(f, file, errno, e);
-	if (*code != ERR_NONE && bits_get(w->fresh, file))
-		files_mark_fresh(f, file);
-	return true;
+	return w->done && fstat(o->fd, &st) == 0 && st.st_dev == w->dev;
 }
 
-static enum err_code flush_one(struct files *f, uint32_t file,
-			       const struct whole *w, struct err *e)
+/* What went wrong in writing it out, now or earlier, is told by file. */
+static enum err_code confirm(struct files *f, uint32_t file,
+			     const struct open_file *o, struct whole *w,
+			     struct err *e)
+{
+	if (sync_file_range(o->fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE) != 0)
+		return files_path_fail(f, file, errno, e);
+	bits_clear(w->fresh, file);
+	return ERR_NONE;
+}
+
+static enum err_code flush_one(struct files *f, uint32_t file, struct whole *w,
+			       struct err *e)
 {
 	struct open_file *o;
 	enum err_code code = files_open(&o, f, file, false, e);
@@ -184,8 +199,12 @@ static enum err_code flush_one(struct files *f, uint32_t file,
 	}
 	if (code != ERR_NONE)
 		return code;
-	if (!flushed(f, file, o, w, &code, e))
+	if (was_there(w, o)) {
+		code = confirm(f, file, o, w, e);
+	} else {
+		give_back(f, w, file);
 		code = flush_alone(f, file, o, e);
+	}
 	file_pool_done(f->pool, o);
 	return code;
 }
@@ -196,18 +215,16 @@ enum err_code files_flush(struct files *f, const uint8_t *which, uint32_t *bad,
 	uint32_t n = f->layout->file_count;
 	enum err_code code = ERR_NONE;
 	struct whole w = {0};
-	uint32_t i = 0;
 
 	if (bits_count(which, n) > FLUSH_EACH)
 		flush_whole(f, which, &w);
-	for (; i < n && code == ERR_NONE; i++)
-		if (bits_get(which, i) && !f->layout->files[i].pad) {
-			code = flush_one(f, i, &w, e);
+	for (uint32_t i = 0; i < n && code == ERR_NONE; i++) {
+		if (!bits_get(which, i) || f->layout->files[i].pad)
+			continue;
+		code = flush_one(f, i, &w, e);
+		if (code != ERR_NONE)
 			*bad = i;
-		}
-	for (; w.done && i < n; i++) /* it did not come to these */
-		if (bits_get(w.fresh, i))
-			files_mark_fresh(f, i);
-	free(w.fresh);
+	}
+	give_all_back(f, &w);
 	return code;
 }

@@ -120,12 +120,9 @@ static void run_record(struct work_job *job)
 {
 	struct record_job *j = job_of(job);
 
-	uint32_t bad;
-
-	if (files_flush(j->rec.files, j->rec.dirty, &bad, &j->err) == ERR_NONE)
+	if (files_flush(j->rec.files, j->rec.dirty, &j->file, &j->err) ==
+	    ERR_NONE)
 		(void)store(j);
-	else
-		j->file = bad;
 }
 
 static void record_done(struct work_job *job)
