@@ -4,7 +4,6 @@
 #include "node/core/api.h"
 #include "node/core/engine.h"
 #include "node/core/fds.h"
-#include "node/core/name_text.h"
 #include "node/core/settings.h"
 #include "node/host/host.h"
 #include "node/net/portmap.h"
@@ -29,10 +28,7 @@ static const struct option own_options[] = {
 
 static int fail(int status, const struct err *e)
 {
-	char *shown = name_shown(e->msg);
-
-	(void)fprintf(stderr, "seedbankd: %s\n", shown ? shown : "");
-	free(shown);
+	(void)fprintf(stderr, "seedbankd: %s\n", e->msg);
 	return status;
 }
 

@@ -4,7 +4,6 @@
 #include "node/core/api.h"
 #include "node/core/engine.h"
 #include "node/core/fds.h"
-#include "node/core/name_text.h"
 #include "node/core/settings.h"
 
 #include <errno.h>
@@ -159,19 +158,16 @@ static bool asks(int argc, char **argv, const char *flag)
 static int fail(bool json, int exit_code, const struct err *e)
 {
 	if (json) {
-		json_t *line = json_pack("{s{ss so}}", "error", "code",
-					 call_error_name(e->code), "message",
-					 name_json(e->msg));
+		json_t *line =
+			json_pack("{s{ss ss}}", "error", "code",
+				  call_error_name(e->code), "message", e->msg);
 		char *text = json_dumps(line, JSON_COMPACT);
 
 		(void)printf("%s\n", text ? text : "{}");
 		free(text);
 		json_decref(line);
 	} else {
-		char *shown = name_shown(e->msg);
-
-		(void)fprintf(stderr, "seedbank: %s\n", shown ? shown : "");
-		free(shown);
+		(void)fprintf(stderr, "seedbank: %s\n", e->msg);
 	}
 	return exit_code;
 }

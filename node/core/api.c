@@ -1,7 +1,6 @@
 #include "node/core/api.h"
 
 #include "base/accept.h"
-#include "node/core/name_text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,8 +135,8 @@ static void on_done(void *ctx, const json_t *result, const struct err *e)
 	k->finished = true;
 	if (e) {
 		json_t *error =
-			json_pack("{ss so}", "code", call_error_name(e->code),
-				  "message", name_json(e->msg));
+			json_pack("{ss ss}", "code", call_error_name(e->code),
+				  "message", e->msg);
 
 		say(k, "error", error);
 		json_decref(error);
