@@ -202,10 +202,7 @@ static enum err_code migrate(struct db *db, const struct db_cfg *cfg,
 	code = check_identity(db, cfg, &version, e);
 	if (code == ERR_NONE)
 		code = apply(db, cfg, version, e);
-	if (code == ERR_NONE)
-		return db_commit(db, e);
-	db_rollback(db);
-	return code;
+	return db_end(db, code, e);
 }
 
 /* The file of a database without tables, which says whose it is. */
@@ -475,6 +472,14 @@ void db_rollback(struct db *db)
 {
 	if (db_in_tx(db))
 		(void)sqlite3_exec(db->h, "ROLLBACK", NULL, NULL, NULL);
+}
+
+enum err_code db_end(struct db *db, enum err_code so_far, struct err *e)
+{
+	if (so_far == ERR_NONE)
+		return db_commit(db, e);
+	db_rollback(db);
+	return so_far;
 }
 
 bool db_in_tx(const struct db *db)

@@ -85,6 +85,10 @@ __attribute__((warn_unused_result)) enum err_code db_commit(struct db *db,
 							    struct err *e);
 /* A no-op when none is open. */
 void db_rollback(struct db *db);
+/* What began with db_begin() and came to so_far: commits it, or undoes it and
+ * returns so_far. */
+__attribute__((warn_unused_result)) enum err_code
+db_end(struct db *db, enum err_code so_far, struct err *e);
 bool db_in_tx(const struct db *db);
 
 /* A part of a transaction that can be undone alone; marks nest. */

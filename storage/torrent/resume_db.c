@@ -268,10 +268,7 @@ enum err_code resume_remove(struct resume_db *r, const struct info_hash *hash,
 	}
 	if (code == ERR_NONE && db_changes(r->db) == 0)
 		code = not_there(e);
-	if (code == ERR_NONE)
-		return db_commit(r->db, e);
-	db_rollback(r->db);
-	return code;
+	return db_end(r->db, code, e);
 }
 
 static bool give_row(struct db_stmt *s, resume_fn *fn, void *ctx)
@@ -400,10 +397,7 @@ enum err_code resume_set_root(struct resume_db *r, const struct info_hash *hash,
 	}
 	if (code == ERR_NONE)
 		code = set_text(r, S_ROOT, hash, root, e);
-	if (code == ERR_NONE)
-		return db_commit(r->db, e);
-	db_rollback(r->db);
-	return code;
+	return db_end(r->db, code, e);
 }
 
 enum err_code resume_set_settings(struct resume_db *r,
@@ -418,10 +412,7 @@ enum err_code resume_set_settings(struct resume_db *r,
 	if (code != ERR_NONE)
 		return code;
 	code = set_text(r, S_SETTINGS, hash, settings, e);
-	if (code == ERR_NONE)
-		return db_commit(r->db, e);
-	db_rollback(r->db);
-	return code;
+	return db_end(r->db, code, e);
 }
 
 enum err_code resume_set_torrent(struct resume_db *r,
@@ -680,10 +671,7 @@ enum err_code resume_save(struct resume_db *r, const struct info_hash *hash,
 		code = save_in_tx(r, hash, root, s, e);
 	if (code == ERR_NONE)
 		code = resume_add_totals(r, hash, uploaded, downloaded, e);
-	if (code == ERR_NONE)
-		return db_commit(r->db, e);
-	db_rollback(r->db);
-	return code;
+	return db_end(r->db, code, e);
 }
 
 enum err_code resume_forget(struct resume_db *r, const struct info_hash *hash,
