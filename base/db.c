@@ -250,20 +250,17 @@ static enum err_code create(struct db *db, const struct db_cfg *cfg,
 static enum err_code open_private(struct db *db, const struct db_cfg *cfg,
 				  struct err *e)
 {
-	struct stat st = {0};
-	bool cut;
-	int fd;
+	struct stat st;
 
 	if (strcmp(db->path, DB_IN_MEMORY) == 0)
 		return ERR_NONE;
-	fd = open(db->path, O_RDWR | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
-		return create(db, cfg, e);
-	if (fd < 0)
+	if (stat(db->path, &st) != 0)
+		return errno == ENOENT ? create(db, cfg, e)
+				       : io_fail(db, errno, "cannot open", e);
+	/* not opened: whoever closes it gives up the process's locks on it */
+	if (faccessat(AT_FDCWD, db->path, R_OK | W_OK, AT_EACCESS) != 0)
 		return io_fail(db, errno, "cannot open", e);
-	cut = fstat(fd, &st) == 0 && st.st_size < LEAST_PAGE;
-	(void)close(fd);
-	if (cut)
+	if (st.st_size < LEAST_PAGE)
 		return err_fail(e, ERR_DB, "%s: %s; %s", base_name(db->path),
 				st.st_size ? "is damaged, or no database"
 					   : "is empty, and was not",

@@ -393,6 +393,39 @@ static void processes_share_a_file(void)
 	db_close(db);
 }
 
+/* Whether another process could take the file for itself. */
+static bool is_held(const char *name)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+		int fd = open(path_of(name), O_RDWR | O_CLOEXEC);
+		bool held = fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 &&
+			    lock.l_type != F_UNLCK;
+
+		_exit(held ? 0 : 1);
+	}
+	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 0;
+}
+
+/* A process loses its locks on a file when it closes any descriptor of it: then
+ * another could take a log away that is still written to. */
+static void a_second_opening_leaves_the_locks(void)
+{
+	struct db *a = open_new("locks"), *b;
+
+	CHECK(count_rows(a) == 1 && is_held("locks"), "held while it is open");
+	b = open_new("locks");
+	CHECK(is_held("locks"), "opened twice");
+	db_close(b);
+	CHECK(is_held("locks"), "one closed");
+	db_close(a);
+	CHECK(!is_held("locks"), "both closed");
+}
+
 static void clean_up(void)
 {
 	char cmd[96];
@@ -420,6 +453,7 @@ int main(void)
 	damage_is_found();
 	a_locked_database_says_so();
 	processes_share_a_file();
+	a_second_opening_leaves_the_locks();
 	clean_up();
 	return CHECK_EXIT();
 }
