@@ -306,19 +306,26 @@ enum err_code resume_each(struct resume_db *r, resume_fn *fn, void *ctx,
 	return ERR_NONE;
 }
 
-enum err_code resume_get(struct resume_db *r, const struct info_hash *hash,
-			 resume_fn *fn, void *ctx, struct err *e)
+/* On its row; db_reset() when it was read. */
+static enum err_code find(struct db_stmt *s, const struct info_hash *hash,
+			  struct err *e)
 {
-	struct db_stmt *s = r->s[S_GET];
 	enum err_code code;
 	bool row;
 
 	bind_hash(s, hash);
 	code = db_step(s, &row, e);
+	return code == ERR_NONE && !row ? not_there(e) : code;
+}
+
+enum err_code resume_get(struct resume_db *r, const struct info_hash *hash,
+			 resume_fn *fn, void *ctx, struct err *e)
+{
+	struct db_stmt *s = r->s[S_GET];
+	enum err_code code = find(s, hash, e);
+
 	if (code != ERR_NONE)
 		return code;
-	if (!row)
-		return not_there(e);
 	(void)give_row(s, fn, ctx);
 	db_reset(s);
 	return ERR_NONE;
@@ -340,15 +347,10 @@ static enum err_code seal_with(struct resume_db *r, enum stmt which,
 			       struct resume_seal *out, struct err *e)
 {
 	struct db_stmt *s = r->s[S_TEXTS];
-	enum err_code code;
-	bool row;
+	enum err_code code = find(s, hash, e);
 
-	bind_hash(s, hash);
-	code = db_step(s, &row, e);
 	if (code != ERR_NONE)
 		return code;
-	if (!row)
-		return not_there(e);
 	*out = resume_seal_texts(
 		hash, which == S_ROOT ? text : db_col_text(s, 0),
 		which == S_SETTINGS ? text : db_col_text(s, 1));
